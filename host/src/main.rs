@@ -1,0 +1,2 @@
+//! The `wares` command.
+fn main() {}
