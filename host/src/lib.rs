@@ -1,2 +1,12 @@
 //! The Wares host: HTTP, identity, storage and sandboxing for business modules
 //! that are WebAssembly components. It never knows what business they are in.
+
+pub mod capabilities;
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod http;
+pub mod identity;
+pub mod modules;
+pub mod server;
+pub mod storage;

@@ -1,2 +1,5 @@
 //! The `wares` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    wares::cli::run()
+}

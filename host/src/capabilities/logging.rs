@@ -1,0 +1,90 @@
+//! `wasi:logging`, and what a component writes to its standard output and
+//! error: lines of the host's log with the component's name and the request's
+//! id, no more of them than the component's limits allow.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wasmtime::component::{HasData, Linker};
+
+use super::bindings::wasi::logging::logging::{self as wit, Host, Level};
+
+/// Where a call's log lines go. Clones write to the same place.
+#[derive(Clone)]
+pub struct Log(Arc<Mutex<State>>);
+
+struct State {
+    component: Arc<str>,
+    request_id: Arc<str>,
+    lines_left: u32,
+    bytes_left: usize,
+}
+
+impl Log {
+    /// A log for one call, with room for so many lines and bytes.
+    pub fn new(component: Arc<str>, request_id: Arc<str>, lines_max: u32, bytes_max: usize) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            component,
+            request_id,
+            lines_left: lines_max,
+            bytes_left: bytes_max,
+        })))
+    }
+
+    /// Adds one line. The first one beyond the limits is replaced by a note
+    /// that says so; the ones after it are dropped.
+    pub fn line(&self, level: tracing::Level, context: &str, message: &str) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.lines_left == 0 {
+            return;
+        }
+        let (level, message) = if state.lines_left == 1 || message.len() > state.bytes_left {
+            state.lines_left = 0;
+            (tracing::Level::WARN, "more log than the component's limits allow: the rest of this call is dropped")
+        } else {
+            state.lines_left -= 1;
+            state.bytes_left -= message.len();
+            (level, message)
+        };
+        let component = &*state.component;
+        let request_id = &*state.request_id;
+        // A tracing event's level is part of its static metadata, hence an arm each.
+        match level {
+            tracing::Level::ERROR => tracing::error!(target: "component", component, request_id, context, "{message}"),
+            tracing::Level::WARN => tracing::warn!(target: "component", component, request_id, context, "{message}"),
+            tracing::Level::INFO => tracing::info!(target: "component", component, request_id, context, "{message}"),
+            tracing::Level::DEBUG => tracing::debug!(target: "component", component, request_id, context, "{message}"),
+            tracing::Level::TRACE => tracing::trace!(target: "component", component, request_id, context, "{message}"),
+        }
+    }
+}
+
+impl Host for &mut Log {
+    fn log(&mut self, level: Level, context: String, message: String) -> wasmtime::Result<()> {
+        let level = match level {
+            Level::Trace => tracing::Level::TRACE,
+            Level::Debug => tracing::Level::DEBUG,
+            Level::Info => tracing::Level::INFO,
+            Level::Warn => tracing::Level::WARN,
+            Level::Error | Level::Critical => tracing::Level::ERROR,
+        };
+        self.line(level, &context, &message);
+        Ok(())
+    }
+}
+
+struct HasLog;
+
+impl HasData for HasLog {
+    type Data<'a> = &'a mut Log;
+}
+
+/// Gives a component `wasi:logging`.
+///
+/// # Errors
+/// When the linker has it already.
+pub fn add_to_linker<T: 'static>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> &mut Log,
+) -> wasmtime::Result<()> {
+    wit::add_to_linker::<T, HasLog>(linker, view)
+}

@@ -1,0 +1,173 @@
+//! `wares:platform/sql`: statements against the component's own database.
+//! Translates between the interface and a storage session, and nothing else:
+//! what a statement may do is decided in storage.
+
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+
+use super::bindings::wares::platform::sql::{self as wit, Host, HostTransaction};
+use crate::storage::{self, Session};
+
+/// The resource behind the guest's handle. The transaction itself lives in the
+/// session, since one call may have one open at a time.
+pub struct Transaction(());
+
+/// What `sql` needs of the call that it serves.
+pub struct SqlContext {
+    session: Option<Session>,
+}
+
+impl SqlContext {
+    /// A context with a database; `None` where the component is only asked
+    /// about itself, before it has one.
+    pub fn new(session: Option<Session>) -> Self {
+        Self { session }
+    }
+
+    pub(super) fn session(&mut self) -> Result<&mut Session, wit::Error> {
+        self.session.as_mut().ok_or_else(|| {
+            wit::Error::Unavailable("there is no database while a component describes itself".to_owned())
+        })
+    }
+}
+
+/// The capability, borrowed for one host call.
+pub struct SqlView<'a> {
+    /// The call's context.
+    pub context: &'a mut SqlContext,
+    /// The call's handles.
+    pub table: &'a mut ResourceTable,
+}
+
+impl SqlView<'_> {
+    fn parameters(parameters: Vec<wit::Value>) -> Vec<storage::Value> {
+        parameters.into_iter().map(storage::Value::from).collect()
+    }
+}
+
+impl Host for SqlView<'_> {
+    fn query(
+        &mut self,
+        statement: String,
+        parameters: Vec<wit::Value>,
+    ) -> wasmtime::Result<Result<wit::Rows, wit::Error>> {
+        Ok(self.context.session().and_then(|session| {
+            let rows = session.query(&statement, &Self::parameters(parameters))?;
+            Ok(rows.into())
+        }))
+    }
+
+    fn execute(
+        &mut self,
+        statement: String,
+        parameters: Vec<wit::Value>,
+    ) -> wasmtime::Result<Result<u64, wit::Error>> {
+        Ok(self
+            .context
+            .session()
+            .and_then(|session| Ok(session.execute(&statement, &Self::parameters(parameters))?)))
+    }
+}
+
+impl HostTransaction for SqlView<'_> {
+    fn begin(&mut self) -> wasmtime::Result<Result<Resource<Transaction>, wit::Error>> {
+        if let Err(error) = self.context.session().and_then(|session| Ok(session.begin()?)) {
+            return Ok(Err(error));
+        }
+        Ok(Ok(self.table.push(Transaction(()))?))
+    }
+
+    fn query(
+        &mut self,
+        this: Resource<Transaction>,
+        statement: String,
+        parameters: Vec<wit::Value>,
+    ) -> wasmtime::Result<Result<wit::Rows, wit::Error>> {
+        self.table.get(&this)?;
+        Ok(self.context.session().and_then(|session| {
+            let rows = session.transaction_query(&statement, &Self::parameters(parameters))?;
+            Ok(rows.into())
+        }))
+    }
+
+    fn execute(
+        &mut self,
+        this: Resource<Transaction>,
+        statement: String,
+        parameters: Vec<wit::Value>,
+    ) -> wasmtime::Result<Result<u64, wit::Error>> {
+        self.table.get(&this)?;
+        Ok(self.context.session().and_then(|session| {
+            Ok(session.transaction_execute(&statement, &Self::parameters(parameters))?)
+        }))
+    }
+
+    fn commit(&mut self, this: Resource<Transaction>) -> wasmtime::Result<Result<(), wit::Error>> {
+        self.table.delete(this)?;
+        Ok(self.context.session().and_then(|session| Ok(session.commit()?)))
+    }
+
+    fn drop(&mut self, this: Resource<Transaction>) -> wasmtime::Result<()> {
+        self.table.delete(this)?;
+        if let Ok(session) = self.context.session() {
+            session.rollback();
+        }
+        Ok(())
+    }
+}
+
+impl From<wit::Value> for storage::Value {
+    fn from(value: wit::Value) -> Self {
+        match value {
+            wit::Value::Null => Self::Null,
+            wit::Value::Integer(integer) => Self::Integer(integer),
+            wit::Value::Real(real) => Self::Real(real),
+            wit::Value::Text(text) => Self::Text(text),
+            wit::Value::Blob(blob) => Self::Blob(blob),
+        }
+    }
+}
+
+impl From<storage::Rows> for wit::Rows {
+    fn from(rows: storage::Rows) -> Self {
+        Self { columns: rows.columns, count: rows.count, data: rows.data }
+    }
+}
+
+impl From<storage::SqlError> for wit::Error {
+    fn from(error: storage::SqlError) -> Self {
+        use storage::ConstraintKind as From;
+        match error {
+            storage::SqlError::Constraint { kind, columns } => {
+                let kind = match kind {
+                    From::Unique => wit::ConstraintKind::Unique,
+                    From::ForeignKey => wit::ConstraintKind::ForeignKey,
+                    From::NotNull => wit::ConstraintKind::NotNull,
+                    From::Check => wit::ConstraintKind::Check,
+                };
+                Self::Constraint(wit::Constraint { kind, columns })
+            }
+            storage::SqlError::Busy => Self::Busy,
+            storage::SqlError::Timeout => Self::Timeout,
+            storage::SqlError::LimitExceeded(limit) => Self::LimitExceeded(limit),
+            storage::SqlError::Invalid(why) => Self::Invalid(why),
+            storage::SqlError::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+struct HasSql;
+
+impl HasData for HasSql {
+    type Data<'a> = SqlView<'a>;
+}
+
+/// Gives a component `sql`.
+///
+/// # Errors
+/// When the linker has it already.
+pub fn add_to_linker<T: 'static>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> SqlView<'_>,
+) -> wasmtime::Result<()> {
+    wit::add_to_linker::<T, HasSql>(linker, view)
+}

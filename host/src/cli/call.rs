@@ -1,0 +1,36 @@
+//! `wares call`: a typed operation of a module, from the command line.
+
+use std::io::Write;
+
+use clap::Args;
+
+use super::Common;
+use super::workplace::Workplace;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Values are written as WAVE, the notation of component values: text in double quotes, \
+                        lists in [], records in {field: value}; optional fields may be left out.\n\n\
+                        The result is printed in the same notation. When the operation refuses, what it \
+                        says goes to stderr and the exit code is 1.")]
+pub(super) struct Arguments {
+    /// The module's name.
+    module: String,
+    /// interface.function(arguments…)
+    operation: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let workplace = Workplace::open(&arguments.common)?;
+    let engine = workplace.engine(Some(1))?;
+    let folder = workplace.folder()?;
+    let module = folder.module(&workplace, &engine, &arguments.module)?;
+    match module.call_by_name(&arguments.operation)? {
+        Ok(result) => {
+            writeln!(std::io::stdout().lock(), "{result}")?;
+            Ok(())
+        }
+        Err(refusal) => anyhow::bail!("{refusal}"),
+    }
+}

@@ -1,0 +1,42 @@
+//! `wares events`: what modules have told others, as it was kept.
+
+use std::io::Write;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Common;
+use super::workplace::Workplace;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The module's name.
+    module: String,
+    /// Only events after the one with this number.
+    #[arg(long, value_name = "ID", default_value_t = 0)]
+    after: i64,
+    /// How many at most.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: u32,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let workplace = Workplace::open(&arguments.common)?;
+    let database = workplace.folder()?.existing_database(&workplace, &arguments.module)?;
+    let mut out = std::io::stdout().lock();
+    for event in database.events(arguments.after, arguments.limit)? {
+        if arguments.json {
+            let data: Value = serde_json::from_str(&event.data)?;
+            let line = json!({"id": event.id, "name": event.name, "data": data, "created_at": event.created_at});
+            writeln!(out, "{line}")?;
+        } else {
+            writeln!(out, "{} {} {} {}", event.id, event.created_at, event.name, event.data)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! `wares inspect`: what a component is and could do, without running a shop.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Common;
+use super::workplace::Workplace;
+use crate::engine::{ImportKind, Shape};
+use crate::modules::{Access, Method, Module, Source};
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The component.
+    file: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let workplace = Workplace::open(&arguments.common)?;
+    let engine = workplace.engine(None)?;
+    let source = Source::read(&arguments.file)?;
+    let shape = engine
+        .inspect(&source.bytes)
+        .map_err(|error| anyhow::anyhow!("{}: {error}", source.origin))?;
+    let module = workplace.module(&engine, &source);
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        let report = report(&source, &shape, module.as_ref());
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+    } else {
+        print(&mut out, &source, &shape, module.as_ref())?;
+    }
+    Ok(())
+}
+
+type Loaded<'a> = Result<&'a Module, &'a crate::modules::ModuleError>;
+
+fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
+    let imports: Vec<Value> = shape
+        .imports
+        .iter()
+        .map(|import| json!({"name": import.name, "kind": kind(import.kind)}))
+        .collect();
+    let exports: Vec<Value> = shape
+        .exports
+        .iter()
+        .map(|export| json!({"name": export.name, "functions": export.functions}))
+        .collect();
+    let mut report = json!({
+        "file": source.origin,
+        "size_bytes": source.bytes.len(),
+        "imports": imports,
+        "exports": exports,
+    });
+    match module {
+        Ok(module) => {
+            report["module"] = json!({
+                "name": module.name(),
+                "version": module.version().to_string(),
+                "summary": module.summary(),
+                "digest": module.digest(),
+                "routes": module.routes().iter().map(|route| json!({
+                    "method": method(route.method),
+                    "path": route.path,
+                    "access": access(route.access),
+                })).collect::<Vec<_>>(),
+            });
+        }
+        Err(error) => report["refused"] = json!(error.to_string()),
+    }
+    report
+}
+
+fn print(out: &mut impl Write, source: &Source, shape: &Shape, module: Loaded<'_>) -> anyhow::Result<()> {
+    match module {
+        Ok(module) => {
+            writeln!(out, "{} {}: {}", module.name(), module.version(), module.summary())?;
+            writeln!(out, "sha256:{}", module.digest())?;
+        }
+        Err(error) => writeln!(out, "This component is refused as a module: {error}")?,
+    }
+    writeln!(out, "{} bytes", source.bytes.len())?;
+    for (title, wanted) in [
+        ("Capabilities that it uses", ImportKind::Capability),
+        ("Extension points that it has", ImportKind::ExtensionPoint),
+        ("Imports that nothing provides", ImportKind::Unknown),
+    ] {
+        let names: Vec<_> = shape.imports.iter().filter(|import| import.kind == wanted).collect();
+        if !names.is_empty() {
+            writeln!(out, "\n{title}:")?;
+        }
+        for import in names {
+            writeln!(out, "  {}", import.name)?;
+        }
+    }
+    writeln!(out, "\nExports:")?;
+    for export in &shape.exports {
+        writeln!(out, "  {}: {}", export.name, export.functions.join(", "))?;
+    }
+    if let Ok(module) = module {
+        writeln!(out, "\nRoutes:")?;
+        for route in module.routes() {
+            writeln!(out, "  {:<6} {} ({})", method(route.method), route.path, access(route.access))?;
+        }
+    }
+    Ok(())
+}
+
+fn kind(kind: ImportKind) -> &'static str {
+    match kind {
+        ImportKind::Capability => "capability",
+        ImportKind::Types => "types",
+        ImportKind::ExtensionPoint => "extension-point",
+        ImportKind::Unknown => "unknown",
+    }
+}
+
+fn method(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Patch => "PATCH",
+        Method::Delete => "DELETE",
+    }
+}
+
+fn access(access: Access) -> &'static str {
+    match access {
+        Access::Anyone => "anyone",
+        Access::Admin => "admin",
+    }
+}

@@ -1,0 +1,116 @@
+//! The `wares` command: reads its arguments, does one thing, and says on one
+//! line what is wrong. Answers go to stdout, progress and logs to stderr.
+
+mod call;
+mod events;
+mod inspect;
+mod key;
+mod seed;
+mod serve;
+mod user;
+mod workplace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+/// A commerce host whose business modules are WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "wares", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Settings come from wares.toml, then the environment (WARES_…), then flags; the later win.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the modules over HTTP until Ctrl-C.
+    Serve(serve::Arguments),
+    /// Create the people who may sign in.
+    User(user::Arguments),
+    /// Create, list and revoke secret API keys.
+    Key(key::Arguments),
+    /// Say what a component imports, exports, is given and serves.
+    Inspect(inspect::Arguments),
+    /// Call a typed operation of a module.
+    Call(call::Arguments),
+    /// List the events that modules have kept, oldest first.
+    Events(events::Arguments),
+    /// Fill a data folder with plausible data, for trying things out.
+    Seed(seed::Arguments),
+}
+
+/// Where the settings are.
+#[derive(Args, Clone, Debug)]
+struct Common {
+    /// The settings file. Without it, ./wares.toml is read if there is one.
+    #[arg(long, value_name = "FILE", env = "WARES_CONFIG")]
+    config: Option<PathBuf>,
+    /// The data folder, made if it is missing [default: ./data].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// One setting, as in wares.toml: --set server.drain_ms=5000. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    settings: Vec<(String, String)>,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE".to_owned()),
+    }
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let command = match seed::command(Cli::command(), &arguments) {
+        Ok(command) => command,
+        Err(error) => return fail(&error),
+    };
+    let matches = command.get_matches_from(arguments);
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let done = match cli.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::User(arguments) => user::run(&arguments),
+        Command::Key(arguments) => key::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Call(arguments) => call::run(&arguments),
+        Command::Events(arguments) => events::run(&arguments),
+        Command::Seed(arguments) => seed::run(&arguments, matches.subcommand_matches("seed")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// The one way in which a command fails: its reason on stderr, and exit code 1.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    // A reader that went away, as `head` does, is no failure to talk about.
+    if error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("wares: {}", one_line(error));
+    ExitCode::FAILURE
+}
+
+/// The error and its causes, without those that the text before names already.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}

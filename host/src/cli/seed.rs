@@ -1,0 +1,119 @@
+//! `wares seed`: plausible data, as much as is asked for. What can be sown, the
+//! modules say: each of their kinds is an option of the command.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::workplace::Workplace;
+use super::Common;
+use crate::modules::Module;
+
+/// How many a module is asked for at once: enough that a transaction's sync
+/// does not count, few enough that no call runs long.
+const BATCH: u32 = 500;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// One thing that a module can sow.
+struct Crop {
+    module: usize,
+    kind: u32,
+    name: String,
+    summary: String,
+}
+
+/// The command line with the modules' kinds as options of `seed`, if it is
+/// `seed` that is asked for.
+pub(super) fn command(command: Command, arguments: &[OsString]) -> anyhow::Result<Command> {
+    if arguments.get(1).is_none_or(|name| name != "seed") {
+        return Ok(command);
+    }
+    // Which modules there are depends on flags that only the full command line
+    // can tell; what it does not know yet is passed over.
+    let common = command
+        .clone()
+        .ignore_errors(true)
+        .disable_help_flag(true)
+        .try_get_matches_from(arguments)
+        .ok()
+        .and_then(|matches| Common::from_arg_matches(matches.subcommand_matches("seed")?).ok())
+        .unwrap_or_else(|| Common { config: None, data: None, settings: Vec::new() });
+    let workplace = Workplace::open(&common)?;
+    let crops = crops(&workplace.modules(&workplace.engine(Some(1))?)?)?;
+    Ok(command.mut_subcommand("seed", |seed| {
+        crops.into_iter().fold(seed.arg_required_else_help(true), |seed, crop| {
+            seed.arg(
+                Arg::new(crop.name.clone())
+                    .long(crop.name)
+                    .value_name("N")
+                    .value_parser(value_parser!(u32))
+                    .help(format!("How many: {}", crop.summary)),
+            )
+        })
+    }))
+}
+
+fn crops(modules: &[Module]) -> anyhow::Result<Vec<Crop>> {
+    let mut crops: Vec<Crop> = Vec::new();
+    for (place, module) in modules.iter().enumerate() {
+        for (kind, entry) in (0u32..).zip(module.kinds()?) {
+            let name = if crops.iter().any(|crop| crop.name == entry.name) {
+                format!("{}-{}", module.name(), entry.name)
+            } else {
+                entry.name
+            };
+            crops.push(Crop { module: place, kind, name, summary: entry.summary });
+        }
+    }
+    Ok(crops)
+}
+
+pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow::Result<()> {
+    let workplace = Workplace::open(&arguments.common)?;
+    let engine = workplace.engine(Some(1))?;
+    let folder = workplace.folder()?;
+    let mut modules = workplace.modules(&engine)?;
+    let crops = crops(&modules)?;
+    for module in &mut modules {
+        folder.open(&workplace, module)?;
+    }
+    for crop in crops {
+        let wanted = matches.and_then(|matches| matches.get_one::<u32>(&crop.name)).copied();
+        if let Some(wanted) = wanted {
+            sow(&modules[crop.module], &crop, wanted)?;
+        }
+    }
+    for module in &modules {
+        if let Some(database) = module.database() {
+            database.close();
+        }
+    }
+    Ok(())
+}
+
+fn sow(module: &Module, crop: &Crop, wanted: u32) -> anyhow::Result<()> {
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}")?;
+    let bar = ProgressBar::new(wanted.into()).with_style(style).with_message(crop.name.clone());
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let mut sown = 0;
+    while sown < wanted {
+        let count = BATCH.min(wanted - sown);
+        module
+            .sow(crop.kind, count)?
+            .map_err(anyhow::Error::msg)
+            .with_context(|| format!("after {sown} {}", crop.name))?;
+        sown += count;
+        bar.set_position(sown.into());
+    }
+    bar.finish_and_clear();
+    eprintln!("Added {sown} {}.", crop.name);
+    Ok(())
+}

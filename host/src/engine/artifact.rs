@@ -1,0 +1,60 @@
+//! Compiled components between two starts: machine code in files that this host
+//! wrote and nobody else may write. A file that is stale, cut short or changed
+//! is passed over and made anew.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Bytes of the checksum that a file ends with.
+const CHECKSUM_BYTES: usize = 32;
+
+/// Named after the component's digest and after all that its machine code
+/// depends on: wasmtime's version, the processor's features, the engine's options.
+fn path(engine: &Engine, folder: &Path, digest: &str) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    folder.join(format!("{digest}-{:016x}.cwasm", hasher.finish()))
+}
+
+/// The compiled form of the component with this digest, if there is a sound one.
+pub(super) fn read(engine: &Engine, folder: &Path, digest: &str) -> Option<Component> {
+    let bytes = fs::read(path(engine, folder, digest)).ok()?;
+    let (code, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
+    if Sha256::digest(code).as_slice() != checksum {
+        return None;
+    }
+    // SAFETY: the file lies in the data folder, which only the host's own user
+    // can write; `write` below made it from a component that this engine
+    // compiled, and the checksum shows that it is whole. Wasmtime itself checks
+    // that it was made by the same version for the same processor.
+    unsafe { Component::deserialize(engine, code) }.ok()
+}
+
+/// Keeps the compiled form. Failing to is no failure of the caller's: the next
+/// start compiles again.
+pub(super) fn write(engine: &Engine, folder: &Path, digest: &str, component: &Component) {
+    let path = path(engine, folder, digest);
+    let write = || -> std::io::Result<()> {
+        let code = component.serialize().map_err(std::io::Error::other)?;
+        // Written beside and renamed, so that no reader ever sees a half of it.
+        let mut file = tempfile_in(folder)?;
+        file.1.write_all(&code)?;
+        file.1.write_all(&Sha256::digest(&code))?;
+        fs::rename(&file.0, &path)
+    };
+    if let Err(error) = write() {
+        tracing::debug!(%error, "the compiled component is not kept");
+    }
+}
+
+fn tempfile_in(folder: &Path) -> std::io::Result<(PathBuf, fs::File)> {
+    let path = folder.join(format!(".{}.tmp", uuid::Uuid::now_v7()));
+    let file = fs::File::create_new(&path)?;
+    Ok((path, file))
+}

@@ -1,0 +1,117 @@
+//! Typed operations by name, with arguments and results as text in WAVE, the
+//! notation of component values: `things.search({limit: 3})`.
+
+use wasmtime::Store;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
+use wasmtime::component::wasm_wave;
+use wasmtime::component::{ComponentExportIndex, Func, Type, Val};
+
+use super::component::Component;
+use super::state::{CallContext, CallState};
+use super::CallError;
+
+impl Component {
+    /// Calls `interface.function(arguments…)` and gives the result as WAVE.
+    ///
+    /// `interface` is the name of an exported interface, with or without its
+    /// package and version. The inner error is the `err` of the function's own
+    /// result, as WAVE.
+    ///
+    /// # Errors
+    /// When there is no such function, when the arguments do not fit it, or
+    /// when the call gives no answer.
+    pub fn call_by_name(&self, context: CallContext, call: &str) -> Result<Result<String, String>, CallError> {
+        let call = call.trim();
+        let path_end = call.find('(').unwrap_or(call.len());
+        let (path, arguments) = call.split_at(path_end);
+        let (interface, function) = path.trim().rsplit_once('.').ok_or_else(|| {
+            CallError::BadCall(format!("'{path}' names no function: write interface.function(arguments)"))
+        })?;
+        let (index, parameters) = self.find(interface, function)?;
+        let source = format!("{function}{}", if arguments.is_empty() { "()" } else { arguments });
+        let parsed = UntypedFuncCall::parse(&source)
+            .map_err(|error| CallError::BadCall(format!("the arguments cannot be read: {error}")))?;
+        let types: Vec<Type> = parameters.iter().map(|(_, ty)| ty.clone()).collect();
+        let values: Vec<Val> = parsed.to_wasm_params(&types).map_err(|error| {
+            CallError::BadCall(format!(
+                "the arguments do not fit {interface}.{function}({}): {error}",
+                parameters.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
+            ))
+        })?;
+        self.invoke(context, &index, &values)
+    }
+
+    fn invoke(
+        &self,
+        context: CallContext,
+        index: &ComponentExportIndex,
+        values: &[Val],
+    ) -> Result<Result<String, String>, CallError> {
+        let limits = context.limits.clone();
+        let mut store = CallState::store(self.engine(), context);
+        let results = self
+            .pre
+            .instantiate(&mut store)
+            .and_then(|instance| {
+                let function = instance
+                    .get_func(&mut store, index)
+                    .ok_or_else(|| wasmtime::Error::msg("the export is not a function"))?;
+                let mut results = vec![Val::Bool(false); result_count(&store, &function)];
+                function.call(&mut store, values, &mut results)?;
+                Ok(results)
+            })
+            .map_err(|error| CallError::new(&error, &limits))?;
+        match results.into_iter().next() {
+            None => Ok(Ok(String::new())),
+            Some(Val::Result(Ok(value))) => value.map_or(Ok(Ok(String::new())), |value| text(&value).map(Ok)),
+            Some(Val::Result(Err(value))) => value.map_or(Ok(Err(String::new())), |value| text(&value).map(Err)),
+            Some(value) => text(&value).map(Ok),
+        }
+    }
+
+    fn find(
+        &self,
+        interface: &str,
+        function: &str,
+    ) -> Result<(ComponentExportIndex, Vec<(String, Type)>), CallError> {
+        let component = self.pre.component();
+        let ty = component.component_type();
+        let mut known = Vec::new();
+        for (name, export) in ty.exports(self.engine()) {
+            let ComponentItem::ComponentInstance(instance) = export.ty else { continue };
+            let matches = name == interface || short_name(name) == interface;
+            for (candidate, item) in instance.exports(self.engine()) {
+                let ComponentItem::ComponentFunc(func) = item.ty else { continue };
+                if matches && candidate == function {
+                    let parent = component.get_export_index(None, name);
+                    let index = parent.and_then(|parent| component.get_export_index(Some(&parent), function));
+                    if let Some(index) = index {
+                        let parameters = func.params().map(|(name, ty)| (name.to_owned(), ty)).collect();
+                        return Ok((index, parameters));
+                    }
+                }
+                known.push(format!("{}.{candidate}", short_name(name)));
+            }
+        }
+        Err(CallError::BadCall(format!(
+            "there is no {interface}.{function}; there are {}",
+            known.join(", ")
+        )))
+    }
+}
+
+/// `things` of `namespace:package/things@1.0.0`.
+fn short_name(interface: &str) -> &str {
+    let name = interface.split_once('@').map_or(interface, |(name, _)| name);
+    name.rsplit_once('/').map_or(name, |(_, name)| name)
+}
+
+fn result_count(store: &Store<CallState>, function: &Func) -> usize {
+    function.ty(store).results().len()
+}
+
+fn text(value: &Val) -> Result<String, CallError> {
+    wasm_wave::to_string(value)
+        .map_err(|error| CallError::BadAnswer(format!("the result cannot be shown: {error}")))
+}

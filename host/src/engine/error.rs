@@ -1,0 +1,122 @@
+//! What can go wrong with a component: at loading, and at a call.
+
+/// Why a component cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The engine itself did not start.
+    #[error("the WebAssembly engine does not start: {0}")]
+    Engine(#[source] wasmtime::Error),
+    /// The file is larger than the limit.
+    #[error("it is {bytes} bytes, more than component_bytes_max = {max}")]
+    TooLarge {
+        /// The file's size.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// The bytes are no component at all.
+    #[error("{0}")]
+    NotAComponent(String),
+    /// The bytes are a component that the compiler refuses.
+    #[error("it does not compile: {0}")]
+    Compile(String),
+    /// It imports what no component is given.
+    #[error("it imports {}, which this host does not provide", list(.0))]
+    UnknownImports(Vec<String>),
+    /// It lacks an interface of its world, or has another version or shape of one.
+    #[error("it does not fit the world wares:module/module@1.0.0: {0}")]
+    WrongWorld(String),
+    /// A call that every component must answer at loading failed.
+    #[error("it does not start: {0}")]
+    Start(#[from] CallError),
+    /// It answered, but not as the contract says.
+    #[error("{0}")]
+    Contract(String),
+    /// The operator's settings do not fit it.
+    #[error("its settings are not accepted:\n{}", .0.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n"))]
+    Settings(Vec<String>),
+}
+
+fn list(names: &[String]) -> String {
+    names.join(", ")
+}
+
+/// Why a call gave no answer. The instance is gone, and with it whatever
+/// transaction it had open.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The guest ran longer than it may.
+    #[error("stopped after running for {deadline_ms} ms (limits.deadline_ms)")]
+    Deadline {
+        /// The limit.
+        deadline_ms: u64,
+    },
+    /// The guest called the host more often than it may.
+    #[error("stopped at {max} calls into the host (limits.host_calls_max)")]
+    HostCalls {
+        /// The limit.
+        max: u32,
+    },
+    /// The guest answered with more than it may.
+    #[error("{what} is beyond {max} (limits.response_bytes_max)")]
+    ResponseTooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// The limit.
+        max: usize,
+    },
+    /// The answer is no answer that the contract knows.
+    #[error("{0}")]
+    BadAnswer(String),
+    /// The guest trapped, or could not be started.
+    #[error("{reason}")]
+    Trap {
+        /// One line for the log.
+        reason: String,
+        /// Where in the guest, innermost first, where it is known.
+        backtrace: Vec<String>,
+    },
+    /// What was to be called is not there, or does not take what it was given.
+    #[error("{0}")]
+    BadCall(String),
+}
+
+/// Marks a guest that ran out of time, on its way through wasmtime's errors.
+#[derive(Debug, thiserror::Error)]
+#[error("deadline")]
+pub(super) struct DeadlineReached;
+
+/// Marks a guest that called too often, on its way through wasmtime's errors.
+#[derive(Debug, thiserror::Error)]
+#[error("host calls")]
+pub(super) struct HostCallsReached;
+
+impl CallError {
+    pub(super) fn new(error: &wasmtime::Error, limits: &super::Limits) -> Self {
+        if error.is::<DeadlineReached>() {
+            return Self::Deadline { deadline_ms: limits.deadline_ms };
+        }
+        if error.is::<HostCallsReached>() {
+            return Self::HostCalls { max: limits.host_calls_max };
+        }
+        let reason = match error.downcast_ref::<wasmtime::Trap>() {
+            Some(trap) => trap.to_string(),
+            None => error.root_cause().to_string(),
+        };
+        let backtrace = error
+            .downcast_ref::<wasmtime::WasmBacktrace>()
+            .map(|trace| {
+                trace
+                    .frames()
+                    .iter()
+                    .map(|frame| {
+                        frame
+                            .func_name()
+                            .map_or_else(|| format!("function {}", frame.func_index()), ToOwned::to_owned)
+                    })
+                    .collect()
+            })
+            .unwrap_or_default();
+        Self::Trap { reason, backtrace }
+    }
+}

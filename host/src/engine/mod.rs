@@ -1,0 +1,168 @@
+//! Runs components: compiles them, links them to their capabilities, calls
+//! them within limits. Knows nothing of HTTP, and nothing of what a component
+//! is for.
+
+mod artifact;
+mod call;
+mod component;
+mod error;
+mod executor;
+mod linker;
+mod state;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+pub use component::{Component, Export, Import, Shape};
+pub use linker::ImportKind;
+pub use error::{CallError, LoadError};
+pub use executor::{Executor, Rejected};
+pub use state::{CallContext, Settings};
+
+/// The interfaces of `wares:module`, as wasmtime sees them from the host.
+pub mod bindings {
+    #![allow(missing_docs)]
+    wasmtime::component::bindgen!({
+        path: [
+            "../wit/deps/wasi-config@0.2.0-rc.1",
+            "../wit/deps/wasi-logging@0.1.0-draft",
+            "../wit/platform@1.0.0",
+            "../wit/module@1.0.0",
+        ],
+        world: "wares:module/module@1.0.0",
+        with: {
+            "wares:platform": crate::capabilities::bindings::wares::platform,
+            "wasi:config": crate::capabilities::bindings::wasi::config,
+            "wasi:logging": crate::capabilities::bindings::wasi::logging,
+        },
+    });
+}
+
+/// How often running guests look at their deadline.
+const TICK: Duration = Duration::from_millis(5);
+
+/// What one call of a component may use at most.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Time that the guest itself runs, in milliseconds; time spent in the host does not count.
+    pub deadline_ms: u64,
+    /// All linear memories together, in bytes.
+    pub memory_bytes_max: usize,
+    /// All tables together, in elements.
+    pub table_elements_max: usize,
+    /// The body of a response, in bytes.
+    pub response_bytes_max: usize,
+    /// Calls from the guest into the host.
+    pub host_calls_max: u32,
+    /// Lines of log.
+    pub log_lines_max: u32,
+    /// Text of log, in bytes.
+    pub log_bytes_max: usize,
+    /// What its statements may use.
+    pub sql: crate::storage::SessionLimits,
+}
+
+/// How an engine is set up.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Calls that may run at the same time.
+    pub calls_max: u32,
+    /// The largest memory that any component may have, in bytes.
+    pub memory_bytes_max: usize,
+    /// The largest table that any component may have, in elements.
+    pub table_elements_max: usize,
+    /// The stack of a guest, in bytes.
+    pub stack_bytes_max: usize,
+    /// The largest component file, in bytes.
+    pub component_bytes_max: usize,
+    /// Where compiled components are kept between starts; `None` keeps none.
+    pub artifacts: Option<PathBuf>,
+}
+
+/// Compiles components and owns what running them shares: the pool of
+/// instances, and the clock that their deadlines are measured by.
+pub struct Engine {
+    wasmtime: wasmtime::Engine,
+    options: EngineOptions,
+    stop: Arc<AtomicBool>,
+    ticker: Option<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Reserves the pool and starts the clock.
+    ///
+    /// # Errors
+    /// When the machine has not the address space or the thread for it.
+    pub fn new(options: EngineOptions) -> Result<Self, LoadError> {
+        let wasmtime = wasmtime::Engine::new(&config(&options)).map_err(LoadError::Engine)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let ticker = std::thread::Builder::new()
+            .name("epoch".to_owned())
+            .spawn({
+                let (stop, wasmtime) = (stop.clone(), wasmtime.clone());
+                move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        std::thread::sleep(TICK);
+                        wasmtime.increment_epoch();
+                    }
+                }
+            })
+            .map_err(|error| LoadError::Engine(error.into()))?;
+        Ok(Self { wasmtime, options, stop, ticker: Some(ticker) })
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(ticker) = self.ticker.take() {
+            // It can only have ended by itself through a panic, which it reported then.
+            let _ = ticker.join();
+        }
+    }
+}
+
+/// A component made by Rust's toolchain is up to this many core instances,
+/// each with its own tables: the program itself, and adapters around it.
+const CORE_INSTANCES_PER_CALL: u32 = 16;
+const MEMORIES_PER_CALL: u32 = 4;
+const TABLES_PER_CALL: u32 = 16;
+/// Instances beside the calls: those that are asked about themselves at load.
+const SPARE_CALLS: u32 = 4;
+/// Memory of a slot that is cleared by hand instead of given back to the
+/// kernel: page faults cost more than clearing the little that a call touches.
+const KEEP_RESIDENT_BYTES: usize = 1024 * 1024;
+
+fn config(options: &EngineOptions) -> Config {
+    let calls = options.calls_max + SPARE_CALLS;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(calls)
+        .total_core_instances(calls * CORE_INSTANCES_PER_CALL)
+        .total_memories(calls * MEMORIES_PER_CALL)
+        .total_tables(calls * TABLES_PER_CALL)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_CALL)
+        .max_memories_per_component(MEMORIES_PER_CALL)
+        .max_tables_per_component(TABLES_PER_CALL)
+        .max_memories_per_module(MEMORIES_PER_CALL)
+        .max_tables_per_module(TABLES_PER_CALL)
+        .max_memory_size(options.memory_bytes_max)
+        .table_elements(options.table_elements_max)
+        .max_unused_warm_slots(calls)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(64 * 1024);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .epoch_interruption(true)
+        .max_wasm_stack(options.stack_bytes_max)
+        // One core memory per slot of address space: reserving just what may
+        // be used keeps thousands of slots affordable, and bounds checks go.
+        .memory_guard_size(64 * 1024)
+        .wasm_component_model(true);
+    config
+}

@@ -1,0 +1,188 @@
+//! What belongs to one call: its capabilities, and the meters that its limits
+//! are held against. Lives in the store of the call's instance and dies with it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{CallHook, ResourceLimiter, Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
+
+use super::error::{DeadlineReached, HostCallsReached};
+use super::{Limits, TICK};
+use crate::capabilities::logging::Log;
+use crate::capabilities::sql::{SqlContext, SqlView};
+use crate::capabilities::wasi;
+use crate::storage::Session;
+
+/// A component's settings, as the operator wrote them.
+#[derive(Clone)]
+pub struct Settings(Arc<WasiConfigVariables>);
+
+impl Settings {
+    /// Settings out of keys and values.
+    pub fn new<'a>(settings: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self(Arc::new(settings.into_iter().collect()))
+    }
+}
+
+/// Who calls, with what.
+pub struct CallContext {
+    /// The component's name, for the log.
+    pub component: Arc<str>,
+    /// The request's id, for the log.
+    pub request_id: Arc<str>,
+    /// The component's settings.
+    pub settings: Settings,
+    /// Its database; `None` while it is only asked about itself.
+    pub session: Option<Session>,
+    /// What it may use.
+    pub limits: Arc<Limits>,
+}
+
+/// The state of one call, as wasmtime's store holds it.
+pub struct CallState {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    sql: SqlContext,
+    log: Log,
+    settings: Settings,
+    meter: Meter,
+}
+
+/// What the call has used so far.
+struct Meter {
+    limits: Arc<Limits>,
+    started: Instant,
+    /// When the guest last called into the host, while it has not yet returned.
+    left_guest: Option<Instant>,
+    in_host: Duration,
+    host_calls: u32,
+    memory_bytes: usize,
+    table_elements: usize,
+}
+
+impl CallState {
+    /// A store for one call, with all limits in force.
+    pub(super) fn store(engine: &wasmtime::Engine, context: CallContext) -> Store<Self> {
+        let log = Log::new(
+            context.component,
+            context.request_id,
+            context.limits.log_lines_max,
+            context.limits.log_bytes_max,
+        );
+        let state = Self {
+            wasi: wasi::context(&log),
+            table: ResourceTable::new(),
+            sql: SqlContext::new(context.session),
+            log,
+            settings: context.settings,
+            meter: Meter {
+                limits: context.limits,
+                started: Instant::now(),
+                left_guest: None,
+                in_host: Duration::ZERO,
+                host_calls: 0,
+                memory_bytes: 0,
+                table_elements: 0,
+            },
+        };
+        let mut store = Store::new(engine, state);
+        store.limiter(|state| &mut state.meter);
+        store.set_epoch_deadline(store.data().meter.ticks_left());
+        // The epoch is wall time: when it runs out, the guest gets back what the host took.
+        store.epoch_deadline_callback(|context| {
+            let meter = &context.data().meter;
+            if meter.guest_time() >= meter.deadline() {
+                return Err(wasmtime::Error::new(DeadlineReached));
+            }
+            Ok(UpdateDeadline::Continue(meter.ticks_left()))
+        });
+        store.call_hook(|mut context, hook| context.data_mut().meter.pass(hook));
+        store
+    }
+
+    pub(super) fn sql(&mut self) -> SqlView<'_> {
+        SqlView { context: &mut self.sql, table: &mut self.table }
+    }
+
+    pub(super) fn log(&mut self) -> &mut Log {
+        &mut self.log
+    }
+
+    pub(super) fn settings(&mut self) -> WasiConfig<'_> {
+        WasiConfig::new(&self.settings.0)
+    }
+}
+
+impl WasiView for CallState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl Meter {
+    fn deadline(&self) -> Duration {
+        Duration::from_millis(self.limits.deadline_ms)
+    }
+
+    fn guest_time(&self) -> Duration {
+        self.started.elapsed().saturating_sub(self.in_host)
+    }
+
+    /// Ticks until the guest's time is up, at least one.
+    fn ticks_left(&self) -> u64 {
+        let left = self.deadline().saturating_sub(self.guest_time());
+        left.as_millis().div_ceil(TICK.as_millis()).max(1).try_into().unwrap_or(u64::MAX)
+    }
+
+    fn pass(&mut self, hook: CallHook) -> wasmtime::Result<()> {
+        match hook {
+            CallHook::CallingHost => {
+                self.host_calls += 1;
+                if self.host_calls > self.limits.host_calls_max {
+                    return Err(wasmtime::Error::new(HostCallsReached));
+                }
+                self.left_guest = Some(Instant::now());
+            }
+            CallHook::ReturningFromHost => {
+                if let Some(left) = self.left_guest.take() {
+                    self.in_host += left.elapsed();
+                }
+            }
+            CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
+        }
+        Ok(())
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let total = self.memory_bytes.saturating_sub(current).saturating_add(desired);
+        let allowed = total <= self.limits.memory_bytes_max;
+        if allowed {
+            self.memory_bytes = total;
+        }
+        Ok(allowed)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let total = self.table_elements.saturating_sub(current).saturating_add(desired);
+        let allowed = total <= self.limits.table_elements_max;
+        if allowed {
+            self.table_elements = total;
+        }
+        Ok(allowed)
+    }
+}

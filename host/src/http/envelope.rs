@@ -1,0 +1,94 @@
+//! Answers in the making: a status, headers and a body, and the one shape that
+//! every error of the host has.
+
+use bytes::Bytes;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{Method, StatusCode};
+use serde::Serialize;
+
+/// The media type of all that is not said to be something else.
+pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// An answer before the transport's headers are put on it.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// Its own headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// A success with this body.
+    pub fn json(body: &impl Serialize) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(body) => Self::bytes(StatusCode::OK, JSON, body.into()),
+            Err(error) => {
+                tracing::error!(%error, "an answer does not serialize");
+                Self::unknown_error()
+            }
+        }
+    }
+
+    /// An answer of a given type.
+    pub fn bytes(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, content_type);
+        Self { status, headers, body }
+    }
+
+    /// An error: `{"type": …, "message": …}`.
+    pub fn error(status: StatusCode, kind: &str, message: &str) -> Self {
+        #[derive(Serialize)]
+        struct Envelope<'a> {
+            r#type: &'a str,
+            message: &'a str,
+        }
+        Self { status, ..Self::json(&Envelope { r#type: kind, message }) }
+    }
+
+    /// The one answer to missing or wrong credentials. It says no more, so that it helps nobody to guess.
+    pub fn unauthorized() -> Self {
+        Self::bytes(StatusCode::UNAUTHORIZED, JSON, Bytes::from_static(br#"{"message":"Unauthorized"}"#))
+    }
+
+    /// No route has this path.
+    pub fn no_route(method: &Method, path: &str) -> Self {
+        Self::error(StatusCode::NOT_FOUND, "not_found", &format!("There is no {method} {path}"))
+    }
+
+    /// The path has routes, but not for this method.
+    pub fn method_not_allowed(method: &Method, path: &str, allowed: &[Method]) -> Self {
+        let allowed = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        let message = format!("{path} takes {allowed}, not {method}");
+        Self::error(StatusCode::METHOD_NOT_ALLOWED, "not_allowed", &message).with(ALLOW, &allowed)
+    }
+
+    /// The host is busy: come back after so many seconds.
+    pub fn busy(message: &str, retry_after_s: u64) -> Self {
+        Self::error(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+            .with(RETRY_AFTER, &retry_after_s.to_string())
+    }
+
+    /// Something went wrong that is nobody's business outside; the log has it.
+    pub fn unknown_error() -> Self {
+        Self::bytes(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            JSON,
+            Bytes::from_static(
+                br#"{"code":"unknown_error","type":"unknown_error","message":"An unknown error occurred."}"#,
+            ),
+        )
+    }
+
+    /// The same with one more header; a value that no header can hold is left out.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+}

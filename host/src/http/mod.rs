@@ -1,0 +1,253 @@
+//! The life of a request: its body, its credentials, its route, its answer.
+//! Knows which module a path belongs to, and nothing of what it does there.
+
+mod body;
+mod cors;
+mod envelope;
+mod finish;
+mod own;
+mod routes;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+
+use crate::engine::{CallError, Executor};
+use crate::identity::Actor;
+use crate::modules::{self, Access, Module};
+
+use cors::Cors;
+use envelope::{Answer, JSON};
+use finish::Conditions;
+use routes::{Endpoint, Found, Target};
+
+pub use own::Identity;
+pub use routes::{RouteError, Routes};
+
+/// Paths below this one are for signed-in callers. That goes for those that
+/// lead nowhere as well: a stranger does not learn which ones exist.
+const PRIVATE: &str = "/admin";
+/// What a client that was turned away should wait, in seconds.
+const RETRY_AFTER_S: u64 = 1;
+
+/// How requests are read.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// The largest body, in bytes, unpacked.
+    pub body_bytes_max: usize,
+    /// Until a body must have arrived.
+    pub body_timeout: Duration,
+    /// Origins whose pages may use the host: `https://shop.example`.
+    pub origins: Vec<String>,
+    /// Whether `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trust_forwarded: bool,
+}
+
+/// What answers requests: routes, identity, and threads for the modules.
+pub struct App {
+    routes: Routes,
+    identity: Arc<Identity>,
+    executor: Executor,
+    cors: Cors,
+    options: HttpOptions,
+}
+
+impl App {
+    /// An app that serves these modules beside the host's own endpoints.
+    ///
+    /// # Errors
+    /// When two routes collide.
+    pub fn new(
+        modules: Vec<Arc<Module>>,
+        identity: Identity,
+        executor: Executor,
+        options: HttpOptions,
+    ) -> Result<Self, RouteError> {
+        let mut routes = Routes::default();
+        own::add_to(&mut routes)?;
+        for module in modules {
+            for (number, route) in (0u32..).zip(module.routes()) {
+                let target = Target::Module(module.clone(), number);
+                let endpoint = Endpoint { target, access: route.access };
+                routes.add(method(route.method), &route.path, endpoint)?;
+            }
+        }
+        let cors = Cors::new(&options.origins);
+        Ok(Self { routes, identity: Arc::new(identity), executor, cors, options })
+    }
+
+    /// Answers one request.
+    pub async fn respond(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let started = Instant::now();
+        let (parts, body) = request.into_parts();
+        let request_id = uuid::Uuid::now_v7().simple().to_string();
+        let conditions = Conditions::of(&parts.method, &parts.headers);
+        let mut answer = self.answer(&parts, body, peer, &request_id).await;
+        self.cors.sign(&parts.headers, &mut answer.headers);
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            answer.headers.insert(HeaderName::from_static("x-request-id"), id);
+        }
+        tracing::debug!(
+            target: "access",
+            request_id,
+            %peer,
+            method = %parts.method,
+            path = parts.uri.path(),
+            status = answer.status.as_u16(),
+            micros = started.elapsed().as_micros() as u64,
+        );
+        conditions.finish(answer)
+    }
+
+    async fn answer(&self, parts: &Parts, body: Incoming, peer: SocketAddr, request_id: &str) -> Answer {
+        let (method, path) = (&parts.method, parts.uri.path());
+        let body = match body::read(&parts.headers, body, self.options.body_bytes_max, self.options.body_timeout).await
+        {
+            Ok(body) => body,
+            Err(answer) => return answer,
+        };
+        if let Some(wanted) = Cors::preflight(method, &parts.headers) {
+            if matches!(self.routes.find(&wanted, path), Found::Endpoint(..) | Found::BadEncoding) {
+                return Cors::allow(&parts.headers);
+            }
+        }
+        let found = self.routes.find(method, path);
+        let private = match &found {
+            Found::Endpoint(endpoint, _) => endpoint.access == Access::Admin,
+            _ => is_private(path),
+        };
+        let actor = match self.identity.actor(&parts.headers) {
+            Ok(actor) => actor,
+            Err(answer) => return answer,
+        };
+        if private && actor.is_none() {
+            return Answer::unauthorized();
+        }
+        match found {
+            Found::Endpoint(Endpoint { target: Target::Own(own), .. }, parameters) => {
+                let call = own::Call { parts, parameters, body, actor, peer: self.peer(peer, &parts.headers) };
+                own.answer(self.identity.clone(), call, &self.options).await
+            }
+            Found::Endpoint(Endpoint { target: Target::Module(module, route), .. }, parameters) => {
+                let request = self.request(module, *route, parts, parameters, &body, actor, request_id);
+                self.call(module, request).await
+            }
+            Found::OtherMethods(allowed) => Answer::method_not_allowed(method, path, &allowed),
+            Found::Nothing => Answer::no_route(method, path),
+            Found::BadEncoding => {
+                Answer::error(StatusCode::BAD_REQUEST, "invalid_data", "The path is not valid percent-encoding")
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is one field of the request")]
+    fn request(
+        &self,
+        module: &Module,
+        route: u32,
+        parts: &Parts,
+        path_parameters: Vec<String>,
+        body: &Bytes,
+        actor: Option<Actor>,
+        request_id: &str,
+    ) -> modules::Request {
+        let wanted = module.routes().get(route as usize).map_or(&[][..], |route| &route.headers);
+        modules::Request {
+            route,
+            path_parameters,
+            query: query(&parts.uri).to_owned(),
+            headers: wanted.iter().filter_map(|name| header(&parts.headers, name)).collect(),
+            body: body.to_vec(),
+            actor: actor.map(Into::into),
+            request_id: request_id.to_owned(),
+        }
+    }
+
+    async fn call(&self, module: &Arc<Module>, request: modules::Request) -> Answer {
+        let request_id = request.request_id.clone();
+        let job = {
+            let module = module.clone();
+            move || module.handle(&request)
+        };
+        let Ok(result) = self.executor.submit(job) else {
+            return Answer::busy("Too many requests are waiting", RETRY_AFTER_S);
+        };
+        let failed = |error: &CallError| {
+            let backtrace = match error {
+                CallError::Trap { backtrace, .. } => backtrace.join(" < "),
+                _ => String::new(),
+            };
+            tracing::error!(request_id, module = module.name(), %error, backtrace, "a call gave no answer");
+            Answer::unknown_error()
+        };
+        match result.await {
+            Ok(Ok(response)) => answer_of(response).unwrap_or_else(|error| failed(&error)),
+            Ok(Err(error)) => failed(&error),
+            Err(_) => failed(&CallError::BadAnswer("the call ended inside the host".to_owned())),
+        }
+    }
+
+    /// Who is on the other end, as far as it can be believed.
+    fn peer(&self, peer: SocketAddr, headers: &HeaderMap) -> std::net::IpAddr {
+        let forwarded = || headers.get("x-forwarded-for")?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok();
+        if self.options.trust_forwarded { forwarded().unwrap_or(peer.ip()) } else { peer.ip() }
+    }
+}
+
+fn is_private(path: &str) -> bool {
+    path.get(..PRIVATE.len()).is_some_and(|start| start.eq_ignore_ascii_case(PRIVATE))
+        && matches!(path.as_bytes().get(PRIVATE.len()), None | Some(b'/'))
+}
+
+fn query(uri: &Uri) -> &str {
+    uri.query().unwrap_or_default()
+}
+
+/// Credentials stay with the host, whatever a route asks for.
+fn header(headers: &HeaderMap, name: &str) -> Option<modules::Header> {
+    if matches!(name, "authorization" | "cookie") {
+        return None;
+    }
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(modules::Header { name: name.to_owned(), value: value.to_owned() })
+}
+
+fn method(method: modules::Method) -> Method {
+    match method {
+        modules::Method::Get => Method::GET,
+        modules::Method::Post => Method::POST,
+        modules::Method::Put => Method::PUT,
+        modules::Method::Patch => Method::PATCH,
+        modules::Method::Delete => Method::DELETE,
+    }
+}
+
+/// A module's answer, if it is one that HTTP can carry.
+fn answer_of(response: modules::Response) -> Result<Answer, CallError> {
+    let bad = |what: String| CallError::BadAnswer(format!("the answer has {what}"));
+    let status = StatusCode::from_u16(response.status)
+        .ok()
+        .filter(|status| (200..600).contains(&status.as_u16()))
+        .ok_or_else(|| bad(format!("the status {}", response.status)))?;
+    let mut headers = HeaderMap::with_capacity(response.headers.len() + 4);
+    for header in response.headers {
+        let name = HeaderName::from_bytes(header.name.as_bytes())
+            .map_err(|_| bad(format!("a header named '{}'", header.name.escape_debug())))?;
+        let value = HeaderValue::from_str(&header.value)
+            .map_err(|_| bad(format!("a value of the header {name} that no header can hold")))?;
+        if ![CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE].contains(&name) {
+            headers.append(name, value);
+        }
+    }
+    if !response.body.is_empty() && !headers.contains_key(CONTENT_TYPE) {
+        headers.insert(CONTENT_TYPE, JSON);
+    }
+    Ok(Answer { status, headers, body: response.body.into() })
+}

@@ -1,0 +1,14 @@
+//! Modules: components that own a domain, each with its name, its routes, its
+//! database and its limits. Finds them, brings their schema up to date and
+//! calls them. Knows nothing of HTTP, and nothing of what any module is for.
+
+mod bundled;
+mod module;
+mod source;
+
+pub use module::{Access, Method, Module, ModuleError, Route};
+pub use source::{Source, SourceError, find};
+
+pub use crate::engine::bindings::exports::wares::module::http::{
+    Actor, ActorKind, Header, Request, Response,
+};

@@ -1,0 +1,241 @@
+//! One module that is ready to serve.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use semver::Version;
+
+use crate::engine::bindings::exports::wares::module::http as wit;
+use crate::engine::bindings::exports::wares::module::seed::Kind;
+use crate::engine::{CallContext, CallError, Component, Engine, Limits, LoadError, Settings};
+use crate::storage::{Database, DatabaseOptions, Migration, MigrationError, StorageError};
+
+use super::source::Source;
+
+pub use wit::{Access, Method, Route};
+
+/// A module: a component with a name, routes and a database.
+pub struct Module {
+    name: Arc<str>,
+    version: Version,
+    summary: String,
+    component: Component,
+    routes: Vec<Route>,
+    database: Option<Database>,
+    settings: Settings,
+    limits: Arc<Limits>,
+}
+
+/// What the operator says of a module.
+#[derive(Clone, Debug)]
+pub struct ModuleOptions {
+    /// What one call may use.
+    pub limits: Limits,
+    /// Keys and values for the component.
+    pub settings: Vec<(String, String)>,
+}
+
+/// Why a module is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ModuleError {
+    /// The component does not load.
+    #[error("{origin}: {source}")]
+    Load {
+        /// Where the component is from.
+        origin: String,
+        /// What is wrong with it.
+        source: LoadError,
+    },
+    /// The database does not open.
+    #[error("the database of module {name}: {source}")]
+    Storage {
+        /// The module.
+        name: Arc<str>,
+        /// What is wrong with it.
+        source: StorageError,
+    },
+    /// The schema cannot be brought up to date.
+    #[error("the schema of module {name}: {source}")]
+    Migration {
+        /// The module.
+        name: Arc<str>,
+        /// What is wrong with it.
+        source: MigrationError,
+    },
+}
+
+/// How a module's name may look: it becomes a file name and a key of `wares.toml`.
+fn is_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+impl Module {
+    /// Loads a component, asks it who it is, and has it check its settings.
+    /// `options` tells what the operator says of a module of that name.
+    ///
+    /// # Errors
+    /// When the component does not load, or does not answer as it must.
+    pub fn load(
+        engine: &Engine,
+        source: &Source,
+        options: impl FnOnce(&str) -> ModuleOptions,
+        asking: &Limits,
+    ) -> Result<Self, ModuleError> {
+        Self::try_load(engine, source, options, asking)
+            .map_err(|error| ModuleError::Load { origin: source.origin.clone(), source: error })
+    }
+
+    fn try_load(
+        engine: &Engine,
+        source: &Source,
+        options: impl FnOnce(&str) -> ModuleOptions,
+        asking: &Limits,
+    ) -> Result<Self, LoadError> {
+        let component = engine.load(&source.bytes)?;
+        let asking = Arc::new(asking.clone());
+        let context = |settings: &Settings, limits: &Arc<Limits>| CallContext {
+            component: source.origin.as_str().into(),
+            request_id: "load".into(),
+            settings: settings.clone(),
+            session: None,
+            limits: limits.clone(),
+        };
+        let description = component.describe(context(&Settings::new([]), &asking))?;
+        if !is_name(&description.name) {
+            return Err(LoadError::Contract(format!(
+                "it calls itself '{}': a name is 1 to 64 lower-case letters, digits and -",
+                description.name.escape_debug()
+            )));
+        }
+        if let Some(name) = &source.name {
+            if *name != description.name {
+                return Err(LoadError::Contract(format!(
+                    "it is the module '{}', but stands under modules.{name}",
+                    description.name
+                )));
+            }
+        }
+        let version = Version::parse(&description.version).map_err(|error| {
+            LoadError::Contract(format!("its version '{}' is not semver: {error}", description.version))
+        })?;
+        let options = options(&description.name);
+        let settings = Settings::new(options.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        let limits = Arc::new(options.limits);
+        component.check_settings(context(&settings, &limits))?.map_err(|faults| {
+            let key = |fault: String| format!("modules.{}.config.{fault}", description.name);
+            LoadError::Settings(faults.into_iter().map(key).collect())
+        })?;
+        let routes = component.routes(context(&settings, &limits))?;
+        Ok(Self {
+            name: description.name.into(),
+            version,
+            summary: description.summary,
+            component,
+            routes,
+            database: None,
+            settings,
+            limits,
+        })
+    }
+
+    /// Opens the module's database in `folder` and, if `migrate`, brings its
+    /// schema up to date; otherwise the schema has to be so already.
+    ///
+    /// # Errors
+    /// When the database does not open or its schema does not fit.
+    pub fn open(&mut self, folder: &Path, options: &DatabaseOptions, migrate: bool) -> Result<(), ModuleError> {
+        let storage = |source| ModuleError::Storage { name: self.name.clone(), source };
+        let migration = |source| ModuleError::Migration { name: self.name.clone(), source };
+        let steps: Vec<Migration> = self
+            .component
+            .migrations(self.context("load", None))
+            .map_err(|error| ModuleError::Load { origin: self.name.to_string(), source: error.into() })?
+            .into_iter()
+            .map(|step| Migration { name: step.name, statements: step.statements })
+            .collect();
+        let database =
+            Database::open(&folder.join(format!("{}.db", self.name)), options).map_err(storage)?;
+        if migrate {
+            for step in database.migrate(&steps).map_err(migration)? {
+                tracing::info!(module = &*self.name, step, "schema brought forward");
+            }
+        } else if let Some(step) = database.pending(&steps).map_err(migration)?.into_iter().next() {
+            return Err(migration(MigrationError::Pending(step)));
+        }
+        self.database = Some(database);
+        Ok(())
+    }
+
+    /// The module's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The module's own version.
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// One sentence on what it is.
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    /// SHA-256 of its component, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        self.component.digest()
+    }
+
+    /// Its routes.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// Its database, once it is open.
+    pub fn database(&self) -> Option<&Database> {
+        self.database.as_ref()
+    }
+
+    /// Answers a request. Blocks until the answer is there.
+    ///
+    /// # Errors
+    /// When the component gives no answer.
+    pub fn handle(&self, request: &wit::Request) -> Result<wit::Response, CallError> {
+        self.component.handle(self.context(&request.request_id, self.database.as_ref()), request)
+    }
+
+    /// Calls a typed operation; see [`Component::call_by_name`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn call_by_name(&self, call: &str) -> Result<Result<String, String>, CallError> {
+        self.component.call_by_name(self.context("call", self.database.as_ref()), call)
+    }
+
+    /// What the module can sow.
+    ///
+    /// # Errors
+    /// When the component gives no answer.
+    pub fn kinds(&self) -> Result<Vec<Kind>, CallError> {
+        self.component.kinds(self.context("seed", None))
+    }
+
+    /// Adds plausible data. The inner error says what went wrong.
+    ///
+    /// # Errors
+    /// When the component gives no answer.
+    pub fn sow(&self, kind: u32, count: u32) -> Result<Result<(), String>, CallError> {
+        self.component.sow(self.context("seed", self.database.as_ref()), kind, count)
+    }
+
+    fn context(&self, request_id: &str, database: Option<&Database>) -> CallContext {
+        CallContext {
+            component: self.name.clone(),
+            request_id: request_id.into(),
+            settings: self.settings.clone(),
+            session: database.map(|database| database.session(&self.limits.sql)),
+            limits: self.limits.clone(),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! One database file.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::events::{self, Event};
+use super::migrations::{self, Migration};
+use super::readers::Readers;
+use super::session::{Session, SessionLimits};
+use super::statement::Guarded;
+use super::writer::Writer;
+use super::{MigrationError, SqlError, StorageError};
+
+/// How a database is opened.
+#[derive(Clone, Debug)]
+pub struct DatabaseOptions {
+    /// How long to wait for a writer in another process, in milliseconds.
+    pub other_process_wait_ms: u64,
+    /// The largest the file may become, in pages of 4 KiB; 0 for no limit.
+    pub pages_max: u32,
+    /// How many events are kept.
+    pub events_max: u32,
+}
+
+impl Default for DatabaseOptions {
+    fn default() -> Self {
+        Self { other_process_wait_ms: 5_000, pages_max: 0, events_max: 100_000 }
+    }
+}
+
+/// How long work of the host's own waits for the writer.
+const HOST_WAIT: Duration = Duration::from_secs(30);
+
+/// A database. Clones are the same one.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    writer: Arc<Writer>,
+    readers: Readers,
+}
+
+impl Database {
+    /// Opens the file, or makes one that only its owner can read.
+    ///
+    /// # Errors
+    /// When it cannot be opened or is no database.
+    pub fn open(path: &Path, options: &DatabaseOptions) -> Result<Self, StorageError> {
+        create_private(path)?;
+        let sqlite = |source| StorageError::Sqlite { path: path.to_owned(), source };
+        let connection = Guarded::open(path, options, false).map_err(sqlite)?;
+        connection.host().execute_batch(migrations::TABLE).map_err(sqlite)?;
+        events::prepare(connection.host(), options.events_max).map_err(sqlite)?;
+        Ok(Self(Arc::new(Inner {
+            writer: Arc::new(Writer::new(connection)),
+            readers: Readers::new(path.to_owned(), options.clone()),
+        })))
+    }
+
+    /// Brings the schema forward, all steps or none, and gives the names of
+    /// those that ran now.
+    ///
+    /// # Errors
+    /// When a step fails, or the steps are not those that this data has seen.
+    pub fn migrate(&self, steps: &[Migration]) -> Result<Vec<String>, MigrationError> {
+        self.0.writer.exclusively(HOST_WAIT, |connection| migrations::migrate(connection, steps))?
+    }
+
+    /// The names of the steps that have yet to run.
+    ///
+    /// # Errors
+    /// When the steps are not those that this data has seen.
+    pub fn pending(&self, steps: &[Migration]) -> Result<Vec<String>, MigrationError> {
+        let pending =
+            self.0.writer.exclusively(HOST_WAIT, |connection| migrations::pending(connection.host(), steps))??;
+        Ok(pending.iter().map(|step| step.name.clone()).collect())
+    }
+
+    /// A session for one call.
+    pub fn session(&self, limits: &SessionLimits) -> Session {
+        Session::new(self.clone(), limits.clone())
+    }
+
+    /// The events after the one with this number, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn events(&self, after: i64, limit: u32) -> Result<Vec<Event>, SqlError> {
+        self.0.writer.exclusively(HOST_WAIT, |connection| events::list(connection.host(), after, limit))?
+    }
+
+    /// Brings what lies in the log into the file, and closes the readers. The
+    /// database is complete without it; it only starts faster and copies whole.
+    pub fn close(&self) {
+        self.0.readers.close();
+        let done = self.0.writer.exclusively(HOST_WAIT, |connection| {
+            connection.host().query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))
+        });
+        if let Err(error) = done.and_then(|done| Ok(done?)) {
+            tracing::warn!(%error, "the log of a database stays beside it");
+        }
+    }
+
+    pub(super) fn writer(&self) -> &Arc<Writer> {
+        &self.0.writer
+    }
+
+    pub(super) fn readers(&self) -> &Readers {
+        &self.0.readers
+    }
+}
+
+/// SQLite gives its log the permissions of the file, so it is enough to make that one.
+pub(super) fn create_private(path: &Path) -> Result<(), StorageError> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+        .map_err(|source| StorageError::File { path: path.to_owned(), source })
+}

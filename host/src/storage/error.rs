@@ -1,0 +1,157 @@
+//! What can go wrong in storage, in words that a component and an operator can
+//! act on. Texts for components never hold a path of the host.
+
+use std::path::PathBuf;
+
+use rusqlite::ffi;
+
+/// What kind of rule of the schema a write would have broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConstraintKind {
+    /// A second one of what may be there once.
+    Unique,
+    /// A reference to what is not there.
+    ForeignKey,
+    /// No value where there must be one.
+    NotNull,
+    /// Any other rule of a table.
+    Check,
+}
+
+/// Why a statement was not carried out. It changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SqlError {
+    /// A rule of the schema refuses the write.
+    #[error("a {kind:?} rule on {} refuses the write", columns.join(", "))]
+    Constraint {
+        /// The kind of rule.
+        kind: ConstraintKind,
+        /// `table.column` names, where SQLite says which.
+        columns: Vec<String>,
+    },
+    /// Another writer held the database for too long.
+    #[error("another writer holds the database")]
+    Busy,
+    /// The statement ran longer than its time.
+    #[error("the statement ran longer than its time")]
+    Timeout,
+    /// More than the limits allow; the text names the limit.
+    #[error("{0}")]
+    LimitExceeded(String),
+    /// The statement is wrong or not allowed.
+    #[error("{0}")]
+    Invalid(String),
+    /// The database cannot serve now.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Why a database file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The file or its folder.
+    #[error("{path}: {source}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: std::io::Error,
+    },
+    /// SQLite.
+    #[error("{path}: {source}", path = path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: rusqlite::Error,
+    },
+    /// A statement of the host's own.
+    #[error(transparent)]
+    Statement(#[from] rusqlite::Error),
+    /// The file was made by a newer host.
+    #[error("{path} was made by a newer version of wares (schema {found}, this one knows {known})", path = path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest that this host knows.
+        known: i64,
+    },
+}
+
+/// Why a schema cannot be brought forward. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// A step fails.
+    #[error("the step {step} fails: {reason}")]
+    Failed {
+        /// The step.
+        step: String,
+        /// What SQLite says.
+        reason: String,
+    },
+    /// A step that ran here before is not what it was.
+    #[error("the step {0} has changed since it ran on this data")]
+    Changed(String),
+    /// This data has seen a step that the component does not know.
+    #[error("this data has seen the step {0}, which this component does not have: it is older than the data")]
+    Unknown(String),
+    /// Two steps have one name.
+    #[error("there are two steps named {0}")]
+    Duplicate(String),
+    /// The schema is behind, and this is not the moment to bring it forward.
+    #[error("the step {0} has yet to run: start the host once with this component")]
+    Pending(String),
+    /// The database itself.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+}
+
+impl From<rusqlite::Error> for SqlError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            rusqlite::Error::SqliteFailure(failure, message) => {
+                translate(failure, message.unwrap_or_else(|| failure.to_string()))
+            }
+            rusqlite::Error::SqlInputError { error, msg, .. } => translate(error, msg),
+            rusqlite::Error::MultipleStatement => Self::Invalid("one statement at a time".to_owned()),
+            other => Self::Invalid(other.to_string()),
+        }
+    }
+}
+
+fn translate(failure: ffi::Error, message: String) -> SqlError {
+    let constraint = |kind| SqlError::Constraint { kind, columns: columns(&message) };
+    match failure.extended_code {
+        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
+            return constraint(ConstraintKind::Unique);
+        }
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => return constraint(ConstraintKind::ForeignKey),
+        ffi::SQLITE_CONSTRAINT_NOTNULL => return constraint(ConstraintKind::NotNull),
+        _ => {}
+    }
+    match failure.extended_code & 0xff {
+        ffi::SQLITE_CONSTRAINT => constraint(ConstraintKind::Check),
+        ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => SqlError::Busy,
+        ffi::SQLITE_INTERRUPT => SqlError::Timeout,
+        ffi::SQLITE_TOOBIG => SqlError::LimitExceeded("a value or a statement is too long".to_owned()),
+        ffi::SQLITE_NOMEM => SqlError::LimitExceeded("the statement needs too much memory".to_owned()),
+        ffi::SQLITE_FULL => SqlError::Unavailable("the disk or the database is full".to_owned()),
+        ffi::SQLITE_IOERR | ffi::SQLITE_CANTOPEN | ffi::SQLITE_READONLY => {
+            SqlError::Unavailable("the database cannot be read or written now".to_owned())
+        }
+        ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => {
+            SqlError::Unavailable("the database is damaged".to_owned())
+        }
+        ffi::SQLITE_AUTH => SqlError::Invalid(format!("not allowed: {message}")),
+        _ => SqlError::Invalid(message),
+    }
+}
+
+/// `UNIQUE constraint failed: t.a, t.b` names its columns; an index on
+/// expressions is named as a whole.
+fn columns(message: &str) -> Vec<String> {
+    let Some((_, names)) = message.split_once(": ") else { return Vec::new() };
+    names.split(", ").map(|name| name.trim_matches('\'').to_owned()).collect()
+}

@@ -1,0 +1,68 @@
+//! What components tell others: rows beside their own, written in the same
+//! transaction, and so kept if and only if it commits.
+
+use rusqlite::Connection;
+use serde::de::IgnoredAny;
+
+use super::{SqlError, now};
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Ascending in the order of the commits.
+    pub id: i64,
+    /// Dotted and lower-case.
+    pub name: String,
+    /// One JSON value.
+    pub data: String,
+    /// RFC 3339 in UTC.
+    pub created_at: String,
+}
+
+const NAME_BYTES_MAX: usize = 128;
+const DATA_BYTES_MAX: usize = 64 * 1024;
+
+const TABLE: &str = "
+    create table if not exists _wares_events (
+        id integer primary key autoincrement,
+        name text not null,
+        data text not null,
+        created_at text not null
+    ) strict";
+/// Old events go when the database is opened: often enough to bound the file,
+/// and never in the way of a request.
+const TRIM: &str = "delete from _wares_events where id <= (select max(id) from _wares_events) - ?1";
+const INSERT: &str = "insert into _wares_events (name, data, created_at) values (?1, ?2, ?3)";
+const LIST: &str = "select id, name, data, created_at from _wares_events where id > ?1 order by id limit ?2";
+
+pub(super) fn prepare(connection: &Connection, events_max: u32) -> rusqlite::Result<()> {
+    connection.execute_batch(TABLE)?;
+    connection.execute(TRIM, [events_max]).map(drop)
+}
+
+pub(super) fn insert(connection: &Connection, name: &str, data: &str) -> Result<(), SqlError> {
+    let name_fits = (1..=NAME_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte));
+    if !name_fits {
+        return Err(SqlError::Invalid(format!(
+            "an event's name is 1 to {NAME_BYTES_MAX} lower-case letters, digits, dots and dashes"
+        )));
+    }
+    if data.len() > DATA_BYTES_MAX {
+        return Err(SqlError::LimitExceeded(format!("more than {DATA_BYTES_MAX} bytes in an event")));
+    }
+    if serde_json::from_str::<IgnoredAny>(data).is_err() {
+        return Err(SqlError::Invalid("an event's data is one JSON value".to_owned()));
+    }
+    // Not from the cache of prepared statements, which guests share.
+    connection.execute(INSERT, [name, data, &now()])?;
+    Ok(())
+}
+
+pub(super) fn list(connection: &Connection, after: i64, limit: u32) -> Result<Vec<Event>, SqlError> {
+    let mut statement = connection.prepare(LIST)?;
+    let events = statement.query_map((after, limit), |row| {
+        Ok(Event { id: row.get(0)?, name: row.get(1)?, data: row.get(2)?, created_at: row.get(3)? })
+    })?;
+    Ok(events.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,44 @@
+//! Storage: one SQLite file a module, and one for the host itself. The only
+//! part that knows SQLite, and the one that decides what a guest's statement may
+//! do. Knows nothing of components and nothing of HTTP.
+
+pub mod accounts;
+mod authorizer;
+mod database;
+mod error;
+mod events;
+mod migrations;
+mod readers;
+mod rows;
+mod session;
+mod statement;
+mod value;
+mod writer;
+
+pub use database::{Database, DatabaseOptions};
+pub use error::{ConstraintKind, MigrationError, SqlError, StorageError};
+pub use events::Event;
+pub use migrations::Migration;
+pub use rows::Rows;
+pub use session::{Session, SessionLimits};
+pub use value::Value;
+
+/// The time now, as every table writes it: RFC 3339 in UTC with three decimals.
+pub(crate) fn now() -> String {
+    timestamp(std::time::SystemTime::now())
+}
+
+/// A time as every table writes it.
+pub(crate) fn timestamp(time: std::time::SystemTime) -> String {
+    let time: time::OffsetDateTime = time.into();
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        time.year(),
+        u8::from(time.month()),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+        time.millisecond()
+    )
+}

@@ -1,0 +1,44 @@
+//! Connections that read: opened when they are needed, kept for the next call.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use super::statement::Guarded;
+use super::{DatabaseOptions, SqlError};
+
+/// Free readers of one database. There are never more than there are calls at
+/// the same time, so the threads that calls run on bound them.
+pub(super) struct Readers {
+    path: PathBuf,
+    options: DatabaseOptions,
+    free: Mutex<Vec<Guarded>>,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf, options: DatabaseOptions) -> Self {
+        Self { path, options, free: Mutex::new(Vec::new()) }
+    }
+
+    /// A reader with a snapshot of what is committed now.
+    pub(super) fn take(&self) -> Result<Guarded, SqlError> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let reader = match free {
+            Some(reader) => reader,
+            None => Guarded::open(&self.path, &self.options, true)?,
+        };
+        // The snapshot itself is taken by the first statement.
+        reader.host().execute_batch("begin")?;
+        Ok(reader)
+    }
+
+    /// Ends the snapshot. A reader that cannot even do that is closed.
+    pub(super) fn give_back(&self, reader: Guarded) {
+        if reader.host().execute_batch("commit").is_ok() {
+            self.free.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

@@ -1,0 +1,202 @@
+//! What one call of a component does with its database: reads in one snapshot,
+//! and at most one transaction at a time, all within the call's limits.
+
+use std::time::Duration;
+
+use super::database::Database;
+use super::events;
+use super::statement::Guarded;
+use super::writer::Lease;
+use super::{Rows, SqlError, Value};
+
+/// What the statements of one call may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// One statement, in milliseconds.
+    pub statement_ms: u64,
+    /// Statements of one call.
+    pub statements_max: u32,
+    /// Rows of one statement.
+    pub rows_max: u32,
+    /// Packed rows of one statement, in bytes.
+    pub result_bytes_max: usize,
+    /// Waiting for the writer, in milliseconds.
+    pub writer_wait_ms: u64,
+    /// Holding the writer, in milliseconds.
+    pub transaction_hold_ms: u64,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self {
+            statement_ms: 2_000,
+            statements_max: 20_000,
+            rows_max: 100_000,
+            result_bytes_max: 16 * 1024 * 1024,
+            writer_wait_ms: 5_000,
+            transaction_hold_ms: 2_000,
+        }
+    }
+}
+
+/// Parameters of one statement together, in bytes.
+const PARAMETERS_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// One call's view of a database. Dropping it rolls back what is not committed.
+pub struct Session {
+    database: Database,
+    limits: SessionLimits,
+    statements: u32,
+    reader: Option<Guarded>,
+    transaction: Option<Lease>,
+}
+
+impl Session {
+    pub(super) fn new(database: Database, limits: SessionLimits) -> Self {
+        Self { database, limits, statements: 0, reader: None, transaction: None }
+    }
+
+    /// Runs one statement that reads. All reads up to the next write see the same snapshot.
+    ///
+    /// # Errors
+    /// When the statement is wrong, not allowed, or beyond a limit.
+    pub fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Rows, SqlError> {
+        self.count(parameters)?;
+        if self.reader.is_none() {
+            self.reader = Some(self.database.readers().take()?);
+        }
+        match &self.reader {
+            Some(reader) => reader.query(sql, parameters, &self.limits, false),
+            None => Err(SqlError::Unavailable("no reader".to_owned())),
+        }
+    }
+
+    /// Runs one statement that writes, in a transaction of its own.
+    /// It is durable when this returns.
+    ///
+    /// # Errors
+    /// When the statement is wrong, not allowed, or beyond a limit; then it changed nothing.
+    pub fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, SqlError> {
+        self.begin()?;
+        match self.transaction_execute(sql, parameters) {
+            Ok(changed) => self.commit().map(|()| changed),
+            Err(error) => {
+                self.rollback();
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits for the writer and begins a transaction.
+    ///
+    /// # Errors
+    /// When one is open, or another session holds the writer for too long.
+    pub fn begin(&mut self) -> Result<(), SqlError> {
+        if self.transaction.is_some() {
+            return Err(SqlError::Invalid("a transaction is open already".to_owned()));
+        }
+        // What is read after a write must not come from a snapshot before it.
+        self.end_snapshot();
+        let wait = Duration::from_millis(self.limits.writer_wait_ms);
+        self.transaction = Some(self.database.writer().begin(wait)?);
+        Ok(())
+    }
+
+    /// Runs one statement that gives rows, in the open transaction.
+    ///
+    /// # Errors
+    /// When none is open, or the statement is wrong, not allowed, or beyond a limit.
+    pub fn transaction_query(&mut self, sql: &str, parameters: &[Value]) -> Result<Rows, SqlError> {
+        self.count(parameters)?;
+        let limits = self.limits.clone();
+        self.in_transaction(|connection| connection.query(sql, parameters, &limits, true))
+    }
+
+    /// Runs one statement that writes, in the open transaction.
+    ///
+    /// # Errors
+    /// When none is open, or the statement is wrong, not allowed, or beyond a limit.
+    pub fn transaction_execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, SqlError> {
+        self.count(parameters)?;
+        let limits = self.limits.clone();
+        self.in_transaction(|connection| connection.execute(sql, parameters, &limits))
+    }
+
+    /// Adds an event to the open transaction.
+    ///
+    /// # Errors
+    /// When none is open, or the name or the data are not of their form.
+    pub fn emit(&mut self, name: &str, data: &str) -> Result<(), SqlError> {
+        self.count(&[])?;
+        self.in_transaction(|connection| events::insert(connection.host(), name, data))
+    }
+
+    /// Makes the open transaction durable.
+    ///
+    /// # Errors
+    /// When none is open, or it could not be kept; then nothing of it was.
+    pub fn commit(&mut self) -> Result<(), SqlError> {
+        self.in_transaction(|_| Ok(()))?;
+        match self.transaction.take() {
+            Some(transaction) => transaction.commit(),
+            None => Err(no_transaction()),
+        }
+    }
+
+    /// Takes the open transaction back; does nothing where none is open.
+    pub fn rollback(&mut self) {
+        self.transaction = None;
+    }
+
+    fn in_transaction<T>(
+        &mut self,
+        work: impl FnOnce(&Guarded) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
+        let transaction = self.transaction.as_ref().ok_or_else(no_transaction)?;
+        if transaction.held() > Duration::from_millis(self.limits.transaction_hold_ms) {
+            self.transaction = None;
+            return Err(SqlError::LimitExceeded(format!(
+                "the transaction was open for more than {} ms (sql_transaction_hold_ms)",
+                self.limits.transaction_hold_ms
+            )));
+        }
+        let connection = transaction.connection()?;
+        let result = work(connection);
+        if result.is_err() && connection.is_autocommit() {
+            // SQLite took all of it back, as it does when the disk is full.
+            self.transaction = None;
+        }
+        result
+    }
+
+    fn count(&mut self, parameters: &[Value]) -> Result<(), SqlError> {
+        self.statements += 1;
+        if self.statements > self.limits.statements_max {
+            return Err(SqlError::LimitExceeded(format!(
+                "more than {} statements in one call (sql_statements_max)",
+                self.limits.statements_max
+            )));
+        }
+        if parameters.iter().map(Value::bytes).sum::<usize>() > PARAMETERS_BYTES_MAX {
+            return Err(SqlError::LimitExceeded(format!("more than {PARAMETERS_BYTES_MAX} bytes of parameters")));
+        }
+        Ok(())
+    }
+
+    fn end_snapshot(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            self.database.readers().give_back(reader);
+        }
+    }
+}
+
+fn no_transaction() -> SqlError {
+    SqlError::Invalid("no transaction is open".to_owned())
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.transaction = None;
+        self.end_snapshot();
+    }
+}

@@ -1,0 +1,196 @@
+//! A connection that components' statements run on: with an authorizer, a clock
+//! and SQLite's own limits around it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::hooks::{AuthContext, Authorization};
+use rusqlite::limits::Limit;
+use rusqlite::{CachedStatement, Connection, OpenFlags};
+
+use super::rows::{Rows, RowsLimits};
+use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer};
+
+/// Statements that a connection keeps prepared.
+const STATEMENTS_CACHED: usize = 128;
+/// Instructions of SQLite's virtual machine between two looks at the clock.
+const STEPS_PER_LOOK: i32 = 4_000;
+/// Pages of cache, in KiB (negative, as SQLite wants it).
+const CACHE_KIB: i32 = -8192;
+
+/// Whose statements a connection is preparing.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub(super) enum Mode {
+    Host = 0,
+    Guest = 1,
+    Migration = 2,
+}
+
+/// A guarded connection.
+pub(super) struct Guarded {
+    connection: Connection,
+    mode: Arc<AtomicU8>,
+    clock: Arc<Clock>,
+}
+
+/// Ends statements that run for too long.
+struct Clock {
+    base: Instant,
+    /// Nanoseconds after `base`; `u64::MAX` where nothing is to be ended.
+    deadline: AtomicU64,
+}
+
+impl Clock {
+    fn expired(&self) -> bool {
+        self.base.elapsed().as_nanos() as u64 > self.deadline.load(Ordering::Relaxed)
+    }
+}
+
+impl Guarded {
+    /// Opens a connection, one that only reads if `reading`.
+    pub(super) fn open(path: &Path, options: &DatabaseOptions, reading: bool) -> rusqlite::Result<Self> {
+        let mut connection = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        connection.busy_timeout(Duration::from_millis(options.other_process_wait_ms))?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "temp_store", "memory")?;
+        connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+        if options.pages_max > 0 {
+            connection.pragma_update(None, "max_page_count", options.pages_max)?;
+        }
+        if reading {
+            connection.pragma_update(None, "query_only", true)?;
+        }
+        for (setting, value) in [
+            (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+            (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+            (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+            (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+        ] {
+            connection.set_db_config(setting, value)?;
+        }
+        for (limit, value) in [
+            (Limit::SQLITE_LIMIT_LENGTH, 16 * 1024 * 1024),
+            (Limit::SQLITE_LIMIT_SQL_LENGTH, 1024 * 1024),
+            (Limit::SQLITE_LIMIT_COLUMN, 200),
+            (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
+            (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 50),
+            (Limit::SQLITE_LIMIT_VDBE_OP, 250_000),
+            (Limit::SQLITE_LIMIT_FUNCTION_ARG, 32),
+            (Limit::SQLITE_LIMIT_ATTACHED, 0),
+            (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1024),
+            (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 32_766),
+            (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 10),
+            (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
+        ] {
+            connection.set_limit(limit, value)?;
+        }
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+        let mode = Arc::new(AtomicU8::new(Mode::Host as u8));
+        let clock = Arc::new(Clock { base: Instant::now(), deadline: AtomicU64::new(u64::MAX) });
+        connection.authorizer(Some({
+            let mode = mode.clone();
+            move |context: AuthContext<'_>| match mode.load(Ordering::Relaxed) {
+                mode if mode == Mode::Guest as u8 => authorizer::guest(context),
+                mode if mode == Mode::Migration as u8 => authorizer::migration(context),
+                _ => Authorization::Allow,
+            }
+        }))?;
+        connection.progress_handler(STEPS_PER_LOOK, {
+            let clock = clock.clone();
+            Some(move || clock.expired())
+        })?;
+        Ok(Self { connection, mode, clock })
+    }
+
+    /// The connection, for statements of the host's own. They must not go
+    /// through the cache: a guest that sends the same text would find them there.
+    pub(super) fn host(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Whether SQLite is in no transaction, be it that it ended one by itself.
+    pub(super) fn is_autocommit(&self) -> bool {
+        self.connection.is_autocommit()
+    }
+
+    /// Runs a guest's statement that gives rows.
+    pub(super) fn query(
+        &self,
+        sql: &str,
+        parameters: &[Value],
+        limits: &SessionLimits,
+        writing: bool,
+    ) -> Result<Rows, SqlError> {
+        self.guest(limits.statement_ms, || {
+            let mut statement = self.prepare(sql, parameters)?;
+            if !writing && !statement.readonly() {
+                return Err(SqlError::Invalid("query only reads: use execute, or a transaction".to_owned()));
+            }
+            let columns = statement.column_count();
+            let rows = RowsLimits { rows_max: limits.rows_max, bytes_max: limits.result_bytes_max };
+            Rows::read(&mut statement.raw_query(), columns, &rows)
+        })
+    }
+
+    /// Runs a guest's statement that writes, and gives the number of rows it changed.
+    pub(super) fn execute(&self, sql: &str, parameters: &[Value], limits: &SessionLimits) -> Result<u64, SqlError> {
+        self.guest(limits.statement_ms, || {
+            let mut statement = self.prepare(sql, parameters)?;
+            if statement.column_count() > 0 {
+                return Err(SqlError::Invalid("execute gives no rows: use query in a transaction".to_owned()));
+            }
+            Ok(statement.raw_execute()? as u64)
+        })
+    }
+
+    /// Runs the statements of one step of a schema.
+    pub(super) fn migrate(&self, statements: &str) -> rusqlite::Result<()> {
+        self.mode.store(Mode::Migration as u8, Ordering::Relaxed);
+        let done = self.connection.execute_batch(statements);
+        self.mode.store(Mode::Host as u8, Ordering::Relaxed);
+        done
+    }
+
+    fn guest<T>(&self, deadline_ms: u64, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
+        let deadline = self.clock.base.elapsed() + Duration::from_millis(deadline_ms);
+        self.clock.deadline.store(deadline.as_nanos() as u64, Ordering::Relaxed);
+        self.mode.store(Mode::Guest as u8, Ordering::Relaxed);
+        let result = work();
+        self.mode.store(Mode::Host as u8, Ordering::Relaxed);
+        self.clock.deadline.store(u64::MAX, Ordering::Relaxed);
+        result
+    }
+
+    /// Prepares a statement and binds `$1`, `$2`, … to the parameters of that
+    /// number. To SQLite they are names, numbered as they first appear.
+    fn prepare(&self, sql: &str, parameters: &[Value]) -> Result<CachedStatement<'_>, SqlError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let count = statement.parameter_count();
+        if count != parameters.len() {
+            return Err(SqlError::Invalid(format!(
+                "the statement has {count} parameters, {} were given",
+                parameters.len()
+            )));
+        }
+        for index in 1..=count {
+            let number = statement
+                .parameter_name(index)
+                .and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok())
+                .ok_or_else(|| SqlError::Invalid("parameters are written $1, $2, …".to_owned()))?;
+            let value = number.checked_sub(1).and_then(|place| parameters.get(place)).ok_or_else(|| {
+                SqlError::Invalid(format!("there is no parameter ${number}: {count} were given"))
+            })?;
+            statement.raw_bind_parameter(index, value)?;
+        }
+        Ok(statement)
+    }
+}

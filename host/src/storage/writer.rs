@@ -1,0 +1,306 @@
+//! The one connection that writes, handed from session to session in the order
+//! in which they asked, and the batches that make many commits share one sync.
+//!
+//! A batch is one SQLite transaction, and each session's transaction is a
+//! savepoint in it. Who commits while another session waits hands the
+//! connection over instead of syncing, and waits; who commits while nobody
+//! waits, or when the batch is full, commits the batch with one sync, and all
+//! its members get that commit's result. So nobody is answered before its write
+//! is on disk, nobody reads what is not, and a lone writer waits for nobody.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::SqlError;
+use super::statement::Guarded;
+
+/// Commits that may share a sync.
+const MEMBERS_MAX: usize = 64;
+/// How old a batch may be when it takes in one more member.
+const AGE_MAX: Duration = Duration::from_millis(20);
+
+const BEGIN_BATCH: &str = "begin immediate";
+const COMMIT_BATCH: &str = "commit";
+const ROLLBACK_BATCH: &str = "rollback";
+const BEGIN: &str = "savepoint member";
+const RELEASE: &str = "release member";
+const ROLLBACK: &str = "rollback to member; release member";
+
+/// The writer of one database.
+pub(super) struct Writer {
+    state: Mutex<State>,
+    /// Something changed: the connection is free, or another session is next.
+    turn: Condvar,
+}
+
+struct State {
+    /// `None` while a session has it.
+    connection: Option<Guarded>,
+    waiting: VecDeque<u64>,
+    next_ticket: u64,
+    batch: Option<Arc<Batch>>,
+    syncs: u64,
+}
+
+/// Commits that wait for the same sync.
+struct Batch {
+    begun: Instant,
+    state: Mutex<BatchState>,
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct BatchState {
+    members: usize,
+    result: Option<Result<(), SqlError>>,
+}
+
+/// The writer, held by one session with its transaction open.
+pub(super) struct Lease {
+    writer: Arc<Writer>,
+    /// `None` once it is handed on.
+    connection: Option<Guarded>,
+    batch: Arc<Batch>,
+    begun: Instant,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Guarded) -> Self {
+        Self {
+            state: Mutex::new(State {
+                connection: Some(connection),
+                waiting: VecDeque::new(),
+                next_ticket: 0,
+                batch: None,
+                syncs: 0,
+            }),
+            turn: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the connection, no longer than `wait`, and begins a transaction on it.
+    pub(super) fn begin(self: &Arc<Self>, wait: Duration) -> Result<Lease, SqlError> {
+        let (connection, batch) = self.acquire(wait)?;
+        let mut lease =
+            Lease { writer: self.clone(), connection: Some(connection), batch: batch.clone(), begun: Instant::now() };
+        let begun = {
+            let connection = lease.connection()?.host();
+            let fresh = connection.is_autocommit();
+            (if fresh { connection.execute_batch(BEGIN_BATCH) } else { Ok(()) })
+                .and_then(|()| connection.execute_batch(BEGIN))
+        };
+        match begun {
+            Ok(()) => Ok(lease),
+            Err(error) => {
+                lease.settle();
+                Err(error.into())
+            }
+        }
+    }
+
+    fn acquire(&self, wait: Duration) -> Result<(Guarded, Arc<Batch>), SqlError> {
+        let until = Instant::now() + wait;
+        let mut state = self.lock();
+        let ticket = state.next_ticket;
+        state.next_ticket += 1;
+        state.waiting.push_back(ticket);
+        loop {
+            if state.waiting.front() == Some(&ticket) {
+                if let Some(connection) = state.connection.take() {
+                    state.waiting.pop_front();
+                    let batch = state.batch.get_or_insert_with(Batch::new).clone();
+                    return Ok((connection, batch));
+                }
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                state.waiting.retain(|waiting| *waiting != ticket);
+                self.leave(state);
+                return Err(SqlError::Busy);
+            }
+            state = self.turn.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Gives up waiting. If a batch was handed on and nobody else is there to
+    /// take it, it must be ended here, or its members would wait for ever.
+    fn leave(&self, mut state: MutexGuard<'_, State>) {
+        let orphan = if state.waiting.is_empty() && state.batch.is_some() { state.connection.take() } else { None };
+        let batch = if orphan.is_some() { state.batch.take() } else { None };
+        drop(state);
+        match (orphan, batch) {
+            (Some(connection), Some(batch)) => {
+                let synced = commit(&connection, &batch);
+                self.put_back(connection, synced);
+            }
+            // Whoever stood behind may be next now.
+            _ => self.turn.notify_all(),
+        }
+    }
+
+    /// Work of the host's own on the connection, outside any batch.
+    pub(super) fn exclusively<T>(
+        &self,
+        wait: Duration,
+        work: impl FnOnce(&Guarded) -> T,
+    ) -> Result<T, SqlError> {
+        let (connection, batch) = self.acquire(wait)?;
+        // A batch that others wait for cannot be left open under foreign work.
+        commit(&connection, &batch);
+        let result = work(&connection);
+        self.put_back(connection, 0);
+        Ok(result)
+    }
+
+    /// Frees the connection after a batch has ended.
+    fn put_back(&self, connection: Guarded, syncs: u64) {
+        let mut state = self.lock();
+        state.connection = Some(connection);
+        state.batch = None;
+        state.syncs += syncs;
+        drop(state);
+        self.turn.notify_all();
+    }
+
+    /// Frees the connection with the batch still open on it, if somebody waits
+    /// who will go on with it. Otherwise gives it back.
+    fn hand_over(&self, connection: Guarded, batch: &Arc<Batch>) -> Option<Guarded> {
+        let mut state = self.lock();
+        if state.waiting.is_empty() {
+            return Some(connection);
+        }
+        state.connection = Some(connection);
+        state.batch = Some(batch.clone());
+        drop(state);
+        self.turn.notify_all();
+        None
+    }
+
+    /// How often this writer has synced a batch.
+    #[cfg(test)]
+    pub(super) fn syncs(&self) -> u64 {
+        self.lock().syncs
+    }
+}
+
+impl Batch {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { begun: Instant::now(), state: Mutex::default(), done: Condvar::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BatchState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finish(&self, result: Result<(), SqlError>) {
+        self.lock().result = Some(result);
+        self.done.notify_all();
+    }
+
+    fn wait(&self) -> Result<(), SqlError> {
+        let mut state = self.lock();
+        loop {
+            if let Some(result) = &state.result {
+                return result.clone();
+            }
+            state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Lease {
+    /// The connection, as long as the transaction stands.
+    ///
+    /// # Errors
+    /// When it was ended from outside.
+    pub(super) fn connection(&self) -> Result<&Guarded, SqlError> {
+        self.connection.as_ref().ok_or_else(|| SqlError::Invalid("the transaction has ended".to_owned()))
+    }
+
+    /// How long the writer has been held.
+    pub(super) fn held(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Makes the transaction durable, on its own or together with others.
+    pub(super) fn commit(mut self) -> Result<(), SqlError> {
+        if let Err(error) = self.connection()?.host().execute_batch(RELEASE) {
+            self.rollback();
+            return Err(error.into());
+        }
+        let members = {
+            let mut state = self.batch.lock();
+            state.members += 1;
+            state.members
+        };
+        let batch = self.batch.clone();
+        if members < MEMBERS_MAX && batch.begun.elapsed() < AGE_MAX {
+            if let Some(connection) = self.connection.take() {
+                self.connection = self.writer.hand_over(connection, &batch);
+            }
+        }
+        self.settle();
+        batch.wait()
+    }
+
+    /// Takes the transaction back, and nothing of the batch's other members.
+    pub(super) fn rollback(&mut self) {
+        if let Some(connection) = &self.connection {
+            if !connection.is_autocommit() {
+                if let Err(error) = connection.host().execute_batch(ROLLBACK) {
+                    // Then the whole batch goes: nobody in it was told that it is kept.
+                    tracing::error!(%error, "a transaction could not be taken back alone");
+                    let _ = connection.host().execute_batch(ROLLBACK_BATCH);
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// Ends the batch, or hands it on where nobody waits for its end, and lets
+    /// the next session have the connection.
+    fn settle(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        let synced = commit(&connection, &self.batch);
+        self.writer.put_back(connection, synced);
+    }
+}
+
+/// Commits the batch that is open on the connection, and tells its members.
+/// Gives the number of syncs that it took.
+fn commit(connection: &Guarded, batch: &Batch) -> u64 {
+    let members = batch.lock().members;
+    if connection.is_autocommit() {
+        // Either it never began, or SQLite took all of it back by itself.
+        if members > 0 {
+            batch.finish(Err(SqlError::Unavailable("the write was taken back: the disk may be full".to_owned())));
+        }
+        return 0;
+    }
+    if members == 0 {
+        if let Err(error) = connection.host().execute_batch(ROLLBACK_BATCH) {
+            tracing::error!(%error, "an empty batch could not be ended");
+        }
+        return 0;
+    }
+    let result = connection.host().execute_batch(COMMIT_BATCH).map_err(SqlError::from);
+    if result.is_err() && !connection.is_autocommit() {
+        let _ = connection.host().execute_batch(ROLLBACK_BATCH);
+    }
+    batch.finish(result);
+    1
+}
+
+impl Drop for Lease {
+    /// A session that ends without a word, by a trap for example, is rolled back.
+    fn drop(&mut self) {
+        if self.connection.is_some() {
+            self.rollback();
+        }
+    }
+}

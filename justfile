@@ -1,0 +1,55 @@
+# Every task of a person who works on or with Wares. `just` alone lists them.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+[private]
+default:
+    @just --list --unsorted
+
+# Build the module and the host, and serve http://localhost:9000 with data in ./data
+[group('run')]
+serve *ARGS: setup
+    cargo run --release --locked --quiet --package wares -- serve {{ARGS}}
+
+# Fill ./data with plausible data: just seed --customers 1000
+[group('run')]
+seed *ARGS: setup
+    cargo run --release --locked --quiet --package wares -- seed {{ARGS}}
+
+# Build the release binary: target/release/wares, which carries its module
+[group('build')]
+build: setup
+    cargo build --release --locked --package wares
+
+# Build the customers module alone, as a component
+[group('build')]
+component: setup
+    cargo build --package customer-component --target wasm32-wasip2 --profile component --target-dir target/component
+    @ls -l target/component/wasm32-wasip2/component/customer_component.wasm
+
+# Run all tests
+[group('check')]
+test: setup
+    cargo test --workspace --locked
+
+# Format, lint and document with warnings as errors
+[group('check')]
+lint: setup
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy --package customer-component --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+# All that has to pass before a change is merged
+[group('check')]
+ci: test lint
+
+# Format the code
+[group('check')]
+fmt:
+    cargo fmt --all
+
+# Add what a fresh machine lacks: the WebAssembly target
+[group('build')]
+setup:
+    @rustup target list --installed | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2
