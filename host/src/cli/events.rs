@@ -27,7 +27,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workplace = Workplace::open(&arguments.common)?;
-    let database = workplace.folder()?.existing_database(&workplace, &arguments.module)?;
+    let database = workplace.folder()?.database(&arguments.module)?;
     let mut out = std::io::stdout().lock();
     for event in database.events(arguments.after, arguments.limit)? {
         if arguments.json {

@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow
     let mut modules = workplace.modules(&engine)?;
     let crops = crops(&modules)?;
     for module in &mut modules {
-        folder.open(&workplace, module)?;
+        folder.open_module(module)?;
     }
     for crop in crops {
         let wanted = matches.and_then(|matches| matches.get_one::<u32>(&crop.name)).copied();

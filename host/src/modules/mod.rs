@@ -6,7 +6,7 @@ mod bundled;
 mod module;
 mod source;
 
-pub use module::{Access, Method, Module, ModuleError, Route};
+pub use module::{Access, Method, Module, ModuleError, ModuleOptions, Route};
 pub use source::{Source, SourceError, find};
 
 pub use crate::engine::bindings::exports::wares::module::http::{

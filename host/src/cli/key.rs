@@ -1,0 +1,106 @@
+//! `wares key`: secret API keys. Works while a host is running.
+
+use std::io::Write;
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::Common;
+use super::workplace::Workplace;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create a key. Its secret, shown only now, is all that stdout gets.
+    Create(Create),
+    /// List all keys, oldest first.
+    List(List),
+    /// Make a key void, for a running host as well.
+    Revoke(Revoke),
+}
+
+#[derive(Args, Debug)]
+struct Create {
+    /// What the key is for.
+    #[arg(long)]
+    title: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
+struct List {
+    /// Print a JSON array.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
+struct Revoke {
+    /// The key's id, apk_…
+    id: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let common = match &arguments.command {
+        Command::Create(create) => &create.common,
+        Command::List(list) => &list.common,
+        Command::Revoke(revoke) => &revoke.common,
+    };
+    let workplace = Workplace::open(common)?;
+    let directory = workplace.directory(&workplace.folder()?)?;
+    let mut out = std::io::stdout().lock();
+    match &arguments.command {
+        Command::Create(create) => {
+            if create.title.trim().is_empty() {
+                bail!("a key needs a title that says what it is for");
+            }
+            let (key, secret) = directory.create_key(&create.title, None)?;
+            eprintln!("{} is made. Its secret is shown only now:", key.id);
+            writeln!(out, "{secret}")?;
+        }
+        Command::List(list) => {
+            let keys = directory.keys()?;
+            if list.json {
+                let view = keys.iter().map(|key| {
+                    json!({
+                        "id": key.id,
+                        "title": key.title,
+                        "redacted": key.redacted,
+                        "created_by": key.created_by,
+                        "created_at": key.created_at,
+                        "last_used_at": key.last_used_at,
+                        "revoked_at": key.revoked_at,
+                        "revoked_by": key.revoked_by,
+                    })
+                });
+                writeln!(out, "{}", serde_json::Value::from_iter(view))?;
+            } else {
+                for key in keys {
+                    let state = key.revoked_at.map_or_else(
+                        || format!("last used {}", key.last_used_at.as_deref().unwrap_or("never")),
+                        |at| format!("revoked {at}"),
+                    );
+                    writeln!(out, "{}  {}  {}  {state}", key.id, key.redacted, key.title)?;
+                }
+            }
+        }
+        Command::Revoke(revoke) => {
+            if !directory.revoke_key(&revoke.id, None)? {
+                bail!("there is no valid key {}", revoke.id);
+            }
+            eprintln!("{} is revoked.", revoke.id);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! `wares serve`: everything put together, until it is told to stop.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::Common;
+use super::workplace::Workplace;
+use crate::config::{Config, Log};
+use crate::engine::Executor;
+use crate::http::{App, HttpOptions, Identity};
+use crate::identity::FirstAdmin;
+use crate::modules::{Access, Method, Module};
+use crate::server::{self, ServerLimits};
+use crate::storage::Database;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// Where to serve: host:port, or :port for every interface [default: 127.0.0.1:9000].
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let listen = arguments.listen.iter().map(|listen| ("server.listen".to_owned(), listen.clone())).collect();
+    let workplace = Workplace::open_with(&arguments.common, listen)?;
+    let config = &workplace.config;
+    start_log(&config.log)?;
+    let folder = workplace.folder()?;
+    folder.require_lock()?;
+    let directory = Arc::new(workplace.directory(&folder)?);
+    let engine = workplace.engine(None)?;
+    let mut modules = workplace.modules(&engine)?;
+    for module in &mut modules {
+        folder.open_module(module)?;
+        tracing::info!(module = module.name(), version = %module.version(), digest = module.digest(), "loaded");
+    }
+    let modules: Vec<Arc<Module>> = modules.into_iter().map(Arc::new).collect();
+    let databases: Vec<Database> = modules.iter().filter_map(|module| module.database().cloned()).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let listener = runtime.block_on(bind(&config.server.listen))?;
+    let place = listener.local_addr()?;
+    // Only now, when nothing can fail any more, so that a password that is shown is one that works.
+    let admin = config.identity.admin_password.as_str();
+    let admin = directory.ensure_admin(&config.identity.admin_email, (!admin.is_empty()).then_some(admin))?;
+    welcome(place, &admin, &modules)?;
+    let executor = Executor::new(config.executor.threads, config.executor.queue_max)?;
+    let app = Arc::new(App::new(modules, Identity::new(directory), executor, http_options(config))?);
+    let unfinished = runtime.block_on(async {
+        let stop = stop_signal()?;
+        anyhow::Ok(server::run(listener, app.clone(), server_limits(config), stop).await)
+    })?;
+    if unfinished > 0 {
+        tracing::warn!(connections = unfinished, "stopped before these had ended");
+    }
+    drop(runtime);
+    drop(app);
+    for database in databases {
+        database.close();
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn start_log(log: &Log) -> anyhow::Result<()> {
+    let filter = EnvFilter::builder()
+        .parse(&log.level)
+        .map_err(|error| anyhow!("log.level '{}' cannot be read: {error}", log.level))?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    if log.json { lines.json().init() } else { lines.init() }
+    Ok(())
+}
+
+async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
+    let place = if listen.starts_with(':') { format!("0.0.0.0{listen}") } else { listen.to_owned() };
+    TcpListener::bind(&place).await.with_context(|| format!("cannot listen on {listen}"))
+}
+
+/// Resolves at Ctrl-C or SIGTERM. A second one ends the process at once.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping: open requests are finished first");
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            std::process::exit(130);
+        });
+    })
+}
+
+fn http_options(config: &Config) -> HttpOptions {
+    HttpOptions {
+        body_bytes_max: config.server.body_bytes_max,
+        body_timeout: Duration::from_millis(config.server.body_timeout_ms),
+        origins: config.cors.origins.clone(),
+        trust_forwarded: config.server.trust_forwarded,
+    }
+}
+
+fn server_limits(config: &Config) -> ServerLimits {
+    ServerLimits {
+        connections_max: config.server.connections_max,
+        head_bytes_max: config.server.head_bytes_max,
+        head_timeout: Duration::from_millis(config.server.head_timeout_ms),
+        drain: Duration::from_millis(config.server.drain_ms),
+    }
+}
+
+/// Says where the host is and, once, how to get in.
+fn welcome(place: SocketAddr, admin: &FirstAdmin, modules: &[Arc<Module>]) -> anyhow::Result<()> {
+    let host = if place.ip().is_unspecified() || place.ip().is_loopback() {
+        format!("localhost:{}", place.port())
+    } else {
+        place.to_string()
+    };
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "Wares serves http://{host}")?;
+    if let FirstAdmin::Created { email, password } = admin {
+        writeln!(out, "\nThe first admin is {email}")?;
+        if let Some(password) = password {
+            writeln!(out, "with the password {password}, which is shown only now.")?;
+            if let Some(path) = first_list(modules) {
+                writeln!(out, "\nTry it:\n{}", curl(&host, email, password, path))?;
+            }
+        }
+    }
+    Ok(out.flush()?)
+}
+
+fn first_list(modules: &[Arc<Module>]) -> Option<&str> {
+    modules
+        .iter()
+        .flat_map(|module| module.routes())
+        .find(|route| route.method == Method::Get && route.access == Access::Admin && !route.path.contains('{'))
+        .map(|route| route.path.as_str())
+}
+
+fn curl(host: &str, email: &str, password: &str, path: &str) -> String {
+    let body = serde_json::json!({"email": email, "password": password});
+    format!(
+        "curl -s http://{host}{path} -H \"Authorization: Bearer $(curl -s http://{host}/auth/user/emailpass \
+         -H 'Content-Type: application/json' -d '{body}' | cut -d '\"' -f 4)\""
+    )
+}

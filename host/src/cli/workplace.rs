@@ -1,0 +1,200 @@
+//! What every command needs: the settings, an engine, modules, a data folder.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::Common;
+use crate::config::{Config, Limits as LimitSettings, Sources};
+use crate::engine::{Engine, EngineOptions, Limits};
+use crate::identity::{Directory, Lifetimes};
+use crate::modules::{self, Module, ModuleError, ModuleOptions, Source};
+use crate::storage::{Database, DatabaseOptions, SessionLimits};
+
+/// The largest component, in bytes.
+const COMPONENT_BYTES_MAX: usize = 50 * 1024 * 1024;
+/// The stack of a guest, in bytes.
+const STACK_BYTES_MAX: usize = 1024 * 1024;
+
+pub(super) struct Workplace {
+    pub config: Config,
+}
+
+impl Workplace {
+    /// Reads the settings, the flags that have names of their own included.
+    pub(super) fn open(common: &Common) -> anyhow::Result<Self> {
+        Self::open_with(common, Vec::new())
+    }
+
+    pub(super) fn open_with(common: &Common, more: Vec<(String, String)>) -> anyhow::Result<Self> {
+        let mut flags = common.settings.clone();
+        if let Some(data) = &common.data {
+            flags.push(("data.dir".to_owned(), data.display().to_string()));
+        }
+        flags.extend(more);
+        let sources = Sources { file: common.config.clone(), environment: std::env::vars().collect(), flags };
+        Ok(Self { config: Config::load(&sources)? })
+    }
+
+    /// An engine for so many calls at once; by default, as many as there are threads.
+    pub(super) fn engine(&self, calls: Option<usize>) -> anyhow::Result<Engine> {
+        let all = || self.config.modules.values().map(|module| &module.limits).chain([&self.config.limits]);
+        let calls = calls.unwrap_or(self.config.executor.threads);
+        let artifacts = self.config.data.dir.join("compiled");
+        Ok(Engine::new(EngineOptions {
+            calls_max: calls.try_into().unwrap_or(u32::MAX),
+            memory_bytes_max: all().map(|limits| limits.memory_bytes_max).max().unwrap_or_default(),
+            table_elements_max: all().map(|limits| limits.table_elements_max).max().unwrap_or_default(),
+            stack_bytes_max: STACK_BYTES_MAX,
+            component_bytes_max: COMPONENT_BYTES_MAX,
+            artifacts: artifacts.is_dir().then_some(artifacts),
+        })?)
+    }
+
+    /// Loads one component as a module; its database stays closed.
+    pub(super) fn module(&self, engine: &Engine, source: &Source) -> Result<Module, ModuleError> {
+        Module::load(engine, source, |name| self.options(name), &limits(&self.config.limits))
+    }
+
+    /// Loads all modules; their databases stay closed.
+    pub(super) fn modules(&self, engine: &Engine) -> anyhow::Result<Vec<Module>> {
+        let configured = self.config.modules.iter().filter_map(|(name, module)| {
+            Some((name.as_str(), module.component.as_deref()?))
+        });
+        let mut loaded: Vec<(Source, Module)> = Vec::new();
+        for source in modules::find(configured, &self.config.data.modules_dir)? {
+            let module = self.module(engine, &source)?;
+            match loaded.iter().find(|(_, other)| other.name() == module.name()) {
+                None => loaded.push((source, module)),
+                // What stands in wares.toml goes before the folder, and both before the built-in one.
+                Some((first, _)) if source.replaceable || first.name.is_some() => {}
+                Some((first, _)) => {
+                    bail!("{} and {} are both the module {}", first.origin, source.origin, module.name())
+                }
+            }
+        }
+        for name in self.config.modules.keys() {
+            if loaded.iter().all(|(_, module)| module.name() != name) {
+                bail!("there is no module {name}: the settings under modules.{name} are for nothing");
+            }
+        }
+        Ok(loaded.into_iter().map(|(_, module)| module).collect())
+    }
+
+    fn options(&self, name: &str) -> ModuleOptions {
+        ModuleOptions {
+            limits: limits(self.config.limits_of(name)),
+            settings: self.config.modules.get(name).map(|module| module.config.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The data folder, made if it is missing.
+    pub(super) fn folder(&self) -> anyhow::Result<Folder> {
+        Folder::open(&self.config.data.dir)
+    }
+
+    /// Who may sign in, by the data folder.
+    pub(super) fn directory(&self, folder: &Folder) -> anyhow::Result<Directory> {
+        let lifetimes = Lifetimes {
+            token: Duration::from_secs(self.config.identity.token_lifetime_s),
+            session: Duration::from_secs(self.config.identity.session_lifetime_s),
+        };
+        Ok(Directory::open(&folder.path.join("host.db"), lifetimes)?)
+    }
+}
+
+/// A data folder.
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Held as long as this lives; `None` where another process has it.
+    lock: Option<File>,
+}
+
+impl Folder {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        let make = |folder: &Path| {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .with_context(|| format!("cannot make the folder {}", folder.display()))
+        };
+        make(path)?;
+        make(&path.join("modules"))?;
+        make(&path.join("compiled"))?;
+        let lock = path.join("lock");
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&lock)
+            .with_context(|| format!("cannot write {}", lock.display()))?;
+        let lock = match file.try_lock() {
+            Ok(()) => Some(file),
+            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", lock.display()));
+            }
+        };
+        Ok(Self { path: path.to_owned(), lock })
+    }
+
+    /// # Errors
+    /// When another host serves this folder.
+    pub(super) fn require_lock(&self) -> anyhow::Result<()> {
+        if self.lock.is_none() {
+            bail!("the data folder {} is in use by another wares", self.path.display());
+        }
+        Ok(())
+    }
+
+    /// Opens a module's database. Its schema is only brought forward when no
+    /// host is running on it.
+    pub(super) fn open_module(&self, module: &mut Module) -> anyhow::Result<()> {
+        module.open(&self.path.join("modules"), &DatabaseOptions::default(), self.lock.is_some())?;
+        Ok(())
+    }
+
+    /// Loads one module by name and opens its database.
+    pub(super) fn module(&self, workplace: &Workplace, engine: &Engine, name: &str) -> anyhow::Result<Module> {
+        let mut modules = workplace.modules(engine)?;
+        let names = modules.iter().map(|module| module.name().to_owned()).collect::<Vec<_>>().join(", ");
+        let Some(place) = modules.iter().position(|module| module.name() == name) else {
+            bail!("there is no module {name}; there is {names}");
+        };
+        let mut module = modules.swap_remove(place);
+        self.open_module(&mut module)?;
+        Ok(module)
+    }
+
+    /// The database of a module that has run here.
+    pub(super) fn database(&self, name: &str) -> anyhow::Result<Database> {
+        let file = self.path.join("modules").join(format!("{name}.db"));
+        if !fs::exists(&file).unwrap_or(false) {
+            bail!("{} has no data of a module {name}", self.path.display());
+        }
+        Ok(Database::open(&file, &DatabaseOptions::default())?)
+    }
+}
+
+fn limits(settings: &LimitSettings) -> Limits {
+    Limits {
+        deadline_ms: settings.deadline_ms,
+        memory_bytes_max: settings.memory_bytes_max,
+        table_elements_max: settings.table_elements_max,
+        response_bytes_max: settings.response_bytes_max,
+        host_calls_max: settings.host_calls_max,
+        log_lines_max: settings.log_lines_max,
+        log_bytes_max: settings.log_bytes_max,
+        sql: SessionLimits {
+            statement_ms: settings.sql_statement_ms,
+            statements_max: settings.sql_statements_max,
+            rows_max: settings.sql_rows_max,
+            result_bytes_max: settings.sql_result_bytes_max,
+            writer_wait_ms: settings.sql_writer_wait_ms,
+            transaction_hold_ms: settings.sql_transaction_hold_ms,
+        },
+    }
+}

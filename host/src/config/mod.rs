@@ -1,0 +1,279 @@
+//! The host's settings: `wares.toml`, then the environment, then flags, the
+//! later ones winning. One struct a concern, and every fault at once.
+
+mod reader;
+mod source;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use reader::Declaration;
+pub use source::{ConfigError, Sources};
+
+use reader::Reader;
+
+/// All settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Connections and requests.
+    pub server: Server,
+    /// Where data is kept.
+    pub data: Data,
+    /// What the host says.
+    pub log: Log,
+    /// Who may sign in.
+    pub identity: Identity,
+    /// Other origins.
+    pub cors: Cors,
+    /// The threads that modules run on.
+    pub executor: Executor,
+    /// What one call of any component may use.
+    pub limits: Limits,
+    /// What is said of single modules, by name.
+    pub modules: BTreeMap<String, Module>,
+}
+
+/// Connections and requests.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Host and port.
+    pub listen: String,
+    /// The largest body of a request, in bytes, unpacked.
+    pub body_bytes_max: usize,
+    /// The longest request line and headers together, in bytes.
+    pub head_bytes_max: usize,
+    /// Until a request's head must have arrived, in milliseconds.
+    pub head_timeout_ms: u64,
+    /// Until a request's body must have arrived, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// How long open requests may take after the signal to stop, in milliseconds.
+    pub drain_ms: u64,
+    /// Connections at the same time.
+    pub connections_max: usize,
+    /// Whether a proxy's `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trust_forwarded: bool,
+}
+
+/// Where data is kept.
+#[derive(Clone, Debug)]
+pub struct Data {
+    /// The data folder.
+    pub dir: PathBuf,
+    /// The folder whose components replace the built-in ones.
+    pub modules_dir: PathBuf,
+}
+
+/// What the host says.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Directives of `tracing`: a level, or `target=level` pairs.
+    pub level: String,
+    /// Whether lines are JSON.
+    pub json: bool,
+}
+
+/// Who may sign in.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Of a token, in seconds.
+    pub token_lifetime_s: u64,
+    /// Of a session cookie, in seconds.
+    pub session_lifetime_s: u64,
+    /// The first admin's, used when there is no user yet.
+    pub admin_email: String,
+    /// The first admin's; empty for a random one.
+    pub admin_password: String,
+}
+
+/// Other origins.
+#[derive(Clone, Debug)]
+pub struct Cors {
+    /// Origins whose pages may use the host.
+    pub origins: Vec<String>,
+}
+
+/// The threads that modules run on.
+#[derive(Clone, Debug)]
+pub struct Executor {
+    /// How many.
+    pub threads: usize,
+    /// Requests that may wait for one.
+    pub queue_max: usize,
+}
+
+/// What one call of a component may use.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Time of the guest's own, in milliseconds.
+    pub deadline_ms: u64,
+    /// Linear memories together, in bytes.
+    pub memory_bytes_max: usize,
+    /// Tables together, in elements.
+    pub table_elements_max: usize,
+    /// The body of a response, in bytes.
+    pub response_bytes_max: usize,
+    /// Calls into the host.
+    pub host_calls_max: u32,
+    /// Lines of log.
+    pub log_lines_max: u32,
+    /// Text of log, in bytes.
+    pub log_bytes_max: usize,
+    /// One statement, in milliseconds.
+    pub sql_statement_ms: u64,
+    /// Statements.
+    pub sql_statements_max: u32,
+    /// Rows of one statement.
+    pub sql_rows_max: u32,
+    /// Rows of one statement, in bytes.
+    pub sql_result_bytes_max: usize,
+    /// Waiting for the writer, in milliseconds.
+    pub sql_writer_wait_ms: u64,
+    /// Holding the writer, in milliseconds.
+    pub sql_transaction_hold_ms: u64,
+}
+
+/// What is said of one module.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// A component in place of the built-in one.
+    pub component: Option<PathBuf>,
+    /// What one of its calls may use.
+    pub limits: Limits,
+    /// Its own settings.
+    pub config: Vec<(String, String)>,
+}
+
+impl Config {
+    /// Reads all settings.
+    ///
+    /// # Errors
+    /// With every fault, a line each.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let (layers, base) = source::layers(sources)?;
+        let mut reader = Reader::new(layers);
+        let config = Self::read(&mut reader);
+        reader.finish()?;
+        Ok(config.relative_to(&base))
+    }
+
+    /// Every setting with its default and its meaning, as the code itself declares them.
+    pub fn reference() -> Vec<Declaration> {
+        let mut reader = Reader::new(Vec::new());
+        Self::read(&mut reader);
+        Module::read("NAME", &Limits::read("limits", None, &mut Reader::new(Vec::new())), &mut reader);
+        reader.declarations()
+    }
+
+    fn read(reader: &mut Reader) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let limits_default = Limits::read("limits", None, reader);
+        Self {
+            server: Server {
+                listen: reader.text("server.listen", "127.0.0.1:9000", "host:port to serve on; :port is every interface"),
+                body_bytes_max: reader.bytes("server.body_bytes_max", 102_400, "the largest body of a request, unpacked"),
+                head_bytes_max: reader.bytes("server.head_bytes_max", 16 * 1024, "the longest request line and headers together"),
+                head_timeout_ms: reader.number("server.head_timeout_ms", 10_000, "until a request's head must have arrived"),
+                body_timeout_ms: reader.number("server.body_timeout_ms", 30_000, "until a request's body must have arrived"),
+                drain_ms: reader.number("server.drain_ms", 10_000, "how long open requests may take after the signal to stop"),
+                connections_max: reader.count("server.connections_max", 10_000, "connections at the same time"),
+                trust_forwarded: reader.flag("server.trust_forwarded", false, "believe a proxy's X-Forwarded-For and X-Forwarded-Proto"),
+            },
+            data: Data {
+                dir: reader.text("data.dir", "data", "the data folder").into(),
+                modules_dir: reader.text("data.modules_dir", "modules", "the folder whose *.wasm replace the built-in modules").into(),
+            },
+            log: Log {
+                level: reader.text("log.level", "info", "error, warn, info, debug or trace, or target=level pairs"),
+                json: reader.choice("log.format", &["text", "json"], "how log lines look") == 1,
+            },
+            identity: Identity {
+                token_lifetime_s: reader.number("identity.token_lifetime_s", 86_400, "how long a token is valid"),
+                session_lifetime_s: reader.number("identity.session_lifetime_s", 36_000, "how long a session cookie is valid"),
+                admin_email: reader.text("admin.email", "admin@wares.localhost", "the first admin's email, when there is no user yet"),
+                admin_password: reader.secret("admin.password", "the first admin's password; without it, a random one is printed once"),
+            },
+            cors: Cors {
+                origins: reader.list("cors.origins", "origins whose pages may use the host, like https://shop.example"),
+            },
+            executor: Executor {
+                threads: reader.count("executor.threads", (cores * 2).max(4), "threads that modules run on (default: two a core, at least 4)"),
+                queue_max: reader.count("executor.queue_max", 1024, "requests that may wait for one of them; more get 503"),
+            },
+            modules: reader
+                .names("modules")
+                .into_iter()
+                .map(|name| {
+                    let module = Module::read(&name, &limits_default, reader);
+                    (name, module)
+                })
+                .collect(),
+            limits: limits_default,
+        }
+    }
+
+    /// Paths of the file are relative to its folder.
+    fn relative_to(mut self, base: &std::path::Path) -> Self {
+        for module in self.modules.values_mut() {
+            if let Some(component) = &mut module.component {
+                *component = base.join(&component);
+            }
+        }
+        self.data.modules_dir = base.join(&self.data.modules_dir);
+        self
+    }
+
+    /// What one call of a module of this name may use.
+    pub fn limits_of(&self, name: &str) -> &Limits {
+        self.modules.get(name).map_or(&self.limits, |module| &module.limits)
+    }
+}
+
+impl Module {
+    fn read(name: &str, limits: &Limits, reader: &mut Reader) -> Self {
+        let key = format!("modules.{name}");
+        let component = reader.text(&format!("{key}.component"), "", "a component in place of the built-in one");
+        Self {
+            component: (!component.is_empty()).then(|| component.into()),
+            limits: Limits::read(&format!("{key}.limits"), Some(limits), reader),
+            config: reader.table(&format!("{key}.config"), "the module's own settings"),
+        }
+    }
+}
+
+impl Limits {
+    /// The limits under `key`, with those of `base` as defaults.
+    fn read(key: &str, base: Option<&Self>, reader: &mut Reader) -> Self {
+        let standard = Self {
+            deadline_ms: 1_000,
+            memory_bytes_max: 64 * 1024 * 1024,
+            table_elements_max: 20_000,
+            response_bytes_max: 8 * 1024 * 1024,
+            host_calls_max: 100_000,
+            log_lines_max: 100,
+            log_bytes_max: 64 * 1024,
+            sql_statement_ms: 2_000,
+            sql_statements_max: 20_000,
+            sql_rows_max: 100_000,
+            sql_result_bytes_max: 16 * 1024 * 1024,
+            sql_writer_wait_ms: 5_000,
+            sql_transaction_hold_ms: 2_000,
+        };
+        let base = base.unwrap_or(&standard);
+        let name = |limit: &str| format!("{key}.{limit}");
+        Self {
+            deadline_ms: reader.number(&name("deadline_ms"), base.deadline_ms, "time of the component's own a call; time in the host does not count"),
+            memory_bytes_max: reader.bytes(&name("memory_bytes_max"), base.memory_bytes_max, "linear memories together"),
+            table_elements_max: reader.count(&name("table_elements_max"), base.table_elements_max, "elements of all tables together"),
+            response_bytes_max: reader.bytes(&name("response_bytes_max"), base.response_bytes_max, "the body of a response"),
+            host_calls_max: reader.number(&name("host_calls_max"), base.host_calls_max.into(), "calls into the host").try_into().unwrap_or(u32::MAX),
+            log_lines_max: reader.number(&name("log_lines_max"), base.log_lines_max.into(), "log lines").try_into().unwrap_or(u32::MAX),
+            log_bytes_max: reader.bytes(&name("log_bytes_max"), base.log_bytes_max, "text of log lines"),
+            sql_statement_ms: reader.number(&name("sql_statement_ms"), base.sql_statement_ms, "one SQL statement"),
+            sql_statements_max: reader.number(&name("sql_statements_max"), base.sql_statements_max.into(), "SQL statements").try_into().unwrap_or(u32::MAX),
+            sql_rows_max: reader.number(&name("sql_rows_max"), base.sql_rows_max.into(), "rows of one statement").try_into().unwrap_or(u32::MAX),
+            sql_result_bytes_max: reader.bytes(&name("sql_result_bytes_max"), base.sql_result_bytes_max, "rows of one statement"),
+            sql_writer_wait_ms: reader.number(&name("sql_writer_wait_ms"), base.sql_writer_wait_ms, "waiting for the database's writer"),
+            sql_transaction_hold_ms: reader.number(&name("sql_transaction_hold_ms"), base.sql_transaction_hold_ms, "holding the database's writer"),
+        }
+    }
+}

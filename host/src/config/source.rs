@@ -1,0 +1,153 @@
+//! Where settings come from, as flat lists of keys, each value with its origin.
+
+use std::fmt::{self, Display, Formatter};
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What the settings are read from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// A file that must be there; without it, `./wares.toml` if there is one.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub environment: Vec<(String, String)>,
+    /// Keys and values of flags.
+    pub flags: Vec<(String, String)>,
+}
+
+/// All that is wrong with the settings, a line each.
+#[derive(Debug)]
+pub struct ConfigError(pub(super) Vec<String>);
+
+impl std::error::Error for ConfigError {}
+
+impl Display for ConfigError {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [fault] => formatter.write_str(fault),
+            faults => {
+                formatter.write_str("the settings have faults:")?;
+                faults.iter().try_for_each(|fault| write!(formatter, "\n  {fault}"))
+            }
+        }
+    }
+}
+
+/// One value and where it is from.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub key: String,
+    pub value: Value,
+    pub origin: String,
+}
+
+/// A value, as its source writes it.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    /// Of the file.
+    Text(String),
+    Integer(i64),
+    Flag(bool),
+    List(Vec<String>),
+    /// Of the environment or a flag: read as whatever its key wants.
+    Raw(String),
+    /// Of a type that no key has.
+    Other(&'static str),
+}
+
+const DEFAULT_FILE: &str = "wares.toml";
+const PREFIX: &str = "WARES_";
+
+/// The variables that are no settings.
+const NOT_SETTINGS: [&str; 2] = ["WARES_CONFIG", "WARES_TOKEN"];
+
+/// All entries, the weightier later, and the folder that paths of the file are relative to.
+pub(super) fn layers(sources: &Sources) -> Result<(Vec<Entry>, PathBuf), ConfigError> {
+    let mut entries = Vec::new();
+    let mut base = PathBuf::new();
+    let default = Path::new(DEFAULT_FILE);
+    let file = sources.file.as_deref().or_else(|| default.exists().then_some(default));
+    if let Some(file) = file {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| ConfigError(vec![format!("cannot read {}: {error}", file.display())]))?;
+        read_file(file, &text, &mut entries)?;
+        base = file.parent().map(Path::to_owned).unwrap_or_default();
+    }
+    for (name, value) in &sources.environment {
+        if let Some(key) = key_of(name) {
+            entries.push(Entry { key, value: Value::Raw(value.clone()), origin: name.clone() });
+        }
+    }
+    for (key, value) in &sources.flags {
+        let origin = format!("--set {key}");
+        entries.push(Entry { key: key.clone(), value: Value::Raw(value.clone()), origin });
+    }
+    Ok((entries, base))
+}
+
+fn read_file(file: &Path, text: &str, entries: &mut Vec<Entry>) -> Result<(), ConfigError> {
+    let table = DeTable::parse(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| line_of(text, span.start));
+        ConfigError(vec![format!("{}:{line}: {}", file.display(), error.message())])
+    })?;
+    flatten(file, text, "", table.get_ref(), entries);
+    Ok(())
+}
+
+fn flatten(file: &Path, text: &str, prefix: &str, table: &DeTable<'_>, entries: &mut Vec<Entry>) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
+        if let DeValue::Table(inner) = value.get_ref() {
+            flatten(file, text, &key, inner, entries);
+        } else {
+            let origin = format!("{}:{}", file.display(), line_of(text, name.span().start));
+            entries.push(Entry { key, value: value_of(value), origin });
+        }
+    }
+}
+
+fn value_of(value: &Spanned<DeValue<'_>>) -> Value {
+    match value.get_ref() {
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
+            .map_or(Value::Other("a number that is too large"), Value::Integer),
+        DeValue::Boolean(flag) => Value::Flag(*flag),
+        DeValue::Array(items) => items
+            .iter()
+            .map(|item| match item.get_ref() {
+                DeValue::String(text) => Some(text.to_string()),
+                _ => None,
+            })
+            .collect::<Option<Vec<_>>>()
+            .map_or(Value::Other("a list that is not of texts"), Value::List),
+        DeValue::Float(_) => Value::Other("a number with a fraction"),
+        DeValue::Datetime(_) => Value::Other("a date"),
+        DeValue::Table(_) => Value::Other("a table"),
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// `WARES_SERVER_DRAIN_MS` is `server.drain_ms`: the first word is the section.
+/// In a module's variables the words `CONFIG`, `LIMITS` and `COMPONENT` end its name.
+fn key_of(variable: &str) -> Option<String> {
+    if NOT_SETTINGS.contains(&variable) {
+        return None;
+    }
+    let name = variable.strip_prefix(PREFIX)?.to_ascii_lowercase();
+    let (section, rest) = name.split_once('_')?;
+    if section != "modules" {
+        return Some(format!("{section}.{rest}"));
+    }
+    for part in ["config", "limits"] {
+        if let Some((module, key)) = rest.split_once(&format!("_{part}_")) {
+            return Some(format!("modules.{}.{part}.{key}", module.replace('_', "-")));
+        }
+    }
+    let module = rest.strip_suffix("_component")?;
+    Some(format!("modules.{}.component", module.replace('_', "-")))
+}

@@ -1,0 +1,338 @@
+//! Who makes a request, and how they prove it: passwords, tokens, session
+//! cookies and secret API keys. Knows nothing of HTTP but two headers' text.
+
+mod ids;
+mod passwords;
+mod throttle;
+mod tokens;
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rand::Rng;
+use sha2::{Digest, Sha256};
+
+use crate::storage::accounts::{Accounts, ApiKey, User};
+use crate::storage::{StorageError, now};
+
+use passwords::Passwords;
+use throttle::Throttle;
+use tokens::Tokens;
+
+pub use passwords::PASSWORD_LENGTH_MIN;
+
+/// What kind of caller makes a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActorKind {
+    /// A person who signed in.
+    User,
+    /// A secret API key.
+    ApiKey,
+}
+
+/// Who makes a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// What kind of caller.
+    pub kind: ActorKind,
+    /// Of the user or of the key.
+    pub id: String,
+}
+
+/// How long proofs hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// Of a token.
+    pub token: Duration,
+    /// Of a session.
+    pub session: Duration,
+}
+
+/// Why somebody is not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// The email is unknown or the password wrong; which, is not said.
+    #[error("Invalid email or password")]
+    Wrong,
+    /// Too many wrong tries.
+    #[error("Too many failed attempts: try again in {0} s")]
+    TooMany(u64),
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Why a user cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    /// The email has a user already.
+    #[error("there is a user with the email {0} already")]
+    Exists(String),
+    /// The email is none.
+    #[error("'{0}' is not an email address")]
+    Email(String),
+    /// The password is too short.
+    #[error("a password needs at least {PASSWORD_LENGTH_MIN} characters")]
+    Password,
+    /// The password cannot be hashed.
+    #[error("the password cannot be hashed: {0}")]
+    Hash(String),
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// What a first start found.
+pub enum FirstAdmin {
+    /// There are users already.
+    Existing,
+    /// An admin was made. The password is here if it is a random one.
+    Created {
+        /// The admin's.
+        email: String,
+        /// To be shown once.
+        password: Option<String>,
+    },
+}
+
+/// All that the host knows of who may use it.
+pub struct Directory {
+    accounts: Accounts,
+    passwords: Passwords,
+    tokens: Tokens,
+    throttle: Throttle,
+    lifetimes: Lifetimes,
+}
+
+impl Directory {
+    /// Opens the host's own database.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(file: &Path, lifetimes: Lifetimes) -> Result<Self, StorageError> {
+        let accounts = Accounts::open(file)?;
+        let tokens = Tokens::new(&accounts.secret("token", &random_bytes())?, lifetimes.token);
+        Ok(Self { accounts, passwords: Passwords::new(), tokens, throttle: Throttle::default(), lifetimes })
+    }
+
+    /// Makes the first admin if nobody may sign in yet.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn ensure_admin(&self, email: &str, password: Option<&str>) -> Result<FirstAdmin, UserError> {
+        if self.accounts.has_users()? {
+            return Ok(FirstAdmin::Existing);
+        }
+        let random = password.is_none().then(random_password);
+        let user = self.create_user(email, password.or(random.as_deref()).unwrap_or_default())?;
+        Ok(FirstAdmin::Created { email: user.email, password: random })
+    }
+
+    /// Makes a user who may sign in. Slow on purpose.
+    ///
+    /// # Errors
+    /// When the email is taken or none, or the password too short.
+    pub fn create_user(&self, email: &str, password: &str) -> Result<User, UserError> {
+        let email = email.trim();
+        let (local, domain) = email.split_once('@').unwrap_or_default();
+        if local.is_empty() || domain.is_empty() || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(UserError::Email(email.to_owned()));
+        }
+        if password.chars().count() < PASSWORD_LENGTH_MIN {
+            return Err(UserError::Password);
+        }
+        let now = now();
+        let user = User {
+            id: ids::new("user"),
+            email: email.to_owned(),
+            password_hash: self.passwords.hash(password).map_err(UserError::Hash)?,
+            created_at: now.clone(),
+            updated_at: now,
+        };
+        if self.accounts.insert_user(&user)? { Ok(user) } else { Err(UserError::Exists(email.to_owned())) }
+    }
+
+    /// Checks an email and a password, and gives a token. Slow on purpose, and
+    /// as slow for an unknown email as for a wrong password.
+    ///
+    /// # Errors
+    /// When they are wrong, or were wrong too often.
+    pub fn sign_in(&self, email: &str, password: &str, peer: IpAddr) -> Result<String, SignInError> {
+        let email_key = email.to_lowercase();
+        self.throttle.check(&email_key, peer).map_err(SignInError::TooMany)?;
+        let user = self.accounts.user_by_email(email)?;
+        let right = self.passwords.verify(password, user.as_ref().map(|user| user.password_hash.as_str()));
+        match user {
+            Some(user) if right => {
+                self.throttle.succeeded(&email_key, peer);
+                Ok(self.tokens.issue(&user.id, unix_now()))
+            }
+            _ => {
+                self.throttle.failed(&email_key, peer);
+                Err(SignInError::Wrong)
+            }
+        }
+    }
+
+    /// A fresh token for a user who is signed in.
+    pub fn issue_token(&self, user_id: &str) -> String {
+        self.tokens.issue(user_id, unix_now())
+    }
+
+    /// The user with this id.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn user(&self, id: &str) -> Result<Option<User>, StorageError> {
+        self.accounts.user_by_id(id)
+    }
+
+    /// Begins a session, and gives what its cookie holds.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn begin_session(&self, user_id: &str) -> Result<String, StorageError> {
+        let token = hex::encode(random_bytes());
+        let now = unix_now();
+        let expires = now + i64::try_from(self.lifetimes.session.as_secs()).unwrap_or(i64::MAX / 2);
+        self.accounts.insert_session(&hash(&token), user_id, expires, now)?;
+        Ok(token)
+    }
+
+    /// Ends the session of a cookie.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn end_session(&self, token: &str) -> Result<(), StorageError> {
+        self.accounts.delete_session(&hash(token))
+    }
+
+    /// How long a session lasts.
+    pub fn session_lifetime(&self) -> Duration {
+        self.lifetimes.session
+    }
+
+    /// Makes a secret API key, and gives it with its secret, which is shown this once.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn create_key(&self, title: &str, created_by: Option<&str>) -> Result<(ApiKey, String), StorageError> {
+        let token = format!("sk_{}", hex::encode(random_bytes()));
+        let key = ApiKey {
+            id: ids::new("apk"),
+            title: title.to_owned(),
+            redacted: format!("{}***{}", &token[..6], &token[token.len() - 3..]),
+            created_by: created_by.map(str::to_owned),
+            created_at: now(),
+            last_used_at: None,
+            revoked_at: None,
+            revoked_by: None,
+        };
+        self.accounts.insert_key(&key, &hash(&token))?;
+        Ok((key, token))
+    }
+
+    /// All keys, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn keys(&self) -> Result<Vec<ApiKey>, StorageError> {
+        self.accounts.keys()
+    }
+
+    /// The key with this id.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn key(&self, id: &str) -> Result<Option<ApiKey>, StorageError> {
+        self.accounts.key_by_id(id)
+    }
+
+    /// Makes a key void; `false` where there is none with this id that is valid.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn revoke_key(&self, id: &str, by: Option<&str>) -> Result<bool, StorageError> {
+        self.accounts.revoke_key(id, by)
+    }
+
+    /// Who a request is from, by its `Authorization` header or its session
+    /// cookie. `None` where it proves nobody.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn authenticate(
+        &self,
+        authorization: Option<&str>,
+        session: Option<&str>,
+    ) -> Result<Option<Actor>, StorageError> {
+        if let Some((scheme, credentials)) = authorization.and_then(|value| value.trim().split_once(' ')) {
+            let credentials = credentials.trim();
+            if scheme.eq_ignore_ascii_case("bearer") {
+                return if credentials.starts_with("sk_") { self.by_key(credentials) } else { self.by_token(credentials) };
+            }
+            if scheme.eq_ignore_ascii_case("basic") {
+                return basic_key(credentials).map_or(Ok(None), |key| self.by_key(&key));
+            }
+            return Ok(None);
+        }
+        match session {
+            Some(session) => Ok(self.accounts.session_user(&hash(session), unix_now())?.map(user_actor)),
+            None => Ok(None),
+        }
+    }
+
+    fn by_key(&self, key: &str) -> Result<Option<Actor>, StorageError> {
+        let found = self.accounts.key_by_hash(&hash(key))?;
+        Ok(found.map(|key| Actor { kind: ActorKind::ApiKey, id: key.id }))
+    }
+
+    fn by_token(&self, token: &str) -> Result<Option<Actor>, StorageError> {
+        let Some(user_id) = self.tokens.verify(token) else { return Ok(None) };
+        // A token outlives its user only on paper.
+        Ok(self.accounts.user_by_id(&user_id)?.map(|user| user_actor(user.id)))
+    }
+}
+
+fn user_actor(id: String) -> Actor {
+    Actor { kind: ActorKind::User, id }
+}
+
+/// The key in `sk_…`, or in base 64 of `sk_…` or of `sk_…:`. A password beside
+/// it means that somebody means something else.
+fn basic_key(credentials: &str) -> Option<String> {
+    if credentials.starts_with("sk_") {
+        return Some(credentials.to_owned());
+    }
+    let decoded = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
+    match decoded.split_once(':') {
+        None | Some((_, "")) => Some(decoded.trim_end_matches(':').to_owned()),
+        Some(_) => None,
+    }
+}
+
+fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
+fn random_bytes() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes
+}
+
+/// Letters and digits alone, so that it can be pasted anywhere.
+fn random_password() -> String {
+    const ALPHABET: &[u8] = b"abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    random_bytes().iter().take(20).map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])).collect()
+}
+
+fn unix_now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Whom the directory lets in, and whom it does not.
+
+use super::*;
+
+const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+const EMAIL: &str = "Ann@example.com";
+const PASSWORD: &str = "correct horse";
+
+struct Fixture {
+    directory: Directory,
+    _folder: tempfile::TempDir,
+}
+
+fn fixture(token: Duration, session: Duration) -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Directory::open(&folder.path().join("host.db"), Lifetimes { token, session }).unwrap();
+    Fixture { directory, _folder: folder }
+}
+
+fn standard() -> Fixture {
+    fixture(Duration::from_secs(60), Duration::from_secs(60))
+}
+
+fn actor(directory: &Directory, authorization: &str) -> Option<Actor> {
+    directory.authenticate(Some(authorization), None).unwrap()
+}
+
+#[test]
+fn a_user_signs_in_with_the_right_password_alone() {
+    let Fixture { directory, .. } = &standard();
+    let user = directory.create_user(EMAIL, PASSWORD).unwrap();
+    let token = directory.sign_in("ann@EXAMPLE.com", PASSWORD, PEER).unwrap();
+    let expected = Actor { kind: ActorKind::User, id: user.id };
+    assert_eq!(actor(directory, &format!("bEaReR {token}")), Some(expected));
+    assert!(matches!(directory.sign_in(EMAIL, "wrong horse", PEER), Err(SignInError::Wrong)));
+    assert!(matches!(directory.sign_in("bob@example.com", PASSWORD, PEER), Err(SignInError::Wrong)));
+}
+
+#[test]
+fn a_user_needs_an_email_of_its_own_and_a_password_of_some_length() {
+    let Fixture { directory, .. } = &standard();
+    directory.create_user(EMAIL, PASSWORD).unwrap();
+    assert!(matches!(directory.create_user("ANN@example.com", PASSWORD), Err(UserError::Exists(_))));
+    assert!(matches!(directory.create_user("no-at", PASSWORD), Err(UserError::Email(_))));
+    assert!(matches!(directory.create_user("@", PASSWORD), Err(UserError::Email(_))));
+    assert!(matches!(directory.create_user("b@example.com", "seven77"), Err(UserError::Password)));
+}
+
+#[test]
+fn tokens_of_others_and_old_ones_prove_nobody() {
+    let Fixture { directory, .. } = &standard();
+    let other = standard();
+    let user = other.directory.create_user(EMAIL, PASSWORD).unwrap();
+    let foreign = other.directory.issue_token(&user.id);
+    assert!(actor(&other.directory, &format!("Bearer {foreign}")).is_some());
+    assert_eq!(actor(directory, &format!("Bearer {foreign}")), None);
+
+    let Fixture { directory, .. } = &fixture(Duration::ZERO, Duration::ZERO);
+    let user = directory.create_user(EMAIL, PASSWORD).unwrap();
+    let old = Tokens::new(&directory.accounts.secret("token", &[]).unwrap(), Duration::ZERO);
+    assert_eq!(actor(directory, &format!("Bearer {}", old.issue(&user.id, unix_now() - 10))), None);
+
+    for nonsense in ["", "Bearer", "Bearer ", "Bearer x.y.z", "Digest abc", "sk_1"] {
+        assert_eq!(actor(directory, nonsense), None, "{nonsense}");
+    }
+    let unsigned = "Bearer eyJhbGciOiJub25lIn0.eyJhY3Rvcl9pZCI6InVzZXJfMSIsImFjdG9yX3R5cGUiOiJ1c2VyIiwiaWF0IjowLCJleHAiOjk5OTk5OTk5OTl9.";
+    assert_eq!(actor(directory, unsigned), None);
+}
+
+#[test]
+fn a_key_is_taken_in_every_form_until_it_is_revoked() {
+    let Fixture { directory, .. } = &standard();
+    let (key, secret) = directory.create_key("till", None).unwrap();
+    assert_eq!(secret.len(), 67);
+    let encode = |text: &str| STANDARD.encode(text);
+    let forms = [
+        format!("Basic {}", encode(&format!("{secret}:"))),
+        format!("basic {}", encode(&secret)),
+        format!("Basic {secret}"),
+        format!("Bearer {secret}"),
+    ];
+    let expected = Some(Actor { kind: ActorKind::ApiKey, id: key.id.clone() });
+    for form in &forms {
+        assert_eq!(actor(directory, form), expected, "{form}");
+    }
+    assert_eq!(actor(directory, &format!("Basic {}", encode(&format!("{secret}:pw")))), None);
+    assert_eq!(actor(directory, "Basic sk_0000"), None);
+    assert!(directory.keys().unwrap()[0].last_used_at.is_some());
+
+    assert!(directory.revoke_key(&key.id, None).unwrap());
+    assert!(!directory.revoke_key(&key.id, None).unwrap());
+    for form in &forms {
+        assert_eq!(actor(directory, form), None, "{form}");
+    }
+}
+
+#[test]
+fn a_session_lasts_until_it_is_ended_or_over() {
+    let Fixture { directory, .. } = &standard();
+    let user = directory.create_user(EMAIL, PASSWORD).unwrap();
+    let session = directory.begin_session(&user.id).unwrap();
+    let who = |session: &str| directory.authenticate(None, Some(session)).unwrap();
+    assert_eq!(who(&session), Some(Actor { kind: ActorKind::User, id: user.id }));
+    assert_eq!(who("another"), None);
+    directory.end_session(&session).unwrap();
+    assert_eq!(who(&session), None);
+
+    let Fixture { directory, .. } = &fixture(Duration::ZERO, Duration::ZERO);
+    let user = directory.create_user(EMAIL, PASSWORD).unwrap();
+    let over = directory.begin_session(&user.id).unwrap();
+    assert_eq!(directory.authenticate(None, Some(&over)).unwrap(), None);
+}
+
+#[test]
+fn the_first_start_makes_an_admin_and_the_second_does_not() {
+    let Fixture { directory, .. } = &standard();
+    let FirstAdmin::Created { email, password: Some(password) } = directory.ensure_admin(EMAIL, None).unwrap() else {
+        panic!("no admin was made");
+    };
+    directory.sign_in(&email, &password, PEER).unwrap();
+    assert!(matches!(directory.ensure_admin(EMAIL, None).unwrap(), FirstAdmin::Existing));
+}
+
+#[test]
+fn ids_are_a_prefix_and_a_ulid() {
+    let id = ids::new("user");
+    let digits = id.strip_prefix("user_").unwrap();
+    assert_eq!(digits.len(), 26);
+    assert!(digits.starts_with('0'));
+    assert!(digits.bytes().all(|byte| b"0123456789ABCDEFGHJKMNPQRSTVWXYZ".contains(&byte)));
+}
