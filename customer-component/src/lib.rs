@@ -1,15 +1,29 @@
-//! The customers module.
+//! The customers module: customers, their addresses and their groups, spoken as
+//! Medusa's Admin API.
+//!
+//! `http` decodes and answers, `customers`, `addresses` and `groups` hold the
+//! rules, `store` is what they ask of a database, `sql` is one. Only the glue
+//! (`component`) sees generated types: everything else builds natively as well.
+
+pub mod addresses;
+pub mod clock;
 #[cfg(target_family = "wasm")]
-mod bindings {
-    wit_bindgen::generate!({
-        path: [
-            "../wit/deps/wasi-config@0.2.0-rc.1",
-            "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.0.0",
-            "../wit/module@1.0.0",
-            "../wit/customer@1.0.0",
-        ],
-        world: "wares:customer/customer-module@1.0.0",
-        generate_all,
-    });
-}
+mod component;
+pub mod countries;
+pub mod customers;
+pub mod domain;
+pub mod email;
+pub mod events;
+pub mod filter;
+pub mod groups;
+pub mod hooks;
+pub mod http;
+pub mod ids;
+pub mod metadata;
+pub mod model;
+pub mod records;
+pub mod seed;
+pub mod settings;
+pub mod sql;
+pub mod store;
+pub mod types;

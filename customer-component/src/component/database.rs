@@ -1,0 +1,82 @@
+//! The host's database as the store sees it.
+
+use super::bindings::wares::platform::{events, sql};
+use crate::records::{Cell, Records};
+use crate::sql::{Connection, OpenTransaction, Queries, SqlError};
+
+/// The module's own database.
+pub struct Database;
+
+/// Statements that are kept together or not at all.
+pub struct Open(sql::Transaction);
+
+fn values(parameters: &[Cell<'_>]) -> Vec<sql::Value> {
+    parameters
+        .iter()
+        .map(|cell| match *cell {
+            Cell::Null => sql::Value::Null,
+            Cell::Integer(integer) => sql::Value::Integer(integer),
+            Cell::Real(real) => sql::Value::Real(real),
+            Cell::Text(text) => sql::Value::Text(text.to_owned()),
+            Cell::Blob(blob) => sql::Value::Blob(blob.to_owned()),
+        })
+        .collect()
+}
+
+fn unpack(rows: sql::Rows) -> Result<Records, SqlError> {
+    Records::unpack(rows.columns as usize, rows.count as usize, rows.data)
+        .map_err(|error| SqlError::Invalid(error.to_string()))
+}
+
+impl From<sql::Error> for SqlError {
+    fn from(error: sql::Error) -> Self {
+        match error {
+            sql::Error::Constraint(constraint) => match constraint.kind {
+                sql::ConstraintKind::Unique => Self::Unique,
+                sql::ConstraintKind::ForeignKey => Self::ForeignKey,
+                sql::ConstraintKind::NotNull | sql::ConstraintKind::Check => {
+                    Self::Invalid(format!("a column refuses its value: {}", constraint.columns.join(", ")))
+                }
+            },
+            sql::Error::Busy => Self::Unavailable("Too many writes at the same time, try again".to_owned()),
+            sql::Error::Timeout => Self::Unavailable("The database took too long, try again".to_owned()),
+            sql::Error::LimitExceeded(text) => Self::LimitExceeded(text),
+            sql::Error::Invalid(text) => Self::Invalid(text),
+            sql::Error::Unavailable(text) => Self::Unavailable(text),
+        }
+    }
+}
+
+impl Queries for Database {
+    fn query(&self, statement: &str, parameters: &[Cell<'_>]) -> Result<Records, SqlError> {
+        unpack(sql::query(statement, &values(parameters))?)
+    }
+}
+
+impl Connection for Database {
+    type Open<'a> = Open;
+
+    fn begin(&self) -> Result<Open, SqlError> {
+        Ok(Open(sql::Transaction::begin()?))
+    }
+}
+
+impl Queries for Open {
+    fn query(&self, statement: &str, parameters: &[Cell<'_>]) -> Result<Records, SqlError> {
+        unpack(self.0.query(statement, &values(parameters))?)
+    }
+}
+
+impl OpenTransaction for Open {
+    fn execute(&self, statement: &str, parameters: &[Cell<'_>]) -> Result<u64, SqlError> {
+        Ok(self.0.execute(statement, &values(parameters))?)
+    }
+
+    fn emit(&self, name: &str, data: &str) -> Result<(), SqlError> {
+        Ok(events::emit(&self.0, name, data)?)
+    }
+
+    fn commit(self) -> Result<(), SqlError> {
+        Ok(sql::Transaction::commit(self.0)?)
+    }
+}

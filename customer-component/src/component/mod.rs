@@ -1,0 +1,121 @@
+//! Glue: what the host asks of a module, answered by the domain. The only place,
+//! with its parts, that sees generated types.
+
+mod convert;
+mod database;
+mod extensions;
+mod operations;
+
+#[expect(clippy::all, reason = "generated; the WIT files say what it means")]
+mod bindings {
+    wit_bindgen::generate!({
+        path: [
+            "../wit/deps/wasi-config@0.2.0-rc.1",
+            "../wit/deps/wasi-logging@0.1.0-draft",
+            "../wit/platform@1.0.0",
+            "../wit/module@1.0.0",
+            "../wit/customer@1.0.0",
+        ],
+        world: "wares:customer/customer-module@1.0.0",
+        generate_all,
+    });
+}
+
+use bindings::exports::wares::module::http::{self, Access, Method, Request, Response, Route};
+use bindings::exports::wares::module::lifecycle::{self, Description, Migration, SqlDialect};
+use bindings::exports::wares::module::seed as wit_seed;
+use bindings::wasi::config::store as config;
+use bindings::wasi::logging::logging;
+
+use crate::domain::Domain;
+use crate::settings::{self, Compat};
+use crate::sql::{MIGRATIONS, SqlStore};
+use crate::{http as api, seed};
+
+use database::Database;
+use extensions::Extensions;
+
+/// The module.
+struct Customers;
+
+bindings::export!(Customers with_types_in bindings);
+
+/// The domain over the host's database and extensions.
+fn domain() -> Domain<SqlStore<Database>, Extensions> {
+    // The settings were checked when the module was loaded.
+    let compat = config::get(Compat::KEY).ok().flatten().and_then(|value| Compat::parse(&value).ok());
+    Domain::new(SqlStore(Database), Extensions, compat.unwrap_or_default())
+}
+
+/// A line in the host's log about something that is nobody's business outside.
+fn log_error(message: &str) {
+    logging::log(logging::Level::Error, "customer", message);
+}
+
+impl lifecycle::Guest for Customers {
+    fn describe() -> Description {
+        Description {
+            name: "customer".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            summary: "Customers, their addresses and their groups, as Medusa's Admin API".to_owned(),
+        }
+    }
+
+    fn check_settings() -> Result<(), Vec<String>> {
+        let settings = config::get_all().map_err(|error| vec![format!("cannot be read: {error:?}")])?;
+        let faults = settings::faults(settings.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    fn migrations(dialect: SqlDialect) -> Vec<Migration> {
+        match dialect {
+            SqlDialect::Sqlite => MIGRATIONS
+                .iter()
+                .map(|step| Migration { name: step.name.to_owned(), statements: step.statements.to_owned() })
+                .collect(),
+        }
+    }
+}
+
+impl http::Guest for Customers {
+    fn routes() -> Vec<Route> {
+        let route = |route: &api::Route| Route {
+            method: match route.method {
+                api::Method::Get => Method::Get,
+                api::Method::Post => Method::Post,
+                api::Method::Delete => Method::Delete,
+            },
+            path: route.path.to_owned(),
+            access: Access::Admin,
+            headers: Vec::new(),
+        };
+        api::ROUTES.iter().map(route).collect()
+    }
+
+    fn handle(request: Request) -> Response {
+        let (response, complaint) = api::handle(&domain(), request.route as usize, api::Request {
+            path: &request.path_parameters,
+            query: &request.query,
+            body: &request.body,
+            actor: request.actor.as_ref().map(|actor| actor.id.as_str()),
+        });
+        if let Some(complaint) = complaint {
+            log_error(&complaint);
+        }
+        Response { status: response.status, headers: Vec::new(), body: response.body }
+    }
+}
+
+impl wit_seed::Guest for Customers {
+    fn kinds() -> Vec<wit_seed::Kind> {
+        let kind = |kind: &seed::Kind| wit_seed::Kind { name: kind.name.to_owned(), summary: kind.summary.to_owned() };
+        seed::KINDS.iter().map(kind).collect()
+    }
+
+    fn sow(kind: u32, count: u32) -> Result<(), String> {
+        match kind {
+            0 => seed::sow_customers(&SqlStore(Database), count).map_err(|error| error.to_string()),
+            other => Err(format!("there is no kind {other}")),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The rules of customers. Know neither HTTP nor SQL.
+
+use crate::domain::{Domain, Issue, hooked, must_find, nothing_to_change, nuls, sound};
+use crate::email::is_email;
+use crate::hooks::Hooks;
+use crate::metadata::Metadata;
+use crate::model::Entity;
+use crate::records::Records;
+use crate::settings::Compat;
+use crate::store::{Read, Store, StoreError, Transaction};
+use crate::types::{Change, Customer, CustomerUpdate, Fault, NewCustomer, row};
+use crate::{clock, events, ids};
+
+/// What is wrong with a customer that is to be made.
+pub fn issues_of_new(customer: &NewCustomer, compat: Compat) -> Vec<Issue> {
+    let mut issues = match customer.email.as_deref() {
+        None if compat == Compat::Document => vec![Issue::required("email")],
+        None => Vec::new(),
+        Some(email) => issue_of_email(email).into_iter().collect(),
+    };
+    issues.extend(nuls(&[
+        ("company_name", customer.company_name.as_deref()),
+        ("first_name", customer.first_name.as_deref()),
+        ("last_name", customer.last_name.as_deref()),
+        ("phone", customer.phone.as_deref()),
+    ]));
+    issues.extend(customer.metadata.as_ref().and_then(Metadata::issue));
+    issues
+}
+
+/// What is wrong with changes to a customer.
+pub fn issues_of_update(update: &CustomerUpdate, compat: Compat) -> Vec<Issue> {
+    let mut issues: Vec<Issue> = match &update.email {
+        Change::Clear if compat == Compat::Document => vec![Issue::required("email")],
+        Change::Set(email) => issue_of_email(email).into_iter().collect(),
+        _ => Vec::new(),
+    };
+    issues.extend(nuls(&[
+        ("company_name", update.company_name.value()),
+        ("first_name", update.first_name.value()),
+        ("last_name", update.last_name.value()),
+        ("phone", update.phone.value()),
+    ]));
+    issues.extend(update.metadata.as_ref().and_then(Metadata::issue));
+    issues
+}
+
+fn issue_of_email(email: &str) -> Option<Issue> {
+    (!is_email(email)).then(|| Issue { field: "email", text: "Invalid email address".to_owned() })
+}
+
+fn apply(customer: &mut Customer, update: &CustomerUpdate) -> bool {
+    let mut changed = false;
+    changed |= update.email.clone().apply(&mut customer.email);
+    changed |= update.company_name.clone().apply(&mut customer.company_name);
+    changed |= update.first_name.clone().apply(&mut customer.first_name);
+    changed |= update.last_name.clone().apply(&mut customer.last_name);
+    changed |= update.phone.clone().apply(&mut customer.phone);
+    changed |= update.metadata.clone().merge(&mut customer.metadata);
+    changed
+}
+
+fn duplicate(customer: &Customer) -> impl Fn(StoreError) -> Fault + '_ {
+    move |error| match error {
+        StoreError::Duplicate => Fault::Duplicate(format!(
+            "Customer with email: {}, has_account: {}, already exists.",
+            customer.email.as_deref().unwrap_or("null"),
+            customer.has_account
+        )),
+        error => error.into(),
+    }
+}
+
+fn find(store: &impl Read, id: &str) -> Result<Customer, Fault> {
+    let found = must_find(store, Entity::Customer, id, || nothing_to_change("Customer", id))?;
+    Ok(Customer::read(&found, 0))
+}
+
+impl<S: Store, H: Hooks> Domain<S, H> {
+    /// One customer, as a row with the columns of the entity.
+    ///
+    /// # Errors
+    /// When there is none with this id.
+    pub fn retrieve_customer(&self, id: &str) -> Result<Records, Fault> {
+        must_find(&self.store, Entity::Customer, id, || Fault::NotFound(format!("Customer with id: {id} not found")))
+    }
+
+    /// Makes a customer.
+    ///
+    /// # Errors
+    /// When a rule or an extension refuses it, or the email is taken.
+    pub fn create_customer(&self, new: NewCustomer) -> Result<Customer, Fault> {
+        sound(issues_of_new(&new, self.compat))?;
+        let new = hooked(self.hooks.before_create_customer(new))?;
+        sound(issues_of_new(&new, self.compat))?;
+        let now = clock::now();
+        let customer = Customer {
+            id: ids::new(ids::CUSTOMER),
+            company_name: new.company_name,
+            first_name: new.first_name,
+            last_name: new.last_name,
+            email: new.email,
+            phone: new.phone,
+            metadata: new.metadata,
+            has_account: new.has_account,
+            created_by: new.created_by,
+            created_at: now.clone(),
+            updated_at: now,
+        };
+        let transaction = self.store.begin()?;
+        transaction.insert_customer(&customer).map_err(duplicate(&customer))?;
+        transaction.emit(events::CUSTOMER_CREATED, &customer.id)?;
+        transaction.commit()?;
+        Ok(customer)
+    }
+
+    /// Changes a customer. Changes that change nothing write nothing.
+    ///
+    /// # Errors
+    /// When there is none, a rule or an extension refuses it, or the email is taken.
+    pub fn update_customer(&self, update: CustomerUpdate) -> Result<Customer, Fault> {
+        sound(issues_of_update(&update, self.compat))?;
+        find(&self.store, &update.id)?;
+        let update = hooked(self.hooks.before_update_customer(update))?;
+        sound(issues_of_update(&update, self.compat))?;
+        let mut customer = find(&self.store, &update.id)?;
+        if !apply(&mut customer, &update) {
+            return Ok(customer);
+        }
+        // Once more, now that nobody else can write: another may have changed
+        // or deleted it since, and none of that may be lost.
+        let transaction = self.store.begin()?;
+        let mut customer = find(&transaction, &update.id)?;
+        if apply(&mut customer, &update) {
+            customer.updated_at = clock::now();
+            transaction.update_customer(&customer).map_err(duplicate(&customer))?;
+            transaction.emit(events::CUSTOMER_UPDATED, &customer.id)?;
+        }
+        transaction.commit()?;
+        Ok(customer)
+    }
+
+    /// Deletes a customer softly, with its addresses. One that is not there is no error.
+    ///
+    /// # Errors
+    /// When an extension refuses it.
+    pub fn delete_customer(&self, id: &str) -> Result<(), Fault> {
+        if self.store.find(Entity::Customer, id)?.is_empty() {
+            return Ok(());
+        }
+        let id = hooked(self.hooks.before_delete_customer(id.to_owned()))?;
+        let now = clock::now();
+        let transaction = self.store.begin()?;
+        if transaction.delete_customer(&id, &now)? {
+            for address in transaction.delete_addresses_of(&id, &now)? {
+                transaction.emit(events::ADDRESS_DELETED, &address)?;
+            }
+            transaction.emit(events::CUSTOMER_DELETED, &id)?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+impl Customer {
+    /// As one row with the columns of the entity.
+    pub fn record(&self) -> Records {
+        row(&self.cells())
+    }
+}

@@ -1,0 +1,140 @@
+//! The domain: what can be done with customers, addresses and groups. Holds the
+//! store and the hooks that every operation needs; the operations themselves
+//! stand in `customers`, `addresses` and `groups`.
+
+use crate::filter::Search;
+use crate::hooks::{Hooked, Hooks};
+use crate::model::{Entity, Link};
+use crate::records::Records;
+use crate::settings::Compat;
+use crate::store::{Read, Store};
+use crate::types::{Fault, Page};
+
+/// The one door to the domain: HTTP and the typed operations both go through it.
+pub struct Domain<S, H> {
+    pub(crate) store: S,
+    pub(crate) hooks: H,
+    pub(crate) compat: Compat,
+}
+
+/// What is wrong with one field of what was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issue {
+    /// The field.
+    pub field: &'static str,
+    /// What is wrong, for a person.
+    pub text: String,
+}
+
+impl Issue {
+    /// The field has to have a value.
+    pub fn required(field: &'static str) -> Self {
+        Self { field, text: format!("Field '{field}' is required") }
+    }
+
+    /// The field's text holds a NUL, which no database takes.
+    pub fn nul(field: &'static str) -> Self {
+        Self { field, text: format!("Field '{field}' must not contain a NUL character") }
+    }
+}
+
+/// Named texts of a thing, to be looked through together.
+pub(crate) type Texts<'a> = &'a [(&'static str, Option<&'a str>)];
+
+/// An issue for each text that holds a NUL.
+pub(crate) fn nuls(texts: Texts<'_>) -> Vec<Issue> {
+    texts
+        .iter()
+        .filter(|(_, text)| text.is_some_and(|text| text.contains('\0')))
+        .map(|(field, _)| Issue::nul(field))
+        .collect()
+}
+
+/// How many issues one answer names, as in Medusa. Of fields that are missing it names all.
+const ISSUES_MAX: usize = 3;
+
+/// Issues as one text.
+pub fn join(issues: &[String]) -> String {
+    let missing = |text: &String| text.ends_with("is required");
+    let max = if issues.iter().all(missing) { issues.len() } else { ISSUES_MAX };
+    issues.iter().take(max).map(String::as_str).collect::<Vec<_>>().join("; ")
+}
+
+/// No fault where there are no issues.
+pub(crate) fn sound(issues: Vec<Issue>) -> Result<(), Fault> {
+    if issues.is_empty() {
+        return Ok(());
+    }
+    let texts: Vec<String> = issues.into_iter().map(|issue| issue.text).collect();
+    Err(Fault::Invalid(join(&texts)))
+}
+
+/// What a hook gave, or the refusal.
+pub(crate) fn hooked<T>(hooked: Hooked<T>) -> Result<T, Fault> {
+    hooked.map_err(Fault::Rejected)
+}
+
+/// The fault of tying something to what does not exist, in Medusa's words.
+pub(crate) fn no_such_end(field: &str, id: &str) -> Fault {
+    Fault::NotFound(format!("You tried to set relationship {field}: {id}, but such entity does not exist"))
+}
+
+/// The fault of changing what does not exist, in Medusa's words.
+pub(crate) fn nothing_to_change(what: &str, id: &str) -> Fault {
+    Fault::NotFound(format!("{what} with id \"{id}\" not found"))
+}
+
+impl<S: Store, H: Hooks> Domain<S, H> {
+    /// Over a store, with hooks and the operator's choice.
+    pub fn new(store: S, hooks: H, compat: Compat) -> Self {
+        Self { store, hooks, compat }
+    }
+
+    /// Whose answers are given.
+    pub fn compat(&self) -> Compat {
+        self.compat
+    }
+
+    /// How many things a list gives at most when it is not said.
+    pub fn limit_default(&self) -> u64 {
+        match self.compat {
+            Compat::Document => 15,
+            Compat::Medusa2 => 50,
+        }
+    }
+
+    /// How many things a list may be asked for.
+    pub fn limit_max(&self) -> u64 {
+        match self.compat {
+            Compat::Document => 1_000,
+            Compat::Medusa2 => 10_000,
+        }
+    }
+
+    /// What is looked for, and how many there are in all.
+    ///
+    /// # Errors
+    /// When the store cannot serve.
+    pub fn search(&self, entity: Entity, search: &Search) -> Result<Page, Fault> {
+        Ok(self.store.search(entity, search)?)
+    }
+
+    /// What is tied to things by a link; see [`Store::related`].
+    ///
+    /// # Errors
+    /// When the store cannot serve.
+    pub fn related(&self, link: Link, ids: &[&str]) -> Result<Records, Fault> {
+        Ok(self.store.related(link, ids)?)
+    }
+}
+
+/// A thing that has to be there, as one row.
+pub(crate) fn must_find(
+    store: &impl Read,
+    entity: Entity,
+    id: &str,
+    otherwise: impl FnOnce() -> Fault,
+) -> Result<Records, Fault> {
+    let found = store.find(entity, id)?;
+    if found.is_empty() { Err(otherwise()) } else { Ok(found) }
+}

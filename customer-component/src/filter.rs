@@ -1,0 +1,114 @@
+//! Which things of a kind are looked for, and in which order. One type for
+//! everything that asks: HTTP, typed operations, the rules themselves. Says
+//! nothing of how a store finds them.
+
+use crate::model::{Entity, Link};
+
+/// A comparison of a column with one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// The same.
+    Equal,
+    /// Something else, and something at all.
+    NotEqual,
+    /// After it.
+    Greater,
+    /// After it, or the same.
+    GreaterOrEqual,
+    /// Before it.
+    Less,
+    /// Before it, or the same.
+    LessOrEqual,
+    /// A pattern of `%` and `_`, upper and lower case apart.
+    Like,
+    /// A pattern of `%` and `_`, without regard to case.
+    LikeAnyCase,
+}
+
+/// A condition on one thing. Columns are given by their place in [`Entity::columns`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// Every one of these holds.
+    All(Vec<Filter>),
+    /// One of these holds.
+    Any(Vec<Filter>),
+    /// The column compares so with a text.
+    Compare(usize, Comparison, String),
+    /// The column is a truth value, and this one.
+    Flag(usize, bool),
+    /// The column has no value.
+    Null(usize),
+    /// The column has a value.
+    NotNull(usize),
+    /// The column is one of these texts.
+    In(usize, Vec<String>),
+    /// The column is a text, and none of these.
+    NotIn(usize, Vec<String>),
+    /// Something is tied to it for which this holds.
+    Related(Link, Entity, Box<Filter>),
+    /// Nothing is tied to it.
+    Unrelated(Link, Entity),
+    /// Each of these words, folded by [`fold`], is found in its texts.
+    Words(Vec<String>),
+}
+
+impl Filter {
+    /// No condition.
+    pub const fn all() -> Self {
+        Self::All(Vec::new())
+    }
+
+    /// The id is this one.
+    pub fn id(id: &str) -> Self {
+        Self::Compare(0, Comparison::Equal, id.to_owned())
+    }
+
+    /// Each word of a text is found.
+    pub fn words(text: &str) -> Self {
+        Self::Words(fold(text).split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// Whether it holds for everything.
+    pub fn is_all(&self) -> bool {
+        match self {
+            Self::All(filters) => filters.iter().all(Self::is_all),
+            Self::Words(words) => words.is_empty(),
+            _ => false,
+        }
+    }
+}
+
+/// A text without regard to case, for [`Filter::Words`] and what they are looked for in.
+pub fn fold(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// The texts of a thing, folded, as one; no word can match across two of them.
+pub fn searched<const N: usize>(texts: [Option<&str>; N]) -> String {
+    fold(&texts.into_iter().flatten().collect::<Vec<_>>().join("\n"))
+}
+
+/// What comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// By this column; after it by id.
+    pub column: usize,
+    /// The greatest first.
+    pub descending: bool,
+}
+
+/// By ascending id.
+pub const BY_ID: Order = Order { column: 0, descending: false };
+
+/// What is asked of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// What must hold.
+    pub filter: Filter,
+    /// What comes first.
+    pub order: Order,
+    /// How many to pass over.
+    pub offset: u64,
+    /// How many to give at most.
+    pub limit: u64,
+}

@@ -1,0 +1,243 @@
+//! The rules of groups and of who is in them. Know neither HTTP nor SQL.
+
+use crate::domain::{Domain, Issue, hooked, must_find, no_such_end, nothing_to_change, nuls, sound};
+use crate::hooks::Hooks;
+use crate::metadata::Metadata;
+use crate::model::Entity;
+use crate::records::Records;
+use crate::store::{Membership, Read, Store, StoreError, Transaction};
+use crate::types::{Customer, Fault, Group, GroupUpdate, MembershipChange, NewGroup, row};
+use crate::{clock, events, ids};
+
+/// What is wrong with a group that is to be made.
+pub fn issues_of_new(group: &NewGroup) -> Vec<Issue> {
+    let mut issues = nuls(&[("name", Some(&group.name))]);
+    issues.extend(group.metadata.as_ref().and_then(Metadata::issue));
+    issues
+}
+
+/// What is wrong with changes to a group.
+pub fn issues_of_update(update: &GroupUpdate) -> Vec<Issue> {
+    let mut issues = nuls(&[("name", update.name.as_deref())]);
+    issues.extend(update.metadata.as_ref().and_then(Metadata::issue));
+    issues
+}
+
+fn apply(group: &mut Group, update: &GroupUpdate) -> bool {
+    let mut changed = false;
+    if let Some(name) = update.name.clone() {
+        changed |= group.name != name;
+        group.name = name;
+    }
+    changed |= update.metadata.clone().merge(&mut group.metadata);
+    changed
+}
+
+fn duplicate(group: &Group) -> impl Fn(StoreError) -> Fault + '_ {
+    move |error| match error {
+        StoreError::Duplicate => {
+            Fault::Duplicate(format!("Customer group with name: {}, already exists.", group.name))
+        }
+        error => error.into(),
+    }
+}
+
+fn find(store: &impl Read, id: &str) -> Result<Group, Fault> {
+    let found = must_find(store, Entity::Group, id, || nothing_to_change("Customer group", id))?;
+    Ok(Group::read(&found, 0))
+}
+
+/// Who joins and who leaves which groups, in one go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MembershipChanges {
+    /// Who joins.
+    pub add: Vec<MembershipChange>,
+    /// Who leaves.
+    pub remove: Vec<MembershipChange>,
+    /// The id of the user or API key that does it.
+    pub created_by: Option<String>,
+}
+
+impl<S: Store, H: Hooks> Domain<S, H> {
+    /// One group, as a row with the columns of the entity.
+    ///
+    /// # Errors
+    /// When there is none with this id.
+    pub fn retrieve_group(&self, id: &str) -> Result<Records, Fault> {
+        must_find(&self.store, Entity::Group, id, || {
+            Fault::NotFound(format!("Customer group with id: {id} not found"))
+        })
+    }
+
+    /// Makes a group.
+    ///
+    /// # Errors
+    /// When a rule or an extension refuses it, or the name is taken.
+    pub fn create_group(&self, new: NewGroup) -> Result<Group, Fault> {
+        sound(issues_of_new(&new))?;
+        let new = hooked(self.hooks.before_create_group(new))?;
+        sound(issues_of_new(&new))?;
+        let now = clock::now();
+        let group = Group {
+            id: ids::new(ids::GROUP),
+            name: new.name,
+            metadata: new.metadata,
+            created_by: new.created_by,
+            created_at: now.clone(),
+            updated_at: now,
+        };
+        let transaction = self.store.begin()?;
+        transaction.insert_group(&group).map_err(duplicate(&group))?;
+        transaction.emit(events::GROUP_CREATED, &group.id)?;
+        transaction.commit()?;
+        Ok(group)
+    }
+
+    /// Changes a group. Changes that change nothing write nothing.
+    ///
+    /// # Errors
+    /// When there is none, a rule or an extension refuses it, or the name is taken.
+    pub fn update_group(&self, update: GroupUpdate) -> Result<Group, Fault> {
+        sound(issues_of_update(&update))?;
+        find(&self.store, &update.id)?;
+        let update = hooked(self.hooks.before_update_group(update))?;
+        sound(issues_of_update(&update))?;
+        let mut group = find(&self.store, &update.id)?;
+        if !apply(&mut group, &update) {
+            return Ok(group);
+        }
+        let transaction = self.store.begin()?;
+        let mut group = find(&transaction, &update.id)?;
+        if apply(&mut group, &update) {
+            group.updated_at = clock::now();
+            transaction.update_group(&group).map_err(duplicate(&group))?;
+            transaction.emit(events::GROUP_UPDATED, &group.id)?;
+        }
+        transaction.commit()?;
+        Ok(group)
+    }
+
+    /// Deletes a group softly. One that is not there is no error.
+    ///
+    /// # Errors
+    /// When an extension refuses it.
+    pub fn delete_group(&self, id: &str) -> Result<(), Fault> {
+        if self.store.find(Entity::Group, id)?.is_empty() {
+            return Ok(());
+        }
+        let id = hooked(self.hooks.before_delete_group(id.to_owned()))?;
+        let transaction = self.store.begin()?;
+        if transaction.delete_group(&id, &clock::now())? {
+            transaction.emit(events::GROUP_DELETED, &id)?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Lets customers join and leave one group; gives the group.
+    ///
+    /// # Errors
+    /// When the group or one who joins is not there, or an extension refuses
+    /// it. Then nobody joined or left.
+    pub fn change_members(
+        &self,
+        group_id: &str,
+        add: Vec<String>,
+        remove: Vec<String>,
+        created_by: Option<String>,
+    ) -> Result<Group, Fault> {
+        let found = self.store.find(Entity::Group, group_id)?;
+        if found.is_empty() {
+            return Err(if add.is_empty() {
+                nothing_to_change("Customer group", group_id)
+            } else {
+                no_such_end("customer_group_id", group_id)
+            });
+        }
+        let change = |customer_ids: Vec<String>| MembershipChange { group_id: group_id.to_owned(), customer_ids };
+        let some = |ids: Vec<String>| if ids.is_empty() { Vec::new() } else { vec![change(ids)] };
+        self.change_memberships(MembershipChanges { add: some(add), remove: some(remove), created_by })?;
+        Ok(Group::read(&found, 0))
+    }
+
+    /// Lets one customer join and leave groups; gives the customer.
+    ///
+    /// # Errors
+    /// When the customer or a group to join is not there, or an extension
+    /// refuses it. Then nothing has changed.
+    pub fn change_groups(
+        &self,
+        customer_id: &str,
+        add: Vec<String>,
+        remove: Vec<String>,
+        created_by: Option<String>,
+    ) -> Result<Customer, Fault> {
+        let found = self.store.find(Entity::Customer, customer_id)?;
+        if found.is_empty() {
+            return Err(if add.is_empty() {
+                nothing_to_change("Customer", customer_id)
+            } else {
+                no_such_end("customer_id", customer_id)
+            });
+        }
+        let change = |group_id| MembershipChange { group_id, customer_ids: vec![customer_id.to_owned()] };
+        self.change_memberships(MembershipChanges {
+            add: add.into_iter().map(change).collect(),
+            remove: remove.into_iter().map(change).collect(),
+            created_by,
+        })?;
+        Ok(Customer::read(&found, 0))
+    }
+
+    /// Leaves come before joins, so that who is in both ends up inside.
+    fn change_memberships(&self, changes: MembershipChanges) -> Result<(), Fault> {
+        let remove = changes
+            .remove
+            .into_iter()
+            .map(|change| hooked(self.hooks.before_remove_members(change)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let add = changes
+            .add
+            .into_iter()
+            .map(|change| hooked(self.hooks.before_add_members(change)))
+            .collect::<Result<Vec<_>, _>>()?;
+        if remove.is_empty() && add.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.store.begin()?;
+        for change in &remove {
+            for customer_id in &change.customer_ids {
+                if let Some(id) = transaction.delete_membership(&change.group_id, customer_id)? {
+                    transaction.emit(events::MEMBERSHIP_DELETED, &id)?;
+                }
+            }
+        }
+        for change in add {
+            let group = &change.group_id;
+            must_find(&transaction, Entity::Group, group, || no_such_end("customer_group_id", group))?;
+            for customer_id in change.customer_ids {
+                let customer = &customer_id;
+                must_find(&transaction, Entity::Customer, customer, || no_such_end("customer_id", customer))?;
+                let membership = Membership {
+                    id: ids::new(ids::MEMBERSHIP),
+                    customer_id,
+                    group_id: group.clone(),
+                    created_by: changes.created_by.clone(),
+                    created_at: clock::now(),
+                };
+                if transaction.insert_membership(&membership)? {
+                    transaction.emit(events::MEMBERSHIP_CREATED, &membership.id)?;
+                }
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+impl Group {
+    /// As one row with the columns of the entity.
+    pub fn record(&self) -> Records {
+        row(&self.cells())
+    }
+}

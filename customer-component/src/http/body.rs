@@ -1,0 +1,213 @@
+//! Request bodies: a JSON object whose fields are read one after the other. What
+//! was not read by the end is not known.
+
+use serde_json::{Map, Value};
+
+use crate::metadata::Metadata;
+use crate::types::{Change, Fault};
+
+use super::issues::Issues;
+
+/// A body being read.
+pub struct Body {
+    fields: Map<String, Value>,
+    /// What is wrong so far.
+    pub issues: Issues,
+    /// Every field that was asked for, in that order.
+    known: Vec<&'static str>,
+}
+
+impl Body {
+    /// Takes a body; an empty one is an object without fields.
+    ///
+    /// # Errors
+    /// When it is no JSON object.
+    pub fn parse(body: &[u8]) -> Result<Self, Fault> {
+        let fields = if body.is_empty() {
+            Map::new()
+        } else {
+            match serde_json::from_slice(body) {
+                Ok(Value::Object(fields)) => fields,
+                Ok(_) => return Err(Fault::Invalid("Field '' is required".to_owned())),
+                Err(error) => return Err(Fault::Invalid(format!("the body is not valid JSON: {error}"))),
+            }
+        };
+        Ok(Self { fields, issues: Issues::default(), known: Vec::new() })
+    }
+
+    fn take(&mut self, field: &'static str) -> Option<Value> {
+        self.known.push(field);
+        self.fields.shift_remove(field)
+    }
+
+    /// A text that may be cleared.
+    pub fn text(&mut self, field: &'static str) -> Change<String> {
+        match self.take(field) {
+            None => Change::Keep,
+            Some(Value::Null) => Change::Clear,
+            Some(Value::String(text)) => Change::Set(text),
+            Some(other) => {
+                self.issues.wrong_type("string", field, &show(&other));
+                Change::Keep
+            }
+        }
+    }
+
+    /// A text that may be absent, but not null.
+    pub fn name(&mut self, field: &'static str) -> Option<String> {
+        match self.take(field) {
+            None => None,
+            Some(Value::String(text)) => Some(text),
+            Some(other) => {
+                self.issues.wrong_type("string", field, &show(&other));
+                None
+            }
+        }
+    }
+
+    /// A truth value that may be absent, but not null.
+    pub fn flag(&mut self, field: &'static str) -> Option<bool> {
+        match self.take(field) {
+            None => None,
+            Some(Value::Bool(flag)) => Some(flag),
+            Some(other) => {
+                self.issues.wrong_type("boolean", field, &show(&other));
+                None
+            }
+        }
+    }
+
+    /// An object that may be cleared.
+    pub fn object(&mut self, field: &'static str) -> Change<Metadata> {
+        match self.take(field) {
+            None => Change::Keep,
+            Some(Value::Null) => Change::Clear,
+            Some(Value::Object(object)) => Change::Set(Metadata::new(object)),
+            Some(other) => {
+                self.issues.wrong_type("record", field, &show(&other));
+                Change::Keep
+            }
+        }
+    }
+
+    /// A list of ids.
+    pub fn ids(&mut self, field: &'static str) -> Option<Vec<String>> {
+        let elements = match self.take(field)? {
+            Value::Array(elements) => elements,
+            other => {
+                self.issues.wrong_type("array", field, &show(&other));
+                return None;
+            }
+        };
+        let mut ids: Vec<String> = Vec::with_capacity(elements.len());
+        for (place, element) in elements.into_iter().enumerate() {
+            match element {
+                Value::String(id) if id.contains('\0') => {
+                    self.issues.add(field, format!("Field '{field}, {place}' must not contain a NUL character"));
+                }
+                Value::String(id) => {
+                    if !ids.contains(&id) {
+                        ids.push(id);
+                    }
+                }
+                Value::Object(_) => self.issues.add(field, format!("Field '{field}, {place}' is required")),
+                other => self.issues.add(
+                    field,
+                    format!("Expected type: 'string' for field '{field}, {place}', got: '{}'", show(&other)),
+                ),
+            }
+        }
+        Some(ids)
+    }
+
+    /// That nothing is wrong, and nothing was sent that nobody asked for.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn finish(mut self) -> Result<(), Fault> {
+        for name in self.fields.keys() {
+            self.issues.unknown(name);
+        }
+        self.issues.check(&self.known)
+    }
+}
+
+/// A value where there is no difference between none and no value.
+pub fn optional<T>(change: Change<T>) -> Option<T> {
+    match change {
+        Change::Set(value) => Some(value),
+        Change::Keep | Change::Clear => None,
+    }
+}
+
+/// As JavaScript's `String()` shows it.
+fn show(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(elements) => {
+            let shown = elements.iter().map(|element| if element.is_null() { String::new() } else { show(element) });
+            shown.collect::<Vec<_>>().join(",")
+        }
+        Value::Object(_) => "[object Object]".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(text: &str) -> Body {
+        Body::parse(text.as_bytes()).unwrap()
+    }
+
+    fn refuse(body: Body, message: &str) {
+        assert_eq!(body.finish(), Err(Fault::Invalid(message.to_owned())));
+    }
+
+    #[test]
+    fn fields_are_kept_cleared_or_set() {
+        let mut read = body(r#"{"a":null,"b":"x","m":{"k":1.50}}"#);
+        assert_eq!(read.text("a"), Change::Clear);
+        assert_eq!(read.text("b"), Change::Set("x".to_owned()));
+        assert_eq!(read.text("c"), Change::Keep);
+        assert_eq!(read.object("m"), Change::Set(Metadata::stored(r#"{"k":1.50}"#)));
+        assert_eq!(read.finish(), Ok(()));
+        assert_eq!(Body::parse(b"").unwrap().finish(), Ok(()));
+    }
+
+    #[test]
+    fn three_issues_are_named_and_unknown_fields_last() {
+        let mut read = body(r#"{"z":1,"d":1,"c":[1,null,"x"],"b":{},"a":true}"#);
+        for field in ["a", "b", "c", "d"] {
+            assert_eq!(read.text(field), Change::Keep);
+        }
+        refuse(
+            read,
+            "Expected type: 'string' for field 'a', got: 'true'; Expected type: 'string' for field 'b', got: \
+             '[object Object]'; Expected type: 'string' for field 'c', got: '1,,x'",
+        );
+        let mut read = body(r#"{"z":1,"a":5,"y":2}"#);
+        assert_eq!(read.name("a"), None);
+        refuse(read, "Expected type: 'string' for field 'a', got: '5'; Unrecognized fields: 'z, y'");
+    }
+
+    #[test]
+    fn ids_are_texts_and_each_counts_once() {
+        let mut read = body(r#"{"add":["a","b","a"],"remove":[5,{"id":"x"}]}"#);
+        assert_eq!(read.ids("add"), Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(read.ids("remove"), Some(Vec::new()));
+        refuse(read, "Expected type: 'string' for field 'remove, 0', got: '5'; Field 'remove, 1' is required");
+        let mut read = body(r#"{"add":"a"}"#);
+        assert_eq!(read.ids("add"), None);
+        refuse(read, "Expected type: 'array' for field 'add', got: 'a'");
+    }
+
+    #[test]
+    fn a_body_is_an_object() {
+        for text in ["[]", r#"[{"a":1}]"#, "\"x\""] {
+            assert_eq!(Body::parse(text.as_bytes()).err(), Some(Fault::Invalid("Field '' is required".to_owned())));
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The `fields` parameter: which columns and relations of a thing are shown,
+//! and in which order.
+
+use crate::model::{Entity, Relation};
+
+/// What is shown of a thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// Places of columns of the entity, in the order in which they are shown.
+    pub columns: Vec<usize>,
+    /// Relations, after the columns.
+    pub relations: Vec<Related>,
+}
+
+/// What is shown of a relation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Related {
+    /// The relation.
+    pub relation: &'static Relation,
+    /// What is shown of each thing there.
+    pub selection: Selection,
+}
+
+/// Relations within relations beyond this are not followed.
+const DEPTH_MAX: usize = 3;
+/// The place of the id in every entity.
+const ID: usize = 0;
+/// Names that JavaScript's objects have of themselves; Medusa asks its database for them.
+const NO_COLUMNS: [&str; 2] = ["__proto__", "constructor"];
+
+impl Selection {
+    /// What an entity's own routes show.
+    pub fn shown(entity: Entity) -> Self {
+        Self { columns: entity.shown().collect(), relations: Vec::new() }
+    }
+
+    /// The same, with all columns of these relations.
+    #[must_use]
+    pub fn with(mut self, entity: Entity, relations: &[&str]) -> Self {
+        for name in relations {
+            self.relate(entity, &[name, "*"], 0);
+        }
+        self
+    }
+
+    /// Reads the parameter. `defaults` is what is shown without it, and `base`
+    /// what its `+` and `-` build upon.
+    ///
+    /// # Errors
+    /// When it names what no column can be called.
+    pub fn parse(entity: Entity, fields: Option<&str>, base: &Self, defaults: &Self) -> Result<Self, String> {
+        let Some(fields) = fields else { return Ok(defaults.clone()) };
+        let entries: Vec<Entry<'_>> = fields.split(',').filter_map(Entry::parse).collect();
+        if let Some(name) = entries.iter().flat_map(|entry| entry.path.iter()).find(|name| NO_COLUMNS.contains(name)) {
+            return Err(format!("column {name} does not exist"));
+        }
+        if entries.is_empty() {
+            return Ok(Self { columns: vec![ID], relations: Vec::new() });
+        }
+        if entries.iter().all(|entry| entry.sign != Sign::None) {
+            return Ok(base.clone().edited(entity, &entries));
+        }
+        let mut selection = Self { columns: Vec::new(), relations: Vec::new() };
+        for entry in &entries {
+            selection.add(entity, entry);
+        }
+        selection.ensure_id();
+        Ok(selection)
+    }
+
+    fn edited(mut self, entity: Entity, entries: &[Entry<'_>]) -> Self {
+        for entry in entries {
+            match (entry.sign, entry.path.as_slice()) {
+                (Sign::Minus, [name]) => {
+                    self.columns.retain(|place| entity.columns()[*place].name != *name);
+                    self.relations.retain(|related| related.relation.name != *name);
+                }
+                (Sign::Minus, _) => {}
+                _ => self.add(entity, entry),
+            }
+        }
+        self.ensure_id();
+        self
+    }
+
+    fn add(&mut self, entity: Entity, entry: &Entry<'_>) {
+        match entry.path.as_slice() {
+            ["*"] => self.add_all(entity.shown()),
+            [name] => self.add_all(entity.place(name)),
+            path => self.relate(entity, path, 0),
+        }
+    }
+
+    fn add_all(&mut self, places: impl IntoIterator<Item = usize>) {
+        for place in places {
+            if !self.columns.contains(&place) {
+                self.columns.push(place);
+            }
+        }
+    }
+
+    fn relate(&mut self, entity: Entity, path: &[&str], depth: usize) {
+        let Some((name, rest)) = path.split_first() else { return };
+        let Some(relation) = entity.relation(name) else { return };
+        if depth >= DEPTH_MAX {
+            return;
+        }
+        if let Some(column) = relation.own_column {
+            self.add_all(entity.place(column));
+        }
+        let at = match self.relations.iter().position(|related| related.relation == relation) {
+            Some(at) => at,
+            None => {
+                let selection = Self { columns: Vec::new(), relations: Vec::new() };
+                self.relations.push(Related { relation, selection });
+                self.relations.len() - 1
+            }
+        };
+        let Some(target) = relation.target else { return };
+        let selection = &mut self.relations[at].selection;
+        match rest {
+            ["*"] => selection.add_all(target.nested().iter().copied()),
+            [name] => selection.add_all(target.place(name)),
+            path => selection.relate(target, path, depth + 1),
+        }
+        if relation.with_id {
+            selection.ensure_id();
+        }
+    }
+
+    fn ensure_id(&mut self) {
+        self.add_all([ID]);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    None,
+    Plus,
+    Minus,
+}
+
+/// One entry of the list.
+struct Entry<'a> {
+    sign: Sign,
+    path: Vec<&'a str>,
+}
+
+impl<'a> Entry<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        // A `+` that was not encoded arrives as a space.
+        let (sign, rest) = match text.as_bytes().first()? {
+            b'+' | b' ' => (Sign::Plus, &text[1..]),
+            b'-' => (Sign::Minus, &text[1..]),
+            _ => (Sign::None, text),
+        };
+        let rest = rest.trim();
+        let (sign, path) = match rest.strip_prefix('*') {
+            Some("") => (Sign::Plus, vec!["*"]),
+            Some(relation) => {
+                let sign = if sign == Sign::None { Sign::Plus } else { sign };
+                let mut path: Vec<&str> = relation.split('.').collect();
+                if sign == Sign::Plus {
+                    path.push("*");
+                }
+                (sign, path)
+            }
+            None if rest.is_empty() => return None,
+            None => {
+                let sign = if sign == Sign::None && rest.ends_with(".*") { Sign::Plus } else { sign };
+                (sign, rest.split('.').collect())
+            }
+        };
+        Some(Self { sign, path })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A selection as text: `id email groups(id name)`.
+    fn show(entity: Entity, selection: &Selection) -> String {
+        let columns = selection.columns.iter().map(|place| entity.columns()[*place].name.to_owned());
+        let relations = selection.relations.iter().map(|related| {
+            let inner = related.relation.target.map(|target| show(target, &related.selection));
+            format!("{}({})", related.relation.name, inner.unwrap_or_default())
+        });
+        columns.chain(relations).collect::<Vec<_>>().join(" ")
+    }
+
+    fn check(entity: Entity, fields: &str, shown: &str) {
+        let base = Selection::shown(entity);
+        let selection = Selection::parse(entity, Some(fields), &base, &base).unwrap();
+        assert_eq!(show(entity, &selection), shown, "{fields}");
+    }
+
+    const CUSTOMER: &str = "id company_name first_name last_name email phone metadata has_account created_by \
+                            created_at updated_at deleted_at";
+    const GROUPS: &str = "groups(id name metadata created_by created_at updated_at deleted_at)";
+
+    #[test]
+    fn a_name_without_a_sign_replaces_what_is_shown() {
+        check(Entity::Customer, "email,phone", "email phone id");
+        check(Entity::Customer, "id,email", "id email");
+        check(Entity::Customer, " email , phone ", "email phone id");
+        check(Entity::Customer, "-metadata,email", "metadata email id");
+        check(Entity::Customer, "nope", "id");
+        check(Entity::Customer, "", "id");
+        check(Entity::Customer, ",", "id");
+    }
+
+    #[test]
+    fn signs_alone_change_what_is_shown() {
+        check(Entity::Group, "-metadata", "id name created_by created_at updated_at deleted_at");
+        check(Entity::Group, "-id", "name created_by created_at updated_at deleted_at metadata id");
+        check(Entity::Group, "+name,-deleted_at,-nope", "id name created_by created_at updated_at metadata");
+        check(Entity::Customer, "*", CUSTOMER);
+        check(Entity::Customer, "*groups", &format!("{CUSTOMER} {GROUPS}"));
+        check(Entity::Customer, "groups.*", &format!("{CUSTOMER} {GROUPS}"));
+        check(Entity::Customer, "+*groups", &format!("{CUSTOMER} {GROUPS}"));
+    }
+
+    #[test]
+    fn relations_come_after_columns() {
+        check(Entity::Customer, "*groups,email", &format!("email id {GROUPS}"));
+        check(Entity::Customer, "addresses.city,groups.name", "id addresses(city) groups(name)");
+        check(Entity::Customer, "groups", "id");
+        check(Entity::Customer, "groups.nope,email", "email id groups()");
+        check(Entity::Customer, "email,*orders", "email id orders()");
+        check(Entity::Group, "name,customers.email", "name id customers(email id)");
+        check(Entity::Address, "id,customer.email", "id customer_id customer(email id)");
+    }
+
+    #[test]
+    fn relations_within_relations_end_at_the_third() {
+        check(
+            Entity::Customer,
+            "email,groups.customers.groups.name,groups.customers.groups.customers.email",
+            "email id groups(customers(groups(name) id))",
+        );
+    }
+
+    #[test]
+    fn what_no_column_can_be_called_is_refused() {
+        let base = Selection::shown(Entity::Customer);
+        for name in ["__proto__", "constructor"] {
+            assert_eq!(
+                Selection::parse(Entity::Customer, Some(name), &base, &base),
+                Err(format!("column {name} does not exist"))
+            );
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The Admin API: which routes there are, and what each does. Decodes, calls
+//! the domain, writes. Knows no rule of the domain and no SQL.
+
+mod addresses;
+mod body;
+mod customers;
+mod fields;
+mod groups;
+mod issues;
+mod json;
+mod parameters;
+mod query;
+
+use crate::domain::Domain;
+use crate::hooks::Hooks;
+use crate::model::Entity;
+use crate::records::Records;
+use crate::store::Store;
+use crate::types::Fault;
+
+use fields::Selection;
+use json::Things;
+use parameters::{Filters, Limits};
+
+/// A method that a route takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `GET`
+    Get,
+    /// `POST`
+    Post,
+    /// `DELETE`
+    Delete,
+}
+
+/// A request to one of the routes.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// What stood for the `{name}` segments of the path.
+    pub path: &'a [String],
+    /// All after the `?`.
+    pub query: &'a str,
+    /// The body; empty where there is none.
+    pub body: &'a [u8],
+    /// The id of who makes it.
+    pub actor: Option<&'a str>,
+}
+
+/// An answer. Its body is JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What a route does.
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    ListCustomers,
+    CreateCustomer,
+    RetrieveCustomer,
+    UpdateCustomer,
+    DeleteCustomer,
+    ChangeGroupsOfCustomer,
+    ListAddresses,
+    CreateAddress,
+    RetrieveAddress,
+    UpdateAddress,
+    DeleteAddress,
+    ListGroups,
+    CreateGroup,
+    RetrieveGroup,
+    UpdateGroup,
+    DeleteGroup,
+    ChangeMembers,
+    RemoveMembers,
+}
+
+/// A route.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// Its method.
+    pub method: Method,
+    /// Its path, with `{name}` segments.
+    pub path: &'static str,
+    operation: Operation,
+}
+
+const fn route(method: Method, path: &'static str, operation: Operation) -> Route {
+    Route { method, path, operation }
+}
+
+/// All routes.
+pub const ROUTES: [Route; 18] = {
+    use Method::{Delete, Get, Post};
+    [
+        route(Get, "/admin/customers", Operation::ListCustomers),
+        route(Post, "/admin/customers", Operation::CreateCustomer),
+        route(Get, "/admin/customers/{id}", Operation::RetrieveCustomer),
+        route(Post, "/admin/customers/{id}", Operation::UpdateCustomer),
+        route(Delete, "/admin/customers/{id}", Operation::DeleteCustomer),
+        route(Post, "/admin/customers/{id}/customer-groups", Operation::ChangeGroupsOfCustomer),
+        route(Get, "/admin/customers/{id}/addresses", Operation::ListAddresses),
+        route(Post, "/admin/customers/{id}/addresses", Operation::CreateAddress),
+        route(Get, "/admin/customers/{id}/addresses/{address_id}", Operation::RetrieveAddress),
+        route(Post, "/admin/customers/{id}/addresses/{address_id}", Operation::UpdateAddress),
+        route(Delete, "/admin/customers/{id}/addresses/{address_id}", Operation::DeleteAddress),
+        route(Get, "/admin/customer-groups", Operation::ListGroups),
+        route(Post, "/admin/customer-groups", Operation::CreateGroup),
+        route(Get, "/admin/customer-groups/{id}", Operation::RetrieveGroup),
+        route(Post, "/admin/customer-groups/{id}", Operation::UpdateGroup),
+        route(Delete, "/admin/customer-groups/{id}", Operation::DeleteGroup),
+        route(Post, "/admin/customer-groups/{id}/customers", Operation::ChangeMembers),
+        route(Delete, "/admin/customer-groups/{id}/customers", Operation::RemoveMembers),
+    ]
+};
+
+/// Answers a request to the route at this place of [`ROUTES`]. The second part
+/// is for the log, where something went wrong that is nobody's business outside.
+pub fn handle<S: Store, H: Hooks>(
+    domain: &Domain<S, H>,
+    route: usize,
+    request: Request<'_>,
+) -> (Response, Option<String>) {
+    let Some(route) = ROUTES.get(route) else {
+        return failed(Fault::Internal(format!("there is no route {route}")));
+    };
+    let answer = match route.operation {
+        Operation::ListCustomers => customers::list(domain, request),
+        Operation::CreateCustomer => customers::create(domain, request),
+        Operation::RetrieveCustomer => customers::retrieve(domain, request),
+        Operation::UpdateCustomer => customers::update(domain, request),
+        Operation::DeleteCustomer => customers::delete(domain, request),
+        Operation::ChangeGroupsOfCustomer => customers::change_groups(domain, request),
+        Operation::ListAddresses => addresses::list(domain, request),
+        Operation::CreateAddress => addresses::create(domain, request),
+        Operation::RetrieveAddress => addresses::retrieve(domain, request),
+        Operation::UpdateAddress => addresses::update(domain, request),
+        Operation::DeleteAddress => addresses::delete(domain, request),
+        Operation::ListGroups => groups::list(domain, request),
+        Operation::CreateGroup => groups::create(domain, request),
+        Operation::RetrieveGroup => groups::retrieve(domain, request),
+        Operation::UpdateGroup => groups::update(domain, request),
+        Operation::DeleteGroup => groups::delete(domain, request),
+        Operation::ChangeMembers => groups::change_members(domain, request),
+        Operation::RemoveMembers => groups::remove_members(domain, request),
+    };
+    match answer {
+        Ok(body) => (Response { status: 200, body }, None),
+        Err(fault) => failed(fault),
+    }
+}
+
+fn failed(fault: Fault) -> (Response, Option<String>) {
+    let (status, kind, message) = match fault {
+        Fault::NotFound(text) => (404, "not_found", text),
+        Fault::Invalid(text) => (400, "invalid_data", format!("Invalid request: {text}")),
+        Fault::Duplicate(text) | Fault::Rejected(text) => (400, "invalid_data", text),
+        Fault::Unavailable(text) => (503, "unavailable", text),
+        Fault::Internal(text) => {
+            let body = br#"{"code":"unknown_error","type":"unknown_error","message":"An unknown error occurred."}"#;
+            return (Response { status: 500, body: body.to_vec() }, Some(text));
+        }
+    };
+    let mut body = format!("{{\"type\":\"{kind}\",\"message\":").into_bytes();
+    json::write_text(&mut body, &message);
+    body.push(b'}');
+    (Response { status, body }, None)
+}
+
+/// What every handler gives: the body of its success.
+type Answer = Result<Vec<u8>, Fault>;
+
+impl Request<'_> {
+    /// The segment of the path at this place.
+    fn segment(&self, place: usize) -> &str {
+        self.path.get(place).map_or("", String::as_str)
+    }
+
+    /// Who makes it, as it is kept.
+    fn created_by(&self) -> Option<String> {
+        self.actor.map(str::to_owned)
+    }
+}
+
+/// A list: `{"<name>":[…],"count":…,"offset":…,"limit":…}`.
+fn list<S: Store, H: Hooks>(
+    domain: &Domain<S, H>,
+    (name, filters, entity): (&str, &Filters, Entity),
+    query: &str,
+    defaults: &Selection,
+    narrow: impl FnOnce(&mut parameters::List) -> Result<(), Fault>,
+) -> Answer {
+    let limits = Limits { default: domain.limit_default(), max: domain.limit_max() };
+    let mut list = parameters::list(filters, query, limits, defaults)?;
+    narrow(&mut list)?;
+    let page = domain.search(entity, &list.search)?;
+    let things = Things::load(domain, entity, &list.selection, page.records)?;
+    let mut out = format!("{{\"{name}\":").into_bytes();
+    things.write_all(&mut out);
+    let end = format!(",\"count\":{},\"offset\":{},\"limit\":{}}}", page.count, list.search.offset, list.search.limit);
+    out.extend_from_slice(end.as_bytes());
+    Ok(out)
+}
+
+/// One thing: `{"<name>":{…}}`.
+fn one<S: Store, H: Hooks>(
+    domain: &Domain<S, H>,
+    (name, entity): (&str, Entity),
+    selection: &Selection,
+    record: Records,
+) -> Answer {
+    let mut out = format!("{{\"{name}\":").into_bytes();
+    Things::load(domain, entity, selection, record)?.write(&mut out, 0);
+    out.push(b'}');
+    Ok(out)
+}
+
+/// What is said of a deletion: `{"id":…,"object":…,"deleted":true}`, yet without its end.
+fn deleted(id: &str, object: &str) -> Vec<u8> {
+    let mut out = b"{\"id\":".to_vec();
+    json::write_text(&mut out, id);
+    out.extend_from_slice(format!(",\"object\":\"{object}\",\"deleted\":true").as_bytes());
+    out
+}

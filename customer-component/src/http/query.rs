@@ -1,0 +1,198 @@
+//! Query strings as the `qs` library reads them: `a[b]=1`, `a[]=1`, `a[0]=1`,
+//! `a=1&a=2` and `a.b=1` become a tree. Knows no parameter by name.
+
+use percent_encoding::percent_decode_str;
+
+/// Parameters beyond this are passed over, as `qs` does.
+const PARAMETERS_MAX: usize = 1_000;
+/// Levels of brackets beyond this stay part of the last key, as `qs` does.
+const DEPTH_MAX: usize = 5;
+/// Dots in a key.
+const DOTS_MAX: usize = 1;
+
+/// What was sent for one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// One text.
+    Text(String),
+    /// Several of them, or one in brackets.
+    List(Vec<Value>),
+    /// Keys within the key, in the order in which they were sent.
+    Object(Vec<(String, Value)>),
+}
+
+impl Value {
+    /// As JavaScript's `String()` shows it.
+    pub fn show(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::List(values) => values.iter().map(Self::show).collect::<Vec<_>>().join(","),
+            Self::Object(_) => "[object Object]".to_owned(),
+        }
+    }
+}
+
+/// Reads a query string.
+///
+/// # Errors
+/// What is wrong with it, naming the parameter.
+pub fn parse(query: &str) -> Result<Vec<(String, Value)>, String> {
+    let mut root = Node::default();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()).take(PARAMETERS_MAX) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let key = decode(key, key)?;
+        let value = decode(value, &key)?;
+        root.place(&path(&key)?, value);
+    }
+    Ok(root.children.into_iter().map(|(key, node)| (key, node.finish())).collect())
+}
+
+fn decode(text: &str, key: &str) -> Result<String, String> {
+    let wrong = |what: &str| format!("Parameter '{}' {what}", key.escape_debug());
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        rest = &rest[at + 1..];
+        if rest.len() < 2 || !rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(wrong("has a percent sign that no two hexadecimal digits follow"));
+        }
+    }
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8().map_err(|_| wrong("is not valid UTF-8"))?;
+    if decoded.contains('\0') {
+        return Err(wrong("contains a NUL character"));
+    }
+    Ok(decoded.into_owned())
+}
+
+/// The keys on the way to a value; the empty one stands for `[]`.
+fn path(key: &str) -> Result<Vec<String>, String> {
+    let (name, mut rest) = match key.find('[') {
+        Some(at) if at > 0 => key.split_at(at),
+        _ => (key, ""),
+    };
+    let mut path: Vec<String> = name.split('.').map(str::to_owned).collect();
+    if path.len() > DOTS_MAX + 1 {
+        return Err(format!("Key accessor more than 2 levels deep: {name}"));
+    }
+    if path.iter().any(String::is_empty) {
+        path = vec![name.to_owned()];
+    }
+    while let Some(inner) = rest.strip_prefix('[') {
+        let Some(end) = inner.find(']') else { break };
+        if path.len() > DEPTH_MAX {
+            path.push(rest.to_owned());
+            return Ok(path);
+        }
+        path.push(inner[..end].to_owned());
+        rest = &inner[end + 1..];
+    }
+    Ok(path)
+}
+
+/// A key while its values are still coming in.
+#[derive(Default)]
+struct Node {
+    values: Vec<String>,
+    children: Vec<(String, Node)>,
+}
+
+impl Node {
+    fn place(&mut self, path: &[String], value: String) {
+        let Some((key, rest)) = path.split_first() else {
+            self.values.push(value);
+            return;
+        };
+        let at = match self.children.iter().position(|(name, _)| name == key) {
+            // Each `[]` is an element of its own, but for what is below it.
+            Some(at) if !(key.is_empty() && rest.is_empty()) => at,
+            _ => {
+                self.children.push((key.clone(), Self::default()));
+                self.children.len() - 1
+            }
+        };
+        self.children[at].1.place(rest, value);
+    }
+
+    fn finish(self) -> Value {
+        let mut values: Vec<Value> = self.values.into_iter().map(Value::Text).collect();
+        if self.children.is_empty() {
+            return if values.len() == 1 { values.remove(0) } else { Value::List(values) };
+        }
+        let mut children = self.children;
+        let index = |key: &str| if key.is_empty() { Some(usize::MAX) } else { key.parse::<usize>().ok() };
+        if children.iter().all(|(key, _)| index(key).is_some()) {
+            children.sort_by_key(|(key, _)| index(key));
+            values.extend(children.into_iter().map(|(_, node)| node.finish()));
+            return Value::List(values);
+        }
+        Value::Object(children.into_iter().map(|(key, node)| (key, node.finish())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    fn list(texts: &[&str]) -> Value {
+        Value::List(texts.iter().map(|part| text(part)).collect())
+    }
+
+    fn object(pairs: &[(&str, Value)]) -> Value {
+        Value::Object(pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
+    }
+
+    fn check(query: &str, tree: &[(&str, Value)]) {
+        let tree: Vec<(String, Value)> = tree.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+        assert_eq!(parse(query), Ok(tree), "{query}");
+    }
+
+    #[test]
+    fn a_key_has_a_text() {
+        check("", &[]);
+        check("a=1&b=x%20y+z&c", &[("a", text("1")), ("b", text("x y z")), ("c", text(""))]);
+        check("a=b=c&&d=%C3%A9", &[("a", text("b=c")), ("d", text("é"))]);
+    }
+
+    #[test]
+    fn several_texts_make_a_list() {
+        for query in ["a=1&a=2", "a[]=1&a[]=2", "a[0]=1&a[1]=2", "a[1]=2&a[0]=1", "a%5B%5D=1&a%5B%5D=2"] {
+            check(query, &[("a", list(&["1", "2"]))]);
+        }
+        check("a[]=1", &[("a", list(&["1"]))]);
+    }
+
+    #[test]
+    fn keys_within_keys_make_an_object() {
+        check("a[b]=1&a[$c]=2", &[("a", object(&[("b", text("1")), ("$c", text("2"))]))]);
+        check("a.b=1", &[("a", object(&[("b", text("1"))]))]);
+        check("a[%24in][]=1&a[$in][]=2", &[("a", object(&[("$in", list(&["1", "2"]))]))]);
+        check("$or[0][a]=1&$or[1][b][c]=2", &[(
+            "$or",
+            Value::List(vec![object(&[("a", text("1"))]), object(&[("b", object(&[("c", text("2"))]))])]),
+        )]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused() {
+        for (query, message) in [
+            ("a=%", "Parameter 'a' has a percent sign that no two hexadecimal digits follow"),
+            ("a=%zz", "Parameter 'a' has a percent sign that no two hexadecimal digits follow"),
+            ("a=%ff", "Parameter 'a' is not valid UTF-8"),
+            ("a=x%00y", "Parameter 'a' contains a NUL character"),
+            ("a.b.c=1", "Key accessor more than 2 levels deep: a.b.c"),
+        ] {
+            assert_eq!(parse(query), Err(message.to_owned()), "{query}");
+        }
+    }
+
+    #[test]
+    fn parameters_beyond_a_thousand_are_passed_over() {
+        let query = "a=1&".repeat(1_500);
+        let Ok(tree) = parse(&query) else { panic!() };
+        assert!(matches!(&tree[0].1, Value::List(values) if values.len() == 1_000));
+    }
+}

@@ -1,0 +1,206 @@
+//! What the domain's things look like from outside: their columns and
+//! relations, in the order in which Medusa shows them. Knows neither SQL nor JSON.
+
+/// A kind of thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entity {
+    /// A customer.
+    Customer,
+    /// An address of a customer.
+    Address,
+    /// A group of customers.
+    Group,
+}
+
+/// How a column's values are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// As text.
+    Text,
+    /// As a truth value.
+    Flag,
+    /// As the JSON that they hold.
+    Json,
+    /// As text; a time.
+    Time,
+}
+
+/// One column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name, in tables and in JSON.
+    pub name: &'static str,
+    /// How its values are shown.
+    pub kind: Kind,
+}
+
+/// How things are tied together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// The addresses of customers.
+    AddressesOfCustomers,
+    /// The groups that customers are in.
+    GroupsOfCustomers,
+    /// The customers that are in groups.
+    CustomersOfGroups,
+    /// The customer of each address.
+    CustomersOfAddresses,
+    /// What another module has. Without one, there is nothing.
+    Elsewhere,
+}
+
+/// A relation of a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relation {
+    /// Its name in JSON.
+    pub name: &'static str,
+    /// How to get there.
+    pub link: Link,
+    /// What is there; `None` where it is elsewhere.
+    pub target: Option<Entity>,
+    /// Whether there can be more than one.
+    pub many: bool,
+    /// Whether the id comes along even when it is not asked for.
+    pub with_id: bool,
+    /// The column that ties to it, which comes along as well.
+    pub own_column: Option<&'static str>,
+}
+
+const fn column(name: &'static str, kind: Kind) -> Column {
+    Column { name, kind }
+}
+
+const fn text(name: &'static str) -> Column {
+    column(name, Kind::Text)
+}
+
+const CUSTOMER: [Column; 12] = [
+    text("id"),
+    text("company_name"),
+    text("first_name"),
+    text("last_name"),
+    text("email"),
+    text("phone"),
+    column("metadata", Kind::Json),
+    column("has_account", Kind::Flag),
+    text("created_by"),
+    column("created_at", Kind::Time),
+    column("updated_at", Kind::Time),
+    column("deleted_at", Kind::Time),
+];
+
+const ADDRESS: [Column; 19] = [
+    text("id"),
+    text("address_name"),
+    text("company"),
+    text("customer_id"),
+    text("first_name"),
+    text("last_name"),
+    text("address_1"),
+    text("address_2"),
+    text("city"),
+    text("province"),
+    text("postal_code"),
+    text("country_code"),
+    text("phone"),
+    column("metadata", Kind::Json),
+    column("created_at", Kind::Time),
+    column("updated_at", Kind::Time),
+    column("is_default_shipping", Kind::Flag),
+    column("is_default_billing", Kind::Flag),
+    column("deleted_at", Kind::Time),
+];
+
+const GROUP: [Column; 7] = [
+    text("id"),
+    text("name"),
+    text("created_by"),
+    column("created_at", Kind::Time),
+    column("updated_at", Kind::Time),
+    column("deleted_at", Kind::Time),
+    column("metadata", Kind::Json),
+];
+
+/// Columns of an address that its own routes show only when asked.
+const ADDRESS_SHOWN: usize = 16;
+
+// The order of columns where a thing is shown as a relation of another, by
+// their places above.
+const CUSTOMER_NESTED: [usize; 12] = [0, 1, 2, 3, 4, 5, 7, 6, 8, 9, 10, 11];
+const ADDRESS_NESTED: [usize; 19] = [0, 1, 16, 17, 2, 4, 5, 6, 7, 8, 11, 9, 10, 12, 13, 3, 14, 15, 18];
+const GROUP_NESTED: [usize; 7] = [0, 1, 6, 2, 3, 4, 5];
+
+const fn many(name: &'static str, link: Link, target: Entity, with_id: bool) -> Relation {
+    Relation { name, link, target: Some(target), many: true, with_id, own_column: None }
+}
+
+const fn elsewhere(name: &'static str) -> Relation {
+    Relation { name, link: Link::Elsewhere, target: None, many: true, with_id: false, own_column: None }
+}
+
+const CUSTOMER_RELATIONS: [Relation; 5] = [
+    many("addresses", Link::AddressesOfCustomers, Entity::Address, false),
+    many("groups", Link::GroupsOfCustomers, Entity::Group, false),
+    elsewhere("orders"),
+    elsewhere("account_holders"),
+    elsewhere("account_holder_link"),
+];
+
+const ADDRESS_RELATIONS: [Relation; 1] = [Relation {
+    name: "customer",
+    link: Link::CustomersOfAddresses,
+    target: Some(Entity::Customer),
+    many: false,
+    with_id: true,
+    own_column: Some("customer_id"),
+}];
+
+const GROUP_RELATIONS: [Relation; 1] = [many("customers", Link::CustomersOfGroups, Entity::Customer, true)];
+
+impl Entity {
+    /// All columns, in the order of every select.
+    pub fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Customer => &CUSTOMER,
+            Self::Address => &ADDRESS,
+            Self::Group => &GROUP,
+        }
+    }
+
+    /// The places of the columns that its own routes show.
+    pub fn shown(self) -> std::ops::Range<usize> {
+        match self {
+            Self::Customer => 0..CUSTOMER.len(),
+            Self::Address => 0..ADDRESS_SHOWN,
+            Self::Group => 0..GROUP.len(),
+        }
+    }
+
+    /// The places of all columns, in the order in which a relation shows them.
+    pub fn nested(self) -> &'static [usize] {
+        match self {
+            Self::Customer => &CUSTOMER_NESTED,
+            Self::Address => &ADDRESS_NESTED,
+            Self::Group => &GROUP_NESTED,
+        }
+    }
+
+    /// Its relations.
+    pub fn relations(self) -> &'static [Relation] {
+        match self {
+            Self::Customer => &CUSTOMER_RELATIONS,
+            Self::Address => &ADDRESS_RELATIONS,
+            Self::Group => &GROUP_RELATIONS,
+        }
+    }
+
+    /// The place of a column.
+    pub fn place(self, name: &str) -> Option<usize> {
+        self.columns().iter().position(|column| column.name == name)
+    }
+
+    /// A relation by its name.
+    pub fn relation(self, name: &str) -> Option<&'static Relation> {
+        self.relations().iter().find(|relation| relation.name == name)
+    }
+}

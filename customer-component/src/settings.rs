@@ -1,0 +1,60 @@
+//! What the operator can set.
+
+/// Whose answers the module gives where the document and the server that it
+/// describes differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compat {
+    /// Those of the document.
+    #[default]
+    Document,
+    /// Those of Medusa 2.
+    Medusa2,
+}
+
+const COMPAT: &str = "compat";
+
+impl Compat {
+    /// The setting's key.
+    pub const KEY: &str = COMPAT;
+
+    /// From the setting's value.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the operator.
+    pub fn parse(value: &str) -> Result<Self, String> {
+        match value {
+            "document" => Ok(Self::Document),
+            "medusa-2" => Ok(Self::Medusa2),
+            other => Err(format!("{COMPAT}: '{other}' is neither 'document' nor 'medusa-2'")),
+        }
+    }
+}
+
+/// Every fault of the settings, each beginning with its key.
+pub fn faults<'a>(settings: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    settings
+        .into_iter()
+        .filter_map(|(key, value)| match key {
+            COMPAT => Compat::parse(value).err(),
+            _ => Some(format!("{key}: there is no such setting; there is {COMPAT}")),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_of_the_settings_is_named() {
+        assert_eq!(faults([("compat", "document")]), Vec::<String>::new());
+        assert_eq!(faults([("compat", "medusa-2")]), Vec::<String>::new());
+        assert_eq!(
+            faults([("compat", "medusa"), ("comapt", "document")]),
+            [
+                "compat: 'medusa' is neither 'document' nor 'medusa-2'",
+                "comapt: there is no such setting; there is compat"
+            ]
+        );
+    }
+}

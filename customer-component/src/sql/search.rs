@@ -1,0 +1,274 @@
+//! Turns a search into statements. The text of a statement depends on the shape
+//! of the filter alone: whatever was sent stands in the parameters.
+
+use crate::filter::{BY_ID, Comparison, Filter, Search};
+use crate::model::{Entity, Kind, Link};
+use crate::records::{Cell, Records};
+use crate::store::Stored;
+use crate::types::Page;
+
+use super::{Queries, addresses, customers, groups};
+
+/// A table as searches see it.
+struct Table {
+    /// All of its columns, in the order of the entity.
+    select: &'static str,
+    name: &'static str,
+    alias: char,
+    /// The full-text index over `search_text`, where there is one.
+    words: Option<&'static str>,
+}
+
+fn table(entity: Entity) -> Table {
+    match entity {
+        Entity::Customer => Table {
+            select: customers::SELECT,
+            name: "customer",
+            alias: 'c',
+            words: Some("customer_words"),
+        },
+        Entity::Address => Table { select: addresses::SELECT, name: "customer_address", alias: 'a', words: None },
+        Entity::Group => Table { select: groups::SELECT, name: "customer_group", alias: 'g', words: None },
+    }
+}
+
+/// The fewest letters that the full-text index finds; it is made of trigrams.
+const WORD_LETTERS_MIN: usize = 3;
+
+/// Counts what is not deleted without looking at any of it.
+const COUNT_ALL: &str = "select live from row_count where table_name = $1";
+
+pub(super) fn search(database: &impl Queries, entity: Entity, search: &Search) -> Stored<Page> {
+    let table = table(entity);
+    let mut statement = Statement { text: String::new(), parameters: Vec::new() };
+    statement.write_filter(entity, &search.filter);
+    let Statement { text: condition, mut parameters } = statement;
+    let filtered = parameters.len();
+    let records = if search.limit == 0 {
+        Records::default()
+    } else {
+        parameters.push(Parameter::Integer(i64::try_from(search.limit).unwrap_or(i64::MAX)));
+        parameters.push(Parameter::Integer(i64::try_from(search.offset).unwrap_or(i64::MAX)));
+        let text = format!(
+            "{} where {}.deleted_at is null{condition}{} limit ${} offset ${}",
+            table.select,
+            table.alias,
+            order(entity, &table, search),
+            filtered + 1,
+            filtered + 2
+        );
+        database.query(&text, &cells(&parameters))?
+    };
+    let found = records.len() as u64;
+    // The last page tells the count by itself.
+    let count = if found > 0 && found < search.limit {
+        search.offset + found
+    } else if search.filter.is_all() {
+        let live = database.query(COUNT_ALL, &[Cell::Text(table.name)])?;
+        live.integer(0, 0).try_into().unwrap_or(0)
+    } else {
+        let text = format!(
+            "select count(*) from {} {} where {}.deleted_at is null{condition}",
+            table.name, table.alias, table.alias
+        );
+        let counted = database.query(&text, &cells(&parameters[..filtered]))?;
+        counted.integer(0, 0).try_into().unwrap_or(0)
+    };
+    Ok(Page { records, count })
+}
+
+/// NULLs come last in ascending order and first in descending, as in PostgreSQL.
+/// Columns that always have a value are spared that, so that their index is used.
+fn order(entity: Entity, table: &Table, search: &Search) -> String {
+    let alias = table.alias;
+    if search.order == BY_ID {
+        return format!(" order by {alias}.id");
+    }
+    let column = entity.columns()[search.order.column];
+    let nulls = match (column.kind, search.order.descending) {
+        (Kind::Flag, _) => "",
+        (Kind::Time, _) if column.name != "deleted_at" => "",
+        _ if column.name == "id" => "",
+        (_, false) => " nulls last",
+        (_, true) => " nulls first",
+    };
+    let direction = if search.order.descending { " desc" } else { "" };
+    format!(" order by {alias}.{}{direction}{nulls}, {alias}.id{direction}", column.name)
+}
+
+/// A parameter of a statement.
+enum Parameter {
+    Text(String),
+    Integer(i64),
+}
+
+fn cells(parameters: &[Parameter]) -> Vec<Cell<'_>> {
+    parameters
+        .iter()
+        .map(|parameter| match parameter {
+            Parameter::Text(text) => Cell::Text(text),
+            Parameter::Integer(integer) => Cell::Integer(*integer),
+        })
+        .collect()
+}
+
+/// Texts as one parameter.
+pub(super) fn json<T: serde::Serialize>(texts: &[T]) -> String {
+    serde_json::to_string(texts).unwrap_or_default()
+}
+
+/// A condition as it is written.
+struct Statement {
+    text: String,
+    parameters: Vec<Parameter>,
+}
+
+impl Statement {
+    /// ` and …`, or nothing where there is no condition.
+    fn write_filter(&mut self, entity: Entity, filter: &Filter) {
+        match filter {
+            Filter::All(filters) => filters.iter().for_each(|filter| self.write_filter(entity, filter)),
+            filter if filter.is_all() => {}
+            filter => {
+                self.text.push_str(" and ");
+                self.write(entity, table(entity).alias, filter);
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        self.parameters.push(Parameter::Text(text.to_owned()));
+        format!("${}", self.parameters.len())
+    }
+
+    fn write(&mut self, entity: Entity, alias: char, filter: &Filter) {
+        let name = |place: usize| format!("{alias}.{}", entity.columns()[place].name);
+        match filter {
+            Filter::All(filters) => self.write_joined(entity, alias, filters, " and ", "true"),
+            Filter::Any(filters) => self.write_joined(entity, alias, filters, " or ", "false"),
+            Filter::Compare(column, comparison, text) => {
+                let (operator, folded) = match comparison {
+                    Comparison::Equal => ("=", false),
+                    Comparison::NotEqual => ("<>", false),
+                    Comparison::Greater => (">", false),
+                    Comparison::GreaterOrEqual => (">=", false),
+                    Comparison::Less => ("<", false),
+                    Comparison::LessOrEqual => ("<=", false),
+                    Comparison::Like => ("glob", false),
+                    Comparison::LikeAnyCase => ("like", true),
+                };
+                let parameter = match (comparison, folded) {
+                    (Comparison::Like, _) => self.text(&glob(text)),
+                    _ => self.text(text),
+                };
+                let escape = if folded { " escape '\\'" } else { "" };
+                self.text += &format!("{} {operator} {parameter}{escape}", name(*column));
+            }
+            Filter::Flag(column, flag) => {
+                self.parameters.push(Parameter::Integer((*flag).into()));
+                self.text += &format!("{} = ${}", name(*column), self.parameters.len());
+            }
+            Filter::Null(column) => self.text += &format!("{} is null", name(*column)),
+            Filter::NotNull(column) => self.text += &format!("{} is not null", name(*column)),
+            Filter::In(column, texts) => {
+                let parameter = self.text(&json(texts));
+                self.text += &format!("{} in (select value from json_each({parameter}))", name(*column));
+            }
+            Filter::NotIn(column, texts) => {
+                let parameter = self.text(&json(texts));
+                self.text += &format!("{} not in (select value from json_each({parameter}))", name(*column));
+            }
+            Filter::Related(link, target, inner) => self.write_related(alias, *link, *target, inner, false),
+            Filter::Unrelated(link, target) => self.write_related(alias, *link, *target, &Filter::all(), true),
+            Filter::Words(words) => self.write_words(&table(entity), alias, words),
+        }
+    }
+
+    fn write_joined(&mut self, entity: Entity, alias: char, filters: &[Filter], between: &str, none: &str) {
+        if filters.is_empty() {
+            self.text.push_str(none);
+            return;
+        }
+        self.text.push('(');
+        for (place, filter) in filters.iter().enumerate() {
+            if place > 0 {
+                self.text.push_str(between);
+            }
+            self.write(entity, alias, filter);
+        }
+        self.text.push(')');
+    }
+
+    fn write_related(&mut self, alias: char, link: Link, target: Entity, inner: &Filter, none: bool) {
+        let (from, to) = match link {
+            Link::GroupsOfCustomers => ("customer_id", "customer_group_id"),
+            Link::CustomersOfGroups => ("customer_group_id", "customer_id"),
+            // No list can be filtered by these.
+            Link::AddressesOfCustomers | Link::CustomersOfAddresses | Link::Elsewhere => {
+                self.text.push_str("false");
+                return;
+            }
+        };
+        let table = table(target);
+        let not = if none { "not " } else { "" };
+        self.text += &format!(
+            "{alias}.id {not}in (select m.{from} from customer_group_customer m join {} {} on {}.id = m.{to} \
+             where {}.deleted_at is null",
+            table.name, table.alias, table.alias, table.alias
+        );
+        self.write_filter(target, inner);
+        self.text.push(')');
+    }
+
+    /// Words that are long enough are looked up, the others looked for.
+    fn write_words(&mut self, table: &Table, alias: char, words: &[String]) {
+        if words.is_empty() {
+            self.text.push_str("true");
+            return;
+        }
+        let mut between = "";
+        self.text.push('(');
+        let is_long = |word: &&String| word.chars().count() >= WORD_LETTERS_MIN;
+        let long: Vec<&String> = words.iter().filter(|word| table.words.is_some() && is_long(word)).collect();
+        if let (Some(index), false) = (table.words, long.is_empty()) {
+            let quoted: Vec<String> = long.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
+            let parameter = self.text(&quoted.join(" "));
+            self.text += &format!("{alias}.number in (select rowid from {index} where {index} match {parameter})");
+            between = " and ";
+        }
+        for word in words.iter().filter(|word| !long.contains(word)) {
+            let parameter = self.text(word);
+            self.text += &format!("{between}instr({alias}.search_text, {parameter}) > 0");
+            between = " and ";
+        }
+        self.text.push(')');
+    }
+}
+
+/// A pattern of `%` and `_` as one of `*` and `?`, which tells upper from lower case.
+fn glob(pattern: &str) -> String {
+    let mut glob = String::with_capacity(pattern.len());
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        let literal = match letter {
+            '%' => {
+                glob.push('*');
+                continue;
+            }
+            '_' => {
+                glob.push('?');
+                continue;
+            }
+            '\\' => letters.next().unwrap_or('\\'),
+            other => other,
+        };
+        if matches!(literal, '*' | '?' | '[') {
+            glob.push('[');
+            glob.push(literal);
+            glob.push(']');
+        } else {
+            glob.push(literal);
+        }
+    }
+    glob
+}

@@ -1,0 +1,139 @@
+//! Where the domain's things are kept, as the rules see it. What comes back is
+//! rows; what goes in is whole things, each with its id and times.
+
+use crate::filter::Search;
+use crate::model::{Entity, Link};
+use crate::records::Records;
+use crate::types::{Address, Customer, Fault, Group, Page};
+
+/// Why a store did not do what it was asked to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// There is one already, and there may be one only.
+    #[error("there is one already")]
+    Duplicate,
+    /// What it is tied to does not exist.
+    #[error("what it is tied to does not exist")]
+    Missing,
+    /// More was asked for than one answer may hold.
+    #[error("{0}")]
+    TooMuch(String),
+    /// It cannot serve now. Worth trying again.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A fault of the module's own.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::TooMuch(text) => Self::Invalid(format!("That asks for too much at once: {text}")),
+            StoreError::Unavailable(text) => Self::Unavailable(text),
+            StoreError::Duplicate | StoreError::Missing | StoreError::Internal(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// The result of asking a store.
+pub type Stored<T> = Result<T, StoreError>;
+
+/// What one address of a customer at most is the default for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultFor {
+    /// Where goods go.
+    Shipping,
+    /// Where bills go.
+    Billing,
+}
+
+/// A customer's place in a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are the columns of the table")]
+pub struct Membership {
+    pub id: String,
+    pub customer_id: String,
+    pub group_id: String,
+    pub created_by: Option<String>,
+    pub created_at: String,
+}
+
+/// What can be read. Deleted things are never found.
+pub trait Read {
+    /// The thing with this id, as no row or one, with the columns of the entity.
+    ///
+    /// # Errors
+    /// When the store cannot serve.
+    fn find(&self, entity: Entity, id: &str) -> Stored<Records>;
+}
+
+/// A store of customers, addresses and groups.
+pub trait Store: Read {
+    /// Writes that are kept together or not at all.
+    type Transaction<'a>: Transaction
+    where
+        Self: 'a;
+
+    /// What is looked for, and how many there are in all.
+    ///
+    /// # Errors
+    /// When the store cannot serve.
+    fn search(&self, entity: Entity, search: &Search) -> Stored<Page>;
+
+    /// What is tied to things by a link: the id of the thing in the first
+    /// column, then the columns of the other end. By the thing's id, then in the
+    /// order in which they were tied.
+    ///
+    /// # Errors
+    /// When the store cannot serve.
+    fn related(&self, link: Link, ids: &[&str]) -> Stored<Records>;
+
+    /// Begins to write; holds all other writers off.
+    ///
+    /// # Errors
+    /// When the store cannot serve.
+    fn begin(&self) -> Stored<Self::Transaction<'_>>;
+}
+
+/// Writes that are kept together or not at all: dropped without
+/// [`Transaction::commit`], nothing of it is. Every method fails when the store
+/// cannot serve, and then nothing of the transaction may be kept.
+#[expect(clippy::missing_errors_doc, reason = "said above, once for all of them")]
+pub trait Transaction: Read {
+    /// Adds a customer. [`StoreError::Duplicate`] where its email is taken.
+    fn insert_customer(&self, customer: &Customer) -> Stored<()>;
+    /// Overwrites a customer. [`StoreError::Duplicate`] where its email is taken.
+    fn update_customer(&self, customer: &Customer) -> Stored<()>;
+    /// Marks a customer as deleted; gives whether it was there.
+    fn delete_customer(&self, id: &str, at: &str) -> Stored<bool>;
+
+    /// Adds an address.
+    fn insert_address(&self, address: &Address) -> Stored<()>;
+    /// Overwrites an address.
+    fn update_address(&self, address: &Address) -> Stored<()>;
+    /// Removes an address for good.
+    fn delete_address(&self, id: &str) -> Stored<()>;
+    /// Marks all addresses of a customer as deleted; gives their ids.
+    fn delete_addresses_of(&self, customer_id: &str, at: &str) -> Stored<Vec<String>>;
+    /// Takes a default from whichever address of a customer has it, except one; gives the ids of those that had it.
+    fn release_default(&self, role: DefaultFor, customer_id: &str, except: &str, at: &str) -> Stored<Vec<String>>;
+
+    /// Adds a group. [`StoreError::Duplicate`] where its name is taken.
+    fn insert_group(&self, group: &Group) -> Stored<()>;
+    /// Overwrites a group. [`StoreError::Duplicate`] where its name is taken.
+    fn update_group(&self, group: &Group) -> Stored<()>;
+    /// Marks a group as deleted; gives whether it was there.
+    fn delete_group(&self, id: &str, at: &str) -> Stored<bool>;
+
+    /// Puts a customer into a group; gives whether it was not in it before.
+    fn insert_membership(&self, membership: &Membership) -> Stored<bool>;
+    /// Takes a customer out of a group; gives the id of the membership if there was one.
+    fn delete_membership(&self, group_id: &str, customer_id: &str) -> Stored<Option<String>>;
+
+    /// Tells others about the thing with this id, if the transaction is kept.
+    fn emit(&self, event: &str, id: &str) -> Stored<()>;
+
+    /// Keeps it all.
+    fn commit(self) -> Stored<()>;
+}
