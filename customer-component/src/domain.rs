@@ -26,10 +26,13 @@ pub struct Issue {
     pub text: String,
 }
 
+/// The end of what is said of a field that is missing.
+const IS_REQUIRED: &str = "is required";
+
 impl Issue {
     /// The field has to have a value.
     pub fn required(field: &'static str) -> Self {
-        Self { field, text: format!("Field '{field}' is required") }
+        Self { field, text: format!("Field '{field}' {IS_REQUIRED}") }
     }
 
     /// The field's text holds a NUL, which no database takes.
@@ -50,14 +53,18 @@ pub(crate) fn nuls(texts: Texts<'_>) -> Vec<Issue> {
         .collect()
 }
 
-/// How many issues one answer names, as in Medusa. Of fields that are missing it names all.
+/// How many issues one answer names, as in Medusa; fields that are missing are named beside them, each.
 const ISSUES_MAX: usize = 3;
 
 /// Issues as one text.
 pub fn join(issues: &[String]) -> String {
-    let missing = |text: &String| text.ends_with("is required");
-    let max = if issues.iter().all(missing) { issues.len() } else { ISSUES_MAX };
-    issues.iter().take(max).map(String::as_str).collect::<Vec<_>>().join("; ")
+    let mut others = 0;
+    let named = issues.iter().filter(|text| {
+        let missing = text.ends_with(IS_REQUIRED);
+        others += usize::from(!missing);
+        missing || others <= ISSUES_MAX
+    });
+    named.map(String::as_str).collect::<Vec<_>>().join("; ")
 }
 
 /// No fault where there are no issues.

@@ -94,8 +94,8 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_numbers_stay_as_they_were_sent() {
-        let text = r#"{"zz":1.50,"a":12345678901234567890,"10":1e3,"9":-0}"#;
+    fn the_order_of_keys_and_the_digits_of_numbers_stay() {
+        let text = r#"{"zz":1.50,"a":12345678901234567890,"10":1e+400,"9":-0}"#;
         assert_eq!(Metadata::parse(text).unwrap().text(), text);
         assert_eq!(Metadata::parse(r#"{"a":1,"__proto__":{"x":1}}"#).unwrap().text(), r#"{"a":1}"#);
     }

@@ -203,7 +203,7 @@ mod tests {
     fn a_name_without_a_sign_replaces_what_is_shown() {
         check(Entity::Customer, "email,phone", "email phone id");
         check(Entity::Customer, "id,email", "id email");
-        check(Entity::Customer, " email , phone ", "email phone id");
+        check(Entity::Customer, "email , phone ", "email phone id");
         check(Entity::Customer, "-metadata,email", "metadata email id");
         check(Entity::Customer, "nope", "id");
         check(Entity::Customer, "", "id");
@@ -218,6 +218,7 @@ mod tests {
         check(Entity::Customer, "*", CUSTOMER);
         check(Entity::Customer, "*groups", &format!("{CUSTOMER} {GROUPS}"));
         check(Entity::Customer, "groups.*", &format!("{CUSTOMER} {GROUPS}"));
+        check(Entity::Group, " name,-metadata", "id name created_by created_at updated_at deleted_at");
         check(Entity::Customer, "+*groups", &format!("{CUSTOMER} {GROUPS}"));
     }
 
@@ -237,7 +238,7 @@ mod tests {
         check(
             Entity::Customer,
             "email,groups.customers.groups.name,groups.customers.groups.customers.email",
-            "email id groups(customers(groups(name) id))",
+            "email id groups(customers(id groups(name)))",
         );
     }
 
