@@ -27,3 +27,6 @@ pub mod settings;
 pub mod sql;
 pub mod store;
 pub mod types;
+
+#[cfg(test)]
+mod tests;

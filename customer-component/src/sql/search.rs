@@ -36,7 +36,7 @@ fn table(entity: Entity) -> Table {
 const WORD_LETTERS_MIN: usize = 3;
 
 /// Counts what is not deleted without looking at any of it.
-const COUNT_ALL: &str = "select live from row_count where table_name = $1";
+pub(super) const COUNT_ALL: &str = "select live from row_count where table_name = $1";
 
 pub(super) fn search(database: &impl Queries, entity: Entity, search: &Search) -> Stored<Page> {
     let table = table(entity);

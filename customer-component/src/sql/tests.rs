@@ -1,0 +1,412 @@
+//! The statements against SQLite itself: the schema applies, every search finds
+//! what the store in memory finds, and those that have to be fast use an index.
+
+use std::cell::Cell as Count;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection as Sqlite, Statement, ToSql, ffi, params_from_iter};
+
+use super::*;
+use crate::domain::Domain;
+use crate::filter::{BY_ID, Comparison, Filter, Order};
+use crate::seed;
+use crate::settings::Compat;
+use crate::tests::memory::Memory;
+use crate::tests::{NoHooks, guest};
+use crate::types::{NewAddress, NewGroup};
+
+/// A database in memory.
+struct Native {
+    sqlite: Sqlite,
+    events: Count<u32>,
+}
+
+struct NativeTransaction<'a>(&'a Native, Count<bool>);
+
+struct Parameter<'a>(&'a Cell<'a>);
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match *self.0 {
+            Cell::Null => ValueRef::Null,
+            Cell::Integer(integer) => ValueRef::Integer(integer),
+            Cell::Real(real) => ValueRef::Real(real),
+            Cell::Text(text) => ValueRef::Text(text.as_bytes()),
+            Cell::Blob(blob) => ValueRef::Blob(blob),
+        }))
+    }
+}
+
+fn failed(error: rusqlite::Error) -> SqlError {
+    match error.sqlite_error().map(|error| error.extended_code) {
+        Some(ffi::SQLITE_CONSTRAINT_UNIQUE) => SqlError::Unique,
+        Some(ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => SqlError::ForeignKey,
+        _ => SqlError::Invalid(error.to_string()),
+    }
+}
+
+/// `$3` is the third parameter, wherever it stands; to SQLite it is a name.
+fn bind(statement: &mut Statement<'_>, parameters: &[Cell<'_>]) -> Result<(), SqlError> {
+    for (place, cell) in parameters.iter().enumerate() {
+        let name = format!("${}", place + 1);
+        let index = statement.parameter_index(&name).map_err(failed)?.expect("every parameter is used");
+        statement.raw_bind_parameter(index, Parameter(cell)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+impl Native {
+    fn new() -> Self {
+        let sqlite = Sqlite::open_in_memory().unwrap();
+        sqlite.pragma_update(None, "foreign_keys", true).unwrap();
+        for step in MIGRATIONS {
+            sqlite.execute_batch(step.statements).unwrap();
+        }
+        Self { sqlite, events: Count::new(0) }
+    }
+
+    /// How SQLite goes about a statement: one line a step.
+    fn plan(&self, statement: &str) -> String {
+        let mut explain = self.sqlite.prepare(&format!("explain query plan {statement}")).unwrap();
+        let count = explain.parameter_count();
+        let steps = explain.query_map(params_from_iter(vec!["1"; count]), |row| row.get::<_, String>(3)).unwrap();
+        steps.collect::<Result<Vec<_>, _>>().unwrap().join("\n")
+    }
+}
+
+impl Queries for Native {
+    fn query(&self, statement: &str, parameters: &[Cell<'_>]) -> Result<Records, SqlError> {
+        let mut prepared = self.sqlite.prepare_cached(statement).map_err(failed)?;
+        let columns = prepared.column_count();
+        let mut records = Records::with_columns(columns);
+        bind(&mut prepared, parameters)?;
+        let mut rows = prepared.raw_query();
+        while let Some(row) = rows.next().map_err(failed)? {
+            for column in 0..columns {
+                records.push(match row.get_ref(column).map_err(failed)? {
+                    ValueRef::Null => Cell::Null,
+                    ValueRef::Integer(integer) => Cell::Integer(integer),
+                    ValueRef::Real(real) => Cell::Real(real),
+                    ValueRef::Text(text) => Cell::Text(std::str::from_utf8(text).unwrap()),
+                    ValueRef::Blob(blob) => Cell::Blob(blob),
+                });
+            }
+        }
+        Ok(records)
+    }
+}
+
+impl Connection for Native {
+    type Open<'a> = NativeTransaction<'a>;
+
+    fn begin(&self) -> Result<NativeTransaction<'_>, SqlError> {
+        self.sqlite.execute_batch("begin immediate").map_err(failed)?;
+        Ok(NativeTransaction(self, Count::new(false)))
+    }
+}
+
+impl Queries for NativeTransaction<'_> {
+    fn query(&self, statement: &str, parameters: &[Cell<'_>]) -> Result<Records, SqlError> {
+        self.0.query(statement, parameters)
+    }
+}
+
+impl OpenTransaction for NativeTransaction<'_> {
+    fn execute(&self, statement: &str, parameters: &[Cell<'_>]) -> Result<u64, SqlError> {
+        let mut prepared = self.0.sqlite.prepare_cached(statement).map_err(failed)?;
+        bind(&mut prepared, parameters)?;
+        Ok(prepared.raw_execute().map_err(failed)? as u64)
+    }
+
+    fn emit(&self, _: &str, _: &str) -> Result<(), SqlError> {
+        self.0.events.set(self.0.events.get() + 1);
+        Ok(())
+    }
+
+    fn commit(self) -> Result<(), SqlError> {
+        self.1.set(true);
+        self.0.sqlite.execute_batch("commit").map_err(failed)
+    }
+}
+
+impl Drop for NativeTransaction<'_> {
+    fn drop(&mut self) {
+        if !self.1.get() {
+            self.0.sqlite.execute_batch("rollback").unwrap();
+        }
+    }
+}
+
+/// Fills a store with a few odd things; gives the ids of customers and groups.
+fn fill<S: Store>(store: S) -> (Domain<S, NoHooks>, Vec<String>, Vec<String>) {
+    let domain = Domain::new(store, NoHooks, Compat::Medusa2);
+    let people = [
+        ("ann@shop.example", Some("Ann"), Some("Müller"), None),
+        ("bob@shop.example", Some("Bob"), Some("100%"), Some("Acme")),
+        ("zoe@shop.example", Some("Zoë"), None, Some("acme_two")),
+        ("o'neil@shop.example", Some("\"O'Neil\""), Some("*x?[y]"), Some("ACME")),
+        ("gone@shop.example", Some("Gone"), None, None),
+    ];
+    let customers: Vec<String> = people
+        .iter()
+        .map(|(email, first, last, company)| {
+            let text = |text: &Option<&str>| text.map(str::to_owned);
+            let mut new = guest(email);
+            (new.first_name, new.last_name, new.company_name) = (text(first), text(last), text(company));
+            new.has_account = *email == "ann@shop.example";
+            domain.create_customer(new).unwrap().id
+        })
+        .collect();
+    let groups: Vec<String> = ["VIP", "Press", "Gone"]
+        .iter()
+        .map(|name| domain.create_group(NewGroup { name: (*name).to_owned(), ..NewGroup::default() }).unwrap().id)
+        .collect();
+    let add = |group: usize, who: &[usize]| {
+        let ids = who.iter().map(|place| customers[*place].clone()).collect();
+        domain.change_members(&groups[group], ids, Vec::new(), None).unwrap();
+    };
+    add(0, &[1, 0, 4]);
+    add(1, &[1]);
+    add(2, &[2]);
+    for (owner, city) in [(0, "Berlin"), (0, "Paris"), (4, "Rome")] {
+        let address = NewAddress {
+            customer_id: customers[owner].clone(),
+            city: Some(city.to_owned()),
+            is_default_shipping: true,
+            ..NewAddress::default()
+        };
+        domain.create_address(address).unwrap();
+    }
+    domain.delete_customer(&customers[4]).unwrap();
+    domain.delete_group(&groups[2]).unwrap();
+    (domain, customers, groups)
+}
+
+/// A page as emails or names, and the count.
+fn shown(page: &Page, column: usize) -> (Vec<String>, u64) {
+    let texts = (0..page.records.len()).map(|row| page.records.string(row, column).unwrap_or_default());
+    (texts.collect(), page.count)
+}
+
+fn filters(groups: &[String], customers: &[String]) -> Vec<(Entity, Filter)> {
+    let (first, last, company, email) = (2, 3, 1, 4);
+    let text = |text: &str| text.to_owned();
+    let in_groups = |inner| Filter::Related(Link::GroupsOfCustomers, Entity::Group, Box::new(inner));
+    let with = |inner| Filter::Related(Link::CustomersOfGroups, Entity::Customer, Box::new(inner));
+    let compare = |column, comparison, value: &str| Filter::Compare(column, comparison, value.to_owned());
+    let mut all = vec![
+        Filter::all(),
+        compare(email, Comparison::Equal, "bob@shop.example"),
+        compare(email, Comparison::Equal, "BOB@shop.example"),
+        compare(first, Comparison::NotEqual, "Bob"),
+        compare(last, Comparison::NotEqual, "100%"),
+        compare(first, Comparison::Greater, "Bob"),
+        compare(first, Comparison::GreaterOrEqual, "Bob"),
+        compare(first, Comparison::Less, "Bob"),
+        compare(first, Comparison::LessOrEqual, "Bob"),
+        compare(company, Comparison::Like, "acme%"),
+        compare(company, Comparison::Like, "_CM_"),
+        compare(company, Comparison::LikeAnyCase, "acme"),
+        compare(last, Comparison::Like, "*x?[y]"),
+        compare(last, Comparison::Like, "100\\%"),
+        Filter::Flag(7, true),
+        Filter::Flag(7, false),
+        Filter::Null(last),
+        Filter::NotNull(last),
+        Filter::In(first, vec![text("Ann"), text("Bob"), text("nobody")]),
+        Filter::In(first, Vec::new()),
+        Filter::NotIn(last, vec![text("100%")]),
+        Filter::NotIn(first, Vec::new()),
+        in_groups(Filter::id(&groups[0])),
+        in_groups(Filter::In(0, groups.to_vec())),
+        in_groups(Filter::id(&groups[2])),
+        in_groups(compare(1, Comparison::Equal, "VIP")),
+        Filter::Unrelated(Link::GroupsOfCustomers, Entity::Group),
+        Filter::Any(vec![compare(first, Comparison::Equal, "Ann"), Filter::Null(last)]),
+        Filter::Any(Vec::new()),
+        Filter::All(vec![Filter::All(Vec::new()), Filter::Any(vec![Filter::all(), Filter::Null(last)])]),
+    ];
+    for q in ["ann", "ANN MÜLL", "shop.example", "zoë", "ë", "n", "%", "_", "100%", "\"", "o'n", "\"o'neil\"", "*x?", "acme bob",
+        "gone", "", "  ", "b a", "ann\nmüller", "-", "(", "NEAR(a b)", "a AND b", "x*"]
+    {
+        all.push(Filter::words(q));
+    }
+    let mut filters: Vec<(Entity, Filter)> = all.into_iter().map(|filter| (Entity::Customer, filter)).collect();
+    filters.extend([
+        Filter::all(),
+        Filter::words("vi"),
+        Filter::words("press"),
+        with(Filter::id(&customers[1])),
+        with(Filter::id(&customers[4])),
+        with(compare(email, Comparison::LikeAnyCase, "ANN%")),
+        Filter::Unrelated(Link::CustomersOfGroups, Entity::Customer),
+    ].map(|filter| (Entity::Group, filter)));
+    filters.extend([
+        Filter::words("berl"),
+        Filter::words("be"),
+        Filter::In(8, vec![text("Paris"), text("Rome")]),
+    ].map(|filter| (Entity::Address, filter)));
+    filters
+}
+
+/// The name by which a thing is told apart, whatever its id.
+fn name_column(entity: Entity) -> usize {
+    match entity {
+        Entity::Customer => 4,
+        Entity::Address => 8,
+        Entity::Group => 1,
+    }
+}
+
+#[test]
+fn sqlite_finds_what_the_store_in_memory_finds() {
+    let (native, customers, groups) = fill(SqlStore(Native::new()));
+    let (memory, memory_customers, memory_groups) = fill(Memory::default());
+    let pairs = filters(&groups, &customers).into_iter().zip(filters(&memory_groups, &memory_customers));
+    for ((entity, filter), (_, same)) in pairs {
+        let column = name_column(entity);
+        for order in [BY_ID, Order { column, descending: false }, Order { column, descending: true }, Order {
+            column: 1,
+            descending: false,
+        }] {
+            for (offset, limit) in [(0, 15), (1, 2), (0, 0), (7, 3)] {
+                let search = |filter: &Filter| Search { filter: filter.clone(), order, offset, limit };
+                let got = native.search(entity, &search(&filter)).unwrap();
+                let want = memory.search(entity, &search(&same)).unwrap();
+                assert_eq!(shown(&got, column), shown(&want, column), "{entity:?} {filter:?} {order:?} {offset} {limit}");
+            }
+        }
+    }
+}
+
+#[test]
+fn relations_come_in_the_order_in_which_they_were_tied() {
+    let (domain, customers, groups) = fill(SqlStore(Native::new()));
+    let related = |link: Link, ids: &[&String], column: usize| {
+        let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+        let rows = domain.related(link, &ids).unwrap();
+        (0..rows.len()).map(|row| (rows.string(row, 0).unwrap(), rows.string(row, column + 1).unwrap())).collect::<Vec<_>>()
+    };
+    let pair = |id: &String, name: &str| (id.clone(), name.to_owned());
+    assert_eq!(related(Link::GroupsOfCustomers, &[&customers[1], &customers[0], &customers[2]], 1), {
+        let mut pairs = vec![pair(&customers[0], "VIP"), pair(&customers[1], "VIP"), pair(&customers[1], "Press")];
+        pairs.sort_by(|left, right| left.0.cmp(&right.0));
+        pairs
+    });
+    assert_eq!(related(Link::CustomersOfGroups, &[&groups[0]], 4), [
+        pair(&groups[0], "bob@shop.example"),
+        pair(&groups[0], "ann@shop.example")
+    ]);
+    assert_eq!(related(Link::AddressesOfCustomers, &[&customers[0], &customers[4]], 8), [
+        pair(&customers[0], "Berlin"),
+        pair(&customers[0], "Paris")
+    ]);
+}
+
+#[test]
+fn a_transaction_that_is_dropped_leaves_nothing() {
+    let store = SqlStore(Native::new());
+    let customer = Customer { id: "cus_1".to_owned(), ..Customer::default() };
+    let transaction = store.begin().unwrap();
+    transaction.insert_customer(&customer).unwrap();
+    drop(transaction);
+    assert!(store.find(Entity::Customer, "cus_1").unwrap().is_empty());
+    let transaction = store.begin().unwrap();
+    transaction.insert_customer(&customer).unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(store.find(Entity::Customer, "cus_1"), Ok(customer.record()));
+}
+
+#[test]
+fn a_membership_needs_both_ends() {
+    let store = SqlStore(Native::new());
+    let transaction = store.begin().unwrap();
+    let membership = Membership {
+        id: "cusgc_1".to_owned(),
+        customer_id: "cus_no".to_owned(),
+        group_id: "cusgroup_no".to_owned(),
+        created_by: None,
+        created_at: String::new(),
+    };
+    assert_eq!(transaction.insert_membership(&membership), Err(StoreError::Missing));
+}
+
+#[test]
+fn the_seed_makes_plausible_people() {
+    let store = SqlStore(Native::new());
+    seed::sow_customers(&store, 300).unwrap();
+    seed::sow_customers(&store, 300).unwrap();
+    let count = |statement: &str| store.0.query(statement, &[]).unwrap().integer(0, 0);
+    assert_eq!(count("select live from row_count where table_name = 'customer'"), 600);
+    assert_eq!(count("select count(*) from customer where deleted_at is null"), 600);
+    assert_eq!(count("select count(*) from customer_group"), 12);
+    assert!((200..400).contains(&count("select count(*) from customer where has_account = 1")));
+    assert!((700..1_100).contains(&count("select count(*) from customer_address")));
+    assert!((400..800).contains(&count("select count(*) from customer_group_customer")));
+    assert_eq!(count("select count(*) from (select 1 from customer_group_customer group by customer_id having count(*) > 2)"), 0);
+}
+
+#[test]
+fn searches_that_have_to_be_fast_use_an_index() {
+    let store = SqlStore(Native::new());
+    seed::sow_customers(&store, 500).unwrap();
+    let statement = |entity: Entity, filter: Filter, order: Order| {
+        let spy = Spy::default();
+        let search = Search { filter, order, offset: 0, limit: 1 };
+        search::search(&spy, entity, &search).unwrap();
+        spy.0.into_inner()
+    };
+    let customers = Entity::Customer;
+    let at = |comparison| Filter::Compare(9, comparison, "2026".to_owned());
+    for (filter, index) in [
+        (Filter::all(), "customer_list"),
+        (Filter::Compare(4, Comparison::Equal, "a@b.co".to_owned()), "customer_email"),
+        (Filter::In(4, vec!["a@b.co".to_owned()]), "customer_email"),
+        (Filter::Compare(3, Comparison::Equal, "Lee".to_owned()), "customer_last_name"),
+        (Filter::Compare(1, Comparison::Equal, "Acme".to_owned()), "customer_company_name"),
+        (Filter::words("müller"), "VIRTUAL TABLE INDEX"),
+        (Filter::Related(Link::GroupsOfCustomers, Entity::Group, Box::new(Filter::id("g"))), "customer_group_customer_pair"),
+        (at(Comparison::GreaterOrEqual), "customer_"),
+    ] {
+        for text in statement(customers, filter.clone(), BY_ID) {
+            let plan = store.0.plan(&text);
+            assert!(plan.contains(index) || text == search::COUNT_ALL, "{filter:?}\n{text}\n{plan}");
+            assert!(!plan.lines().any(|line| line == "SCAN c"), "{filter:?}\n{text}\n{plan}");
+        }
+    }
+    let by_time = Order { column: 9, descending: true };
+    let plan = store.0.plan(&statement(customers, Filter::all(), by_time)[0]);
+    assert_eq!(plan, "SCAN c USING INDEX customer_created_at");
+}
+
+/// Keeps statements instead of running them.
+#[derive(Default)]
+struct Spy(std::cell::RefCell<Vec<String>>);
+
+impl Queries for Spy {
+    fn query(&self, statement: &str, _: &[Cell<'_>]) -> Result<Records, SqlError> {
+        self.0.borrow_mut().push(statement.to_owned());
+        Ok(Records::default())
+    }
+}
+
+#[test]
+fn what_was_sent_never_becomes_part_of_a_statement() {
+    let shapes = |text: &str| {
+        let spy = Spy::default();
+        let value = || text.to_owned();
+        let filter = Filter::All(vec![
+            Filter::Compare(4, Comparison::Equal, value()),
+            Filter::Compare(4, Comparison::Like, value()),
+            Filter::In(4, vec![value(), value()]),
+            Filter::Related(Link::GroupsOfCustomers, Entity::Group, Box::new(Filter::id(text))),
+            Filter::Words(vec![format!("long{}", text.replace(char::is_whitespace, ""))]),
+        ]);
+        search::search(&spy, Entity::Customer, &Search { filter, order: BY_ID, offset: 0, limit: 15 }).unwrap();
+        spy.0.into_inner()
+    };
+    let shape = shapes("plain");
+    for text in ["'", "\"", "' or 1=1 --", "$1", "?", ";drop table customer", "\\", "%_*[", "\u{1F600}", ")", "\u{2028}"] {
+        assert_eq!(shapes(text), shape, "{text}");
+    }
+}

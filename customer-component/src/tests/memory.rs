@@ -1,0 +1,372 @@
+//! A store in memory: what a database does, said plainly.
+
+use std::cell::RefCell;
+use std::cmp::Ordering;
+
+use crate::filter::{Comparison, Filter, Search, searched};
+use crate::model::{Entity, Link};
+use crate::records::{Cell, Records};
+use crate::store::{DefaultFor, Membership, Read, Store, StoreError, Stored, Transaction};
+use crate::types::{Address, Customer, Group, Page};
+
+/// All things, in the order in which they were made; and what was told about them.
+#[derive(Clone, Default)]
+pub struct State {
+    customers: Vec<(Customer, Option<String>)>,
+    addresses: Vec<(Address, Option<String>)>,
+    groups: Vec<(Group, Option<String>)>,
+    memberships: Vec<Membership>,
+    events: Vec<(String, String)>,
+}
+
+/// The store.
+#[derive(Default)]
+pub struct Memory {
+    state: RefCell<State>,
+    transactions: RefCell<u32>,
+}
+
+/// A copy of the store that replaces it when it is kept.
+pub struct Copy<'a> {
+    memory: &'a Memory,
+    state: RefCell<State>,
+}
+
+impl Memory {
+    /// What was told since this was last asked.
+    pub fn take_events(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.state.borrow_mut().events)
+    }
+
+    /// How many transactions were begun since this was last asked.
+    pub fn take_transactions(&self) -> u32 {
+        self.transactions.take()
+    }
+}
+
+impl State {
+    /// All rows of an entity, deleted ones as well, and what `q` looks in.
+    fn rows(&self, entity: Entity) -> Vec<(Records, String)> {
+        let deleted = |records: &[Cell<'_>], place: usize, deleted: &Option<String>| {
+            let mut cells = records.to_vec();
+            let at = deleted.clone();
+            cells[place] = at.as_deref().map_or(Cell::Null, Cell::Text);
+            crate::types::row(&cells)
+        };
+        let place = entity.place("deleted_at").unwrap();
+        match entity {
+            Entity::Customer => self
+                .customers
+                .iter()
+                .map(|(thing, at)| (deleted(&thing.cells(), place, at), searched(thing.searched())))
+                .collect(),
+            Entity::Address => self
+                .addresses
+                .iter()
+                .map(|(thing, at)| (deleted(&thing.cells(), place, at), searched(thing.searched())))
+                .collect(),
+            Entity::Group => self
+                .groups
+                .iter()
+                .map(|(thing, at)| (deleted(&thing.cells(), place, at), searched([Some(&thing.name)])))
+                .collect(),
+        }
+    }
+
+    fn live(&self, entity: Entity) -> Vec<(Records, String)> {
+        let place = entity.place("deleted_at").unwrap();
+        self.rows(entity).into_iter().filter(|(record, _)| record.get(0, place) == Cell::Null).collect()
+    }
+
+    fn holds(&self, entity: Entity, (record, words): &(Records, String), filter: &Filter) -> bool {
+        let row = (record.clone(), words.clone());
+        let text = |place: usize| record.text(0, place);
+        match filter {
+            Filter::All(filters) => filters.iter().all(|filter| self.holds(entity, &row, filter)),
+            Filter::Any(filters) => filters.iter().any(|filter| self.holds(entity, &row, filter)),
+            Filter::Compare(place, comparison, value) => text(*place).is_some_and(|text| match comparison {
+                Comparison::Equal => text == value,
+                Comparison::NotEqual => text != value,
+                Comparison::Greater => text > value.as_str(),
+                Comparison::GreaterOrEqual => text >= value.as_str(),
+                Comparison::Less => text < value.as_str(),
+                Comparison::LessOrEqual => text <= value.as_str(),
+                Comparison::Like => like(text, value),
+                Comparison::LikeAnyCase => like(&text.to_ascii_lowercase(), &value.to_ascii_lowercase()),
+            }),
+            Filter::Flag(place, flag) => record.flag(0, *place) == *flag,
+            Filter::Null(place) => text(*place).is_none(),
+            Filter::NotNull(place) => text(*place).is_some(),
+            Filter::In(place, values) => text(*place).is_some_and(|text| values.iter().any(|value| value == text)),
+            Filter::NotIn(place, values) => text(*place).is_some_and(|text| values.iter().all(|value| value != text)),
+            Filter::Related(link, target, inner) => self.tied(*link, *target, record).any(|other| self.holds(*target, &other, inner)),
+            Filter::Unrelated(link, target) => self.tied(*link, *target, record).next().is_none(),
+            Filter::Words(looked_for) => looked_for.iter().all(|word| words.contains(word.as_str())),
+        }
+    }
+
+    /// What is tied to a thing, in the order in which it was.
+    fn tied(&self, link: Link, target: Entity, record: &Records) -> impl Iterator<Item = (Records, String)> {
+        let id = record.string(0, 0).unwrap();
+        let ends: Vec<String> = match link {
+            Link::AddressesOfCustomers => {
+                self.addresses.iter().filter(|(a, _)| a.customer_id == id).map(|(a, _)| a.id.clone()).collect()
+            }
+            Link::CustomersOfAddresses => {
+                self.addresses.iter().filter(|(a, _)| a.id == id).map(|(a, _)| a.customer_id.clone()).collect()
+            }
+            Link::GroupsOfCustomers => {
+                self.memberships.iter().filter(|m| m.customer_id == id).map(|m| m.group_id.clone()).collect()
+            }
+            Link::CustomersOfGroups => {
+                self.memberships.iter().filter(|m| m.group_id == id).map(|m| m.customer_id.clone()).collect()
+            }
+            Link::Elsewhere => Vec::new(),
+        };
+        let live = self.live(target);
+        ends.into_iter().filter_map(move |end| live.iter().find(|(row, _)| row.text(0, 0) == Some(&end)).cloned())
+    }
+
+    fn find(&self, entity: Entity, id: &str) -> Records {
+        self.live(entity).into_iter().find(|(record, _)| record.text(0, 0) == Some(id)).map_or_else(
+            || Records::with_columns(entity.columns().len()),
+            |(record, _)| record,
+        )
+    }
+
+    fn email_taken(&self, customer: &Customer) -> bool {
+        customer.email.is_some()
+            && self.customers.iter().any(|(other, deleted)| {
+                deleted.is_none()
+                    && other.id != customer.id
+                    && other.email == customer.email
+                    && other.has_account == customer.has_account
+            })
+    }
+}
+
+fn like(text: &str, pattern: &str) -> bool {
+    let mut letters = pattern.chars();
+    match letters.next() {
+        None => text.is_empty(),
+        Some('%') => (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| like(&text[at..], letters.as_str())),
+        Some('_') => text.chars().next().is_some_and(|first| like(&text[first.len_utf8()..], letters.as_str())),
+        Some('\\') => letters.next().is_some_and(|letter| {
+            text.strip_prefix(letter).is_some_and(|rest| like(rest, letters.as_str()))
+        }),
+        Some(letter) => text.strip_prefix(letter).is_some_and(|rest| like(rest, letters.as_str())),
+    }
+}
+
+/// NULLs after everything else.
+fn compare(left: Cell<'_>, right: Cell<'_>) -> Ordering {
+    match (left, right) {
+        (Cell::Null, Cell::Null) => Ordering::Equal,
+        (Cell::Null, _) => Ordering::Greater,
+        (_, Cell::Null) => Ordering::Less,
+        (Cell::Text(left), Cell::Text(right)) => left.cmp(right),
+        (Cell::Integer(left), Cell::Integer(right)) => left.cmp(&right),
+        _ => unreachable!("columns hold texts and flags"),
+    }
+}
+
+fn collect<'a>(columns: usize, rows: impl IntoIterator<Item = (Option<&'a str>, &'a Records)>) -> Records {
+    let mut records: Option<Records> = None;
+    for (parent, row) in rows {
+        let records = records.get_or_insert_with(|| Records::with_columns(columns + usize::from(parent.is_some())));
+        if let Some(parent) = parent {
+            records.push(Cell::Text(parent));
+        }
+        (0..columns).for_each(|place| records.push(row.get(0, place)));
+    }
+    records.unwrap_or_else(|| Records::with_columns(columns))
+}
+
+impl Read for Memory {
+    fn find(&self, entity: Entity, id: &str) -> Stored<Records> {
+        Ok(self.state.borrow().find(entity, id))
+    }
+}
+
+impl Store for Memory {
+    type Transaction<'a> = Copy<'a>;
+
+    fn search(&self, entity: Entity, search: &Search) -> Stored<Page> {
+        let state = self.state.borrow();
+        let mut found: Vec<(Records, String)> =
+            state.live(entity).into_iter().filter(|row| state.holds(entity, row, &search.filter)).collect();
+        let order = |place: usize, left: &Records, right: &Records| compare(left.get(0, place), right.get(0, place));
+        found.sort_by(|(left, _), (right, _)| {
+            let by = order(search.order.column, left, right).then_with(|| order(0, left, right));
+            if search.order.descending { by.reverse() } else { by }
+        });
+        let page = found.iter().skip(search.offset as usize).take(search.limit as usize);
+        let records = collect(entity.columns().len(), page.map(|(record, _)| (None, record)));
+        Ok(Page { records, count: found.len() as u64 })
+    }
+
+    fn related(&self, link: Link, ids: &[&str]) -> Stored<Records> {
+        let state = self.state.borrow();
+        let (from, to) = match link {
+            Link::AddressesOfCustomers => (Entity::Customer, Entity::Address),
+            Link::CustomersOfAddresses => (Entity::Address, Entity::Customer),
+            Link::GroupsOfCustomers => (Entity::Customer, Entity::Group),
+            Link::CustomersOfGroups => (Entity::Group, Entity::Customer),
+            Link::Elsewhere => return Ok(Records::default()),
+        };
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut rows: Vec<(&str, Records)> = Vec::new();
+        for id in ids {
+            let thing = state.find(from, id);
+            if !thing.is_empty() {
+                rows.extend(state.tied(link, to, &thing).map(|(row, _)| (id, row)));
+            }
+        }
+        Ok(collect(to.columns().len(), rows.iter().map(|(id, row)| (Some(*id), row))))
+    }
+
+    fn begin(&self) -> Stored<Copy<'_>> {
+        *self.transactions.borrow_mut() += 1;
+        Ok(Copy { memory: self, state: RefCell::new(self.state.borrow().clone()) })
+    }
+}
+
+impl Read for Copy<'_> {
+    fn find(&self, entity: Entity, id: &str) -> Stored<Records> {
+        Ok(self.state.borrow().find(entity, id))
+    }
+}
+
+impl Transaction for Copy<'_> {
+    fn insert_customer(&self, customer: &Customer) -> Stored<()> {
+        if self.state.borrow().email_taken(customer) {
+            return Err(StoreError::Duplicate);
+        }
+        self.state.borrow_mut().customers.push((customer.clone(), None));
+        Ok(())
+    }
+
+    fn update_customer(&self, customer: &Customer) -> Stored<()> {
+        if self.state.borrow().email_taken(customer) {
+            return Err(StoreError::Duplicate);
+        }
+        for (other, _) in &mut self.state.borrow_mut().customers {
+            if other.id == customer.id {
+                *other = customer.clone();
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_customer(&self, id: &str, at: &str) -> Stored<bool> {
+        let mut state = self.state.borrow_mut();
+        let found = state.customers.iter_mut().find(|(customer, deleted)| customer.id == id && deleted.is_none());
+        Ok(found.map(|(_, deleted)| *deleted = Some(at.to_owned())).is_some())
+    }
+
+    fn insert_address(&self, address: &Address) -> Stored<()> {
+        self.state.borrow_mut().addresses.push((address.clone(), None));
+        Ok(())
+    }
+
+    fn update_address(&self, address: &Address) -> Stored<()> {
+        for (other, _) in &mut self.state.borrow_mut().addresses {
+            if other.id == address.id {
+                *other = address.clone();
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_address(&self, id: &str) -> Stored<()> {
+        self.state.borrow_mut().addresses.retain(|(address, _)| address.id != id);
+        Ok(())
+    }
+
+    fn delete_addresses_of(&self, customer_id: &str, at: &str) -> Stored<Vec<String>> {
+        let mut ids = Vec::new();
+        for (address, deleted) in &mut self.state.borrow_mut().addresses {
+            if address.customer_id == customer_id && deleted.is_none() {
+                *deleted = Some(at.to_owned());
+                ids.push(address.id.clone());
+            }
+        }
+        Ok(ids)
+    }
+
+    fn release_default(&self, role: DefaultFor, customer_id: &str, except: &str, at: &str) -> Stored<Vec<String>> {
+        let mut ids = Vec::new();
+        for (address, _) in &mut self.state.borrow_mut().addresses {
+            if address.customer_id != customer_id || address.id == except {
+                continue;
+            }
+            let flag = match role {
+                DefaultFor::Shipping => &mut address.is_default_shipping,
+                DefaultFor::Billing => &mut address.is_default_billing,
+            };
+            if std::mem::take(flag) {
+                address.updated_at = at.to_owned();
+                ids.push(address.id.clone());
+            }
+        }
+        Ok(ids)
+    }
+
+    fn insert_group(&self, group: &Group) -> Stored<()> {
+        self.update_group(group)?;
+        self.state.borrow_mut().groups.push((group.clone(), None));
+        Ok(())
+    }
+
+    fn update_group(&self, group: &Group) -> Stored<()> {
+        let mut state = self.state.borrow_mut();
+        let taken = |(other, deleted): &(Group, Option<String>)| {
+            deleted.is_none() && other.id != group.id && other.name == group.name
+        };
+        if state.groups.iter().any(taken) {
+            return Err(StoreError::Duplicate);
+        }
+        for (other, _) in &mut state.groups {
+            if other.id == group.id {
+                *other = group.clone();
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_group(&self, id: &str, at: &str) -> Stored<bool> {
+        let mut state = self.state.borrow_mut();
+        let found = state.groups.iter_mut().find(|(group, deleted)| group.id == id && deleted.is_none());
+        Ok(found.map(|(_, deleted)| *deleted = Some(at.to_owned())).is_some())
+    }
+
+    fn insert_membership(&self, membership: &Membership) -> Stored<bool> {
+        let mut state = self.state.borrow_mut();
+        let same = |other: &Membership| {
+            other.group_id == membership.group_id && other.customer_id == membership.customer_id
+        };
+        if state.memberships.iter().any(same) {
+            return Ok(false);
+        }
+        state.memberships.push(membership.clone());
+        Ok(true)
+    }
+
+    fn delete_membership(&self, group_id: &str, customer_id: &str) -> Stored<Option<String>> {
+        let mut state = self.state.borrow_mut();
+        let at = state.memberships.iter().position(|m| m.group_id == group_id && m.customer_id == customer_id);
+        Ok(at.map(|at| state.memberships.remove(at).id))
+    }
+
+    fn emit(&self, event: &str, id: &str) -> Stored<()> {
+        self.state.borrow_mut().events.push((event.to_owned(), id.to_owned()));
+        Ok(())
+    }
+
+    fn commit(self) -> Stored<()> {
+        self.memory.state.replace(self.state.into_inner());
+        Ok(())
+    }
+}

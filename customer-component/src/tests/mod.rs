@@ -1,0 +1,65 @@
+//! The rules over a store in memory: no wasm, no database.
+
+mod addresses;
+mod customers;
+mod groups;
+pub mod memory;
+
+use crate::domain::Domain;
+use crate::hooks::{Hooked, Hooks};
+use crate::settings::Compat;
+use crate::types::{Customer, MembershipChange, NewCustomer};
+
+use memory::Memory;
+
+/// A domain with nothing in it, and no extensions.
+pub fn domain() -> Domain<Memory, NoHooks> {
+    Domain::new(Memory::default(), NoHooks, Compat::Document)
+}
+
+/// The same, answering as Medusa 2.
+pub fn medusa() -> Domain<Memory, NoHooks> {
+    Domain::new(Memory::default(), NoHooks, Compat::Medusa2)
+}
+
+/// No extension.
+pub struct NoHooks;
+
+impl Hooks for NoHooks {}
+
+/// An extension that changes what it gets, and refuses some of it.
+pub struct Meddler;
+
+impl Hooks for Meddler {
+    fn before_create_customer(&self, mut value: NewCustomer) -> Hooked<NewCustomer> {
+        match value.first_name.as_deref() {
+            Some("Refused") => Err("No Refuseds here".to_owned()),
+            Some("Spoiled") => {
+                value.email = Some("spoiled".to_owned());
+                Ok(value)
+            }
+            _ => {
+                value.last_name = Some("Meddled".to_owned());
+                Ok(value)
+            }
+        }
+    }
+
+    fn before_delete_customer(&self, _: String) -> Hooked<String> {
+        Err("Nobody leaves".to_owned())
+    }
+
+    fn before_add_members(&self, _: MembershipChange) -> Hooked<MembershipChange> {
+        Err("Full".to_owned())
+    }
+}
+
+/// A customer to be made.
+pub fn guest(email: &str) -> NewCustomer {
+    NewCustomer { email: Some(email.to_owned()), ..NewCustomer::default() }
+}
+
+/// Makes a customer.
+pub fn made<H: Hooks>(domain: &Domain<Memory, H>, email: &str) -> Customer {
+    domain.create_customer(guest(email)).unwrap()
+}
