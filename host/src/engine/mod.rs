@@ -158,6 +158,10 @@ fn config(options: &EngineOptions) -> Config {
     let mut config = Config::new();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        // Copying a component's data into a fresh memory is cheaper than mapping
+        // it: a mapping has to be undone after every call, and what is written
+        // faults page by page, both with a flush of all processors' address caches.
+        .memory_init_cow(false)
         .epoch_interruption(true)
         .max_wasm_stack(options.stack_bytes_max)
         // One core memory per slot of address space: reserving just what may

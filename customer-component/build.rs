@@ -1,0 +1,12 @@
+//! Gives the component a small stack: every request gets a fresh instance, and
+//! the host clears what an instance may have touched.
+
+/// Enough for the deepest JSON that is taken, several times over.
+const STACK_BYTES: u32 = 256 * 1024;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    if std::env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "wasm") {
+        println!("cargo:rustc-link-arg-cdylib=-zstack-size={STACK_BYTES}");
+    }
+}
