@@ -13,7 +13,10 @@ const PROFILE: &str = "component";
 
 fn main() {
     let host = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
-    let workspace = host.parent().expect("the host crate lies in the workspace").to_owned();
+    let workspace = host
+        .parent()
+        .expect("the host crate lies in the workspace")
+        .to_owned();
     let target = workspace.join("target").join("component");
     let mut entries = String::new();
     for package in BUNDLED {
@@ -25,13 +28,20 @@ fn main() {
         ));
     }
     println!("cargo:rerun-if-changed={}", workspace.join("wit").display());
-    println!("cargo:rerun-if-changed={}", workspace.join("Cargo.toml").display());
-    println!("cargo:rerun-if-changed={}", workspace.join("Cargo.lock").display());
+    println!(
+        "cargo:rerun-if-changed={}",
+        workspace.join("Cargo.toml").display()
+    );
+    println!(
+        "cargo:rerun-if-changed={}",
+        workspace.join("Cargo.lock").display()
+    );
     println!("cargo:rerun-if-changed=build.rs");
     let code = format!(
         "/// The package's name and the component's bytes.\npub const BUNDLED: &[(&str, &[u8])] = &[\n{entries}];\n"
     );
-    fs::write(Path::new(&variable("OUT_DIR")).join("bundled.rs"), code).expect("OUT_DIR is writable");
+    fs::write(Path::new(&variable("OUT_DIR")).join("bundled.rs"), code)
+        .expect("OUT_DIR is writable");
 }
 
 fn watch(package: &Path) {
@@ -49,10 +59,25 @@ fn build(workspace: &Path, target: &Path, package: &str) -> PathBuf {
     let mut command = Command::new(variable("CARGO"));
     command
         .current_dir(workspace)
-        .args(["build", "--package", package, "--target", TARGET, "--profile", PROFILE, "--target-dir"])
+        .args([
+            "build",
+            "--package",
+            package,
+            "--target",
+            TARGET,
+            "--profile",
+            PROFILE,
+            "--target-dir",
+        ])
         .arg(target);
     // The outer build's flags and wrappers (clippy's, a coverage tool's) are not the component's.
-    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET"] {
+    for name in [
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_BUILD_TARGET",
+    ] {
         command.env_remove(name);
     }
     let status = command.status().expect("cargo runs");
@@ -60,7 +85,10 @@ fn build(workspace: &Path, target: &Path, package: &str) -> PathBuf {
         status.success(),
         "{package} does not build for {TARGET}. If the target is missing, `just setup` adds it."
     );
-    target.join(TARGET).join(PROFILE).join(format!("{}.wasm", package.replace('-', "_")))
+    target
+        .join(TARGET)
+        .join(PROFILE)
+        .join(format!("{}.wasm", package.replace('-', "_")))
 }
 
 fn variable(name: &str) -> String {

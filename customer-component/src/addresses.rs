@@ -1,6 +1,8 @@
 //! The rules of addresses. Know neither HTTP nor SQL.
 
-use crate::domain::{Domain, Issue, hooked, must_find, no_such_end, nothing_to_change, nuls, sound};
+use crate::domain::{
+    Domain, Issue, hooked, must_find, no_such_end, nothing_to_change, nuls, sound,
+};
 use crate::hooks::Hooks;
 use crate::metadata::Metadata;
 use crate::model::Entity;
@@ -20,7 +22,12 @@ pub fn issues_of_new(address: &NewAddress, compat: Compat) -> Vec<Issue> {
             ("postal_code", &address.postal_code),
             ("country_code", &address.country_code),
         ];
-        issues.extend(required.iter().filter(|(_, value)| is_missing(value)).map(|(field, _)| Issue::required(field)));
+        issues.extend(
+            required
+                .iter()
+                .filter(|(_, value)| is_missing(value))
+                .map(|(field, _)| Issue::required(field)),
+        );
         issues.extend(address.country_code.as_deref().and_then(issue_of_country));
     }
     issues.extend(nuls(&[
@@ -55,7 +62,12 @@ pub fn issues_of_update(update: &AddressUpdate, compat: Compat) -> Vec<Issue> {
             Change::Clear => true,
             Change::Set(value) => value.is_empty(),
         };
-        issues.extend(required.iter().filter(|(_, change)| cleared(change)).map(|(field, _)| Issue::required(field)));
+        issues.extend(
+            required
+                .iter()
+                .filter(|(_, change)| cleared(change))
+                .map(|(field, _)| Issue::required(field)),
+        );
         issues.extend(update.country_code.value().and_then(issue_of_country));
     }
     issues.extend(nuls(&[
@@ -85,7 +97,10 @@ fn issue_of_country(code: &str) -> Option<Issue> {
         return None;
     }
     let text = format!("Field 'country_code' must be a two-letter ISO 3166-1 code, got: '{code}'");
-    Some(Issue { field: "country_code", text })
+    Some(Issue {
+        field: "country_code",
+        text,
+    })
 }
 
 /// A country's code as it is stored.
@@ -134,17 +149,24 @@ fn find(store: &impl Read, reference: &AddressReference) -> Result<Option<Record
 
 fn find_to_change(store: &impl Read, reference: &AddressReference) -> Result<Address, Fault> {
     must_have_customer(store, &reference.customer_id)?;
-    let found = find(store, reference)?.ok_or_else(|| nothing_to_change("Address", &reference.id))?;
+    let found =
+        find(store, reference)?.ok_or_else(|| nothing_to_change("Address", &reference.id))?;
     Ok(Address::read(&found, 0))
 }
 
 fn must_have_customer(store: &impl Read, id: &str) -> Result<(), Fault> {
-    must_find(store, Entity::Customer, id, || nothing_to_change("Customer", id)).map(drop)
+    must_find(store, Entity::Customer, id, || {
+        nothing_to_change("Customer", id)
+    })
+    .map(drop)
 }
 
 /// The customer that an address is to be tied to.
 fn must_have_owner(store: &impl Read, id: &str) -> Result<(), Fault> {
-    must_find(store, Entity::Customer, id, || no_such_end("customer_id", id)).map(drop)
+    must_find(store, Entity::Customer, id, || {
+        no_such_end("customer_id", id)
+    })
+    .map(drop)
 }
 
 /// At most one address of a customer is the default for a thing: takes that from the others.
@@ -198,7 +220,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             city: new.city,
             province: new.province,
             postal_code: new.postal_code,
-            country_code: new.country_code.map(|code| stored_country(code, self.compat)),
+            country_code: new
+                .country_code
+                .map(|code| stored_country(code, self.compat)),
             phone: new.phone,
             metadata: new.metadata,
             created_at: now.clone(),

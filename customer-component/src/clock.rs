@@ -12,7 +12,9 @@ pub fn now() -> String {
 
 /// The time in milliseconds after 1970.
 pub fn unix_ms() -> u64 {
-    SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_millis().try_into().unwrap_or(0))
+    SystemTime::UNIX_EPOCH
+        .elapsed()
+        .map_or(0, |elapsed| elapsed.as_millis().try_into().unwrap_or(0))
 }
 
 /// A time in milliseconds after 1970, as it is stored.
@@ -23,15 +25,23 @@ pub fn at(unix_ms: u64) -> String {
 fn show(time: OffsetDateTime) -> String {
     let (year, month, day) = time.to_calendar_date();
     let (hour, minute, second, milli) = time.to_hms_milli();
-    format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z", u8::from(month))
+    format!(
+        "{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z",
+        u8::from(month)
+    )
 }
 
 /// A time in ISO 8601 as it is stored: with an offset, without one (UTC), or a
 /// date alone (its midnight). `None` for anything else.
 pub fn parse(text: &str) -> Option<String> {
     let time = OffsetDateTime::parse(text, &Iso8601::PARSING)
-        .or_else(|_| PrimitiveDateTime::parse(text, &Iso8601::PARSING).map(PrimitiveDateTime::assume_utc))
-        .or_else(|_| Date::parse(text, &Iso8601::DATE).map(|date| date.with_time(Time::MIDNIGHT).assume_utc()))
+        .or_else(|_| {
+            PrimitiveDateTime::parse(text, &Iso8601::PARSING).map(PrimitiveDateTime::assume_utc)
+        })
+        .or_else(|_| {
+            Date::parse(text, &Iso8601::DATE)
+                .map(|date| date.with_time(Time::MIDNIGHT).assume_utc())
+        })
         .ok()?;
     let time = time.checked_to_offset(time::UtcOffset::UTC)?;
     (0..=9999).contains(&time.year()).then(|| show(time))
@@ -51,13 +61,26 @@ mod tests {
         check("2026-11-23T09:10", Some("2026-11-23T09:10:00.000Z"));
         check("2026-11-23T09:10:56", Some("2026-11-23T09:10:56.000Z"));
         check("2026-11-23T09:10:56.951Z", Some("2026-11-23T09:10:56.951Z"));
-        check("2026-11-23T09:10:56.9519Z", Some("2026-11-23T09:10:56.951Z"));
-        check("2026-01-01T00:30:00+02:00", Some("2025-12-31T22:30:00.000Z"));
+        check(
+            "2026-11-23T09:10:56.9519Z",
+            Some("2026-11-23T09:10:56.951Z"),
+        );
+        check(
+            "2026-01-01T00:30:00+02:00",
+            Some("2025-12-31T22:30:00.000Z"),
+        );
     }
 
     #[test]
     fn what_is_no_time_is_none() {
-        for text in ["", "yesterday", "1700000000000", "2026-13-01", "2026-02-30", "2026-11-23T25:00:00Z"] {
+        for text in [
+            "",
+            "yesterday",
+            "1700000000000",
+            "2026-13-01",
+            "2026-02-30",
+            "2026-11-23T25:00:00Z",
+        ] {
             check(text, None);
         }
     }

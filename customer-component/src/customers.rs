@@ -46,13 +46,19 @@ pub fn issues_of_update(update: &CustomerUpdate, compat: Compat) -> Vec<Issue> {
 }
 
 fn issue_of_email(email: &str) -> Option<Issue> {
-    (!is_email(email)).then(|| Issue { field: "email", text: "Invalid email address".to_owned() })
+    (!is_email(email)).then(|| Issue {
+        field: "email",
+        text: "Invalid email address".to_owned(),
+    })
 }
 
 fn apply(customer: &mut Customer, update: &CustomerUpdate) -> bool {
     let mut changed = false;
     changed |= update.email.clone().apply(&mut customer.email);
-    changed |= update.company_name.clone().apply(&mut customer.company_name);
+    changed |= update
+        .company_name
+        .clone()
+        .apply(&mut customer.company_name);
     changed |= update.first_name.clone().apply(&mut customer.first_name);
     changed |= update.last_name.clone().apply(&mut customer.last_name);
     changed |= update.phone.clone().apply(&mut customer.phone);
@@ -72,7 +78,9 @@ fn duplicate(customer: &Customer) -> impl Fn(StoreError) -> Fault + '_ {
 }
 
 fn find(store: &impl Read, id: &str) -> Result<Customer, Fault> {
-    let found = must_find(store, Entity::Customer, id, || nothing_to_change("Customer", id))?;
+    let found = must_find(store, Entity::Customer, id, || {
+        nothing_to_change("Customer", id)
+    })?;
     Ok(Customer::read(&found, 0))
 }
 
@@ -82,7 +90,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// # Errors
     /// When there is none with this id.
     pub fn retrieve_customer(&self, id: &str) -> Result<Records, Fault> {
-        must_find(&self.store, Entity::Customer, id, || Fault::NotFound(format!("Customer with id: {id} not found")))
+        must_find(&self.store, Entity::Customer, id, || {
+            Fault::NotFound(format!("Customer with id: {id} not found"))
+        })
     }
 
     /// Makes a customer.
@@ -108,7 +118,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             updated_at: now,
         };
         let transaction = self.store.begin()?;
-        transaction.insert_customer(&customer).map_err(duplicate(&customer))?;
+        transaction
+            .insert_customer(&customer)
+            .map_err(duplicate(&customer))?;
         transaction.emit(events::CUSTOMER_CREATED, &customer.id)?;
         transaction.commit()?;
         Ok(customer)
@@ -133,7 +145,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         let mut customer = find(&transaction, &update.id)?;
         if apply(&mut customer, &update) {
             customer.updated_at = clock::now();
-            transaction.update_customer(&customer).map_err(duplicate(&customer))?;
+            transaction
+                .update_customer(&customer)
+                .map_err(duplicate(&customer))?;
             transaction.emit(events::CUSTOMER_UPDATED, &customer.id)?;
         }
         transaction.commit()?;

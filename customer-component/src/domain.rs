@@ -32,12 +32,18 @@ const IS_REQUIRED: &str = "is required";
 impl Issue {
     /// The field has to have a value.
     pub fn required(field: &'static str) -> Self {
-        Self { field, text: format!("Field '{field}' {IS_REQUIRED}") }
+        Self {
+            field,
+            text: format!("Field '{field}' {IS_REQUIRED}"),
+        }
     }
 
     /// The field's text holds a NUL, which no database takes.
     pub fn nul(field: &'static str) -> Self {
-        Self { field, text: format!("Field '{field}' must not contain a NUL character") }
+        Self {
+            field,
+            text: format!("Field '{field}' must not contain a NUL character"),
+        }
     }
 }
 
@@ -83,7 +89,9 @@ pub(crate) fn hooked<T>(hooked: Hooked<T>) -> Result<T, Fault> {
 
 /// The fault of tying something to what does not exist, in Medusa's words.
 pub(crate) fn no_such_end(field: &str, id: &str) -> Fault {
-    Fault::NotFound(format!("You tried to set relationship {field}: {id}, but such entity does not exist"))
+    Fault::NotFound(format!(
+        "You tried to set relationship {field}: {id}, but such entity does not exist"
+    ))
 }
 
 /// The fault of changing what does not exist, in Medusa's words.
@@ -94,7 +102,11 @@ pub(crate) fn nothing_to_change(what: &str, id: &str) -> Fault {
 impl<S: Store, H: Hooks> Domain<S, H> {
     /// Over a store, with hooks and the operator's choice.
     pub fn new(store: S, hooks: H, compat: Compat) -> Self {
-        Self { store, hooks, compat }
+        Self {
+            store,
+            hooks,
+            compat,
+        }
     }
 
     /// Whose answers are given.
@@ -143,5 +155,9 @@ pub(crate) fn must_find(
     otherwise: impl FnOnce() -> Fault,
 ) -> Result<Records, Fault> {
     let found = store.find(entity, id)?;
-    if found.is_empty() { Err(otherwise()) } else { Ok(found) }
+    if found.is_empty() {
+        Err(otherwise())
+    } else {
+        Ok(found)
+    }
 }

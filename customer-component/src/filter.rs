@@ -98,7 +98,10 @@ pub struct Order {
 }
 
 /// By ascending id.
-pub const BY_ID: Order = Order { column: 0, descending: false };
+pub const BY_ID: Order = Order {
+    column: 0,
+    descending: false,
+};
 
 /// What is asked of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! The rules of groups and of who is in them. Know neither HTTP nor SQL.
 
-use crate::domain::{Domain, Issue, hooked, must_find, no_such_end, nothing_to_change, nuls, sound};
+use crate::domain::{
+    Domain, Issue, hooked, must_find, no_such_end, nothing_to_change, nuls, sound,
+};
 use crate::hooks::Hooks;
 use crate::metadata::Metadata;
 use crate::model::Entity;
@@ -35,15 +37,18 @@ fn apply(group: &mut Group, update: &GroupUpdate) -> bool {
 
 fn duplicate(group: &Group) -> impl Fn(StoreError) -> Fault + '_ {
     move |error| match error {
-        StoreError::Duplicate => {
-            Fault::Duplicate(format!("Customer group with name: {}, already exists.", group.name))
-        }
+        StoreError::Duplicate => Fault::Duplicate(format!(
+            "Customer group with name: {}, already exists.",
+            group.name
+        )),
         error => error.into(),
     }
 }
 
 fn find(store: &impl Read, id: &str) -> Result<Group, Fault> {
-    let found = must_find(store, Entity::Group, id, || nothing_to_change("Customer group", id))?;
+    let found = must_find(store, Entity::Group, id, || {
+        nothing_to_change("Customer group", id)
+    })?;
     Ok(Group::read(&found, 0))
 }
 
@@ -87,7 +92,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             updated_at: now,
         };
         let transaction = self.store.begin()?;
-        transaction.insert_group(&group).map_err(duplicate(&group))?;
+        transaction
+            .insert_group(&group)
+            .map_err(duplicate(&group))?;
         transaction.emit(events::GROUP_CREATED, &group.id)?;
         transaction.commit()?;
         Ok(group)
@@ -110,7 +117,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         let mut group = find(&transaction, &update.id)?;
         if apply(&mut group, &update) {
             group.updated_at = clock::now();
-            transaction.update_group(&group).map_err(duplicate(&group))?;
+            transaction
+                .update_group(&group)
+                .map_err(duplicate(&group))?;
             transaction.emit(events::GROUP_UPDATED, &group.id)?;
         }
         transaction.commit()?;
@@ -154,9 +163,22 @@ impl<S: Store, H: Hooks> Domain<S, H> {
                 no_such_end("customer_group_id", group_id)
             });
         }
-        let change = |customer_ids: Vec<String>| MembershipChange { group_id: group_id.to_owned(), customer_ids };
-        let some = |ids: Vec<String>| if ids.is_empty() { Vec::new() } else { vec![change(ids)] };
-        self.change_memberships(MembershipChanges { add: some(add), remove: some(remove), created_by })?;
+        let change = |customer_ids: Vec<String>| MembershipChange {
+            group_id: group_id.to_owned(),
+            customer_ids,
+        };
+        let some = |ids: Vec<String>| {
+            if ids.is_empty() {
+                Vec::new()
+            } else {
+                vec![change(ids)]
+            }
+        };
+        self.change_memberships(MembershipChanges {
+            add: some(add),
+            remove: some(remove),
+            created_by,
+        })?;
         Ok(Group::read(&found, 0))
     }
 
@@ -180,7 +202,10 @@ impl<S: Store, H: Hooks> Domain<S, H> {
                 no_such_end("customer_id", customer_id)
             });
         }
-        let change = |group_id| MembershipChange { group_id, customer_ids: vec![customer_id.to_owned()] };
+        let change = |group_id| MembershipChange {
+            group_id,
+            customer_ids: vec![customer_id.to_owned()],
+        };
         self.change_memberships(MembershipChanges {
             add: add.into_iter().map(change).collect(),
             remove: remove.into_iter().map(change).collect(),
@@ -214,10 +239,14 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         }
         for change in add {
             let group = &change.group_id;
-            must_find(&transaction, Entity::Group, group, || no_such_end("customer_group_id", group))?;
+            must_find(&transaction, Entity::Group, group, || {
+                no_such_end("customer_group_id", group)
+            })?;
             for customer_id in change.customer_ids {
                 let customer = &customer_id;
-                must_find(&transaction, Entity::Customer, customer, || no_such_end("customer_id", customer))?;
+                must_find(&transaction, Entity::Customer, customer, || {
+                    no_such_end("customer_id", customer)
+                })?;
                 let membership = Membership {
                     id: ids::new(ids::MEMBERSHIP),
                     customer_id,

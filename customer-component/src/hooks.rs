@@ -1,14 +1,18 @@
 //! Where extensions have their say: before each write, outside any transaction.
 
 use crate::types::{
-    AddressReference, AddressUpdate, CustomerUpdate, GroupUpdate, MembershipChange, NewAddress, NewCustomer, NewGroup,
+    AddressReference, AddressUpdate, CustomerUpdate, GroupUpdate, MembershipChange, NewAddress,
+    NewCustomer, NewGroup,
 };
 
 /// What a hook gives: what to go on with, or why not to, for the person who asked.
 pub type Hooked<T> = Result<T, String>;
 
 /// The extension point of the module. A hook that is not filled passes on what it got.
-#[expect(clippy::missing_errors_doc, reason = "an error is the refusal of an extension, with its message")]
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "an error is the refusal of an extension, with its message"
+)]
 pub trait Hooks {
     /// Before a customer is made.
     fn before_create_customer(&self, value: NewCustomer) -> Hooked<NewCustomer> {

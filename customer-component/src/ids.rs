@@ -22,7 +22,10 @@ pub fn new(prefix: &str) -> String {
 /// A new id, as if made at a time in milliseconds after 1970.
 pub fn new_at(prefix: &str, unix_ms: u64) -> String {
     let nanos = (unix_ms % 1_000) as u32 * 1_000_000;
-    show(prefix, Uuid::new_v7(Timestamp::from_unix(NoContext, unix_ms / 1_000, nanos)))
+    show(
+        prefix,
+        Uuid::new_v7(Timestamp::from_unix(NoContext, unix_ms / 1_000, nanos)),
+    )
 }
 
 fn show(prefix: &str, uuid: Uuid) -> String {

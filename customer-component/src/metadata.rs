@@ -65,7 +65,11 @@ impl Metadata {
 /// Whether the escape of a NUL stands in JSON text, and is no escaped backslash before `u0000`.
 fn holds_nul(text: &str) -> bool {
     text.match_indices("\\u0000").any(|(at, _)| {
-        let before = text.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        let before = text.as_bytes()[..at]
+            .iter()
+            .rev()
+            .take_while(|byte| **byte == b'\\')
+            .count();
         before % 2 == 0
     })
 }
@@ -82,8 +86,16 @@ mod tests {
 
     #[test]
     fn changes_are_put_over_what_is_there() {
-        check(Some(r#"{"a":1,"b":"two"}"#), r#"{"b":3,"z":null}"#, r#"{"a":1,"b":3,"z":null}"#);
-        check(Some(r#"{"a":1,"b":{"x":1}}"#), r#"{"b":{"y":""}}"#, r#"{"a":1,"b":{"y":""}}"#);
+        check(
+            Some(r#"{"a":1,"b":"two"}"#),
+            r#"{"b":3,"z":null}"#,
+            r#"{"a":1,"b":3,"z":null}"#,
+        );
+        check(
+            Some(r#"{"a":1,"b":{"x":1}}"#),
+            r#"{"b":{"y":""}}"#,
+            r#"{"a":1,"b":{"y":""}}"#,
+        );
         check(Some(r#"{"a":1}"#), "{}", r#"{"a":1}"#);
     }
 
@@ -97,12 +109,21 @@ mod tests {
     fn the_order_of_keys_and_the_digits_of_numbers_stay() {
         let text = r#"{"zz":1.50,"a":12345678901234567890,"10":1e+400,"9":-0}"#;
         assert_eq!(Metadata::parse(text).unwrap().text(), text);
-        assert_eq!(Metadata::parse(r#"{"a":1,"__proto__":{"x":1}}"#).unwrap().text(), r#"{"a":1}"#);
+        assert_eq!(
+            Metadata::parse(r#"{"a":1,"__proto__":{"x":1}}"#)
+                .unwrap()
+                .text(),
+            r#"{"a":1}"#
+        );
     }
 
     #[test]
     fn a_nul_is_found_wherever_it_stands() {
-        for bad in [r#"{"a":"x\u0000y"}"#, r#"{"a":{"\u0000":1}}"#, r#"{"a":"\\\u0000"}"#] {
+        for bad in [
+            r#"{"a":"x\u0000y"}"#,
+            r#"{"a":{"\u0000":1}}"#,
+            r#"{"a":"\\\u0000"}"#,
+        ] {
             assert!(Metadata::parse(bad).unwrap().issue().is_some(), "{bad}");
         }
         for good in [r#"{"a":"u0000"}"#, r#"{"a":"\\u0000"}"#] {

@@ -127,19 +127,40 @@ const ADDRESS_SHOWN: usize = 16;
 // The order of columns where a thing is shown as a relation of another, by
 // their places above.
 const CUSTOMER_NESTED: [usize; 12] = [0, 1, 2, 3, 4, 5, 7, 6, 8, 9, 10, 11];
-const ADDRESS_NESTED: [usize; 19] = [0, 1, 16, 17, 2, 4, 5, 6, 7, 8, 11, 9, 10, 12, 13, 3, 14, 15, 18];
+const ADDRESS_NESTED: [usize; 19] = [
+    0, 1, 16, 17, 2, 4, 5, 6, 7, 8, 11, 9, 10, 12, 13, 3, 14, 15, 18,
+];
 const GROUP_NESTED: [usize; 7] = [0, 1, 6, 2, 3, 4, 5];
 
 const fn many(name: &'static str, link: Link, target: Entity, with_id: bool) -> Relation {
-    Relation { name, link, target: Some(target), many: true, with_id, own_column: None }
+    Relation {
+        name,
+        link,
+        target: Some(target),
+        many: true,
+        with_id,
+        own_column: None,
+    }
 }
 
 const fn elsewhere(name: &'static str) -> Relation {
-    Relation { name, link: Link::Elsewhere, target: None, many: true, with_id: false, own_column: None }
+    Relation {
+        name,
+        link: Link::Elsewhere,
+        target: None,
+        many: true,
+        with_id: false,
+        own_column: None,
+    }
 }
 
 const CUSTOMER_RELATIONS: [Relation; 5] = [
-    many("addresses", Link::AddressesOfCustomers, Entity::Address, false),
+    many(
+        "addresses",
+        Link::AddressesOfCustomers,
+        Entity::Address,
+        false,
+    ),
     many("groups", Link::GroupsOfCustomers, Entity::Group, false),
     elsewhere("orders"),
     elsewhere("account_holders"),
@@ -155,7 +176,12 @@ const ADDRESS_RELATIONS: [Relation; 1] = [Relation {
     own_column: Some("customer_id"),
 }];
 
-const GROUP_RELATIONS: [Relation; 1] = [many("customers", Link::CustomersOfGroups, Entity::Customer, true)];
+const GROUP_RELATIONS: [Relation; 1] = [many(
+    "customers",
+    Link::CustomersOfGroups,
+    Entity::Customer,
+    true,
+)];
 
 impl Entity {
     /// All columns, in the order of every select.
@@ -201,6 +227,8 @@ impl Entity {
 
     /// A relation by its name.
     pub fn relation(self, name: &str) -> Option<&'static Relation> {
-        self.relations().iter().find(|relation| relation.name == name)
+        self.relations()
+            .iter()
+            .find(|relation| relation.name == name)
     }
 }

@@ -47,12 +47,24 @@ impl Records {
                 _ => return Err(Malformed),
             };
         }
-        if at == data.len() { Ok(Self { columns, data, cells }) } else { Err(Malformed) }
+        if at == data.len() {
+            Ok(Self {
+                columns,
+                data,
+                cells,
+            })
+        } else {
+            Err(Malformed)
+        }
     }
 
     /// Rows to be filled by [`Records::push`].
     pub fn with_columns(columns: usize) -> Self {
-        Self { columns, data: Vec::new(), cells: Vec::new() }
+        Self {
+            columns,
+            data: Vec::new(),
+            cells: Vec::new(),
+        }
     }
 
     /// Adds the next cell.
@@ -72,7 +84,8 @@ impl Records {
             Cell::Blob(blob) => (4, blob),
         };
         self.data.push(tag);
-        self.data.extend_from_slice(&(content.len() as u32).to_le_bytes());
+        self.data
+            .extend_from_slice(&(content.len() as u32).to_le_bytes());
         self.data.extend_from_slice(content);
     }
 
@@ -88,14 +101,18 @@ impl Records {
 
     /// A cell. Null where there is none.
     pub fn get(&self, row: usize, column: usize) -> Cell<'_> {
-        let Some(&at) = self.cells.get(row * self.columns + column) else { return Cell::Null };
+        let Some(&at) = self.cells.get(row * self.columns + column) else {
+            return Cell::Null;
+        };
         let at = at as usize;
         let eight = || self.data.get(at + 1..at + 9)?.try_into().ok();
         let content = || self.data.get(at + 5..at + 5 + length(&self.data, at)?);
         match self.data.get(at) {
             Some(1) => eight().map_or(Cell::Null, |bytes| Cell::Integer(i64::from_le_bytes(bytes))),
             Some(2) => eight().map_or(Cell::Null, |bytes| Cell::Real(f64::from_le_bytes(bytes))),
-            Some(3) => content().and_then(|text| std::str::from_utf8(text).ok()).map_or(Cell::Null, Cell::Text),
+            Some(3) => content()
+                .and_then(|text| std::str::from_utf8(text).ok())
+                .map_or(Cell::Null, Cell::Text),
             Some(4) => content().map_or(Cell::Null, Cell::Blob),
             _ => Cell::Null,
         }
@@ -159,7 +176,13 @@ mod tests {
 
     #[test]
     fn a_buffer_of_another_layout_is_refused() {
-        for data in [&b""[..], b"\x09", b"\x01\0\0", b"\x03\xff\xff\xff\xffab", b"\x03\x01\0\0\0ab"] {
+        for data in [
+            &b""[..],
+            b"\x09",
+            b"\x01\0\0",
+            b"\x03\xff\xff\xff\xffab",
+            b"\x03\x01\0\0\0ab",
+        ] {
             assert!(Records::unpack(1, 1, data.to_vec()).is_err(), "{data:?}");
         }
         assert!(Records::unpack(1, 1, vec![0]).is_ok());

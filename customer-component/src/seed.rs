@@ -20,31 +20,56 @@ pub struct Kind {
 }
 
 /// All that can be sown.
-pub const KINDS: [Kind; 1] =
-    [Kind { name: "customers", summary: "people with up to 3 addresses, in up to 2 of a dozen groups; half have accounts" }];
+pub const KINDS: [Kind; 1] = [Kind {
+    name: "customers",
+    summary: "people with up to 3 addresses, in up to 2 of a dozen groups; half have accounts",
+}];
 
 const FIRST_NAMES: [&str; 48] = [
-    "Ada", "Amir", "Ana", "Anna", "Ben", "Chen", "Chloe", "Daniel", "David", "Elena", "Emil", "Emma", "Fatima", "Felix",
-    "Freya", "Grace", "Hana", "Hugo", "Ines", "Ivan", "Jakob", "Jane", "Joao", "Jonas", "José", "Julia", "Kenji", "Lara",
-    "Laura", "Leo", "Lina", "Luca", "Maja", "Maria", "Mateo", "Mia", "Nadia", "Noah", "Nora", "Olga", "Omar", "Priya",
-    "Rosa", "Samuel", "Sofia", "Tom", "Yara", "Zoë",
+    "Ada", "Amir", "Ana", "Anna", "Ben", "Chen", "Chloe", "Daniel", "David", "Elena", "Emil",
+    "Emma", "Fatima", "Felix", "Freya", "Grace", "Hana", "Hugo", "Ines", "Ivan", "Jakob", "Jane",
+    "Joao", "Jonas", "José", "Julia", "Kenji", "Lara", "Laura", "Leo", "Lina", "Luca", "Maja",
+    "Maria", "Mateo", "Mia", "Nadia", "Noah", "Nora", "Olga", "Omar", "Priya", "Rosa", "Samuel",
+    "Sofia", "Tom", "Yara", "Zoë",
 ];
 
 const LAST_NAMES: [&str; 48] = [
-    "Adams", "Andersen", "Bauer", "Berg", "Brown", "Castro", "Chen", "Costa", "Dubois", "Evans", "Ferrari", "Fischer",
-    "Garcia", "Haddad", "Hansen", "Hoffmann", "Horvat", "Ito", "Jansen", "Johnson", "Khan", "Kim", "Klein", "Kowalski",
-    "Larsen", "Lee", "Lopez", "Martin", "Meyer", "Müller", "Nguyen", "Novak", "O'Brien", "Okafor", "Patel", "Petrov",
-    "Popescu", "Rossi", "Sato", "Schmidt", "Silva", "Singh", "Smith", "Tanaka", "Taylor", "Virtanen", "Weber", "Wilson",
+    "Adams", "Andersen", "Bauer", "Berg", "Brown", "Castro", "Chen", "Costa", "Dubois", "Evans",
+    "Ferrari", "Fischer", "Garcia", "Haddad", "Hansen", "Hoffmann", "Horvat", "Ito", "Jansen",
+    "Johnson", "Khan", "Kim", "Klein", "Kowalski", "Larsen", "Lee", "Lopez", "Martin", "Meyer",
+    "Müller", "Nguyen", "Novak", "O'Brien", "Okafor", "Patel", "Petrov", "Popescu", "Rossi",
+    "Sato", "Schmidt", "Silva", "Singh", "Smith", "Tanaka", "Taylor", "Virtanen", "Weber",
+    "Wilson",
 ];
 
 const COMPANIES: [&str; 12] = [
-    "Acme", "Bluebird Books", "Cobalt Works", "Delta Foods", "Evergreen", "Foxglove", "Granite & Co", "Harbour Tea",
-    "Ironwood", "Juniper", "Kite Studio", "Lighthouse",
+    "Acme",
+    "Bluebird Books",
+    "Cobalt Works",
+    "Delta Foods",
+    "Evergreen",
+    "Foxglove",
+    "Granite & Co",
+    "Harbour Tea",
+    "Ironwood",
+    "Juniper",
+    "Kite Studio",
+    "Lighthouse",
 ];
 
 const STREETS: [&str; 12] = [
-    "Main Street", "Oak Avenue", "Mill Lane", "Station Road", "Garden Street", "High Street", "Lake Road", "Park Avenue",
-    "River Street", "School Lane", "Hill Road", "Church Street",
+    "Main Street",
+    "Oak Avenue",
+    "Mill Lane",
+    "Station Road",
+    "Garden Street",
+    "High Street",
+    "Lake Road",
+    "Park Avenue",
+    "River Street",
+    "School Lane",
+    "Hill Road",
+    "Church Street",
 ];
 
 /// City, province, the first digits of a postal code, country.
@@ -68,8 +93,18 @@ const CITIES: [(&str, &str, &str, &str); 16] = [
 ];
 
 const GROUPS: [&str; 12] = [
-    "Retail", "Wholesale", "VIP", "Newsletter", "Beta testers", "Press", "Employees", "Students", "Resellers",
-    "Early birds", "Loyal since 2020", "Local pickup",
+    "Retail",
+    "Wholesale",
+    "VIP",
+    "Newsletter",
+    "Beta testers",
+    "Press",
+    "Employees",
+    "Students",
+    "Resellers",
+    "Early birds",
+    "Loyal since 2020",
+    "Local pickup",
 ];
 
 /// How far back people were made.
@@ -123,7 +158,9 @@ pub fn sow_customers(store: &impl Store, count: u32) -> Stored<()> {
         }
         let first = dice.below(GROUPS.len() as u64) as usize;
         for step in 0..dice.below(3) as usize {
-            let Some(group_id) = groups.get((first + step * 5) % GROUPS.len()) else { continue };
+            let Some(group_id) = groups.get((first + step * 5) % GROUPS.len()) else {
+                continue;
+            };
             let membership = Membership {
                 id: ids::new_at(ids::MEMBERSHIP, made),
                 customer_id: customer.id.clone(),
@@ -141,13 +178,20 @@ pub fn sow_customers(store: &impl Store, count: u32) -> Stored<()> {
 fn existing_groups(store: &impl Store) -> Stored<Records> {
     let names = GROUPS.iter().map(|name| (*name).to_owned()).collect();
     let filter = Filter::In(Entity::Group.place("name").unwrap_or_default(), names);
-    let search = Search { filter, order: BY_ID, offset: 0, limit: GROUPS.len() as u64 };
+    let search = Search {
+        filter,
+        order: BY_ID,
+        offset: 0,
+        limit: GROUPS.len() as u64,
+    };
     Ok(store.search(Entity::Group, &search)?.records)
 }
 
 /// The ids of the groups; those that are not there yet are made.
 fn groups(transaction: &impl Transaction, existing: Records, now: u64) -> Stored<Vec<String>> {
-    let existing: Vec<Group> = (0..existing.len()).map(|row| Group::read(&existing, row)).collect();
+    let existing: Vec<Group> = (0..existing.len())
+        .map(|row| Group::read(&existing, row))
+        .collect();
     let mut groups = Vec::with_capacity(GROUPS.len());
     for name in GROUPS {
         if let Some(group) = existing.iter().find(|group| group.name == name) {
@@ -193,7 +237,8 @@ fn customer(dice: &mut Dice, made: u64) -> Customer {
         first_name: Some(first.to_owned()),
         last_name: Some(last.to_owned()),
         email: Some(email),
-        phone: (dice.below(3) > 0).then(|| format!("+1{}555{:04}", 201 + dice.below(700), 100 + dice.below(100))),
+        phone: (dice.below(3) > 0)
+            .then(|| format!("+1{}555{:04}", 201 + dice.below(700), 100 + dice.below(100))),
         has_account: dice.below(2) == 0,
         created_at: clock::at(made),
         updated_at: clock::at(made),

@@ -25,7 +25,9 @@ impl Compat {
         match value {
             "document" => Ok(Self::Document),
             "medusa-2" => Ok(Self::Medusa2),
-            other => Err(format!("{COMPAT}: '{other}' is neither 'document' nor 'medusa-2'")),
+            other => Err(format!(
+                "{COMPAT}: '{other}' is neither 'document' nor 'medusa-2'"
+            )),
         }
     }
 }
@@ -36,7 +38,9 @@ pub fn faults<'a>(settings: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec
         .into_iter()
         .filter_map(|(key, value)| match key {
             COMPAT => Compat::parse(value).err(),
-            _ => Some(format!("{key}: there is no such setting; there is {COMPAT}")),
+            _ => Some(format!(
+                "{key}: there is no such setting; there is {COMPAT}"
+            )),
         })
         .collect()
 }

@@ -29,9 +29,13 @@ pub enum StoreError {
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::TooMuch(text) => Self::Invalid(format!("That asks for too much at once: {text}")),
+            StoreError::TooMuch(text) => {
+                Self::Invalid(format!("That asks for too much at once: {text}"))
+            }
             StoreError::Unavailable(text) => Self::Unavailable(text),
-            StoreError::Duplicate | StoreError::Missing | StoreError::Internal(_) => Self::Internal(error.to_string()),
+            StoreError::Duplicate | StoreError::Missing | StoreError::Internal(_) => {
+                Self::Internal(error.to_string())
+            }
         }
     }
 }
@@ -99,7 +103,10 @@ pub trait Store: Read {
 /// Writes that are kept together or not at all: dropped without
 /// [`Transaction::commit`], nothing of it is. Every method fails when the store
 /// cannot serve, and then nothing of the transaction may be kept.
-#[expect(clippy::missing_errors_doc, reason = "said above, once for all of them")]
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "said above, once for all of them"
+)]
 pub trait Transaction: Read {
     /// Adds a customer. [`StoreError::Duplicate`] where its email is taken.
     fn insert_customer(&self, customer: &Customer) -> Stored<()>;
@@ -117,7 +124,13 @@ pub trait Transaction: Read {
     /// Marks all addresses of a customer as deleted; gives their ids.
     fn delete_addresses_of(&self, customer_id: &str, at: &str) -> Stored<Vec<String>>;
     /// Takes a default from whichever address of a customer has it, except one; gives the ids of those that had it.
-    fn release_default(&self, role: DefaultFor, customer_id: &str, except: &str, at: &str) -> Stored<Vec<String>>;
+    fn release_default(
+        &self,
+        role: DefaultFor,
+        customer_id: &str,
+        except: &str,
+        at: &str,
+    ) -> Stored<Vec<String>>;
 
     /// Adds a group. [`StoreError::Duplicate`] where its name is taken.
     fn insert_group(&self, group: &Group) -> Stored<()>;

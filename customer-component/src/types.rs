@@ -89,7 +89,10 @@ impl<T> From<Option<T>> for Change<T> {
 
 /// A customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of `wares:customer/types`")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `wares:customer/types`"
+)]
 pub struct Customer {
     pub id: String,
     pub company_name: Option<String>,
@@ -106,7 +109,10 @@ pub struct Customer {
 
 /// A customer to be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of `wares:customer/types`")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `wares:customer/types`"
+)]
 pub struct NewCustomer {
     pub email: Option<String>,
     pub company_name: Option<String>,
@@ -121,7 +127,10 @@ pub struct NewCustomer {
 
 /// Changes to one customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of `wares:customer/types`")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `wares:customer/types`"
+)]
 pub struct CustomerUpdate {
     pub id: String,
     pub email: Change<String>,
@@ -135,7 +144,10 @@ pub struct CustomerUpdate {
 
 /// A postal address of a customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of `wares:customer/types`")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `wares:customer/types`"
+)]
 pub struct Address {
     pub id: String,
     pub customer_id: String,
@@ -159,7 +171,10 @@ pub struct Address {
 
 /// An address to be added to a customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of `wares:customer/types`")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `wares:customer/types`"
+)]
 pub struct NewAddress {
     pub customer_id: String,
     pub address_name: Option<String>,
@@ -181,7 +196,10 @@ pub struct NewAddress {
 
 /// Names one address of one customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of `wares:customer/types`")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `wares:customer/types`"
+)]
 pub struct AddressReference {
     pub customer_id: String,
     pub id: String,
@@ -189,7 +207,10 @@ pub struct AddressReference {
 
 /// Changes to one address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of `wares:customer/types`")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `wares:customer/types`"
+)]
 pub struct AddressUpdate {
     pub address: AddressReference,
     pub address_name: Change<String>,
@@ -211,7 +232,10 @@ pub struct AddressUpdate {
 
 /// A named set of customers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of `wares:customer/types`")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `wares:customer/types`"
+)]
 pub struct Group {
     pub id: String,
     pub name: String,
@@ -223,7 +247,10 @@ pub struct Group {
 
 /// A group to be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of `wares:customer/types`")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `wares:customer/types`"
+)]
 pub struct NewGroup {
     pub name: String,
     pub metadata: Option<Metadata>,
@@ -232,7 +259,10 @@ pub struct NewGroup {
 
 /// Changes to one group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of `wares:customer/types`")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `wares:customer/types`"
+)]
 pub struct GroupUpdate {
     pub id: String,
     pub name: Option<String>,
@@ -241,7 +271,10 @@ pub struct GroupUpdate {
 
 /// Customers that join or leave a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of `wares:customer/types`")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `wares:customer/types`"
+)]
 pub struct MembershipChange {
     pub group_id: String,
     pub customer_ids: Vec<String>,
@@ -306,7 +339,14 @@ impl Customer {
 
     /// The texts that `q` looks in.
     pub fn searched(&self) -> [Option<&str>; 5] {
-        [&self.company_name, &self.first_name, &self.last_name, &self.email, &self.phone].map(Option::as_deref)
+        [
+            &self.company_name,
+            &self.first_name,
+            &self.last_name,
+            &self.email,
+            &self.phone,
+        ]
+        .map(Option::as_deref)
     }
 }
 

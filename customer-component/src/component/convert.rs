@@ -3,14 +3,16 @@
 use super::bindings::wares::customer::types as wit;
 use crate::metadata::Metadata;
 use crate::types::{
-    Address, AddressReference, AddressUpdate, Change, Customer, CustomerUpdate, Group, GroupUpdate, MembershipChange,
-    NewAddress, NewCustomer, NewGroup,
+    Address, AddressReference, AddressUpdate, Change, Customer, CustomerUpdate, Group, GroupUpdate,
+    MembershipChange, NewAddress, NewCustomer, NewGroup,
 };
 
 /// The text of a JSON object.
 fn metadata(field: &str, text: Option<String>) -> Result<Option<Metadata>, String> {
-    text.map(|text| Metadata::parse(&text).ok_or_else(|| format!("{field} must be the text of a JSON object")))
-        .transpose()
+    text.map(|text| {
+        Metadata::parse(&text).ok_or_else(|| format!("{field} must be the text of a JSON object"))
+    })
+    .transpose()
 }
 
 fn text(metadata: Option<Metadata>) -> Option<String> {
@@ -125,7 +127,9 @@ impl From<CustomerUpdate> for wit::CustomerUpdate {
             changed(update.first_name, Changed::FirstName),
             changed(update.last_name, Changed::LastName),
             changed(update.phone, Changed::Phone),
-            changed(update.metadata, |metadata| Changed::Metadata(text(metadata))),
+            changed(update.metadata, |metadata| {
+                Changed::Metadata(text(metadata))
+            }),
         ];
         Self {
             id: update.id,
@@ -209,7 +213,10 @@ impl TryFrom<wit::NewAddress> for NewAddress {
 
 impl From<AddressReference> for wit::AddressReference {
     fn from(reference: AddressReference) -> Self {
-        Self { customer_id: reference.customer_id, id: reference.id }
+        Self {
+            customer_id: reference.customer_id,
+            id: reference.id,
+        }
     }
 }
 
@@ -217,7 +224,10 @@ impl TryFrom<wit::AddressReference> for AddressReference {
     type Error = String;
 
     fn try_from(reference: wit::AddressReference) -> Result<Self, String> {
-        Ok(Self { customer_id: reference.customer_id, id: reference.id })
+        Ok(Self {
+            customer_id: reference.customer_id,
+            id: reference.id,
+        })
     }
 }
 
@@ -238,7 +248,9 @@ impl From<AddressUpdate> for wit::AddressUpdate {
             changed(update.postal_code, Changed::PostalCode),
             changed(update.country_code, Changed::CountryCode),
             changed(update.phone, Changed::Phone),
-            changed(update.metadata, |metadata| Changed::Metadata(text(metadata))),
+            changed(update.metadata, |metadata| {
+                Changed::Metadata(text(metadata))
+            }),
         ];
         Self {
             address: update.address.into(),
@@ -282,7 +294,11 @@ impl TryFrom<wit::AddressUpdate> for AddressUpdate {
 
 impl From<NewGroup> for wit::NewGroup {
     fn from(new: NewGroup) -> Self {
-        Self { name: new.name, metadata: text(new.metadata), created_by: new.created_by }
+        Self {
+            name: new.name,
+            metadata: text(new.metadata),
+            created_by: new.created_by,
+        }
     }
 }
 
@@ -290,7 +306,11 @@ impl TryFrom<wit::NewGroup> for NewGroup {
     type Error = String;
 
     fn try_from(new: wit::NewGroup) -> Result<Self, String> {
-        Ok(Self { name: new.name, metadata: metadata("metadata", new.metadata)?, created_by: new.created_by })
+        Ok(Self {
+            name: new.name,
+            metadata: metadata("metadata", new.metadata)?,
+            created_by: new.created_by,
+        })
     }
 }
 
@@ -299,9 +319,14 @@ impl From<GroupUpdate> for wit::GroupUpdate {
         use wit::GroupChange as Changed;
         let changes = [
             update.name.map(Changed::Name),
-            changed(update.metadata, |metadata| Changed::Metadata(text(metadata))),
+            changed(update.metadata, |metadata| {
+                Changed::Metadata(text(metadata))
+            }),
         ];
-        Self { id: update.id, changes: changes.into_iter().flatten().collect() }
+        Self {
+            id: update.id,
+            changes: changes.into_iter().flatten().collect(),
+        }
     }
 }
 
@@ -310,7 +335,10 @@ impl TryFrom<wit::GroupUpdate> for GroupUpdate {
 
     fn try_from(update: wit::GroupUpdate) -> Result<Self, String> {
         use wit::GroupChange as Changed;
-        let mut read = Self { id: update.id, ..Self::default() };
+        let mut read = Self {
+            id: update.id,
+            ..Self::default()
+        };
         for change in update.changes {
             match change {
                 Changed::Name(name) => read.name = Some(name),
@@ -323,7 +351,10 @@ impl TryFrom<wit::GroupUpdate> for GroupUpdate {
 
 impl From<MembershipChange> for wit::MembershipChange {
     fn from(change: MembershipChange) -> Self {
-        Self { group_id: change.group_id, customer_ids: change.customer_ids }
+        Self {
+            group_id: change.group_id,
+            customer_ids: change.customer_ids,
+        }
     }
 }
 
@@ -331,6 +362,9 @@ impl TryFrom<wit::MembershipChange> for MembershipChange {
     type Error = String;
 
     fn try_from(change: wit::MembershipChange) -> Result<Self, String> {
-        Ok(Self { group_id: change.group_id, customer_ids: change.customer_ids })
+        Ok(Self {
+            group_id: change.group_id,
+            customer_ids: change.customer_ids,
+        })
     }
 }

@@ -35,11 +35,18 @@ impl From<sql::Error> for SqlError {
                 sql::ConstraintKind::Unique => Self::Unique,
                 sql::ConstraintKind::ForeignKey => Self::ForeignKey,
                 sql::ConstraintKind::NotNull | sql::ConstraintKind::Check => {
-                    Self::Invalid(format!("a column refuses its value: {}", constraint.columns.join(", ")))
+                    Self::Invalid(format!(
+                        "a column refuses its value: {}",
+                        constraint.columns.join(", ")
+                    ))
                 }
             },
-            sql::Error::Busy => Self::Unavailable("Too many writes at the same time, try again".to_owned()),
-            sql::Error::Timeout => Self::Unavailable("The database took too long, try again".to_owned()),
+            sql::Error::Busy => {
+                Self::Unavailable("Too many writes at the same time, try again".to_owned())
+            }
+            sql::Error::Timeout => {
+                Self::Unavailable("The database took too long, try again".to_owned())
+            }
             sql::Error::LimitExceeded(text) => Self::LimitExceeded(text),
             sql::Error::Invalid(text) => Self::Invalid(text),
             sql::Error::Unavailable(text) => Self::Unavailable(text),

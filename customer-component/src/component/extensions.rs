@@ -4,7 +4,8 @@ use super::bindings::wares::customer::hooks;
 use super::bindings::wares::customer::types::Rejection;
 use crate::hooks::{Hooked, Hooks};
 use crate::types::{
-    AddressReference, AddressUpdate, CustomerUpdate, GroupUpdate, MembershipChange, NewAddress, NewCustomer, NewGroup,
+    AddressReference, AddressUpdate, CustomerUpdate, GroupUpdate, MembershipChange, NewAddress,
+    NewCustomer, NewGroup,
 };
 
 /// Whatever the host plugged in.

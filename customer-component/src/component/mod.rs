@@ -43,7 +43,10 @@ bindings::export!(Customers with_types_in bindings);
 /// The domain over the host's database and extensions.
 fn domain() -> Domain<SqlStore<Database>, Extensions> {
     // The settings were checked when the module was loaded.
-    let compat = config::get(Compat::KEY).ok().flatten().and_then(|value| Compat::parse(&value).ok());
+    let compat = config::get(Compat::KEY)
+        .ok()
+        .flatten()
+        .and_then(|value| Compat::parse(&value).ok());
     Domain::new(SqlStore(Database), Extensions, compat.unwrap_or_default())
 }
 
@@ -57,21 +60,34 @@ impl lifecycle::Guest for Customers {
         Description {
             name: "customer".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: "Customers, their addresses and their groups, as Medusa's Admin API".to_owned(),
+            summary: "Customers, their addresses and their groups, as Medusa's Admin API"
+                .to_owned(),
         }
     }
 
     fn check_settings() -> Result<(), Vec<String>> {
-        let settings = config::get_all().map_err(|error| vec![format!("cannot be read: {error:?}")])?;
-        let faults = settings::faults(settings.iter().map(|(key, value)| (key.as_str(), value.as_str())));
-        if faults.is_empty() { Ok(()) } else { Err(faults) }
+        let settings =
+            config::get_all().map_err(|error| vec![format!("cannot be read: {error:?}")])?;
+        let faults = settings::faults(
+            settings
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str())),
+        );
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
     }
 
     fn migrations(dialect: SqlDialect) -> Vec<Migration> {
         match dialect {
             SqlDialect::Sqlite => MIGRATIONS
                 .iter()
-                .map(|step| Migration { name: step.name.to_owned(), statements: step.statements.to_owned() })
+                .map(|step| Migration {
+                    name: step.name.to_owned(),
+                    statements: step.statements.to_owned(),
+                })
                 .collect(),
         }
     }
@@ -93,22 +109,33 @@ impl http::Guest for Customers {
     }
 
     fn handle(request: Request) -> Response {
-        let (response, complaint) = api::handle(&domain(), request.route as usize, api::Request {
-            path: &request.path_parameters,
-            query: &request.query,
-            body: &request.body,
-            actor: request.actor.as_ref().map(|actor| actor.id.as_str()),
-        });
+        let (response, complaint) = api::handle(
+            &domain(),
+            request.route as usize,
+            api::Request {
+                path: &request.path_parameters,
+                query: &request.query,
+                body: &request.body,
+                actor: request.actor.as_ref().map(|actor| actor.id.as_str()),
+            },
+        );
         if let Some(complaint) = complaint {
             log_error(&complaint);
         }
-        Response { status: response.status, headers: Vec::new(), body: response.body }
+        Response {
+            status: response.status,
+            headers: Vec::new(),
+            body: response.body,
+        }
     }
 }
 
 impl wit_seed::Guest for Customers {
     fn kinds() -> Vec<wit_seed::Kind> {
-        let kind = |kind: &seed::Kind| wit_seed::Kind { name: kind.name.to_owned(), summary: kind.summary.to_owned() };
+        let kind = |kind: &seed::Kind| wit_seed::Kind {
+            name: kind.name.to_owned(),
+            summary: kind.summary.to_owned(),
+        };
         seed::KINDS.iter().map(kind).collect()
     }
 

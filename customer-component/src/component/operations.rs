@@ -34,13 +34,18 @@ fn unreadable(text: String) -> wit::Error {
 }
 
 /// One row, as the interface has it.
-fn read<T, W: From<T>>(found: Result<Records, Fault>, read: fn(&Records, usize) -> T) -> Result<W, wit::Error> {
+fn read<T, W: From<T>>(
+    found: Result<Records, Fault>,
+    read: fn(&Records, usize) -> T,
+) -> Result<W, wit::Error> {
     Ok(read(&found.map_err(error)?, 0).into())
 }
 
 /// All rows, as the interface has them.
 fn read_all<T, W: From<T>>(records: &Records, read: fn(&Records, usize) -> T) -> Vec<W> {
-    (0..records.len()).map(|row| read(records, row).into()).collect()
+    (0..records.len())
+        .map(|row| read(records, row).into())
+        .collect()
 }
 
 fn search<S: Store, H: Hooks>(
@@ -51,10 +56,18 @@ fn search<S: Store, H: Hooks>(
 ) -> Result<Search, wit::Error> {
     let limit = limit.map_or(domain.limit_default(), u64::from);
     if limit > domain.limit_max() {
-        return Err(unreadable(format!("limit must be at most {}, got: {limit}", domain.limit_max())));
+        return Err(unreadable(format!(
+            "limit must be at most {}, got: {limit}",
+            domain.limit_max()
+        )));
     }
     let offset = offset.unwrap_or_default().into();
-    Ok(Search { filter: Filter::All(filters), order: BY_ID, offset, limit })
+    Ok(Search {
+        filter: Filter::All(filters),
+        order: BY_ID,
+        offset,
+        limit,
+    })
 }
 
 /// The place of a column that there is.
@@ -71,23 +84,46 @@ impl customers::Guest for Customers {
         let entity = Entity::Customer;
         let mut filters: Vec<Filter> = query.q.iter().map(|text| Filter::words(text)).collect();
         filters.extend(query.ids.map(|ids| Filter::In(0, ids)));
-        filters.extend(query.email.map(|email| Filter::Compare(place(entity, "email"), Comparison::Equal, email)));
-        filters.extend(query.has_account.map(|flag| Filter::Flag(place(entity, "has_account"), flag)));
+        filters.extend(
+            query
+                .email
+                .map(|email| Filter::Compare(place(entity, "email"), Comparison::Equal, email)),
+        );
+        filters.extend(
+            query
+                .has_account
+                .map(|flag| Filter::Flag(place(entity, "has_account"), flag)),
+        );
         filters.extend(query.groups.map(|ids| {
-            Filter::Related(Link::GroupsOfCustomers, Entity::Group, Box::new(Filter::In(0, ids)))
+            Filter::Related(
+                Link::GroupsOfCustomers,
+                Entity::Group,
+                Box::new(Filter::In(0, ids)),
+            )
         }));
         for (name, bound, comparison) in [
-            ("created-from", query.created_from, Comparison::GreaterOrEqual),
+            (
+                "created-from",
+                query.created_from,
+                Comparison::GreaterOrEqual,
+            ),
             ("created-before", query.created_before, Comparison::Less),
         ] {
             if let Some(bound) = bound {
-                filters.push(Filter::Compare(place(entity, "created_at"), comparison, time(name, &bound)?));
+                filters.push(Filter::Compare(
+                    place(entity, "created_at"),
+                    comparison,
+                    time(name, &bound)?,
+                ));
             }
         }
         let domain = domain();
         let search = search(&domain, filters, query.offset, query.limit)?;
         let page = domain.search(entity, &search).map_err(error)?;
-        Ok(customers::Page { customers: read_all(&page.records, Customer::read), count: page.count })
+        Ok(customers::Page {
+            customers: read_all(&page.records, Customer::read),
+            count: page.count,
+        })
     }
 
     fn retrieve(id: String) -> Result<wit::Customer, wit::Error> {
@@ -101,7 +137,10 @@ impl customers::Guest for Customers {
 
     fn update(update: wit::CustomerUpdate) -> Result<wit::Customer, wit::Error> {
         let update = update.try_into().map_err(unreadable)?;
-        domain().update_customer(update).map(Into::into).map_err(error)
+        domain()
+            .update_customer(update)
+            .map(Into::into)
+            .map_err(error)
     }
 
     fn delete(id: String) -> Result<(), wit::Error> {
@@ -112,13 +151,22 @@ impl customers::Guest for Customers {
 impl addresses::Guest for Customers {
     fn search(query: addresses::Query) -> Result<addresses::Page, wit::Error> {
         let domain = domain();
-        domain.retrieve_customer(&query.customer_id).map_err(error)?;
+        domain
+            .retrieve_customer(&query.customer_id)
+            .map_err(error)?;
         let column = place(Entity::Address, "customer_id");
-        let mut filters = vec![Filter::Compare(column, Comparison::Equal, query.customer_id)];
+        let mut filters = vec![Filter::Compare(
+            column,
+            Comparison::Equal,
+            query.customer_id,
+        )];
         filters.extend(query.q.iter().map(|text| Filter::words(text)));
         let search = search(&domain, filters, query.offset, query.limit)?;
         let page = domain.search(Entity::Address, &search).map_err(error)?;
-        Ok(addresses::Page { addresses: read_all(&page.records, Address::read), count: page.count })
+        Ok(addresses::Page {
+            addresses: read_all(&page.records, Address::read),
+            count: page.count,
+        })
     }
 
     fn retrieve(address: wit::AddressReference) -> Result<wit::Address, wit::Error> {
@@ -133,7 +181,10 @@ impl addresses::Guest for Customers {
 
     fn update(update: wit::AddressUpdate) -> Result<wit::Address, wit::Error> {
         let update: AddressUpdate = update.try_into().map_err(unreadable)?;
-        domain().update_address(update).map(Into::into).map_err(error)
+        domain()
+            .update_address(update)
+            .map(Into::into)
+            .map_err(error)
     }
 
     fn delete(address: wit::AddressReference) -> Result<(), wit::Error> {
@@ -147,14 +198,25 @@ impl groups::Guest for Customers {
         let mut filters: Vec<Filter> = query.q.iter().map(|text| Filter::words(text)).collect();
         filters.extend(query.ids.map(|ids| Filter::In(0, ids)));
         let name = place(Entity::Group, "name");
-        filters.extend(query.name.map(|text| Filter::Compare(name, Comparison::Equal, text)));
+        filters.extend(
+            query
+                .name
+                .map(|text| Filter::Compare(name, Comparison::Equal, text)),
+        );
         filters.extend(query.customers.map(|ids| {
-            Filter::Related(Link::CustomersOfGroups, Entity::Customer, Box::new(Filter::In(0, ids)))
+            Filter::Related(
+                Link::CustomersOfGroups,
+                Entity::Customer,
+                Box::new(Filter::In(0, ids)),
+            )
         }));
         let domain = domain();
         let search = search(&domain, filters, query.offset, query.limit)?;
         let page = domain.search(Entity::Group, &search).map_err(error)?;
-        Ok(groups::Page { groups: read_all(&page.records, Group::read), count: page.count })
+        Ok(groups::Page {
+            groups: read_all(&page.records, Group::read),
+            count: page.count,
+        })
     }
 
     fn retrieve(id: String) -> Result<wit::Group, wit::Error> {
@@ -175,13 +237,22 @@ impl groups::Guest for Customers {
         domain().delete_group(&id).map_err(error)
     }
 
-    fn add_members(change: wit::MembershipChange, created_by: Option<String>) -> Result<wit::Group, wit::Error> {
+    fn add_members(
+        change: wit::MembershipChange,
+        created_by: Option<String>,
+    ) -> Result<wit::Group, wit::Error> {
         let (group_id, customer_ids) = (change.group_id, change.customer_ids);
-        domain().change_members(&group_id, customer_ids, Vec::new(), created_by).map(Into::into).map_err(error)
+        domain()
+            .change_members(&group_id, customer_ids, Vec::new(), created_by)
+            .map(Into::into)
+            .map_err(error)
     }
 
     fn remove_members(change: wit::MembershipChange) -> Result<wit::Group, wit::Error> {
         let (group_id, customer_ids) = (change.group_id, change.customer_ids);
-        domain().change_members(&group_id, Vec::new(), customer_ids, None).map(Into::into).map_err(error)
+        domain()
+            .change_members(&group_id, Vec::new(), customer_ids, None)
+            .map(Into::into)
+            .map_err(error)
     }
 }

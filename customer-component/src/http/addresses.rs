@@ -19,25 +19,43 @@ use super::{Answer, Request};
 const ONE: (&str, Entity) = ("address", Entity::Address);
 
 fn reference(request: Request<'_>) -> AddressReference {
-    AddressReference { customer_id: request.segment(0).to_owned(), id: request.segment(1).to_owned() }
+    AddressReference {
+        customer_id: request.segment(0).to_owned(),
+        id: request.segment(1).to_owned(),
+    }
 }
 
 pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let customer_id = request.segment(0);
     let defaults = Selection::shown(Entity::Address);
-    super::list(domain, ("addresses", &ADDRESSES, Entity::Address), request.query, &defaults, |list| {
-        domain.retrieve_customer(customer_id)?;
-        let column = Entity::Address.place("customer_id").unwrap_or_default();
-        let own = Filter::Compare(column, Comparison::Equal, customer_id.to_owned());
-        let asked = std::mem::replace(&mut list.search.filter, Filter::all());
-        list.search.filter = Filter::All(vec![own, asked]);
-        Ok(())
-    })
+    super::list(
+        domain,
+        ("addresses", &ADDRESSES, Entity::Address),
+        request.query,
+        &defaults,
+        |list| {
+            domain.retrieve_customer(customer_id)?;
+            let column = Entity::Address.place("customer_id").unwrap_or_default();
+            let own = Filter::Compare(column, Comparison::Equal, customer_id.to_owned());
+            let asked = std::mem::replace(&mut list.search.filter, Filter::all());
+            list.search.filter = Filter::All(vec![own, asked]);
+            Ok(())
+        },
+    )
 }
 
 pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
-    let selection = parameters::fields(Entity::Address, request.query, &Selection::shown(Entity::Address))?;
-    super::one(domain, ONE, &selection, domain.retrieve_address(&reference(request))?)
+    let selection = parameters::fields(
+        Entity::Address,
+        request.query,
+        &Selection::shown(Entity::Address),
+    )?;
+    super::one(
+        domain,
+        ONE,
+        &selection,
+        domain.retrieve_address(&reference(request))?,
+    )
 }
 
 /// The fields of an address, in the order in which issues are named.
@@ -107,7 +125,12 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
     body.finish()?;
     let selection = selected(request.query)?;
     domain.create_address(new)?;
-    super::one(domain, ONE_CUSTOMER, &selection, domain.retrieve_customer(customer_id)?)
+    super::one(
+        domain,
+        ONE_CUSTOMER,
+        &selection,
+        domain.retrieve_customer(customer_id)?,
+    )
 }
 
 pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -131,11 +154,17 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         metadata: fields.metadata,
         additional_data: fields.additional_data,
     };
-    body.issues.rules(issues_of_update(&update, domain.compat()));
+    body.issues
+        .rules(issues_of_update(&update, domain.compat()));
     body.finish()?;
     let selection = selected(request.query)?;
     domain.update_address(update)?;
-    super::one(domain, ONE_CUSTOMER, &selection, domain.retrieve_customer(request.segment(0))?)
+    super::one(
+        domain,
+        ONE_CUSTOMER,
+        &selection,
+        domain.retrieve_customer(request.segment(0))?,
+    )
 }
 
 pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {

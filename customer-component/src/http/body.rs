@@ -29,10 +29,18 @@ impl Body {
             match serde_json::from_slice(body) {
                 Ok(Value::Object(fields)) => fields,
                 Ok(_) => return Err(Fault::Invalid("Field '' is required".to_owned())),
-                Err(error) => return Err(Fault::Invalid(format!("the body is not valid JSON: {error}"))),
+                Err(error) => {
+                    return Err(Fault::Invalid(format!(
+                        "the body is not valid JSON: {error}"
+                    )));
+                }
             }
         };
-        Ok(Self { fields, issues: Issues::default(), known: Vec::new() })
+        Ok(Self {
+            fields,
+            issues: Issues::default(),
+            known: Vec::new(),
+        })
     }
 
     fn take(&mut self, field: &'static str) -> Option<Value> {
@@ -103,17 +111,25 @@ impl Body {
         for (place, element) in elements.into_iter().enumerate() {
             match element {
                 Value::String(id) if id.contains('\0') => {
-                    self.issues.add(field, format!("Field '{field}, {place}' must not contain a NUL character"));
+                    self.issues.add(
+                        field,
+                        format!("Field '{field}, {place}' must not contain a NUL character"),
+                    );
                 }
                 Value::String(id) => {
                     if !ids.contains(&id) {
                         ids.push(id);
                     }
                 }
-                Value::Object(_) => self.issues.add(field, format!("Field '{field}, {place}' is required")),
+                Value::Object(_) => self
+                    .issues
+                    .add(field, format!("Field '{field}, {place}' is required")),
                 other => self.issues.add(
                     field,
-                    format!("Expected type: 'string' for field '{field}, {place}', got: '{}'", show(&other)),
+                    format!(
+                        "Expected type: 'string' for field '{field}, {place}', got: '{}'",
+                        show(&other)
+                    ),
                 ),
             }
         }
@@ -146,7 +162,13 @@ fn show(value: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(elements) => {
-            let shown = elements.iter().map(|element| if element.is_null() { String::new() } else { show(element) });
+            let shown = elements.iter().map(|element| {
+                if element.is_null() {
+                    String::new()
+                } else {
+                    show(element)
+                }
+            });
             shown.collect::<Vec<_>>().join(",")
         }
         Value::Object(_) => "[object Object]".to_owned(),
@@ -172,7 +194,10 @@ mod tests {
         assert_eq!(read.text("a"), Change::Clear);
         assert_eq!(read.text("b"), Change::Set("x".to_owned()));
         assert_eq!(read.text("c"), Change::Keep);
-        assert_eq!(read.object("m"), Change::Set(Metadata::stored(r#"{"k":1.50}"#)));
+        assert_eq!(
+            read.object("m"),
+            Change::Set(Metadata::stored(r#"{"k":1.50}"#))
+        );
         assert_eq!(read.finish(), Ok(()));
         assert_eq!(Body::parse(b"").unwrap().finish(), Ok(()));
     }
@@ -190,7 +215,10 @@ mod tests {
         );
         let mut read = body(r#"{"z":1,"a":5,"y":2}"#);
         assert_eq!(read.name("a"), None);
-        refuse(read, "Expected type: 'string' for field 'a', got: '5'; Unrecognized fields: 'z, y'");
+        refuse(
+            read,
+            "Expected type: 'string' for field 'a', got: '5'; Unrecognized fields: 'z, y'",
+        );
     }
 
     #[test]
@@ -198,7 +226,10 @@ mod tests {
         let mut read = body(r#"{"add":["a","b","a"],"remove":[5,{"id":"x"}]}"#);
         assert_eq!(read.ids("add"), Some(vec!["a".to_owned(), "b".to_owned()]));
         assert_eq!(read.ids("remove"), Some(Vec::new()));
-        refuse(read, "Expected type: 'string' for field 'remove, 0', got: '5'; Field 'remove, 1' is required");
+        refuse(
+            read,
+            "Expected type: 'string' for field 'remove, 0', got: '5'; Field 'remove, 1' is required",
+        );
         let mut read = body(r#"{"add":"a"}"#);
         assert_eq!(read.ids("add"), None);
         refuse(read, "Expected type: 'array' for field 'add', got: 'a'");
@@ -207,7 +238,10 @@ mod tests {
     #[test]
     fn a_body_is_an_object() {
         for text in ["[]", r#"[{"a":1}]"#, "\"x\""] {
-            assert_eq!(Body::parse(text.as_bytes()).err(), Some(Fault::Invalid("Field '' is required".to_owned())));
+            assert_eq!(
+                Body::parse(text.as_bytes()).err(),
+                Some(Fault::Invalid("Field '' is required".to_owned()))
+            );
         }
     }
 }

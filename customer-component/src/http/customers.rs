@@ -37,13 +37,24 @@ pub(super) fn selected(query: &str) -> Result<Selection, crate::types::Fault> {
 
 pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let defaults = shown(domain.compat(), &RELATIONS_OF_LIST);
-    super::list(domain, ("customers", &CUSTOMERS, Entity::Customer), request.query, &defaults, |_| Ok(()))
+    super::list(
+        domain,
+        ("customers", &CUSTOMERS, Entity::Customer),
+        request.query,
+        &defaults,
+        |_| Ok(()),
+    )
 }
 
 pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let defaults = shown(domain.compat(), &RELATIONS_OF_ONE);
     let selection = parameters::fields(Entity::Customer, request.query, &defaults)?;
-    super::one(domain, ONE, &selection, domain.retrieve_customer(request.segment(0))?)
+    super::one(
+        domain,
+        ONE,
+        &selection,
+        domain.retrieve_customer(request.segment(0))?,
+    )
 }
 
 pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -64,7 +75,12 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
     body.issues.rules(issues_of_new(&new, domain.compat()));
     body.finish()?;
     let selection = selected(request.query)?;
-    super::one(domain, ONE, &selection, domain.create_customer(new)?.record())
+    super::one(
+        domain,
+        ONE,
+        &selection,
+        domain.create_customer(new)?.record(),
+    )
 }
 
 pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -81,10 +97,16 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         metadata: body.object("metadata"),
         additional_data: optional(body.object("additional_data")),
     };
-    body.issues.rules(issues_of_update(&update, domain.compat()));
+    body.issues
+        .rules(issues_of_update(&update, domain.compat()));
     body.finish()?;
     let selection = selected(request.query)?;
-    super::one(domain, ONE, &selection, domain.update_customer(update)?.record())
+    super::one(
+        domain,
+        ONE,
+        &selection,
+        domain.update_customer(update)?.record(),
+    )
 }
 
 /// The company under either of its names; the one that Medusa knows weighs more.
@@ -101,7 +123,10 @@ pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
     Ok(out)
 }
 
-pub(super) fn change_groups<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
+pub(super) fn change_groups<S: Store, H: Hooks>(
+    domain: &Domain<S, H>,
+    request: Request<'_>,
+) -> Answer {
     let mut body = Body::parse(request.body)?;
     let add = body.ids("add").unwrap_or_default();
     let remove = body.ids("remove").unwrap_or_default();

@@ -31,7 +31,10 @@ const NO_COLUMNS: [&str; 2] = ["__proto__", "constructor"];
 impl Selection {
     /// What an entity's own routes show.
     pub fn shown(entity: Entity) -> Self {
-        Self { columns: entity.shown().collect(), relations: Vec::new() }
+        Self {
+            columns: entity.shown().collect(),
+            relations: Vec::new(),
+        }
     }
 
     /// The same, with all columns of these relations.
@@ -48,19 +51,36 @@ impl Selection {
     ///
     /// # Errors
     /// When it names what no column can be called.
-    pub fn parse(entity: Entity, fields: Option<&str>, base: &Self, defaults: &Self) -> Result<Self, String> {
-        let Some(fields) = fields else { return Ok(defaults.clone()) };
+    pub fn parse(
+        entity: Entity,
+        fields: Option<&str>,
+        base: &Self,
+        defaults: &Self,
+    ) -> Result<Self, String> {
+        let Some(fields) = fields else {
+            return Ok(defaults.clone());
+        };
         let entries: Vec<Entry<'_>> = fields.split(',').filter_map(Entry::parse).collect();
-        if let Some(name) = entries.iter().flat_map(|entry| entry.path.iter()).find(|name| NO_COLUMNS.contains(name)) {
+        if let Some(name) = entries
+            .iter()
+            .flat_map(|entry| entry.path.iter())
+            .find(|name| NO_COLUMNS.contains(name))
+        {
             return Err(format!("column {name} does not exist"));
         }
         if entries.is_empty() {
-            return Ok(Self { columns: vec![ID], relations: Vec::new() });
+            return Ok(Self {
+                columns: vec![ID],
+                relations: Vec::new(),
+            });
         }
         if entries.iter().all(|entry| entry.sign != Sign::None) {
             return Ok(base.clone().edited(entity, &entries));
         }
-        let mut selection = Self { columns: Vec::new(), relations: Vec::new() };
+        let mut selection = Self {
+            columns: Vec::new(),
+            relations: Vec::new(),
+        };
         for entry in &entries {
             selection.add(entity, entry);
         }
@@ -72,8 +92,10 @@ impl Selection {
         for entry in entries {
             match (entry.sign, entry.path.as_slice()) {
                 (Sign::Minus, [name]) => {
-                    self.columns.retain(|place| entity.columns()[*place].name != *name);
-                    self.relations.retain(|related| related.relation.name != *name);
+                    self.columns
+                        .retain(|place| entity.columns()[*place].name != *name);
+                    self.relations
+                        .retain(|related| related.relation.name != *name);
                 }
                 (Sign::Minus, _) => {}
                 _ => self.add(entity, entry),
@@ -100,23 +122,39 @@ impl Selection {
     }
 
     fn relate(&mut self, entity: Entity, path: &[&str], depth: usize) {
-        let Some((name, rest)) = path.split_first() else { return };
-        let Some(relation) = entity.relation(name) else { return };
+        let Some((name, rest)) = path.split_first() else {
+            return;
+        };
+        let Some(relation) = entity.relation(name) else {
+            return;
+        };
         if depth >= DEPTH_MAX {
             return;
         }
         if let Some(column) = relation.own_column {
             self.add_all(entity.place(column));
         }
-        let at = match self.relations.iter().position(|related| related.relation == relation) {
+        let at = match self
+            .relations
+            .iter()
+            .position(|related| related.relation == relation)
+        {
             Some(at) => at,
             None => {
-                let selection = Self { columns: Vec::new(), relations: Vec::new() };
-                self.relations.push(Related { relation, selection });
+                let selection = Self {
+                    columns: Vec::new(),
+                    relations: Vec::new(),
+                };
+                self.relations.push(Related {
+                    relation,
+                    selection,
+                });
                 self.relations.len() - 1
             }
         };
-        let Some(target) = relation.target else { return };
+        let Some(target) = relation.target else {
+            return;
+        };
         let selection = &mut self.relations[at].selection;
         match rest {
             ["*"] => selection.add_all(target.nested().iter().copied()),
@@ -167,7 +205,11 @@ impl<'a> Entry<'a> {
             }
             None if rest.is_empty() => return None,
             None => {
-                let sign = if sign == Sign::None && rest.ends_with(".*") { Sign::Plus } else { sign };
+                let sign = if sign == Sign::None && rest.ends_with(".*") {
+                    Sign::Plus
+                } else {
+                    sign
+                };
                 (sign, rest.split('.').collect())
             }
         };
@@ -181,9 +223,15 @@ mod tests {
 
     /// A selection as text: `id email groups(id name)`.
     fn show(entity: Entity, selection: &Selection) -> String {
-        let columns = selection.columns.iter().map(|place| entity.columns()[*place].name.to_owned());
+        let columns = selection
+            .columns
+            .iter()
+            .map(|place| entity.columns()[*place].name.to_owned());
         let relations = selection.relations.iter().map(|related| {
-            let inner = related.relation.target.map(|target| show(target, &related.selection));
+            let inner = related
+                .relation
+                .target
+                .map(|target| show(target, &related.selection));
             format!("{}({})", related.relation.name, inner.unwrap_or_default())
         });
         columns.chain(relations).collect::<Vec<_>>().join(" ")
@@ -212,25 +260,65 @@ mod tests {
 
     #[test]
     fn signs_alone_change_what_is_shown() {
-        check(Entity::Group, "-metadata", "id name created_by created_at updated_at deleted_at");
-        check(Entity::Group, "-id", "name created_by created_at updated_at deleted_at metadata id");
-        check(Entity::Group, "+name,-deleted_at,-nope", "id name created_by created_at updated_at metadata");
+        check(
+            Entity::Group,
+            "-metadata",
+            "id name created_by created_at updated_at deleted_at",
+        );
+        check(
+            Entity::Group,
+            "-id",
+            "name created_by created_at updated_at deleted_at metadata id",
+        );
+        check(
+            Entity::Group,
+            "+name,-deleted_at,-nope",
+            "id name created_by created_at updated_at metadata",
+        );
         check(Entity::Customer, "*", CUSTOMER);
         check(Entity::Customer, "*groups", &format!("{CUSTOMER} {GROUPS}"));
-        check(Entity::Customer, "groups.*", &format!("{CUSTOMER} {GROUPS}"));
-        check(Entity::Group, " name,-metadata", "id name created_by created_at updated_at deleted_at");
-        check(Entity::Customer, "+*groups", &format!("{CUSTOMER} {GROUPS}"));
+        check(
+            Entity::Customer,
+            "groups.*",
+            &format!("{CUSTOMER} {GROUPS}"),
+        );
+        check(
+            Entity::Group,
+            " name,-metadata",
+            "id name created_by created_at updated_at deleted_at",
+        );
+        check(
+            Entity::Customer,
+            "+*groups",
+            &format!("{CUSTOMER} {GROUPS}"),
+        );
     }
 
     #[test]
     fn relations_come_after_columns() {
-        check(Entity::Customer, "*groups,email", &format!("email id {GROUPS}"));
-        check(Entity::Customer, "addresses.city,groups.name", "id addresses(city) groups(name)");
+        check(
+            Entity::Customer,
+            "*groups,email",
+            &format!("email id {GROUPS}"),
+        );
+        check(
+            Entity::Customer,
+            "addresses.city,groups.name",
+            "id addresses(city) groups(name)",
+        );
         check(Entity::Customer, "groups", "id");
         check(Entity::Customer, "groups.nope,email", "email id groups()");
         check(Entity::Customer, "email,*orders", "email id orders()");
-        check(Entity::Group, "name,customers.email", "name id customers(email id)");
-        check(Entity::Address, "id,customer.email", "id customer_id customer(email id)");
+        check(
+            Entity::Group,
+            "name,customers.email",
+            "name id customers(email id)",
+        );
+        check(
+            Entity::Address,
+            "id,customer.email",
+            "id customer_id customer(email id)",
+        );
     }
 
     #[test]

@@ -21,12 +21,23 @@ fn selected(query: &str) -> Result<Selection, Fault> {
 
 pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let defaults = Selection::shown(Entity::Group);
-    super::list(domain, ("customer_groups", &GROUPS, Entity::Group), request.query, &defaults, |_| Ok(()))
+    super::list(
+        domain,
+        ("customer_groups", &GROUPS, Entity::Group),
+        request.query,
+        &defaults,
+        |_| Ok(()),
+    )
 }
 
 pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let selection = selected(request.query)?;
-    super::one(domain, ONE, &selection, domain.retrieve_group(request.segment(0))?)
+    super::one(
+        domain,
+        ONE,
+        &selection,
+        domain.retrieve_group(request.segment(0))?,
+    )
 }
 
 pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -37,7 +48,11 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
     if name.is_none() {
         issues.push(Issue::required("name"));
     }
-    let new = NewGroup { name: name.unwrap_or_default(), metadata, created_by: request.created_by() };
+    let new = NewGroup {
+        name: name.unwrap_or_default(),
+        metadata,
+        created_by: request.created_by(),
+    };
     issues.extend(issues_of_new(&new));
     body.issues.rules(issues);
     body.finish()?;
@@ -55,7 +70,12 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
     body.issues.rules(issues_of_update(&update));
     body.finish()?;
     let selection = selected(request.query)?;
-    super::one(domain, ONE, &selection, domain.update_group(update)?.record())
+    super::one(
+        domain,
+        ONE,
+        &selection,
+        domain.update_group(update)?.record(),
+    )
 }
 
 pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -67,7 +87,10 @@ pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
 }
 
 /// Takes Medusa's `{add, remove}` and the document's `{customer_ids}`, which means `add`.
-pub(super) fn change_members<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
+pub(super) fn change_members<S: Store, H: Hooks>(
+    domain: &Domain<S, H>,
+    request: Request<'_>,
+) -> Answer {
     let mut body = Body::parse(request.body)?;
     let mut add = body.ids("add").unwrap_or_default();
     let remove = body.ids("remove").unwrap_or_default();
@@ -76,7 +99,10 @@ pub(super) fn change_members<S: Store, H: Hooks>(domain: &Domain<S, H>, request:
     change(domain, request, add, remove)
 }
 
-pub(super) fn remove_members<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
+pub(super) fn remove_members<S: Store, H: Hooks>(
+    domain: &Domain<S, H>,
+    request: Request<'_>,
+) -> Answer {
     let mut body = Body::parse(request.body)?;
     let remove = body.ids("customer_ids");
     if remove.is_none() {

@@ -15,7 +15,10 @@ pub struct Issues {
 impl Issues {
     /// Something else than what was expected.
     pub fn wrong_type(&mut self, expected: &str, field: &'static str, got: &str) {
-        self.add(field, format!("Expected type: '{expected}' for field '{field}', got: '{got}'"));
+        self.add(
+            field,
+            format!("Expected type: '{expected}' for field '{field}', got: '{got}'"),
+        );
     }
 
     /// Something that is wrong with a field.
@@ -42,11 +45,19 @@ impl Issues {
     /// # Errors
     /// All that is wrong, as one fault.
     pub fn check(mut self, fields: &[&str]) -> Result<(), Fault> {
-        self.found.sort_by_key(|(field, _)| fields.iter().position(|name| name == field));
+        self.found
+            .sort_by_key(|(field, _)| fields.iter().position(|name| name == field));
         let mut texts: Vec<String> = self.found.into_iter().map(|(_, text)| text).collect();
         if !self.unknown.is_empty() {
-            texts.push(format!("Unrecognized fields: '{}'", self.unknown.join(", ")));
+            texts.push(format!(
+                "Unrecognized fields: '{}'",
+                self.unknown.join(", ")
+            ));
         }
-        if texts.is_empty() { Ok(()) } else { Err(Fault::Invalid(join(&texts))) }
+        if texts.is_empty() {
+            Ok(())
+        } else {
+            Err(Fault::Invalid(join(&texts)))
+        }
     }
 }

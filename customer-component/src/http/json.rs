@@ -47,7 +47,9 @@ impl<'a> Things<'a> {
     ) -> Result<Self, Fault> {
         let mut related = Vec::with_capacity(selection.relations.len());
         if !selection.relations.is_empty() {
-            let ids: Vec<&str> = (0..records.len()).filter_map(|row| records.text(row, first)).collect();
+            let ids: Vec<&str> = (0..records.len())
+                .filter_map(|row| records.text(row, first))
+                .collect();
             for relation in &selection.relations {
                 related.push(match relation.relation.target {
                     Some(target) => {
@@ -58,7 +60,13 @@ impl<'a> Things<'a> {
                 });
             }
         }
-        Ok(Self { entity, selection, records, first, related })
+        Ok(Self {
+            entity,
+            selection,
+            records,
+            first,
+            related,
+        })
     }
 
     /// How many there are.
@@ -141,7 +149,9 @@ impl<'a> Things<'a> {
 fn write_cell(out: &mut Vec<u8>, kind: Kind, cell: Cell<'_>) {
     match (kind, cell) {
         (_, Cell::Null) => out.extend_from_slice(b"null"),
-        (Kind::Flag, Cell::Integer(flag)) => out.extend_from_slice(if flag == 0 { b"false" } else { b"true" }),
+        (Kind::Flag, Cell::Integer(flag)) => {
+            out.extend_from_slice(if flag == 0 { b"false" } else { b"true" })
+        }
         (Kind::Json, Cell::Text(json)) => out.extend_from_slice(json.as_bytes()),
         (_, Cell::Text(text)) => write_text(out, text),
         (_, other) => {

@@ -89,7 +89,11 @@ pub struct Route {
 }
 
 const fn route(method: Method, path: &'static str, operation: Operation) -> Route {
-    Route { method, path, operation }
+    Route {
+        method,
+        path,
+        operation,
+    }
 }
 
 /// All routes.
@@ -101,19 +105,55 @@ pub const ROUTES: [Route; 18] = {
         route(Get, "/admin/customers/{id}", Operation::RetrieveCustomer),
         route(Post, "/admin/customers/{id}", Operation::UpdateCustomer),
         route(Delete, "/admin/customers/{id}", Operation::DeleteCustomer),
-        route(Post, "/admin/customers/{id}/customer-groups", Operation::ChangeGroupsOfCustomer),
-        route(Get, "/admin/customers/{id}/addresses", Operation::ListAddresses),
-        route(Post, "/admin/customers/{id}/addresses", Operation::CreateAddress),
-        route(Get, "/admin/customers/{id}/addresses/{address_id}", Operation::RetrieveAddress),
-        route(Post, "/admin/customers/{id}/addresses/{address_id}", Operation::UpdateAddress),
-        route(Delete, "/admin/customers/{id}/addresses/{address_id}", Operation::DeleteAddress),
+        route(
+            Post,
+            "/admin/customers/{id}/customer-groups",
+            Operation::ChangeGroupsOfCustomer,
+        ),
+        route(
+            Get,
+            "/admin/customers/{id}/addresses",
+            Operation::ListAddresses,
+        ),
+        route(
+            Post,
+            "/admin/customers/{id}/addresses",
+            Operation::CreateAddress,
+        ),
+        route(
+            Get,
+            "/admin/customers/{id}/addresses/{address_id}",
+            Operation::RetrieveAddress,
+        ),
+        route(
+            Post,
+            "/admin/customers/{id}/addresses/{address_id}",
+            Operation::UpdateAddress,
+        ),
+        route(
+            Delete,
+            "/admin/customers/{id}/addresses/{address_id}",
+            Operation::DeleteAddress,
+        ),
         route(Get, "/admin/customer-groups", Operation::ListGroups),
         route(Post, "/admin/customer-groups", Operation::CreateGroup),
         route(Get, "/admin/customer-groups/{id}", Operation::RetrieveGroup),
         route(Post, "/admin/customer-groups/{id}", Operation::UpdateGroup),
-        route(Delete, "/admin/customer-groups/{id}", Operation::DeleteGroup),
-        route(Post, "/admin/customer-groups/{id}/customers", Operation::ChangeMembers),
-        route(Delete, "/admin/customer-groups/{id}/customers", Operation::RemoveMembers),
+        route(
+            Delete,
+            "/admin/customer-groups/{id}",
+            Operation::DeleteGroup,
+        ),
+        route(
+            Post,
+            "/admin/customer-groups/{id}/customers",
+            Operation::ChangeMembers,
+        ),
+        route(
+            Delete,
+            "/admin/customer-groups/{id}/customers",
+            Operation::RemoveMembers,
+        ),
     ]
 };
 
@@ -161,7 +201,13 @@ fn failed(fault: Fault) -> (Response, Option<String>) {
         Fault::Unavailable(text) => (503, "unavailable", text),
         Fault::Internal(text) => {
             let body = br#"{"code":"unknown_error","type":"unknown_error","message":"An unknown error occurred."}"#;
-            return (Response { status: 500, body: body.to_vec() }, Some(text));
+            return (
+                Response {
+                    status: 500,
+                    body: body.to_vec(),
+                },
+                Some(text),
+            );
         }
     };
     let mut body = format!("{{\"type\":\"{kind}\",\"message\":").into_bytes();
@@ -193,14 +239,20 @@ fn list<S: Store, H: Hooks>(
     defaults: &Selection,
     narrow: impl FnOnce(&mut parameters::List) -> Result<(), Fault>,
 ) -> Answer {
-    let limits = Limits { default: domain.limit_default(), max: domain.limit_max() };
+    let limits = Limits {
+        default: domain.limit_default(),
+        max: domain.limit_max(),
+    };
     let mut list = parameters::list(filters, query, limits, defaults)?;
     narrow(&mut list)?;
     let page = domain.search(entity, &list.search)?;
     let things = Things::load(domain, entity, &list.selection, page.records)?;
     let mut out = format!("{{\"{name}\":").into_bytes();
     things.write_all(&mut out);
-    let end = format!(",\"count\":{},\"offset\":{},\"limit\":{}}}", page.count, list.search.offset, list.search.limit);
+    let end = format!(
+        ",\"count\":{},\"offset\":{},\"limit\":{}}}",
+        page.count, list.search.offset, list.search.limit
+    );
     out.extend_from_slice(end.as_bytes());
     Ok(out)
 }

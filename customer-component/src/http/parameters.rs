@@ -43,15 +43,24 @@ enum Accepts {
 }
 
 const fn exact(name: &'static str) -> Parameter {
-    Parameter { name, accepts: Accepts::Exact }
+    Parameter {
+        name,
+        accepts: Accepts::Exact,
+    }
 }
 
 const fn times(name: &'static str) -> Parameter {
-    Parameter { name, accepts: Accepts::Times }
+    Parameter {
+        name,
+        accepts: Accepts::Times,
+    }
 }
 
 const fn operators(name: &'static str) -> Parameter {
-    Parameter { name, accepts: Accepts::Operators }
+    Parameter {
+        name,
+        accepts: Accepts::Operators,
+    }
 }
 
 /// What a list of an entity may be filtered by.
@@ -62,8 +71,13 @@ pub struct Filters {
     logic: bool,
 }
 
-const GROUPS_OF_CUSTOMER: [Parameter; 5] =
-    [exact("id"), exact("name"), times("created_at"), times("updated_at"), times("deleted_at")];
+const GROUPS_OF_CUSTOMER: [Parameter; 5] = [
+    exact("id"),
+    exact("name"),
+    times("created_at"),
+    times("updated_at"),
+    times("deleted_at"),
+];
 
 const CUSTOMERS_OF_GROUP: [Parameter; 9] = [
     exact("id"),
@@ -87,7 +101,10 @@ pub const CUSTOMERS: Filters = Filters {
         exact("first_name"),
         exact("last_name"),
         exact("created_by"),
-        Parameter { name: "has_account", accepts: Accepts::Flag },
+        Parameter {
+            name: "has_account",
+            accepts: Accepts::Flag,
+        },
         Parameter {
             name: "groups",
             accepts: Accepts::Related(Link::GroupsOfCustomers, Entity::Group, &GROUPS_OF_CUSTOMER),
@@ -108,7 +125,11 @@ pub const GROUPS: Filters = Filters {
         exact("created_by"),
         Parameter {
             name: "customers",
-            accepts: Accepts::Related(Link::CustomersOfGroups, Entity::Customer, &CUSTOMERS_OF_GROUP),
+            accepts: Accepts::Related(
+                Link::CustomersOfGroups,
+                Entity::Customer,
+                &CUSTOMERS_OF_GROUP,
+            ),
         },
         times("created_at"),
         times("updated_at"),
@@ -120,7 +141,13 @@ pub const GROUPS: Filters = Filters {
 /// Filters of the list of a customer's addresses.
 pub const ADDRESSES: Filters = Filters {
     entity: Entity::Address,
-    parameters: &[exact("company"), exact("city"), exact("country_code"), exact("province"), exact("postal_code")],
+    parameters: &[
+        exact("company"),
+        exact("city"),
+        exact("country_code"),
+        exact("province"),
+        exact("postal_code"),
+    ],
     logic: false,
 };
 
@@ -145,9 +172,16 @@ pub struct Limits {
 ///
 /// # Errors
 /// When a parameter is wrong or not known.
-pub fn list(filters: &Filters, query: &str, limits: Limits, defaults: &Selection) -> Result<List, Fault> {
+pub fn list(
+    filters: &Filters,
+    query: &str,
+    limits: Limits,
+    defaults: &Selection,
+) -> Result<List, Fault> {
     let tree = query::parse(query).map_err(Fault::Invalid)?;
-    let mut reader = Reader { issues: Issues::default() };
+    let mut reader = Reader {
+        issues: Issues::default(),
+    };
     let (mut conditions, mut order) = (Vec::new(), BY_ID);
     let (mut offset, mut limit) = (0, limits.default);
     let mut fields = None;
@@ -159,7 +193,10 @@ pub fn list(filters: &Filters, query: &str, limits: Limits, defaults: &Selection
             "q" => {
                 let text = reader.text("q", value).unwrap_or_default();
                 if text.split_whitespace().count() > WORDS_MAX {
-                    reader.issues.add("q", format!("Field 'q' must have at most {WORDS_MAX} words"));
+                    reader.issues.add(
+                        "q",
+                        format!("Field 'q' must have at most {WORDS_MAX} words"),
+                    );
                 } else if text != NULL {
                     conditions.push(Filter::words(text));
                 }
@@ -170,8 +207,14 @@ pub fn list(filters: &Filters, query: &str, limits: Limits, defaults: &Selection
                 }
             }
             "with_deleted" => drop(reader.flag("with_deleted", value)),
-            "$and" | "$or" if filters.logic => conditions.push(reader.logic(name == "$or", value, filters)),
-            name => match filters.parameters.iter().find(|parameter| parameter.name == name) {
+            "$and" | "$or" if filters.logic => {
+                conditions.push(reader.logic(name == "$or", value, filters))
+            }
+            name => match filters
+                .parameters
+                .iter()
+                .find(|parameter| parameter.name == name)
+            {
                 Some(parameter) => conditions.push(reader.filter(filters.entity, parameter, value)),
                 None => reader.issues.unknown(name),
             },
@@ -179,7 +222,15 @@ pub fn list(filters: &Filters, query: &str, limits: Limits, defaults: &Selection
     }
     reader.issues.check(&[])?;
     let selection = select(filters.entity, fields, defaults)?;
-    Ok(List { search: Search { filter: Filter::All(conditions), order, offset, limit }, selection })
+    Ok(List {
+        search: Search {
+            filter: Filter::All(conditions),
+            order,
+            offset,
+            limit,
+        },
+        selection,
+    })
 }
 
 /// Reads the parameters of a route that takes `fields` alone.
@@ -188,7 +239,9 @@ pub fn list(filters: &Filters, query: &str, limits: Limits, defaults: &Selection
 /// When a parameter is wrong or not known.
 pub fn fields(entity: Entity, query: &str, defaults: &Selection) -> Result<Selection, Fault> {
     let tree = query::parse(query).map_err(Fault::Invalid)?;
-    let mut reader = Reader { issues: Issues::default() };
+    let mut reader = Reader {
+        issues: Issues::default(),
+    };
     let mut fields = None;
     for (name, value) in &tree {
         match name.as_str() {
@@ -232,11 +285,17 @@ impl Reader {
         match u64::try_from(number) {
             Ok(number) if number <= max => Some(number),
             Ok(_) => {
-                self.issues.add(field, format!("Field '{field}' must be at most {max}, got: '{number}'"));
+                self.issues.add(
+                    field,
+                    format!("Field '{field}' must be at most {max}, got: '{number}'"),
+                );
                 None
             }
             Err(_) => {
-                self.issues.add(field, format!("Field '{field}' must be at least 0, got: '{number}'"));
+                self.issues.add(
+                    field,
+                    format!("Field '{field}' must be at least 0, got: '{number}'"),
+                );
                 None
             }
         }
@@ -254,12 +313,22 @@ impl Reader {
     }
 
     fn order(&mut self, entity: Entity, text: &str) -> Order {
-        let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
-        let place = entity.place(name).filter(|place| entity.columns()[*place].kind != Kind::Json);
+        let (name, descending) = text
+            .strip_prefix('-')
+            .map_or((text, false), |name| (name, true));
+        let place = entity
+            .place(name)
+            .filter(|place| entity.columns()[*place].kind != Kind::Json);
         if place.is_none() {
-            self.issues.add("order", format!("Field 'order' names no field to order by, got: '{text}'"));
+            self.issues.add(
+                "order",
+                format!("Field 'order' names no field to order by, got: '{text}'"),
+            );
         }
-        Order { column: place.unwrap_or(0), descending }
+        Order {
+            column: place.unwrap_or(0),
+            descending,
+        }
     }
 
     fn logic(&mut self, any: bool, value: &Value, filters: &Filters) -> Filter {
@@ -269,20 +338,37 @@ impl Reader {
             return Filter::all();
         };
         if branches.len() > BRANCHES_MAX {
-            self.issues.add(name, format!("Field '{name}' must have at most {BRANCHES_MAX} values, got: '{}'", branches.len()));
+            self.issues.add(
+                name,
+                format!(
+                    "Field '{name}' must have at most {BRANCHES_MAX} values, got: '{}'",
+                    branches.len()
+                ),
+            );
         }
         let mut read = Vec::new();
         for branch in branches {
             match branch {
-                Value::Object(pairs) => read.push(self.nested(filters.entity, filters.parameters, pairs)),
+                Value::Object(pairs) => {
+                    read.push(self.nested(filters.entity, filters.parameters, pairs))
+                }
                 other => self.issues.wrong_type("object", name, &other.show()),
             }
         }
-        if any { Filter::Any(read) } else { Filter::All(read) }
+        if any {
+            Filter::Any(read)
+        } else {
+            Filter::All(read)
+        }
     }
 
     /// Filters below another name; those that are not known are passed over, as Medusa does.
-    fn nested(&mut self, entity: Entity, parameters: &'static [Parameter], pairs: &[(String, Value)]) -> Filter {
+    fn nested(
+        &mut self,
+        entity: Entity,
+        parameters: &'static [Parameter],
+        pairs: &[(String, Value)],
+    ) -> Filter {
         let mut filters = Vec::new();
         for (name, value) in pairs {
             if let Some(parameter) = parameters.iter().find(|parameter| parameter.name == name) {
@@ -296,20 +382,28 @@ impl Reader {
         let name = parameter.name;
         let column = entity.place(name).unwrap_or(0);
         match (parameter.accepts, value) {
-            (Accepts::Flag, value) => {
-                self.flag(name, value).map_or(Filter::all(), |flag| Filter::Flag(column, flag))
+            (Accepts::Flag, value) => self
+                .flag(name, value)
+                .map_or(Filter::all(), |flag| Filter::Flag(column, flag)),
+            (Accepts::Operators, Value::Object(pairs)) => {
+                self.operators(name, column, pairs, false)
             }
-            (Accepts::Operators, Value::Object(pairs)) => self.operators(name, column, pairs, false),
             (Accepts::Times, Value::Object(pairs)) => self.operators(name, column, pairs, true),
             (Accepts::Times, Value::Text(text)) => self.equals(name, column, text, true),
-            (Accepts::Exact | Accepts::Operators, Value::Text(text)) => self.equals(name, column, text, false),
+            (Accepts::Exact | Accepts::Operators, Value::Text(text)) => {
+                self.equals(name, column, text, false)
+            }
             (Accepts::Times, Value::List(values)) => self.one_of(name, column, values, true),
-            (Accepts::Exact | Accepts::Operators, Value::List(values)) => self.one_of(name, column, values, false),
+            (Accepts::Exact | Accepts::Operators, Value::List(values)) => {
+                self.one_of(name, column, values, false)
+            }
             (Accepts::Exact, Value::Object(_)) => {
                 self.issues.wrong_type("string, array", name, &value.show());
                 Filter::all()
             }
-            (Accepts::Related(link, target, _), Value::Text(text)) if text == NULL => Filter::Unrelated(link, target),
+            (Accepts::Related(link, target, _), Value::Text(text)) if text == NULL => {
+                Filter::Unrelated(link, target)
+            }
             (Accepts::Related(link, target, parameters), value) => {
                 let inner = match value {
                     Value::Text(text) => self.equals(name, 0, text, false),
@@ -327,7 +421,10 @@ impl Reader {
             return text.to_owned();
         }
         clock::parse(text).unwrap_or_else(|| {
-            self.issues.add(name, format!("Field '{name}' must be a date, got: '{text}'"));
+            self.issues.add(
+                name,
+                format!("Field '{name}' must be a date, got: '{text}'"),
+            );
             String::new()
         })
     }
@@ -339,7 +436,13 @@ impl Reader {
         Filter::Compare(column, Comparison::Equal, self.scalar(name, text, time))
     }
 
-    fn one_of(&mut self, name: &'static str, column: usize, values: &[Value], time: bool) -> Filter {
+    fn one_of(
+        &mut self,
+        name: &'static str,
+        column: usize,
+        values: &[Value],
+        time: bool,
+    ) -> Filter {
         Filter::In(column, self.texts(name, values, time))
     }
 
@@ -348,20 +451,37 @@ impl Reader {
         let mut texts = Vec::new();
         for value in values {
             match value {
-                Value::Text(text) if values.len() == 1 => texts.extend(text.split(',').map(str::to_owned)),
+                Value::Text(text) if values.len() == 1 => {
+                    texts.extend(text.split(',').map(str::to_owned))
+                }
                 Value::Text(text) => texts.push(text.clone()),
                 other => self.issues.wrong_type("string, array", name, &other.show()),
             }
         }
         if texts.len() > VALUES_MAX {
-            self.issues.add(name, format!("Field '{name}' must have at most {VALUES_MAX} values, got: '{}'", texts.len()));
+            self.issues.add(
+                name,
+                format!(
+                    "Field '{name}' must have at most {VALUES_MAX} values, got: '{}'",
+                    texts.len()
+                ),
+            );
         }
         // A NULL equals nothing.
         texts.retain(|text| text != NULL);
-        texts.into_iter().map(|text| self.scalar(name, &text, time)).collect()
+        texts
+            .into_iter()
+            .map(|text| self.scalar(name, &text, time))
+            .collect()
     }
 
-    fn operators(&mut self, name: &'static str, column: usize, pairs: &[(String, Value)], time: bool) -> Filter {
+    fn operators(
+        &mut self,
+        name: &'static str,
+        column: usize,
+        pairs: &[(String, Value)],
+        time: bool,
+    ) -> Filter {
         let filters = pairs.iter().map(|(operator, value)| {
             let bare = operator.strip_prefix('$').unwrap_or(operator);
             match (bare, value) {
@@ -392,7 +512,8 @@ impl Reader {
     }
 
     fn no_operator(&mut self, name: &'static str, operator: &str) -> Filter {
-        self.issues.add(name, format!("Field '{name}' has no operator '{operator}'"));
+        self.issues
+            .add(name, format!("Field '{name}' has no operator '{operator}'"));
         Filter::all()
     }
 }
@@ -419,11 +540,16 @@ fn parse_int(text: &str) -> Option<i64> {
         b'+' => (false, &text[1..]),
         _ => (false, text),
     };
-    let (radix, digits) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+    let (radix, digits) = match digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+    {
         Some(digits) => (16, digits),
         None => (10, digits),
     };
-    let end = digits.find(|letter: char| !letter.is_digit(radix)).unwrap_or(digits.len());
+    let end = digits
+        .find(|letter: char| !letter.is_digit(radix))
+        .unwrap_or(digits.len());
     if end == 0 {
         return None;
     }
@@ -435,7 +561,10 @@ fn parse_int(text: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { default: 15, max: 1_000 };
+    const LIMITS: Limits = Limits {
+        default: 15,
+        max: 1_000,
+    };
 
     fn read(filters: &Filters, query: &str) -> Result<Search, Fault> {
         let defaults = Selection::shown(filters.entity);
@@ -443,12 +572,21 @@ mod tests {
     }
 
     fn check(query: &str, filter: Filter) {
-        let search = Search { filter: Filter::All(vec![filter]), order: BY_ID, offset: 0, limit: 15 };
+        let search = Search {
+            filter: Filter::All(vec![filter]),
+            order: BY_ID,
+            offset: 0,
+            limit: 15,
+        };
         assert_eq!(read(&CUSTOMERS, query), Ok(search), "{query}");
     }
 
     fn refuse(filters: &Filters, query: &str, message: &str) {
-        assert_eq!(read(filters, query), Err(Fault::Invalid(message.to_owned())), "{query}");
+        assert_eq!(
+            read(filters, query),
+            Err(Fault::Invalid(message.to_owned())),
+            "{query}"
+        );
     }
 
     fn texts(texts: &[&str]) -> Vec<String> {
@@ -456,14 +594,25 @@ mod tests {
     }
 
     fn compare(column: &str, comparison: Comparison, text: &str) -> Filter {
-        Filter::Compare(Entity::Customer.place(column).unwrap(), comparison, text.to_owned())
+        Filter::Compare(
+            Entity::Customer.place(column).unwrap(),
+            comparison,
+            text.to_owned(),
+        )
     }
 
     #[test]
     fn numbers_are_read_as_parse_int_reads_them() {
-        for (text, number) in
-            [("1.9", 1), ("1abc", 1), ("1e2", 1), ("0x10", 16), (" 2", 2), ("+2", 2), ("007", 7), ("0", 0)]
-        {
+        for (text, number) in [
+            ("1.9", 1),
+            ("1abc", 1),
+            ("1e2", 1),
+            ("0x10", 16),
+            (" 2", 2),
+            ("+2", 2),
+            ("007", 7),
+            ("0", 0),
+        ] {
             assert_eq!(parse_int(text), Some(number), "{text}");
         }
         for text in ["", "abc", "true", "-", "--1", "0x"] {
@@ -474,21 +623,45 @@ mod tests {
     #[test]
     fn a_page_is_bounded() {
         let search = read(&CUSTOMERS, "limit=2&offset=7&order=-email").unwrap();
-        assert_eq!(search, Search {
-            filter: Filter::all(),
-            order: Order { column: 4, descending: true },
-            offset: 7,
-            limit: 2
-        });
+        assert_eq!(
+            search,
+            Search {
+                filter: Filter::all(),
+                order: Order {
+                    column: 4,
+                    descending: true
+                },
+                offset: 7,
+                limit: 2
+            }
+        );
         for (query, message) in [
-            ("limit=abc", "Expected type: 'number' for field 'limit', got: 'abc'"),
-            ("limit=1&limit=2", "Expected type: 'number' for field 'limit', got: '1,2'"),
+            (
+                "limit=abc",
+                "Expected type: 'number' for field 'limit', got: 'abc'",
+            ),
+            (
+                "limit=1&limit=2",
+                "Expected type: 'number' for field 'limit', got: '1,2'",
+            ),
             ("limit=-1", "Field 'limit' must be at least 0, got: '-1'"),
             ("offset=-1", "Field 'offset' must be at least 0, got: '-1'"),
-            ("limit=1001", "Field 'limit' must be at most 1000, got: '1001'"),
-            ("order=nope", "Field 'order' names no field to order by, got: 'nope'"),
-            ("order=metadata", "Field 'order' names no field to order by, got: 'metadata'"),
-            ("order=", "Field 'order' names no field to order by, got: ''"),
+            (
+                "limit=1001",
+                "Field 'limit' must be at most 1000, got: '1001'",
+            ),
+            (
+                "order=nope",
+                "Field 'order' names no field to order by, got: 'nope'",
+            ),
+            (
+                "order=metadata",
+                "Field 'order' names no field to order by, got: 'metadata'",
+            ),
+            (
+                "order=",
+                "Field 'order' names no field to order by, got: ''",
+            ),
         ] {
             refuse(&CUSTOMERS, query, message);
         }
@@ -496,7 +669,10 @@ mod tests {
 
     #[test]
     fn customers_are_filtered() {
-        check("email=a@b.co", compare("email", Comparison::Equal, "a@b.co"));
+        check(
+            "email=a@b.co",
+            compare("email", Comparison::Equal, "a@b.co"),
+        );
         check("email=a,b", compare("email", Comparison::Equal, "a,b"));
         check("email[]=a,b", Filter::In(4, texts(&["a", "b"])));
         check("email=a&email=b,c", Filter::In(4, texts(&["a", "b,c"])));
@@ -504,13 +680,20 @@ mod tests {
         check("email[]=null&email[]=a", Filter::In(4, texts(&["a"])));
         check("has_account=TRUE", Filter::Flag(7, true));
         check("q=Ann%20LEE", Filter::Words(texts(&["ann", "lee"])));
-        check("id[$nin][]=a&id[$nin][]=b", Filter::All(vec![Filter::NotIn(0, texts(&["a", "b"]))]));
+        check(
+            "id[$nin][]=a&id[$nin][]=b",
+            Filter::All(vec![Filter::NotIn(0, texts(&["a", "b"]))]),
+        );
         check("id[$ne]=null", Filter::All(vec![Filter::NotNull(0)]));
     }
 
     #[test]
     fn times_are_brought_into_the_stored_form() {
-        let from = compare("created_at", Comparison::GreaterOrEqual, "2026-01-01T00:00:00.000Z");
+        let from = compare(
+            "created_at",
+            Comparison::GreaterOrEqual,
+            "2026-01-01T00:00:00.000Z",
+        );
         let to = compare("created_at", Comparison::Less, "2026-02-01T00:00:00.000Z");
         for query in [
             "created_at[gte]=2026-01-01&created_at[lt]=2026-02-01",
@@ -519,31 +702,60 @@ mod tests {
         ] {
             check(query, Filter::All(vec![from.clone(), to.clone()]));
         }
-        refuse(&CUSTOMERS, "created_at[gte]=soon", "Field 'created_at' must be a date, got: 'soon'");
-        refuse(&CUSTOMERS, "created_at[like]=2026", "Field 'created_at' has no operator 'like'");
-        refuse(&CUSTOMERS, "created_at=", "Field 'created_at' must be a date, got: ''");
+        refuse(
+            &CUSTOMERS,
+            "created_at[gte]=soon",
+            "Field 'created_at' must be a date, got: 'soon'",
+        );
+        refuse(
+            &CUSTOMERS,
+            "created_at[like]=2026",
+            "Field 'created_at' has no operator 'like'",
+        );
+        refuse(
+            &CUSTOMERS,
+            "created_at=",
+            "Field 'created_at' must be a date, got: ''",
+        );
     }
 
     #[test]
     fn relations_are_filtered() {
-        let related = |filter| Filter::Related(Link::GroupsOfCustomers, Entity::Group, Box::new(filter));
+        let related =
+            |filter| Filter::Related(Link::GroupsOfCustomers, Entity::Group, Box::new(filter));
         check("groups=g1", related(Filter::id("g1")));
-        check("groups[]=g1&groups[]=g2", related(Filter::In(0, texts(&["g1", "g2"]))));
-        check("groups[name]=VIP&groups[nope]=1", related(Filter::All(vec![Filter::Compare(
-            1,
-            Comparison::Equal,
-            "VIP".to_owned()
-        )])));
-        check("groups=null", Filter::Unrelated(Link::GroupsOfCustomers, Entity::Group));
+        check(
+            "groups[]=g1&groups[]=g2",
+            related(Filter::In(0, texts(&["g1", "g2"]))),
+        );
+        check(
+            "groups[name]=VIP&groups[nope]=1",
+            related(Filter::All(vec![Filter::Compare(
+                1,
+                Comparison::Equal,
+                "VIP".to_owned(),
+            )])),
+        );
+        check(
+            "groups=null",
+            Filter::Unrelated(Link::GroupsOfCustomers, Entity::Group),
+        );
     }
 
     #[test]
     fn conditions_are_joined() {
         let ann = Filter::All(vec![compare("first_name", Comparison::Equal, "Ann")]);
         let bob = Filter::All(vec![compare("first_name", Comparison::Equal, "Bob")]);
-        check("$or[0][first_name]=Ann&$or[1][first_name]=Bob", Filter::Any(vec![ann.clone(), bob]));
+        check(
+            "$or[0][first_name]=Ann&$or[1][first_name]=Bob",
+            Filter::Any(vec![ann.clone(), bob]),
+        );
         check("$and[0][first_name]=Ann", Filter::All(vec![ann]));
-        refuse(&CUSTOMERS, "$or=x", "Expected type: 'array' for field '$or', got: 'x'");
+        refuse(
+            &CUSTOMERS,
+            "$or=x",
+            "Expected type: 'array' for field '$or', got: 'x'",
+        );
     }
 
     #[test]
@@ -551,16 +763,30 @@ mod tests {
         for (query, message) in [
             ("foo=1&baz=2", "Unrecognized fields: 'foo, baz'"),
             ("phone=1", "Unrecognized fields: 'phone'"),
-            ("email[$ne]=x", "Expected type: 'string, array' for field 'email', got: '[object Object]'"),
+            (
+                "email[$ne]=x",
+                "Expected type: 'string, array' for field 'email', got: '[object Object]'",
+            ),
             ("has_account=1", "Invalid input"),
-            ("q=a&q=b", "Expected type: 'string' for field 'q', got: 'a,b'"),
+            (
+                "q=a&q=b",
+                "Expected type: 'string' for field 'q', got: 'a,b'",
+            ),
             ("id[$contains]=x", "Field 'id' has no operator '$contains'"),
-            ("id[$in]=x", "Expected type: 'array' for field 'id', got: 'x'"),
+            (
+                "id[$in]=x",
+                "Expected type: 'array' for field 'id', got: 'x'",
+            ),
             ("q=%00", "Parameter 'q' contains a NUL character"),
         ] {
             refuse(&CUSTOMERS, query, message);
         }
-        for query in ["first_name=A", "id=x", "created_at[$gte]=2020-01-01", "$or[0][city]=Berlin"] {
+        for query in [
+            "first_name=A",
+            "id=x",
+            "created_at[$gte]=2020-01-01",
+            "$or[0][city]=Berlin",
+        ] {
             let name = query.split(['=', '[']).next().unwrap();
             refuse(&ADDRESSES, query, &format!("Unrecognized fields: '{name}'"));
         }

@@ -38,13 +38,21 @@ impl Value {
 /// What is wrong with it, naming the parameter.
 pub fn parse(query: &str) -> Result<Vec<(String, Value)>, String> {
     let mut root = Node::default();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()).take(PARAMETERS_MAX) {
+    for pair in query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .take(PARAMETERS_MAX)
+    {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let key = decode(key, key)?;
         let value = decode(value, &key)?;
         root.place(&path(&key)?, value);
     }
-    Ok(root.children.into_iter().map(|(key, node)| (key, node.finish())).collect())
+    Ok(root
+        .children
+        .into_iter()
+        .map(|(key, node)| (key, node.finish()))
+        .collect())
 }
 
 fn decode(text: &str, key: &str) -> Result<String, String> {
@@ -53,11 +61,15 @@ fn decode(text: &str, key: &str) -> Result<String, String> {
     while let Some(at) = rest.find('%') {
         rest = &rest[at + 1..];
         if rest.len() < 2 || !rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(wrong("has a percent sign that no two hexadecimal digits follow"));
+            return Err(wrong(
+                "has a percent sign that no two hexadecimal digits follow",
+            ));
         }
     }
     let spaced = text.replace('+', " ");
-    let decoded = percent_decode_str(&spaced).decode_utf8().map_err(|_| wrong("is not valid UTF-8"))?;
+    let decoded = percent_decode_str(&spaced)
+        .decode_utf8()
+        .map_err(|_| wrong("is not valid UTF-8"))?;
     if decoded.contains('\0') {
         return Err(wrong("contains a NUL character"));
     }
@@ -116,16 +128,31 @@ impl Node {
     fn finish(self) -> Value {
         let mut values: Vec<Value> = self.values.into_iter().map(Value::Text).collect();
         if self.children.is_empty() {
-            return if values.len() == 1 { values.remove(0) } else { Value::List(values) };
+            return if values.len() == 1 {
+                values.remove(0)
+            } else {
+                Value::List(values)
+            };
         }
         let mut children = self.children;
-        let index = |key: &str| if key.is_empty() { Some(usize::MAX) } else { key.parse::<usize>().ok() };
+        let index = |key: &str| {
+            if key.is_empty() {
+                Some(usize::MAX)
+            } else {
+                key.parse::<usize>().ok()
+            }
+        };
         if children.iter().all(|(key, _)| index(key).is_some()) {
             children.sort_by_key(|(key, _)| index(key));
             values.extend(children.into_iter().map(|(_, node)| node.finish()));
             return Value::List(values);
         }
-        Value::Object(children.into_iter().map(|(key, node)| (key, node.finish())).collect())
+        Value::Object(
+            children
+                .into_iter()
+                .map(|(key, node)| (key, node.finish()))
+                .collect(),
+        )
     }
 }
 
@@ -142,24 +169,41 @@ mod tests {
     }
 
     fn object(pairs: &[(&str, Value)]) -> Value {
-        Value::Object(pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
+        Value::Object(
+            pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), value.clone()))
+                .collect(),
+        )
     }
 
     fn check(query: &str, tree: &[(&str, Value)]) {
-        let tree: Vec<(String, Value)> = tree.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+        let tree: Vec<(String, Value)> = tree
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), value.clone()))
+            .collect();
         assert_eq!(parse(query), Ok(tree), "{query}");
     }
 
     #[test]
     fn a_key_has_a_text() {
         check("", &[]);
-        check("a=1&b=x%20y+z&c", &[("a", text("1")), ("b", text("x y z")), ("c", text(""))]);
+        check(
+            "a=1&b=x%20y+z&c",
+            &[("a", text("1")), ("b", text("x y z")), ("c", text(""))],
+        );
         check("a=b=c&&d=%C3%A9", &[("a", text("b=c")), ("d", text("é"))]);
     }
 
     #[test]
     fn several_texts_make_a_list() {
-        for query in ["a=1&a=2", "a[]=1&a[]=2", "a[0]=1&a[1]=2", "a[1]=2&a[0]=1", "a%5B%5D=1&a%5B%5D=2"] {
+        for query in [
+            "a=1&a=2",
+            "a[]=1&a[]=2",
+            "a[0]=1&a[1]=2",
+            "a[1]=2&a[0]=1",
+            "a%5B%5D=1&a%5B%5D=2",
+        ] {
             check(query, &[("a", list(&["1", "2"]))]);
         }
         check("a[]=1", &[("a", list(&["1"]))]);
@@ -167,20 +211,38 @@ mod tests {
 
     #[test]
     fn keys_within_keys_make_an_object() {
-        check("a[b]=1&a[$c]=2", &[("a", object(&[("b", text("1")), ("$c", text("2"))]))]);
+        check(
+            "a[b]=1&a[$c]=2",
+            &[("a", object(&[("b", text("1")), ("$c", text("2"))]))],
+        );
         check("a.b=1", &[("a", object(&[("b", text("1"))]))]);
-        check("a[%24in][]=1&a[$in][]=2", &[("a", object(&[("$in", list(&["1", "2"]))]))]);
-        check("$or[0][a]=1&$or[1][b][c]=2", &[(
-            "$or",
-            Value::List(vec![object(&[("a", text("1"))]), object(&[("b", object(&[("c", text("2"))]))])]),
-        )]);
+        check(
+            "a[%24in][]=1&a[$in][]=2",
+            &[("a", object(&[("$in", list(&["1", "2"]))]))],
+        );
+        check(
+            "$or[0][a]=1&$or[1][b][c]=2",
+            &[(
+                "$or",
+                Value::List(vec![
+                    object(&[("a", text("1"))]),
+                    object(&[("b", object(&[("c", text("2"))]))]),
+                ]),
+            )],
+        );
     }
 
     #[test]
     fn what_cannot_be_read_is_refused() {
         for (query, message) in [
-            ("a=%", "Parameter 'a' has a percent sign that no two hexadecimal digits follow"),
-            ("a=%zz", "Parameter 'a' has a percent sign that no two hexadecimal digits follow"),
+            (
+                "a=%",
+                "Parameter 'a' has a percent sign that no two hexadecimal digits follow",
+            ),
+            (
+                "a=%zz",
+                "Parameter 'a' has a percent sign that no two hexadecimal digits follow",
+            ),
             ("a=%ff", "Parameter 'a' is not valid UTF-8"),
             ("a=x%00y", "Parameter 'a' contains a NUL character"),
             ("a.b.c=1", "Key accessor more than 2 levels deep: a.b.c"),

@@ -19,8 +19,11 @@ macro_rules! columns {
 /// Those that a search gives.
 pub(super) const SELECT: &str = concat!("select ", columns!(), " from customer_address a");
 
-pub(super) const FIND: &str =
-    concat!("select ", columns!(), " from customer_address a where a.id = $1 and a.deleted_at is null");
+pub(super) const FIND: &str = concat!(
+    "select ",
+    columns!(),
+    " from customer_address a where a.id = $1 and a.deleted_at is null"
+);
 
 /// In the order in which they were made.
 pub(super) const OF_CUSTOMERS: &str = concat!(

@@ -18,8 +18,11 @@ macro_rules! columns {
 /// Those that a search gives.
 pub(super) const SELECT: &str = concat!("select ", columns!(), " from customer c");
 
-pub(super) const FIND: &str =
-    concat!("select ", columns!(), " from customer c where c.id = $1 and c.deleted_at is null");
+pub(super) const FIND: &str = concat!(
+    "select ",
+    columns!(),
+    " from customer c where c.id = $1 and c.deleted_at is null"
+);
 
 /// In the order in which they joined.
 pub(super) const OF_GROUPS: &str = concat!(

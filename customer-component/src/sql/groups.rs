@@ -17,8 +17,11 @@ macro_rules! columns {
 /// Those that a search gives.
 pub(super) const SELECT: &str = concat!("select ", columns!(), " from customer_group g");
 
-pub(super) const FIND: &str =
-    concat!("select ", columns!(), " from customer_group g where g.id = $1 and g.deleted_at is null");
+pub(super) const FIND: &str = concat!(
+    "select ",
+    columns!(),
+    " from customer_group g where g.id = $1 and g.deleted_at is null"
+);
 
 /// In the order in which the customers joined them.
 pub(super) const OF_CUSTOMERS: &str = concat!(
@@ -53,15 +56,18 @@ pub(super) const DELETE_MEMBERSHIP: &str = "
 fn write(database: &impl OpenTransaction, statement: &str, group: &Group) -> Stored<()> {
     let search_text = searched([Some(&group.name)]);
     let [id, name, created_by, created_at, updated_at, _, metadata] = group.cells();
-    database.execute(statement, &[
-        id,
-        name,
-        created_by,
-        created_at,
-        updated_at,
-        metadata,
-        Cell::Text(&search_text),
-    ])?;
+    database.execute(
+        statement,
+        &[
+            id,
+            name,
+            created_by,
+            created_at,
+            updated_at,
+            metadata,
+            Cell::Text(&search_text),
+        ],
+    )?;
     Ok(())
 }
 
@@ -73,14 +79,23 @@ pub(super) fn update(database: &impl OpenTransaction, group: &Group) -> Stored<(
     write(database, UPDATE, group)
 }
 
-pub(super) fn insert_membership(database: &impl OpenTransaction, membership: &Membership) -> Stored<bool> {
-    let created_by = membership.created_by.as_deref().map_or(Cell::Null, Cell::Text);
-    let inserted = database.execute(INSERT_MEMBERSHIP, &[
-        Cell::Text(&membership.id),
-        Cell::Text(&membership.customer_id),
-        Cell::Text(&membership.group_id),
-        created_by,
-        Cell::Text(&membership.created_at),
-    ])?;
+pub(super) fn insert_membership(
+    database: &impl OpenTransaction,
+    membership: &Membership,
+) -> Stored<bool> {
+    let created_by = membership
+        .created_by
+        .as_deref()
+        .map_or(Cell::Null, Cell::Text);
+    let inserted = database.execute(
+        INSERT_MEMBERSHIP,
+        &[
+            Cell::Text(&membership.id),
+            Cell::Text(&membership.customer_id),
+            Cell::Text(&membership.group_id),
+            created_by,
+            Cell::Text(&membership.created_at),
+        ],
+    )?;
     Ok(inserted > 0)
 }

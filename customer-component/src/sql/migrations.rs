@@ -11,5 +11,7 @@ pub struct Migration {
 }
 
 /// Every step, oldest first.
-pub const MIGRATIONS: [Migration; 1] =
-    [Migration { name: "0001_tables", statements: include_str!("0001_tables.sql") }];
+pub const MIGRATIONS: [Migration; 1] = [Migration {
+    name: "0001_tables",
+    statements: include_str!("0001_tables.sql"),
+}];

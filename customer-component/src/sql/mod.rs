@@ -49,14 +49,20 @@ impl From<SqlError> for StoreError {
 }
 
 /// Something that takes statements.
-#[expect(clippy::missing_errors_doc, reason = "an error is that of the database")]
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "an error is that of the database"
+)]
 pub trait Queries {
     /// Runs a statement that gives rows.
     fn query(&self, statement: &str, parameters: &[Cell<'_>]) -> Result<Records, SqlError>;
 }
 
 /// A database, or the part of it that is the module's.
-#[expect(clippy::missing_errors_doc, reason = "an error is that of the database")]
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "an error is that of the database"
+)]
 pub trait Connection: Queries {
     /// Statements that are kept together or not at all.
     type Open<'a>: OpenTransaction
@@ -67,7 +73,10 @@ pub trait Connection: Queries {
 }
 
 /// Statements that are kept together or not at all; dropped, nothing of them is.
-#[expect(clippy::missing_errors_doc, reason = "an error is that of the database")]
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "an error is that of the database"
+)]
 pub trait OpenTransaction: Queries {
     /// Runs a statement that writes; gives the number of rows it changed.
     fn execute(&self, statement: &str, parameters: &[Cell<'_>]) -> Result<u64, SqlError>;
@@ -133,7 +142,9 @@ impl<T: OpenTransaction> Read for SqlTransaction<T> {
 
 /// The texts of the first column.
 fn first_column(records: &Records) -> Vec<String> {
-    (0..records.len()).filter_map(|row| records.string(row, 0)).collect()
+    (0..records.len())
+        .filter_map(|row| records.string(row, 0))
+        .collect()
 }
 
 impl<T: OpenTransaction> Transaction for SqlTransaction<T> {
@@ -146,7 +157,10 @@ impl<T: OpenTransaction> Transaction for SqlTransaction<T> {
     }
 
     fn delete_customer(&self, id: &str, at: &str) -> Stored<bool> {
-        Ok(self.0.execute(customers::DELETE, &[Cell::Text(id), Cell::Text(at)])? > 0)
+        Ok(self
+            .0
+            .execute(customers::DELETE, &[Cell::Text(id), Cell::Text(at)])?
+            > 0)
     }
 
     fn insert_address(&self, address: &Address) -> Stored<()> {
@@ -163,16 +177,28 @@ impl<T: OpenTransaction> Transaction for SqlTransaction<T> {
     }
 
     fn delete_addresses_of(&self, customer_id: &str, at: &str) -> Stored<Vec<String>> {
-        let deleted = self.0.query(addresses::DELETE_OF_CUSTOMER, &[Cell::Text(customer_id), Cell::Text(at)])?;
+        let deleted = self.0.query(
+            addresses::DELETE_OF_CUSTOMER,
+            &[Cell::Text(customer_id), Cell::Text(at)],
+        )?;
         Ok(first_column(&deleted))
     }
 
-    fn release_default(&self, role: DefaultFor, customer_id: &str, except: &str, at: &str) -> Stored<Vec<String>> {
+    fn release_default(
+        &self,
+        role: DefaultFor,
+        customer_id: &str,
+        except: &str,
+        at: &str,
+    ) -> Stored<Vec<String>> {
         let statement = match role {
             DefaultFor::Shipping => addresses::RELEASE_SHIPPING,
             DefaultFor::Billing => addresses::RELEASE_BILLING,
         };
-        let released = self.0.query(statement, &[Cell::Text(customer_id), Cell::Text(except), Cell::Text(at)])?;
+        let released = self.0.query(
+            statement,
+            &[Cell::Text(customer_id), Cell::Text(except), Cell::Text(at)],
+        )?;
         Ok(first_column(&released))
     }
 
@@ -185,7 +211,10 @@ impl<T: OpenTransaction> Transaction for SqlTransaction<T> {
     }
 
     fn delete_group(&self, id: &str, at: &str) -> Stored<bool> {
-        Ok(self.0.execute(groups::DELETE, &[Cell::Text(id), Cell::Text(at)])? > 0)
+        Ok(self
+            .0
+            .execute(groups::DELETE, &[Cell::Text(id), Cell::Text(at)])?
+            > 0)
     }
 
     fn insert_membership(&self, membership: &Membership) -> Stored<bool> {
@@ -193,12 +222,17 @@ impl<T: OpenTransaction> Transaction for SqlTransaction<T> {
     }
 
     fn delete_membership(&self, group_id: &str, customer_id: &str) -> Stored<Option<String>> {
-        let deleted = self.0.query(groups::DELETE_MEMBERSHIP, &[Cell::Text(group_id), Cell::Text(customer_id)])?;
+        let deleted = self.0.query(
+            groups::DELETE_MEMBERSHIP,
+            &[Cell::Text(group_id), Cell::Text(customer_id)],
+        )?;
         Ok(deleted.string(0, 0))
     }
 
     fn emit(&self, event: &str, id: &str) -> Stored<()> {
-        Ok(self.0.emit(event, &serde_json::json!({ "id": id }).to_string())?)
+        Ok(self
+            .0
+            .emit(event, &serde_json::json!({ "id": id }).to_string())?)
     }
 
     fn commit(self) -> Stored<()> {

@@ -27,8 +27,18 @@ fn table(entity: Entity) -> Table {
             alias: 'c',
             words: Some("customer_words"),
         },
-        Entity::Address => Table { select: addresses::SELECT, name: "customer_address", alias: 'a', words: None },
-        Entity::Group => Table { select: groups::SELECT, name: "customer_group", alias: 'g', words: None },
+        Entity::Address => Table {
+            select: addresses::SELECT,
+            name: "customer_address",
+            alias: 'a',
+            words: None,
+        },
+        Entity::Group => Table {
+            select: groups::SELECT,
+            name: "customer_group",
+            alias: 'g',
+            words: None,
+        },
     }
 }
 
@@ -40,15 +50,25 @@ pub(super) const COUNT_ALL: &str = "select live from row_count where table_name 
 
 pub(super) fn search(database: &impl Queries, entity: Entity, search: &Search) -> Stored<Page> {
     let table = table(entity);
-    let mut statement = Statement { text: String::new(), parameters: Vec::new() };
+    let mut statement = Statement {
+        text: String::new(),
+        parameters: Vec::new(),
+    };
     statement.write_filter(entity, &search.filter);
-    let Statement { text: condition, mut parameters } = statement;
+    let Statement {
+        text: condition,
+        mut parameters,
+    } = statement;
     let filtered = parameters.len();
     let records = if search.limit == 0 {
         Records::default()
     } else {
-        parameters.push(Parameter::Integer(i64::try_from(search.limit).unwrap_or(i64::MAX)));
-        parameters.push(Parameter::Integer(i64::try_from(search.offset).unwrap_or(i64::MAX)));
+        parameters.push(Parameter::Integer(
+            i64::try_from(search.limit).unwrap_or(i64::MAX),
+        ));
+        parameters.push(Parameter::Integer(
+            i64::try_from(search.offset).unwrap_or(i64::MAX),
+        ));
         let text = format!(
             "{} where {}.deleted_at is null{condition}{} limit ${} offset ${}",
             table.select,
@@ -93,7 +113,10 @@ fn order(entity: Entity, table: &Table, search: &Search) -> String {
         (_, true) => " nulls first",
     };
     let direction = if search.order.descending { " desc" } else { "" };
-    format!(" order by {alias}.{}{direction}{nulls}, {alias}.id{direction}", column.name)
+    format!(
+        " order by {alias}.{}{direction}{nulls}, {alias}.id{direction}",
+        column.name
+    )
 }
 
 /// A parameter of a statement.
@@ -127,7 +150,9 @@ impl Statement {
     /// ` and …`, or nothing where there is no condition.
     fn write_filter(&mut self, entity: Entity, filter: &Filter) {
         match filter {
-            Filter::All(filters) => filters.iter().for_each(|filter| self.write_filter(entity, filter)),
+            Filter::All(filters) => filters
+                .iter()
+                .for_each(|filter| self.write_filter(entity, filter)),
             filter if filter.is_all() => {}
             filter => {
                 self.text.push_str(" and ");
@@ -172,19 +197,36 @@ impl Statement {
             Filter::NotNull(column) => self.text += &format!("{} is not null", name(*column)),
             Filter::In(column, texts) => {
                 let parameter = self.text(&json(texts));
-                self.text += &format!("{} in (select value from json_each({parameter}))", name(*column));
+                self.text += &format!(
+                    "{} in (select value from json_each({parameter}))",
+                    name(*column)
+                );
             }
             Filter::NotIn(column, texts) => {
                 let parameter = self.text(&json(texts));
-                self.text += &format!("{} not in (select value from json_each({parameter}))", name(*column));
+                self.text += &format!(
+                    "{} not in (select value from json_each({parameter}))",
+                    name(*column)
+                );
             }
-            Filter::Related(link, target, inner) => self.write_related(alias, *link, *target, inner, false),
-            Filter::Unrelated(link, target) => self.write_related(alias, *link, *target, &Filter::all(), true),
+            Filter::Related(link, target, inner) => {
+                self.write_related(alias, *link, *target, inner, false)
+            }
+            Filter::Unrelated(link, target) => {
+                self.write_related(alias, *link, *target, &Filter::all(), true)
+            }
             Filter::Words(words) => self.write_words(&table(entity), alias, words),
         }
     }
 
-    fn write_joined(&mut self, entity: Entity, alias: char, filters: &[Filter], between: &str, none: &str) {
+    fn write_joined(
+        &mut self,
+        entity: Entity,
+        alias: char,
+        filters: &[Filter],
+        between: &str,
+        none: &str,
+    ) {
         if filters.is_empty() {
             self.text.push_str(none);
             return;
@@ -199,7 +241,14 @@ impl Statement {
         self.text.push(')');
     }
 
-    fn write_related(&mut self, alias: char, link: Link, target: Entity, inner: &Filter, none: bool) {
+    fn write_related(
+        &mut self,
+        alias: char,
+        link: Link,
+        target: Entity,
+        inner: &Filter,
+        none: bool,
+    ) {
         let (from, to) = match link {
             Link::GroupsOfCustomers => ("customer_id", "customer_group_id"),
             Link::CustomersOfGroups => ("customer_group_id", "customer_id"),
@@ -229,11 +278,19 @@ impl Statement {
         let mut between = "";
         self.text.push('(');
         let is_long = |word: &&String| word.chars().count() >= WORD_LETTERS_MIN;
-        let long: Vec<&String> = words.iter().filter(|word| table.words.is_some() && is_long(word)).collect();
+        let long: Vec<&String> = words
+            .iter()
+            .filter(|word| table.words.is_some() && is_long(word))
+            .collect();
         if let (Some(index), false) = (table.words, long.is_empty()) {
-            let quoted: Vec<String> = long.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
+            let quoted: Vec<String> = long
+                .iter()
+                .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
+                .collect();
             let parameter = self.text(&quoted.join(" "));
-            self.text += &format!("{alias}.number in (select rowid from {index} where {index} match {parameter})");
+            self.text += &format!(
+                "{alias}.number in (select rowid from {index} where {index} match {parameter})"
+            );
             between = " and ";
         }
         for word in words.iter().filter(|word| !long.contains(word)) {

@@ -49,8 +49,13 @@ fn failed(error: rusqlite::Error) -> SqlError {
 fn bind(statement: &mut Statement<'_>, parameters: &[Cell<'_>]) -> Result<(), SqlError> {
     for (place, cell) in parameters.iter().enumerate() {
         let name = format!("${}", place + 1);
-        let index = statement.parameter_index(&name).map_err(failed)?.expect("every parameter is used");
-        statement.raw_bind_parameter(index, Parameter(cell)).map_err(failed)?;
+        let index = statement
+            .parameter_index(&name)
+            .map_err(failed)?
+            .expect("every parameter is used");
+        statement
+            .raw_bind_parameter(index, Parameter(cell))
+            .map_err(failed)?;
     }
     Ok(())
 }
@@ -62,14 +67,24 @@ impl Native {
         for step in MIGRATIONS {
             sqlite.execute_batch(step.statements).unwrap();
         }
-        Self { sqlite, events: Count::new(0) }
+        Self {
+            sqlite,
+            events: Count::new(0),
+        }
     }
 
     /// How SQLite goes about a statement: one line a step.
     fn plan(&self, statement: &str) -> String {
-        let mut explain = self.sqlite.prepare(&format!("explain query plan {statement}")).unwrap();
+        let mut explain = self
+            .sqlite
+            .prepare(&format!("explain query plan {statement}"))
+            .unwrap();
         let count = explain.parameter_count();
-        let steps = explain.query_map(params_from_iter(vec!["1"; count]), |row| row.get::<_, String>(3)).unwrap();
+        let steps = explain
+            .query_map(params_from_iter(vec!["1"; count]), |row| {
+                row.get::<_, String>(3)
+            })
+            .unwrap();
         steps.collect::<Result<Vec<_>, _>>().unwrap().join("\n")
     }
 }
@@ -100,7 +115,9 @@ impl Connection for Native {
     type Open<'a> = NativeTransaction<'a>;
 
     fn begin(&self) -> Result<NativeTransaction<'_>, SqlError> {
-        self.sqlite.execute_batch("begin immediate").map_err(failed)?;
+        self.sqlite
+            .execute_batch("begin immediate")
+            .map_err(failed)?;
         Ok(NativeTransaction(self, Count::new(false)))
     }
 }
@@ -144,7 +161,12 @@ fn fill<S: Store>(store: S) -> (Domain<S, NoHooks>, Vec<String>, Vec<String>) {
         ("ann@shop.example", Some("Ann"), Some("Müller"), None),
         ("bob@shop.example", Some("Bob"), Some("100%"), Some("Acme")),
         ("zoe@shop.example", Some("Zoë"), None, Some("acme_two")),
-        ("o'neil@shop.example", Some("\"O'Neil\""), Some("*x?[y]"), Some("ACME")),
+        (
+            "o'neil@shop.example",
+            Some("\"O'Neil\""),
+            Some("*x?[y]"),
+            Some("ACME"),
+        ),
         ("gone@shop.example", Some("Gone"), None, None),
     ];
     let customers: Vec<String> = people
@@ -152,18 +174,29 @@ fn fill<S: Store>(store: S) -> (Domain<S, NoHooks>, Vec<String>, Vec<String>) {
         .map(|(email, first, last, company)| {
             let text = |text: &Option<&str>| text.map(str::to_owned);
             let mut new = guest(email);
-            (new.first_name, new.last_name, new.company_name) = (text(first), text(last), text(company));
+            (new.first_name, new.last_name, new.company_name) =
+                (text(first), text(last), text(company));
             new.has_account = *email == "ann@shop.example";
             domain.create_customer(new).unwrap().id
         })
         .collect();
     let groups: Vec<String> = ["VIP", "Press", "Gone"]
         .iter()
-        .map(|name| domain.create_group(NewGroup { name: (*name).to_owned(), ..NewGroup::default() }).unwrap().id)
+        .map(|name| {
+            domain
+                .create_group(NewGroup {
+                    name: (*name).to_owned(),
+                    ..NewGroup::default()
+                })
+                .unwrap()
+                .id
+        })
         .collect();
     let add = |group: usize, who: &[usize]| {
         let ids = who.iter().map(|place| customers[*place].clone()).collect();
-        domain.change_members(&groups[group], ids, Vec::new(), None).unwrap();
+        domain
+            .change_members(&groups[group], ids, Vec::new(), None)
+            .unwrap();
     };
     add(0, &[1, 0, 4]);
     add(1, &[1]);
@@ -184,16 +217,19 @@ fn fill<S: Store>(store: S) -> (Domain<S, NoHooks>, Vec<String>, Vec<String>) {
 
 /// A page as emails or names, and the count.
 fn shown(page: &Page, column: usize) -> (Vec<String>, u64) {
-    let texts = (0..page.records.len()).map(|row| page.records.string(row, column).unwrap_or_default());
+    let texts =
+        (0..page.records.len()).map(|row| page.records.string(row, column).unwrap_or_default());
     (texts.collect(), page.count)
 }
 
 fn filters(groups: &[String], customers: &[String]) -> Vec<(Entity, Filter)> {
     let (first, last, company, email) = (2, 3, 1, 4);
     let text = |text: &str| text.to_owned();
-    let in_groups = |inner| Filter::Related(Link::GroupsOfCustomers, Entity::Group, Box::new(inner));
+    let in_groups =
+        |inner| Filter::Related(Link::GroupsOfCustomers, Entity::Group, Box::new(inner));
     let with = |inner| Filter::Related(Link::CustomersOfGroups, Entity::Customer, Box::new(inner));
-    let compare = |column, comparison, value: &str| Filter::Compare(column, comparison, value.to_owned());
+    let compare =
+        |column, comparison, value: &str| Filter::Compare(column, comparison, value.to_owned());
     let mut all = vec![
         Filter::all(),
         compare(email, Comparison::Equal, "bob@shop.example"),
@@ -222,30 +258,68 @@ fn filters(groups: &[String], customers: &[String]) -> Vec<(Entity, Filter)> {
         in_groups(Filter::id(&groups[2])),
         in_groups(compare(1, Comparison::Equal, "VIP")),
         Filter::Unrelated(Link::GroupsOfCustomers, Entity::Group),
-        Filter::Any(vec![compare(first, Comparison::Equal, "Ann"), Filter::Null(last)]),
+        Filter::Any(vec![
+            compare(first, Comparison::Equal, "Ann"),
+            Filter::Null(last),
+        ]),
         Filter::Any(Vec::new()),
-        Filter::All(vec![Filter::All(Vec::new()), Filter::Any(vec![Filter::all(), Filter::Null(last)])]),
+        Filter::All(vec![
+            Filter::All(Vec::new()),
+            Filter::Any(vec![Filter::all(), Filter::Null(last)]),
+        ]),
     ];
-    for q in ["ann", "ANN MÜLL", "shop.example", "zoë", "ë", "n", "%", "_", "100%", "\"", "o'n", "\"o'neil\"", "*x?", "acme bob",
-        "gone", "", "  ", "b a", "ann\nmüller", "-", "(", "NEAR(a b)", "a AND b", "x*"]
-    {
+    for q in [
+        "ann",
+        "ANN MÜLL",
+        "shop.example",
+        "zoë",
+        "ë",
+        "n",
+        "%",
+        "_",
+        "100%",
+        "\"",
+        "o'n",
+        "\"o'neil\"",
+        "*x?",
+        "acme bob",
+        "gone",
+        "",
+        "  ",
+        "b a",
+        "ann\nmüller",
+        "-",
+        "(",
+        "NEAR(a b)",
+        "a AND b",
+        "x*",
+    ] {
         all.push(Filter::words(q));
     }
-    let mut filters: Vec<(Entity, Filter)> = all.into_iter().map(|filter| (Entity::Customer, filter)).collect();
-    filters.extend([
-        Filter::all(),
-        Filter::words("vi"),
-        Filter::words("press"),
-        with(Filter::id(&customers[1])),
-        with(Filter::id(&customers[4])),
-        with(compare(email, Comparison::LikeAnyCase, "ANN%")),
-        Filter::Unrelated(Link::CustomersOfGroups, Entity::Customer),
-    ].map(|filter| (Entity::Group, filter)));
-    filters.extend([
-        Filter::words("berl"),
-        Filter::words("be"),
-        Filter::In(8, vec![text("Paris"), text("Rome")]),
-    ].map(|filter| (Entity::Address, filter)));
+    let mut filters: Vec<(Entity, Filter)> = all
+        .into_iter()
+        .map(|filter| (Entity::Customer, filter))
+        .collect();
+    filters.extend(
+        [
+            Filter::all(),
+            Filter::words("vi"),
+            Filter::words("press"),
+            with(Filter::id(&customers[1])),
+            with(Filter::id(&customers[4])),
+            with(compare(email, Comparison::LikeAnyCase, "ANN%")),
+            Filter::Unrelated(Link::CustomersOfGroups, Entity::Customer),
+        ]
+        .map(|filter| (Entity::Group, filter)),
+    );
+    filters.extend(
+        [
+            Filter::words("berl"),
+            Filter::words("be"),
+            Filter::In(8, vec![text("Paris"), text("Rome")]),
+        ]
+        .map(|filter| (Entity::Address, filter)),
+    );
     filters
 }
 
@@ -262,18 +336,40 @@ fn name_column(entity: Entity) -> usize {
 fn sqlite_finds_what_the_store_in_memory_finds() {
     let (native, customers, groups) = fill(SqlStore(Native::new()));
     let (memory, memory_customers, memory_groups) = fill(Memory::default());
-    let pairs = filters(&groups, &customers).into_iter().zip(filters(&memory_groups, &memory_customers));
+    let pairs = filters(&groups, &customers)
+        .into_iter()
+        .zip(filters(&memory_groups, &memory_customers));
     for ((entity, filter), (_, same)) in pairs {
         let column = name_column(entity);
-        for order in [BY_ID, Order { column, descending: false }, Order { column, descending: true }, Order {
-            column: 1,
-            descending: false,
-        }] {
+        for order in [
+            BY_ID,
+            Order {
+                column,
+                descending: false,
+            },
+            Order {
+                column,
+                descending: true,
+            },
+            Order {
+                column: 1,
+                descending: false,
+            },
+        ] {
             for (offset, limit) in [(0, 15), (1, 2), (0, 0), (7, 3)] {
-                let search = |filter: &Filter| Search { filter: filter.clone(), order, offset, limit };
+                let search = |filter: &Filter| Search {
+                    filter: filter.clone(),
+                    order,
+                    offset,
+                    limit,
+                };
                 let got = native.search(entity, &search(&filter)).unwrap();
                 let want = memory.search(entity, &search(&same)).unwrap();
-                assert_eq!(shown(&got, column), shown(&want, column), "{entity:?} {filter:?} {order:?} {offset} {limit}");
+                assert_eq!(
+                    shown(&got, column),
+                    shown(&want, column),
+                    "{entity:?} {filter:?} {order:?} {offset} {limit}"
+                );
             }
         }
     }
@@ -285,28 +381,56 @@ fn relations_come_in_the_order_in_which_they_were_tied() {
     let related = |link: Link, ids: &[&String], column: usize| {
         let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
         let rows = domain.related(link, &ids).unwrap();
-        (0..rows.len()).map(|row| (rows.string(row, 0).unwrap(), rows.string(row, column + 1).unwrap())).collect::<Vec<_>>()
+        (0..rows.len())
+            .map(|row| {
+                (
+                    rows.string(row, 0).unwrap(),
+                    rows.string(row, column + 1).unwrap(),
+                )
+            })
+            .collect::<Vec<_>>()
     };
     let pair = |id: &String, name: &str| (id.clone(), name.to_owned());
-    assert_eq!(related(Link::GroupsOfCustomers, &[&customers[1], &customers[0], &customers[2]], 1), {
-        let mut pairs = vec![pair(&customers[0], "VIP"), pair(&customers[1], "VIP"), pair(&customers[1], "Press")];
-        pairs.sort_by(|left, right| left.0.cmp(&right.0));
-        pairs
-    });
-    assert_eq!(related(Link::CustomersOfGroups, &[&groups[0]], 4), [
-        pair(&groups[0], "bob@shop.example"),
-        pair(&groups[0], "ann@shop.example")
-    ]);
-    assert_eq!(related(Link::AddressesOfCustomers, &[&customers[0], &customers[4]], 8), [
-        pair(&customers[0], "Berlin"),
-        pair(&customers[0], "Paris")
-    ]);
+    assert_eq!(
+        related(
+            Link::GroupsOfCustomers,
+            &[&customers[1], &customers[0], &customers[2]],
+            1
+        ),
+        {
+            let mut pairs = vec![
+                pair(&customers[0], "VIP"),
+                pair(&customers[1], "VIP"),
+                pair(&customers[1], "Press"),
+            ];
+            pairs.sort_by(|left, right| left.0.cmp(&right.0));
+            pairs
+        }
+    );
+    assert_eq!(
+        related(Link::CustomersOfGroups, &[&groups[0]], 4),
+        [
+            pair(&groups[0], "bob@shop.example"),
+            pair(&groups[0], "ann@shop.example")
+        ]
+    );
+    assert_eq!(
+        related(
+            Link::AddressesOfCustomers,
+            &[&customers[0], &customers[4]],
+            8
+        ),
+        [pair(&customers[0], "Berlin"), pair(&customers[0], "Paris")]
+    );
 }
 
 #[test]
 fn a_transaction_that_is_dropped_leaves_nothing() {
     let store = SqlStore(Native::new());
-    let customer = Customer { id: "cus_1".to_owned(), ..Customer::default() };
+    let customer = Customer {
+        id: "cus_1".to_owned(),
+        ..Customer::default()
+    };
     let transaction = store.begin().unwrap();
     transaction.insert_customer(&customer).unwrap();
     drop(transaction);
@@ -328,7 +452,10 @@ fn a_membership_needs_both_ends() {
         created_by: None,
         created_at: String::new(),
     };
-    assert_eq!(transaction.insert_membership(&membership), Err(StoreError::Missing));
+    assert_eq!(
+        transaction.insert_membership(&membership),
+        Err(StoreError::Missing)
+    );
 }
 
 #[test]
@@ -337,13 +464,26 @@ fn the_seed_makes_plausible_people() {
     seed::sow_customers(&store, 300).unwrap();
     seed::sow_customers(&store, 300).unwrap();
     let count = |statement: &str| store.0.query(statement, &[]).unwrap().integer(0, 0);
-    assert_eq!(count("select live from row_count where table_name = 'customer'"), 600);
-    assert_eq!(count("select count(*) from customer where deleted_at is null"), 600);
+    assert_eq!(
+        count("select live from row_count where table_name = 'customer'"),
+        600
+    );
+    assert_eq!(
+        count("select count(*) from customer where deleted_at is null"),
+        600
+    );
     assert_eq!(count("select count(*) from customer_group"), 12);
-    assert!((200..400).contains(&count("select count(*) from customer where has_account = 1")));
+    assert!((200..400).contains(&count(
+        "select count(*) from customer where has_account = 1"
+    )));
     assert!((700..1_100).contains(&count("select count(*) from customer_address")));
     assert!((400..800).contains(&count("select count(*) from customer_group_customer")));
-    assert_eq!(count("select count(*) from (select 1 from customer_group_customer group by customer_id having count(*) > 2)"), 0);
+    assert_eq!(
+        count(
+            "select count(*) from (select 1 from customer_group_customer group by customer_id having count(*) > 2)"
+        ),
+        0
+    );
 }
 
 #[test]
@@ -352,7 +492,12 @@ fn searches_that_have_to_be_fast_use_an_index() {
     seed::sow_customers(&store, 500).unwrap();
     let statement = |entity: Entity, filter: Filter, order: Order| {
         let spy = Spy::default();
-        let search = Search { filter, order, offset: 0, limit: 1 };
+        let search = Search {
+            filter,
+            order,
+            offset: 0,
+            limit: 1,
+        };
         search::search(&spy, entity, &search).unwrap();
         spy.0.into_inner()
     };
@@ -360,22 +505,49 @@ fn searches_that_have_to_be_fast_use_an_index() {
     let at = |comparison| Filter::Compare(9, comparison, "2026".to_owned());
     for (filter, index) in [
         (Filter::all(), "customer_list"),
-        (Filter::Compare(4, Comparison::Equal, "a@b.co".to_owned()), "customer_email"),
+        (
+            Filter::Compare(4, Comparison::Equal, "a@b.co".to_owned()),
+            "customer_email",
+        ),
         (Filter::In(4, vec!["a@b.co".to_owned()]), "customer_email"),
-        (Filter::Compare(3, Comparison::Equal, "Lee".to_owned()), "customer_last_name"),
-        (Filter::Compare(1, Comparison::Equal, "Acme".to_owned()), "customer_company_name"),
+        (
+            Filter::Compare(3, Comparison::Equal, "Lee".to_owned()),
+            "customer_last_name",
+        ),
+        (
+            Filter::Compare(1, Comparison::Equal, "Acme".to_owned()),
+            "customer_company_name",
+        ),
         (Filter::words("müller"), "VIRTUAL TABLE INDEX"),
-        (Filter::Related(Link::GroupsOfCustomers, Entity::Group, Box::new(Filter::id("g"))), "customer_group_customer_pair"),
+        (
+            Filter::Related(
+                Link::GroupsOfCustomers,
+                Entity::Group,
+                Box::new(Filter::id("g")),
+            ),
+            "customer_group_customer_pair",
+        ),
         (at(Comparison::GreaterOrEqual), "customer_"),
     ] {
         for text in statement(customers, filter.clone(), BY_ID) {
             let plan = store.0.plan(&text);
-            assert!(plan.contains(index) || text == search::COUNT_ALL, "{filter:?}\n{text}\n{plan}");
-            assert!(!plan.lines().any(|line| line == "SCAN c"), "{filter:?}\n{text}\n{plan}");
+            assert!(
+                plan.contains(index) || text == search::COUNT_ALL,
+                "{filter:?}\n{text}\n{plan}"
+            );
+            assert!(
+                !plan.lines().any(|line| line == "SCAN c"),
+                "{filter:?}\n{text}\n{plan}"
+            );
         }
     }
-    let by_time = Order { column: 9, descending: true };
-    let plan = store.0.plan(&statement(customers, Filter::all(), by_time)[0]);
+    let by_time = Order {
+        column: 9,
+        descending: true,
+    };
+    let plan = store
+        .0
+        .plan(&statement(customers, Filter::all(), by_time)[0]);
     assert_eq!(plan, "SCAN c USING INDEX customer_created_at");
 }
 
@@ -399,14 +571,43 @@ fn what_was_sent_never_becomes_part_of_a_statement() {
             Filter::Compare(4, Comparison::Equal, value()),
             Filter::Compare(4, Comparison::Like, value()),
             Filter::In(4, vec![value(), value()]),
-            Filter::Related(Link::GroupsOfCustomers, Entity::Group, Box::new(Filter::id(text))),
-            Filter::Words(vec![format!("long{}", text.replace(char::is_whitespace, ""))]),
+            Filter::Related(
+                Link::GroupsOfCustomers,
+                Entity::Group,
+                Box::new(Filter::id(text)),
+            ),
+            Filter::Words(vec![format!(
+                "long{}",
+                text.replace(char::is_whitespace, "")
+            )]),
         ]);
-        search::search(&spy, Entity::Customer, &Search { filter, order: BY_ID, offset: 0, limit: 15 }).unwrap();
+        search::search(
+            &spy,
+            Entity::Customer,
+            &Search {
+                filter,
+                order: BY_ID,
+                offset: 0,
+                limit: 15,
+            },
+        )
+        .unwrap();
         spy.0.into_inner()
     };
     let shape = shapes("plain");
-    for text in ["'", "\"", "' or 1=1 --", "$1", "?", ";drop table customer", "\\", "%_*[", "\u{1F600}", ")", "\u{2028}"] {
+    for text in [
+        "'",
+        "\"",
+        "' or 1=1 --",
+        "$1",
+        "?",
+        ";drop table customer",
+        "\\",
+        "%_*[",
+        "\u{1F600}",
+        ")",
+        "\u{2028}",
+    ] {
         assert_eq!(shapes(text), shape, "{text}");
     }
 }

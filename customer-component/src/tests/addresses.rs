@@ -15,11 +15,17 @@ fn full(customer_id: &str) -> NewAddress {
 }
 
 fn reference(address: &Address) -> AddressReference {
-    AddressReference { customer_id: address.customer_id.clone(), id: address.id.clone() }
+    AddressReference {
+        customer_id: address.customer_id.clone(),
+        id: address.id.clone(),
+    }
 }
 
 fn update(address: &Address) -> AddressUpdate {
-    AddressUpdate { address: reference(address), ..AddressUpdate::default() }
+    AddressUpdate {
+        address: reference(address),
+        ..AddressUpdate::default()
+    }
 }
 
 fn invalid<T>(text: &str) -> Result<T, Fault> {
@@ -31,29 +37,56 @@ fn the_document_wants_four_lines_and_a_country() {
     let domain = domain();
     let customer = made(&domain, "a@b.co");
     assert_eq!(
-        domain.create_address(NewAddress { customer_id: customer.id.clone(), ..NewAddress::default() }),
+        domain.create_address(NewAddress {
+            customer_id: customer.id.clone(),
+            ..NewAddress::default()
+        }),
         invalid(
             "Field 'address_1' is required; Field 'city' is required; Field 'postal_code' is required; \
              Field 'country_code' is required"
         )
     );
     assert_eq!(
-        domain.create_address(NewAddress { country_code: Some("zz".to_owned()), ..full(&customer.id) }),
+        domain.create_address(NewAddress {
+            country_code: Some("zz".to_owned()),
+            ..full(&customer.id)
+        }),
         invalid("Field 'country_code' must be a two-letter ISO 3166-1 code, got: 'zz'")
     );
     let made = domain.create_address(full(&customer.id)).unwrap();
-    assert_eq!(made.country_code.as_deref(), Some("de"), "stored in lower case");
-    assert_eq!(domain.retrieve_address(&reference(&made)), Ok(made.record()));
-    let cleared = AddressUpdate { city: Change::Clear, ..update(&made) };
-    assert_eq!(domain.update_address(cleared), invalid("Field 'city' is required"));
+    assert_eq!(
+        made.country_code.as_deref(),
+        Some("de"),
+        "stored in lower case"
+    );
+    assert_eq!(
+        domain.retrieve_address(&reference(&made)),
+        Ok(made.record())
+    );
+    let cleared = AddressUpdate {
+        city: Change::Clear,
+        ..update(&made)
+    };
+    assert_eq!(
+        domain.update_address(cleared),
+        invalid("Field 'city' is required")
+    );
 }
 
 #[test]
 fn medusa_takes_any_address() {
     let domain = medusa();
     let customer = made(&domain, "a@b.co");
-    let address = NewAddress { country_code: Some("uS".to_owned()), ..NewAddress::default() };
-    let made = domain.create_address(NewAddress { customer_id: customer.id, ..address }).unwrap();
+    let address = NewAddress {
+        country_code: Some("uS".to_owned()),
+        ..NewAddress::default()
+    };
+    let made = domain
+        .create_address(NewAddress {
+            customer_id: customer.id,
+            ..address
+        })
+        .unwrap();
     assert_eq!(made.country_code.as_deref(), Some("uS"));
 }
 
@@ -61,25 +94,58 @@ fn medusa_takes_any_address() {
 fn at_most_one_address_is_the_default() {
     let domain = domain();
     let customer = made(&domain, "a@b.co");
-    let default = NewAddress { is_default_shipping: true, is_default_billing: true, ..full(&customer.id) };
+    let default = NewAddress {
+        is_default_shipping: true,
+        is_default_billing: true,
+        ..full(&customer.id)
+    };
     let first = domain.create_address(default.clone()).unwrap();
     domain.store.take_events();
-    let second = domain.create_address(NewAddress { is_default_billing: false, ..default }).unwrap();
-    assert_eq!(domain.store.take_events(), [
-        ("customer.customer-address.updated".to_owned(), first.id.clone()),
-        ("customer.customer-address.created".to_owned(), second.id.clone())
-    ]);
+    let second = domain
+        .create_address(NewAddress {
+            is_default_billing: false,
+            ..default
+        })
+        .unwrap();
+    assert_eq!(
+        domain.store.take_events(),
+        [
+            (
+                "customer.customer-address.updated".to_owned(),
+                first.id.clone()
+            ),
+            (
+                "customer.customer-address.created".to_owned(),
+                second.id.clone()
+            )
+        ]
+    );
     let flags = |address: &Address| {
         let now = Address::read(&domain.store.find(Entity::Address, &address.id).unwrap(), 0);
         (now.is_default_shipping, now.is_default_billing)
     };
-    assert_eq!((flags(&first), flags(&second)), ((false, true), (true, false)));
-    let take = AddressUpdate { is_default_billing: Some(true), ..update(&second) };
+    assert_eq!(
+        (flags(&first), flags(&second)),
+        ((false, true), (true, false))
+    );
+    let take = AddressUpdate {
+        is_default_billing: Some(true),
+        ..update(&second)
+    };
     domain.update_address(take).unwrap();
-    assert_eq!((flags(&first), flags(&second)), ((false, false), (true, true)));
-    let drop = AddressUpdate { is_default_shipping: Some(false), ..update(&second) };
+    assert_eq!(
+        (flags(&first), flags(&second)),
+        ((false, false), (true, true))
+    );
+    let drop = AddressUpdate {
+        is_default_shipping: Some(false),
+        ..update(&second)
+    };
     domain.update_address(drop).unwrap();
-    assert_eq!((flags(&first), flags(&second)), ((false, false), (false, true)));
+    assert_eq!(
+        (flags(&first), flags(&second)),
+        ((false, false), (false, true))
+    );
 }
 
 #[test]
@@ -87,36 +153,65 @@ fn another_customers_address_is_as_good_as_none() {
     let domain = domain();
     let (owner, other) = (made(&domain, "a@b.co"), made(&domain, "b@b.co"));
     let address = domain.create_address(full(&owner.id)).unwrap();
-    let stolen = AddressReference { customer_id: other.id.clone(), id: address.id.clone() };
+    let stolen = AddressReference {
+        customer_id: other.id.clone(),
+        id: address.id.clone(),
+    };
     let missing = |text: String| Fault::NotFound(text);
     let id = &address.id;
     assert_eq!(
         domain.retrieve_address(&stolen),
         Err(missing(format!("Address with id: {id} not found")))
     );
-    let change = AddressUpdate { city: Change::Set("X".to_owned()), address: stolen.clone(), ..AddressUpdate::default() };
-    assert_eq!(domain.update_address(change), Err(missing(format!("Address with id \"{id}\" not found"))));
-    assert_eq!(domain.delete_address(&stolen), Err(missing(format!("Address with id \"{id}\" not found"))));
-    assert_eq!(domain.retrieve_address(&reference(&address)), Ok(address.record()));
+    let change = AddressUpdate {
+        city: Change::Set("X".to_owned()),
+        address: stolen.clone(),
+        ..AddressUpdate::default()
+    };
+    assert_eq!(
+        domain.update_address(change),
+        Err(missing(format!("Address with id \"{id}\" not found")))
+    );
+    assert_eq!(
+        domain.delete_address(&stolen),
+        Err(missing(format!("Address with id \"{id}\" not found")))
+    );
+    assert_eq!(
+        domain.retrieve_address(&reference(&address)),
+        Ok(address.record())
+    );
 }
 
 #[test]
 fn an_address_needs_its_customer() {
     let domain = domain();
-    let nobody = AddressReference { customer_id: "cus_no".to_owned(), id: "cuaddr_no".to_owned() };
+    let nobody = AddressReference {
+        customer_id: "cus_no".to_owned(),
+        id: "cuaddr_no".to_owned(),
+    };
     assert_eq!(
         domain.create_address(full("cus_no")),
         Err(Fault::NotFound(
-            "You tried to set relationship customer_id: cus_no, but such entity does not exist".to_owned()
+            "You tried to set relationship customer_id: cus_no, but such entity does not exist"
+                .to_owned()
         ))
     );
     assert_eq!(
         domain.delete_address(&nobody),
-        Err(Fault::NotFound("Customer with id \"cus_no\" not found".to_owned()))
+        Err(Fault::NotFound(
+            "Customer with id \"cus_no\" not found".to_owned()
+        ))
     );
     let customer = made(&domain, "a@b.co");
-    let unknown = AddressReference { customer_id: customer.id, ..nobody };
-    assert_eq!(domain.delete_address(&unknown), Ok(()), "an address that nobody has is gone already");
+    let unknown = AddressReference {
+        customer_id: customer.id,
+        ..nobody
+    };
+    assert_eq!(
+        domain.delete_address(&unknown),
+        Ok(()),
+        "an address that nobody has is gone already"
+    );
 }
 
 #[test]
@@ -127,6 +222,13 @@ fn an_address_is_deleted_for_good() {
     domain.store.take_events();
     domain.delete_address(&reference(&address)).unwrap();
     assert!(domain.retrieve_address(&reference(&address)).is_err());
-    assert_eq!(domain.store.take_events(), [("customer.customer-address.deleted".to_owned(), address.id)]);
-    assert_eq!(domain.retrieve_customer(&customer.id), Ok(customer.record()), "the customer has not changed");
+    assert_eq!(
+        domain.store.take_events(),
+        [("customer.customer-address.deleted".to_owned(), address.id)]
+    );
+    assert_eq!(
+        domain.retrieve_customer(&customer.id),
+        Ok(customer.record()),
+        "the customer has not changed"
+    );
 }

@@ -58,80 +58,138 @@ impl State {
             Entity::Customer => self
                 .customers
                 .iter()
-                .map(|(thing, at)| (deleted(&thing.cells(), place, at), searched(thing.searched())))
+                .map(|(thing, at)| {
+                    (
+                        deleted(&thing.cells(), place, at),
+                        searched(thing.searched()),
+                    )
+                })
                 .collect(),
             Entity::Address => self
                 .addresses
                 .iter()
-                .map(|(thing, at)| (deleted(&thing.cells(), place, at), searched(thing.searched())))
+                .map(|(thing, at)| {
+                    (
+                        deleted(&thing.cells(), place, at),
+                        searched(thing.searched()),
+                    )
+                })
                 .collect(),
             Entity::Group => self
                 .groups
                 .iter()
-                .map(|(thing, at)| (deleted(&thing.cells(), place, at), searched([Some(&thing.name)])))
+                .map(|(thing, at)| {
+                    (
+                        deleted(&thing.cells(), place, at),
+                        searched([Some(&thing.name)]),
+                    )
+                })
                 .collect(),
         }
     }
 
     fn live(&self, entity: Entity) -> Vec<(Records, String)> {
         let place = entity.place("deleted_at").unwrap();
-        self.rows(entity).into_iter().filter(|(record, _)| record.get(0, place) == Cell::Null).collect()
+        self.rows(entity)
+            .into_iter()
+            .filter(|(record, _)| record.get(0, place) == Cell::Null)
+            .collect()
     }
 
     fn holds(&self, entity: Entity, (record, words): &(Records, String), filter: &Filter) -> bool {
         let row = (record.clone(), words.clone());
         let text = |place: usize| record.text(0, place);
         match filter {
-            Filter::All(filters) => filters.iter().all(|filter| self.holds(entity, &row, filter)),
-            Filter::Any(filters) => filters.iter().any(|filter| self.holds(entity, &row, filter)),
-            Filter::Compare(place, comparison, value) => text(*place).is_some_and(|text| match comparison {
-                Comparison::Equal => text == value,
-                Comparison::NotEqual => text != value,
-                Comparison::Greater => text > value.as_str(),
-                Comparison::GreaterOrEqual => text >= value.as_str(),
-                Comparison::Less => text < value.as_str(),
-                Comparison::LessOrEqual => text <= value.as_str(),
-                Comparison::Like => like(text, value),
-                Comparison::LikeAnyCase => like(&text.to_ascii_lowercase(), &value.to_ascii_lowercase()),
-            }),
+            Filter::All(filters) => filters
+                .iter()
+                .all(|filter| self.holds(entity, &row, filter)),
+            Filter::Any(filters) => filters
+                .iter()
+                .any(|filter| self.holds(entity, &row, filter)),
+            Filter::Compare(place, comparison, value) => {
+                text(*place).is_some_and(|text| match comparison {
+                    Comparison::Equal => text == value,
+                    Comparison::NotEqual => text != value,
+                    Comparison::Greater => text > value.as_str(),
+                    Comparison::GreaterOrEqual => text >= value.as_str(),
+                    Comparison::Less => text < value.as_str(),
+                    Comparison::LessOrEqual => text <= value.as_str(),
+                    Comparison::Like => like(text, value),
+                    Comparison::LikeAnyCase => {
+                        like(&text.to_ascii_lowercase(), &value.to_ascii_lowercase())
+                    }
+                })
+            }
             Filter::Flag(place, flag) => record.flag(0, *place) == *flag,
             Filter::Null(place) => text(*place).is_none(),
             Filter::NotNull(place) => text(*place).is_some(),
-            Filter::In(place, values) => text(*place).is_some_and(|text| values.iter().any(|value| value == text)),
-            Filter::NotIn(place, values) => text(*place).is_some_and(|text| values.iter().all(|value| value != text)),
-            Filter::Related(link, target, inner) => self.tied(*link, *target, record).any(|other| self.holds(*target, &other, inner)),
+            Filter::In(place, values) => {
+                text(*place).is_some_and(|text| values.iter().any(|value| value == text))
+            }
+            Filter::NotIn(place, values) => {
+                text(*place).is_some_and(|text| values.iter().all(|value| value != text))
+            }
+            Filter::Related(link, target, inner) => self
+                .tied(*link, *target, record)
+                .any(|other| self.holds(*target, &other, inner)),
             Filter::Unrelated(link, target) => self.tied(*link, *target, record).next().is_none(),
-            Filter::Words(looked_for) => looked_for.iter().all(|word| words.contains(word.as_str())),
+            Filter::Words(looked_for) => {
+                looked_for.iter().all(|word| words.contains(word.as_str()))
+            }
         }
     }
 
     /// What is tied to a thing, in the order in which it was.
-    fn tied(&self, link: Link, target: Entity, record: &Records) -> impl Iterator<Item = (Records, String)> {
+    fn tied(
+        &self,
+        link: Link,
+        target: Entity,
+        record: &Records,
+    ) -> impl Iterator<Item = (Records, String)> {
         let id = record.string(0, 0).unwrap();
         let ends: Vec<String> = match link {
-            Link::AddressesOfCustomers => {
-                self.addresses.iter().filter(|(a, _)| a.customer_id == id).map(|(a, _)| a.id.clone()).collect()
-            }
-            Link::CustomersOfAddresses => {
-                self.addresses.iter().filter(|(a, _)| a.id == id).map(|(a, _)| a.customer_id.clone()).collect()
-            }
-            Link::GroupsOfCustomers => {
-                self.memberships.iter().filter(|m| m.customer_id == id).map(|m| m.group_id.clone()).collect()
-            }
-            Link::CustomersOfGroups => {
-                self.memberships.iter().filter(|m| m.group_id == id).map(|m| m.customer_id.clone()).collect()
-            }
+            Link::AddressesOfCustomers => self
+                .addresses
+                .iter()
+                .filter(|(a, _)| a.customer_id == id)
+                .map(|(a, _)| a.id.clone())
+                .collect(),
+            Link::CustomersOfAddresses => self
+                .addresses
+                .iter()
+                .filter(|(a, _)| a.id == id)
+                .map(|(a, _)| a.customer_id.clone())
+                .collect(),
+            Link::GroupsOfCustomers => self
+                .memberships
+                .iter()
+                .filter(|m| m.customer_id == id)
+                .map(|m| m.group_id.clone())
+                .collect(),
+            Link::CustomersOfGroups => self
+                .memberships
+                .iter()
+                .filter(|m| m.group_id == id)
+                .map(|m| m.customer_id.clone())
+                .collect(),
             Link::Elsewhere => Vec::new(),
         };
         let live = self.live(target);
-        ends.into_iter().filter_map(move |end| live.iter().find(|(row, _)| row.text(0, 0) == Some(&end)).cloned())
+        ends.into_iter().filter_map(move |end| {
+            live.iter()
+                .find(|(row, _)| row.text(0, 0) == Some(&end))
+                .cloned()
+        })
     }
 
     fn find(&self, entity: Entity, id: &str) -> Records {
-        self.live(entity).into_iter().find(|(record, _)| record.text(0, 0) == Some(id)).map_or_else(
-            || Records::with_columns(entity.columns().len()),
-            |(record, _)| record,
-        )
+        self.live(entity)
+            .into_iter()
+            .find(|(record, _)| record.text(0, 0) == Some(id))
+            .map_or_else(
+                || Records::with_columns(entity.columns().len()),
+                |(record, _)| record,
+            )
     }
 
     fn email_taken(&self, customer: &Customer) -> bool {
@@ -149,12 +207,20 @@ fn like(text: &str, pattern: &str) -> bool {
     let mut letters = pattern.chars();
     match letters.next() {
         None => text.is_empty(),
-        Some('%') => (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| like(&text[at..], letters.as_str())),
-        Some('_') => text.chars().next().is_some_and(|first| like(&text[first.len_utf8()..], letters.as_str())),
+        Some('%') => (0..=text.len())
+            .filter(|at| text.is_char_boundary(*at))
+            .any(|at| like(&text[at..], letters.as_str())),
+        Some('_') => text
+            .chars()
+            .next()
+            .is_some_and(|first| like(&text[first.len_utf8()..], letters.as_str())),
         Some('\\') => letters.next().is_some_and(|letter| {
-            text.strip_prefix(letter).is_some_and(|rest| like(rest, letters.as_str()))
+            text.strip_prefix(letter)
+                .is_some_and(|rest| like(rest, letters.as_str()))
         }),
-        Some(letter) => text.strip_prefix(letter).is_some_and(|rest| like(rest, letters.as_str())),
+        Some(letter) => text
+            .strip_prefix(letter)
+            .is_some_and(|rest| like(rest, letters.as_str())),
     }
 }
 
@@ -170,10 +236,14 @@ fn compare(left: Cell<'_>, right: Cell<'_>) -> Ordering {
     }
 }
 
-fn collect<'a>(columns: usize, rows: impl IntoIterator<Item = (Option<&'a str>, &'a Records)>) -> Records {
+fn collect<'a>(
+    columns: usize,
+    rows: impl IntoIterator<Item = (Option<&'a str>, &'a Records)>,
+) -> Records {
     let mut records: Option<Records> = None;
     for (parent, row) in rows {
-        let records = records.get_or_insert_with(|| Records::with_columns(columns + usize::from(parent.is_some())));
+        let records = records
+            .get_or_insert_with(|| Records::with_columns(columns + usize::from(parent.is_some())));
         if let Some(parent) = parent {
             records.push(Cell::Text(parent));
         }
@@ -193,16 +263,34 @@ impl Store for Memory {
 
     fn search(&self, entity: Entity, search: &Search) -> Stored<Page> {
         let state = self.state.borrow();
-        let mut found: Vec<(Records, String)> =
-            state.live(entity).into_iter().filter(|row| state.holds(entity, row, &search.filter)).collect();
-        let order = |place: usize, left: &Records, right: &Records| compare(left.get(0, place), right.get(0, place));
+        let mut found: Vec<(Records, String)> = state
+            .live(entity)
+            .into_iter()
+            .filter(|row| state.holds(entity, row, &search.filter))
+            .collect();
+        let order = |place: usize, left: &Records, right: &Records| {
+            compare(left.get(0, place), right.get(0, place))
+        };
         found.sort_by(|(left, _), (right, _)| {
             let by = order(search.order.column, left, right).then_with(|| order(0, left, right));
-            if search.order.descending { by.reverse() } else { by }
+            if search.order.descending {
+                by.reverse()
+            } else {
+                by
+            }
         });
-        let page = found.iter().skip(search.offset as usize).take(search.limit as usize);
-        let records = collect(entity.columns().len(), page.map(|(record, _)| (None, record)));
-        Ok(Page { records, count: found.len() as u64 })
+        let page = found
+            .iter()
+            .skip(search.offset as usize)
+            .take(search.limit as usize);
+        let records = collect(
+            entity.columns().len(),
+            page.map(|(record, _)| (None, record)),
+        );
+        Ok(Page {
+            records,
+            count: found.len() as u64,
+        })
     }
 
     fn related(&self, link: Link, ids: &[&str]) -> Stored<Records> {
@@ -224,12 +312,18 @@ impl Store for Memory {
                 rows.extend(state.tied(link, to, &thing).map(|(row, _)| (id, row)));
             }
         }
-        Ok(collect(to.columns().len(), rows.iter().map(|(id, row)| (Some(*id), row))))
+        Ok(collect(
+            to.columns().len(),
+            rows.iter().map(|(id, row)| (Some(*id), row)),
+        ))
     }
 
     fn begin(&self) -> Stored<Copy<'_>> {
         *self.transactions.borrow_mut() += 1;
-        Ok(Copy { memory: self, state: RefCell::new(self.state.borrow().clone()) })
+        Ok(Copy {
+            memory: self,
+            state: RefCell::new(self.state.borrow().clone()),
+        })
     }
 }
 
@@ -244,7 +338,10 @@ impl Transaction for Copy<'_> {
         if self.state.borrow().email_taken(customer) {
             return Err(StoreError::Duplicate);
         }
-        self.state.borrow_mut().customers.push((customer.clone(), None));
+        self.state
+            .borrow_mut()
+            .customers
+            .push((customer.clone(), None));
         Ok(())
     }
 
@@ -262,12 +359,20 @@ impl Transaction for Copy<'_> {
 
     fn delete_customer(&self, id: &str, at: &str) -> Stored<bool> {
         let mut state = self.state.borrow_mut();
-        let found = state.customers.iter_mut().find(|(customer, deleted)| customer.id == id && deleted.is_none());
-        Ok(found.map(|(_, deleted)| *deleted = Some(at.to_owned())).is_some())
+        let found = state
+            .customers
+            .iter_mut()
+            .find(|(customer, deleted)| customer.id == id && deleted.is_none());
+        Ok(found
+            .map(|(_, deleted)| *deleted = Some(at.to_owned()))
+            .is_some())
     }
 
     fn insert_address(&self, address: &Address) -> Stored<()> {
-        self.state.borrow_mut().addresses.push((address.clone(), None));
+        self.state
+            .borrow_mut()
+            .addresses
+            .push((address.clone(), None));
         Ok(())
     }
 
@@ -281,7 +386,10 @@ impl Transaction for Copy<'_> {
     }
 
     fn delete_address(&self, id: &str) -> Stored<()> {
-        self.state.borrow_mut().addresses.retain(|(address, _)| address.id != id);
+        self.state
+            .borrow_mut()
+            .addresses
+            .retain(|(address, _)| address.id != id);
         Ok(())
     }
 
@@ -296,7 +404,13 @@ impl Transaction for Copy<'_> {
         Ok(ids)
     }
 
-    fn release_default(&self, role: DefaultFor, customer_id: &str, except: &str, at: &str) -> Stored<Vec<String>> {
+    fn release_default(
+        &self,
+        role: DefaultFor,
+        customer_id: &str,
+        except: &str,
+        at: &str,
+    ) -> Stored<Vec<String>> {
         let mut ids = Vec::new();
         for (address, _) in &mut self.state.borrow_mut().addresses {
             if address.customer_id != customer_id || address.id == except {
@@ -338,8 +452,13 @@ impl Transaction for Copy<'_> {
 
     fn delete_group(&self, id: &str, at: &str) -> Stored<bool> {
         let mut state = self.state.borrow_mut();
-        let found = state.groups.iter_mut().find(|(group, deleted)| group.id == id && deleted.is_none());
-        Ok(found.map(|(_, deleted)| *deleted = Some(at.to_owned())).is_some())
+        let found = state
+            .groups
+            .iter_mut()
+            .find(|(group, deleted)| group.id == id && deleted.is_none());
+        Ok(found
+            .map(|(_, deleted)| *deleted = Some(at.to_owned()))
+            .is_some())
     }
 
     fn insert_membership(&self, membership: &Membership) -> Stored<bool> {
@@ -356,12 +475,18 @@ impl Transaction for Copy<'_> {
 
     fn delete_membership(&self, group_id: &str, customer_id: &str) -> Stored<Option<String>> {
         let mut state = self.state.borrow_mut();
-        let at = state.memberships.iter().position(|m| m.group_id == group_id && m.customer_id == customer_id);
+        let at = state
+            .memberships
+            .iter()
+            .position(|m| m.group_id == group_id && m.customer_id == customer_id);
         Ok(at.map(|at| state.memberships.remove(at).id))
     }
 
     fn emit(&self, event: &str, id: &str) -> Stored<()> {
-        self.state.borrow_mut().events.push((event.to_owned(), id.to_owned()));
+        self.state
+            .borrow_mut()
+            .events
+            .push((event.to_owned(), id.to_owned()));
         Ok(())
     }
 

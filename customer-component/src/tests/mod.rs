@@ -56,7 +56,10 @@ impl Hooks for Meddler {
 
 /// A customer to be made.
 pub fn guest(email: &str) -> NewCustomer {
-    NewCustomer { email: Some(email.to_owned()), ..NewCustomer::default() }
+    NewCustomer {
+        email: Some(email.to_owned()),
+        ..NewCustomer::default()
+    }
 }
 
 /// Makes a customer.

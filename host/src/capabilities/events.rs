@@ -15,7 +15,10 @@ impl Host for SqlView<'_> {
         data: String,
     ) -> wasmtime::Result<Result<(), Error>> {
         self.table.get(&transaction)?;
-        Ok(self.context.session().and_then(|session| Ok(session.emit(&name, &data)?)))
+        Ok(self
+            .context
+            .session()
+            .and_then(|session| Ok(session.emit(&name, &data)?)))
     }
 }
 

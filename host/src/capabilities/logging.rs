@@ -21,7 +21,12 @@ struct State {
 
 impl Log {
     /// A log for one call, with room for so many lines and bytes.
-    pub fn new(component: Arc<str>, request_id: Arc<str>, lines_max: u32, bytes_max: usize) -> Self {
+    pub fn new(
+        component: Arc<str>,
+        request_id: Arc<str>,
+        lines_max: u32,
+        bytes_max: usize,
+    ) -> Self {
         Self(Arc::new(Mutex::new(State {
             component,
             request_id,
@@ -39,7 +44,10 @@ impl Log {
         }
         let (level, message) = if state.lines_left == 1 || message.len() > state.bytes_left {
             state.lines_left = 0;
-            (tracing::Level::WARN, "more log than the component's limits allow: the rest of this call is dropped")
+            (
+                tracing::Level::WARN,
+                "more log than the component's limits allow: the rest of this call is dropped",
+            )
         } else {
             state.lines_left -= 1;
             state.bytes_left -= message.len();
@@ -49,11 +57,21 @@ impl Log {
         let request_id = &*state.request_id;
         // A tracing event's level is part of its static metadata, hence an arm each.
         match level {
-            tracing::Level::ERROR => tracing::error!(target: "component", component, request_id, context, "{message}"),
-            tracing::Level::WARN => tracing::warn!(target: "component", component, request_id, context, "{message}"),
-            tracing::Level::INFO => tracing::info!(target: "component", component, request_id, context, "{message}"),
-            tracing::Level::DEBUG => tracing::debug!(target: "component", component, request_id, context, "{message}"),
-            tracing::Level::TRACE => tracing::trace!(target: "component", component, request_id, context, "{message}"),
+            tracing::Level::ERROR => {
+                tracing::error!(target: "component", component, request_id, context, "{message}")
+            }
+            tracing::Level::WARN => {
+                tracing::warn!(target: "component", component, request_id, context, "{message}")
+            }
+            tracing::Level::INFO => {
+                tracing::info!(target: "component", component, request_id, context, "{message}")
+            }
+            tracing::Level::DEBUG => {
+                tracing::debug!(target: "component", component, request_id, context, "{message}")
+            }
+            tracing::Level::TRACE => {
+                tracing::trace!(target: "component", component, request_id, context, "{message}")
+            }
         }
     }
 }

@@ -25,7 +25,9 @@ impl SqlContext {
 
     pub(super) fn session(&mut self) -> Result<&mut Session, wit::Error> {
         self.session.as_mut().ok_or_else(|| {
-            wit::Error::Unavailable("there is no database while a component describes itself".to_owned())
+            wit::Error::Unavailable(
+                "there is no database while a component describes itself".to_owned(),
+            )
         })
     }
 }
@@ -70,7 +72,11 @@ impl Host for SqlView<'_> {
 
 impl HostTransaction for SqlView<'_> {
     fn begin(&mut self) -> wasmtime::Result<Result<Resource<Transaction>, wit::Error>> {
-        if let Err(error) = self.context.session().and_then(|session| Ok(session.begin()?)) {
+        if let Err(error) = self
+            .context
+            .session()
+            .and_then(|session| Ok(session.begin()?))
+        {
             return Ok(Err(error));
         }
         Ok(Ok(self.table.push(Transaction(()))?))
@@ -103,7 +109,10 @@ impl HostTransaction for SqlView<'_> {
 
     fn commit(&mut self, this: Resource<Transaction>) -> wasmtime::Result<Result<(), wit::Error>> {
         self.table.delete(this)?;
-        Ok(self.context.session().and_then(|session| Ok(session.commit()?)))
+        Ok(self
+            .context
+            .session()
+            .and_then(|session| Ok(session.commit()?)))
     }
 
     fn drop(&mut self, this: Resource<Transaction>) -> wasmtime::Result<()> {
@@ -129,7 +138,11 @@ impl From<wit::Value> for storage::Value {
 
 impl From<storage::Rows> for wit::Rows {
     fn from(rows: storage::Rows) -> Self {
-        Self { columns: rows.columns, count: rows.count, data: rows.data }
+        Self {
+            columns: rows.columns,
+            count: rows.count,
+            data: rows.data,
+        }
     }
 }
 

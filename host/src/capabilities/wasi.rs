@@ -17,8 +17,16 @@ use super::logging::Log;
 /// A context for one call, whose output goes to `log`.
 pub fn context(log: &Log) -> WasiCtx {
     WasiCtxBuilder::new()
-        .stdout(Output { log: log.clone(), level: tracing::Level::INFO, name: "stdout" })
-        .stderr(Output { log: log.clone(), level: tracing::Level::WARN, name: "stderr" })
+        .stdout(Output {
+            log: log.clone(),
+            level: tracing::Level::INFO,
+            name: "stdout",
+        })
+        .stderr(Output {
+            log: log.clone(),
+            level: tracing::Level::WARN,
+            name: "stderr",
+        })
         .build()
 }
 
@@ -36,7 +44,9 @@ pub fn add_to_linker<T: WasiView + 'static>(linker: &mut Linker<T>) -> wasmtime:
     cli::terminal_stdin::add_to_linker::<T, WasiCli>(linker, T::cli)?;
     cli::terminal_stdout::add_to_linker::<T, WasiCli>(linker, T::cli)?;
     cli::terminal_stderr::add_to_linker::<T, WasiCli>(linker, T::cli)?;
-    random::insecure_seed::add_to_linker::<T, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
+    random::insecure_seed::add_to_linker::<T, WasiRandom>(linker, |state| {
+        state.ctx().ctx.random()
+    })?;
     Ok(())
 }
 
@@ -53,7 +63,10 @@ const WRITE_BYTES_MAX: usize = 64 * 1024;
 
 impl Output {
     fn write_lines(&self, bytes: &[u8]) {
-        for line in String::from_utf8_lossy(bytes).lines().filter(|line| !line.trim().is_empty()) {
+        for line in String::from_utf8_lossy(bytes)
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+        {
             self.log.line(self.level, self.name, line);
         }
     }

@@ -8,10 +8,12 @@ use super::Common;
 use super::workplace::Workplace;
 
 #[derive(Args, Debug)]
-#[command(after_help = "Values are written as WAVE, the notation of component values: text in double quotes, \
+#[command(
+    after_help = "Values are written as WAVE, the notation of component values: text in double quotes, \
                         lists in [], records in {field: value}; optional fields may be left out.\n\n\
                         The result is printed in the same notation. When the operation refuses, what it \
-                        says goes to stderr and the exit code is 1.")]
+                        says goes to stderr and the exit code is 1."
+)]
 pub(super) struct Arguments {
     /// The module's name.
     module: String,

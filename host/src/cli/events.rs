@@ -35,7 +35,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             let line = json!({"id": event.id, "name": event.name, "data": data, "created_at": event.created_at});
             writeln!(out, "{line}")?;
         } else {
-            writeln!(out, "{} {} {} {}", event.id, event.created_at, event.name, event.data)?;
+            writeln!(
+                out,
+                "{} {} {} {}",
+                event.id, event.created_at, event.name, event.data
+            )?;
         }
     }
     Ok(())

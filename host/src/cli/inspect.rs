@@ -78,10 +78,21 @@ fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
     report
 }
 
-fn print(out: &mut impl Write, source: &Source, shape: &Shape, module: Loaded<'_>) -> anyhow::Result<()> {
+fn print(
+    out: &mut impl Write,
+    source: &Source,
+    shape: &Shape,
+    module: Loaded<'_>,
+) -> anyhow::Result<()> {
     match module {
         Ok(module) => {
-            writeln!(out, "{} {}: {}", module.name(), module.version(), module.summary())?;
+            writeln!(
+                out,
+                "{} {}: {}",
+                module.name(),
+                module.version(),
+                module.summary()
+            )?;
             writeln!(out, "sha256:{}", module.digest())?;
         }
         Err(error) => writeln!(out, "This component is refused as a module: {error}")?,
@@ -92,7 +103,11 @@ fn print(out: &mut impl Write, source: &Source, shape: &Shape, module: Loaded<'_
         ("Extension points that it has", ImportKind::ExtensionPoint),
         ("Imports that nothing provides", ImportKind::Unknown),
     ] {
-        let names: Vec<_> = shape.imports.iter().filter(|import| import.kind == wanted).collect();
+        let names: Vec<_> = shape
+            .imports
+            .iter()
+            .filter(|import| import.kind == wanted)
+            .collect();
         if !names.is_empty() {
             writeln!(out, "\n{title}:")?;
         }
@@ -107,7 +122,13 @@ fn print(out: &mut impl Write, source: &Source, shape: &Shape, module: Loaded<'_
     if let Ok(module) = module {
         writeln!(out, "\nRoutes:")?;
         for route in module.routes() {
-            writeln!(out, "  {:<6} {} ({})", method(route.method), route.path, access(route.access))?;
+            writeln!(
+                out,
+                "  {:<6} {} ({})",
+                method(route.method),
+                route.path,
+                access(route.access)
+            )?;
         }
     }
     Ok(())

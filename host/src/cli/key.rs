@@ -88,7 +88,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             } else {
                 for key in keys {
                     let state = key.revoked_at.map_or_else(
-                        || format!("last used {}", key.last_used_at.as_deref().unwrap_or("never")),
+                        || {
+                            format!(
+                                "last used {}",
+                                key.last_used_at.as_deref().unwrap_or("never")
+                            )
+                        },
                         |at| format!("revoked {at}"),
                     );
                     writeln!(out, "{}  {}  {}  {state}", key.id, key.redacted, key.title)?;

@@ -17,8 +17,15 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// A commerce host whose business modules are WebAssembly components.
 #[derive(Debug, Parser)]
-#[command(name = "wares", version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Settings come from wares.toml, then the environment (WARES_…), then flags; the later win.")]
+#[command(
+    name = "wares",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+#[command(
+    after_help = "Settings come from wares.toml, then the environment (WARES_…), then flags; the later win."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -58,7 +65,9 @@ struct Common {
 
 fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.to_owned()))
+        }
         _ => Err("write KEY=VALUE".to_owned()),
     }
 }
@@ -93,7 +102,10 @@ pub fn run() -> ExitCode {
 /// The one way in which a command fails: its reason on stderr, and exit code 1.
 fn fail(error: &anyhow::Error) -> ExitCode {
     // A reader that went away, as `head` does, is no failure to talk about.
-    if error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
+    if error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    {
         return ExitCode::SUCCESS;
     }
     eprintln!("wares: {}", one_line(error));

@@ -8,13 +8,16 @@ use anyhow::Context;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::workplace::Workplace;
 use super::Common;
+use super::workplace::Workplace;
 use crate::modules::Module;
 
 /// How many a module is asked for at once: enough that a transaction's sync
 /// does not count, few enough that no call runs long.
-const BATCH: u32 = 500;
+const BATCH: u32 = 1_000;
+
+/// How long a batch may take, in milliseconds: nobody else waits for it.
+const BATCH_MS_MAX: u64 = 60_000;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -45,19 +48,25 @@ pub(super) fn command(command: Command, arguments: &[OsString]) -> anyhow::Resul
         .try_get_matches_from(arguments)
         .ok()
         .and_then(|matches| Common::from_arg_matches(matches.subcommand_matches("seed")?).ok())
-        .unwrap_or_else(|| Common { config: None, data: None, settings: Vec::new() });
+        .unwrap_or_else(|| Common {
+            config: None,
+            data: None,
+            settings: Vec::new(),
+        });
     let workplace = Workplace::open(&common)?;
     let crops = crops(&workplace.modules(&workplace.engine(Some(1))?)?)?;
     Ok(command.mut_subcommand("seed", |seed| {
-        crops.into_iter().fold(seed.arg_required_else_help(true), |seed, crop| {
-            seed.arg(
-                Arg::new(crop.name.clone())
-                    .long(crop.name)
-                    .value_name("N")
-                    .value_parser(value_parser!(u32))
-                    .help(format!("How many: {}", crop.summary)),
-            )
-        })
+        crops
+            .into_iter()
+            .fold(seed.arg_required_else_help(true), |seed, crop| {
+                seed.arg(
+                    Arg::new(crop.name.clone())
+                        .long(crop.name)
+                        .value_name("N")
+                        .value_parser(value_parser!(u32))
+                        .help(format!("How many: {}", crop.summary)),
+                )
+            })
     }))
 }
 
@@ -70,14 +79,24 @@ fn crops(modules: &[Module]) -> anyhow::Result<Vec<Crop>> {
             } else {
                 entry.name
             };
-            crops.push(Crop { module: place, kind, name, summary: entry.summary });
+            crops.push(Crop {
+                module: place,
+                kind,
+                name,
+                summary: entry.summary,
+            });
         }
     }
     Ok(crops)
 }
 
 pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow::Result<()> {
-    let workplace = Workplace::open(&arguments.common)?;
+    let mut workplace = Workplace::open(&arguments.common)?;
+    for limits in workplace.config.all_limits() {
+        limits.deadline_ms = BATCH_MS_MAX;
+        limits.sql_transaction_hold_ms = BATCH_MS_MAX;
+        limits.sql_writer_wait_ms = BATCH_MS_MAX;
+    }
     let engine = workplace.engine(Some(1))?;
     let folder = workplace.folder()?;
     let mut modules = workplace.modules(&engine)?;
@@ -86,7 +105,9 @@ pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow
         folder.open_module(module)?;
     }
     for crop in crops {
-        let wanted = matches.and_then(|matches| matches.get_one::<u32>(&crop.name)).copied();
+        let wanted = matches
+            .and_then(|matches| matches.get_one::<u32>(&crop.name))
+            .copied();
         if let Some(wanted) = wanted {
             sow(&modules[crop.module], &crop, wanted)?;
         }
@@ -100,8 +121,11 @@ pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow
 }
 
 fn sow(module: &Module, crop: &Crop, wanted: u32) -> anyhow::Result<()> {
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}")?;
-    let bar = ProgressBar::new(wanted.into()).with_style(style).with_message(crop.name.clone());
+    let style =
+        ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}")?;
+    let bar = ProgressBar::new(wanted.into())
+        .with_style(style)
+        .with_message(crop.name.clone());
     bar.enable_steady_tick(Duration::from_millis(200));
     let mut sown = 0;
     while sown < wanted {

@@ -31,7 +31,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let listen = arguments.listen.iter().map(|listen| ("server.listen".to_owned(), listen.clone())).collect();
+    let listen = arguments
+        .listen
+        .iter()
+        .map(|listen| ("server.listen".to_owned(), listen.clone()))
+        .collect();
     let workplace = Workplace::open_with(&arguments.common, listen)?;
     let config = &workplace.config;
     start_log(&config.log)?;
@@ -45,16 +49,29 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         tracing::info!(module = module.name(), version = %module.version(), digest = module.digest(), "loaded");
     }
     let modules: Vec<Arc<Module>> = modules.into_iter().map(Arc::new).collect();
-    let databases: Vec<Database> = modules.iter().filter_map(|module| module.database().cloned()).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let databases: Vec<Database> = modules
+        .iter()
+        .filter_map(|module| module.database().cloned())
+        .collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let listener = runtime.block_on(bind(&config.server.listen))?;
     let place = listener.local_addr()?;
     // Only now, when nothing can fail any more, so that a password that is shown is one that works.
     let admin = config.identity.admin_password.as_str();
-    let admin = directory.ensure_admin(&config.identity.admin_email, (!admin.is_empty()).then_some(admin))?;
+    let admin = directory.ensure_admin(
+        &config.identity.admin_email,
+        (!admin.is_empty()).then_some(admin),
+    )?;
     welcome(place, &admin, &modules)?;
     let executor = Executor::new(config.executor.threads, config.executor.queue_max)?;
-    let app = Arc::new(App::new(modules, Identity::new(directory), executor, http_options(config))?);
+    let app = Arc::new(App::new(
+        modules,
+        Identity::new(directory),
+        executor,
+        http_options(config),
+    )?);
     let unfinished = runtime.block_on(async {
         let stop = stop_signal()?;
         anyhow::Ok(server::run(listener, app.clone(), server_limits(config), stop).await)
@@ -79,13 +96,23 @@ fn start_log(log: &Log) -> anyhow::Result<()> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    if log.json { lines.json().init() } else { lines.init() }
+    if log.json {
+        lines.json().init()
+    } else {
+        lines.init()
+    }
     Ok(())
 }
 
 async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
-    let place = if listen.starts_with(':') { format!("0.0.0.0{listen}") } else { listen.to_owned() };
-    TcpListener::bind(&place).await.with_context(|| format!("cannot listen on {listen}"))
+    let place = if listen.starts_with(':') {
+        format!("0.0.0.0{listen}")
+    } else {
+        listen.to_owned()
+    };
+    TcpListener::bind(&place)
+        .await
+        .with_context(|| format!("cannot listen on {listen}"))
 }
 
 /// Resolves at Ctrl-C or SIGTERM. A second one ends the process at once.
@@ -138,7 +165,10 @@ fn welcome(place: SocketAddr, admin: &FirstAdmin, modules: &[Arc<Module>]) -> an
     if let FirstAdmin::Created { email, password } = admin {
         writeln!(out, "\nThe first admin is {email}")?;
         if let Some(password) = password {
-            writeln!(out, "with the password {password}, which is shown only now.")?;
+            writeln!(
+                out,
+                "with the password {password}, which is shown only now."
+            )?;
             if let Some(path) = first_list(modules) {
                 writeln!(out, "\nTry it:\n{}", curl(&host, email, password, path))?;
             }
@@ -151,7 +181,11 @@ fn first_list(modules: &[Arc<Module>]) -> Option<&str> {
     modules
         .iter()
         .flat_map(|module| module.routes())
-        .find(|route| route.method == Method::Get && route.access == Access::Admin && !route.path.contains('{'))
+        .find(|route| {
+            route.method == Method::Get
+                && route.access == Access::Admin
+                && !route.path.contains('{')
+        })
         .map(|route| route.path.as_str())
 }
 

@@ -21,7 +21,9 @@ enum Command {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "The password is asked for at a terminal, and read as one line from stdin otherwise.")]
+#[command(
+    after_help = "The password is asked for at a terminal, and read as one line from stdin otherwise."
+)]
 struct Create {
     /// The user's email.
     #[arg(long)]
@@ -41,7 +43,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let user = directory.create_user(&create.email, &password)?;
     let mut out = std::io::stdout().lock();
     if create.json {
-        let view = serde_json::json!({"id": user.id, "email": user.email, "created_at": user.created_at});
+        let view =
+            serde_json::json!({"id": user.id, "email": user.email, "created_at": user.created_at});
         writeln!(out, "{view}")?;
     } else {
         writeln!(out, "{}", user.id)?;
@@ -54,6 +57,9 @@ fn password() -> anyhow::Result<String> {
         return rpassword::prompt_password("Password: ").context("the password cannot be read");
     }
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).context("the password cannot be read from stdin")?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .context("the password cannot be read from stdin")?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -35,19 +35,37 @@ impl Workplace {
             flags.push(("data.dir".to_owned(), data.display().to_string()));
         }
         flags.extend(more);
-        let sources = Sources { file: common.config.clone(), environment: std::env::vars().collect(), flags };
-        Ok(Self { config: Config::load(&sources)? })
+        let sources = Sources {
+            file: common.config.clone(),
+            environment: std::env::vars().collect(),
+            flags,
+        };
+        Ok(Self {
+            config: Config::load(&sources)?,
+        })
     }
 
     /// An engine for so many calls at once; by default, as many as there are threads.
     pub(super) fn engine(&self, calls: Option<usize>) -> anyhow::Result<Engine> {
-        let all = || self.config.modules.values().map(|module| &module.limits).chain([&self.config.limits]);
+        let all = || {
+            self.config
+                .modules
+                .values()
+                .map(|module| &module.limits)
+                .chain([&self.config.limits])
+        };
         let calls = calls.unwrap_or(self.config.executor.threads);
         let artifacts = self.config.data.dir.join("compiled");
         Ok(Engine::new(EngineOptions {
             calls_max: calls.try_into().unwrap_or(u32::MAX),
-            memory_bytes_max: all().map(|limits| limits.memory_bytes_max).max().unwrap_or_default(),
-            table_elements_max: all().map(|limits| limits.table_elements_max).max().unwrap_or_default(),
+            memory_bytes_max: all()
+                .map(|limits| limits.memory_bytes_max)
+                .max()
+                .unwrap_or_default(),
+            table_elements_max: all()
+                .map(|limits| limits.table_elements_max)
+                .max()
+                .unwrap_or_default(),
             stack_bytes_max: STACK_BYTES_MAX,
             component_bytes_max: COMPONENT_BYTES_MAX,
             artifacts: artifacts.is_dir().then_some(artifacts),
@@ -56,29 +74,46 @@ impl Workplace {
 
     /// Loads one component as a module; its database stays closed.
     pub(super) fn module(&self, engine: &Engine, source: &Source) -> Result<Module, ModuleError> {
-        Module::load(engine, source, |name| self.options(name), &limits(&self.config.limits))
+        Module::load(
+            engine,
+            source,
+            |name| self.options(name),
+            &limits(&self.config.limits),
+        )
     }
 
     /// Loads all modules; their databases stay closed.
     pub(super) fn modules(&self, engine: &Engine) -> anyhow::Result<Vec<Module>> {
-        let configured = self.config.modules.iter().filter_map(|(name, module)| {
-            Some((name.as_str(), module.component.as_deref()?))
-        });
+        let configured = self
+            .config
+            .modules
+            .iter()
+            .filter_map(|(name, module)| Some((name.as_str(), module.component.as_deref()?)));
         let mut loaded: Vec<(Source, Module)> = Vec::new();
         for source in modules::find(configured, &self.config.data.modules_dir)? {
             let module = self.module(engine, &source)?;
-            match loaded.iter().find(|(_, other)| other.name() == module.name()) {
+            match loaded
+                .iter()
+                .find(|(_, other)| other.name() == module.name())
+            {
                 None => loaded.push((source, module)),
                 // What stands in wares.toml goes before the folder, and both before the built-in one.
                 Some((first, _)) if source.replaceable || first.name.is_some() => {}
                 Some((first, _)) => {
-                    bail!("{} and {} are both the module {}", first.origin, source.origin, module.name())
+                    bail!(
+                        "{} and {} are both the module {}",
+                        first.origin,
+                        source.origin,
+                        module.name()
+                    )
                 }
             }
         }
         for name in self.config.modules.keys() {
             if loaded.iter().all(|(_, module)| module.name() != name) {
-                bail!("there is no module {name}: the settings under modules.{name} are for nothing");
+                bail!(
+                    "there is no module {name}: the settings under modules.{name} are for nothing"
+                );
             }
         }
         Ok(loaded.into_iter().map(|(_, module)| module).collect())
@@ -87,7 +122,12 @@ impl Workplace {
     fn options(&self, name: &str) -> ModuleOptions {
         ModuleOptions {
             limits: limits(self.config.limits_of(name)),
-            settings: self.config.modules.get(name).map(|module| module.config.clone()).unwrap_or_default(),
+            settings: self
+                .config
+                .modules
+                .get(name)
+                .map(|module| module.config.clone())
+                .unwrap_or_default(),
         }
     }
 
@@ -138,14 +178,20 @@ impl Folder {
                 return Err(error).with_context(|| format!("cannot lock {}", lock.display()));
             }
         };
-        Ok(Self { path: path.to_owned(), lock })
+        Ok(Self {
+            path: path.to_owned(),
+            lock,
+        })
     }
 
     /// # Errors
     /// When another host serves this folder.
     pub(super) fn require_lock(&self) -> anyhow::Result<()> {
         if self.lock.is_none() {
-            bail!("the data folder {} is in use by another wares", self.path.display());
+            bail!(
+                "the data folder {} is in use by another wares",
+                self.path.display()
+            );
         }
         Ok(())
     }
@@ -153,14 +199,27 @@ impl Folder {
     /// Opens a module's database. Its schema is only brought forward when no
     /// host is running on it.
     pub(super) fn open_module(&self, module: &mut Module) -> anyhow::Result<()> {
-        module.open(&self.path.join("modules"), &DatabaseOptions::default(), self.lock.is_some())?;
+        module.open(
+            &self.path.join("modules"),
+            &DatabaseOptions::default(),
+            self.lock.is_some(),
+        )?;
         Ok(())
     }
 
     /// Loads one module by name and opens its database.
-    pub(super) fn module(&self, workplace: &Workplace, engine: &Engine, name: &str) -> anyhow::Result<Module> {
+    pub(super) fn module(
+        &self,
+        workplace: &Workplace,
+        engine: &Engine,
+        name: &str,
+    ) -> anyhow::Result<Module> {
         let mut modules = workplace.modules(engine)?;
-        let names = modules.iter().map(|module| module.name().to_owned()).collect::<Vec<_>>().join(", ");
+        let names = modules
+            .iter()
+            .map(|module| module.name().to_owned())
+            .collect::<Vec<_>>()
+            .join(", ");
         let Some(place) = modules.iter().position(|module| module.name() == name) else {
             bail!("there is no module {name}; there is {names}");
         };

@@ -160,7 +160,11 @@ impl Config {
     pub fn reference() -> Vec<Declaration> {
         let mut reader = Reader::new(Vec::new());
         Self::read(&mut reader);
-        Module::read("NAME", &Limits::read("limits", None, &mut Reader::new(Vec::new())), &mut reader);
+        Module::read(
+            "NAME",
+            &Limits::read("limits", None, &mut Reader::new(Vec::new())),
+            &mut reader,
+        );
         reader.declarations()
     }
 
@@ -169,35 +173,103 @@ impl Config {
         let limits_default = Limits::read("limits", None, reader);
         Self {
             server: Server {
-                listen: reader.text("server.listen", "127.0.0.1:9000", "host:port to serve on; :port is every interface"),
-                body_bytes_max: reader.bytes("server.body_bytes_max", 102_400, "the largest body of a request, unpacked"),
-                head_bytes_max: reader.bytes("server.head_bytes_max", 16 * 1024, "the longest request line and headers together"),
-                head_timeout_ms: reader.number("server.head_timeout_ms", 10_000, "until a request's head must have arrived"),
-                body_timeout_ms: reader.number("server.body_timeout_ms", 30_000, "until a request's body must have arrived"),
-                drain_ms: reader.number("server.drain_ms", 10_000, "how long open requests may take after the signal to stop"),
-                connections_max: reader.count("server.connections_max", 10_000, "connections at the same time"),
-                trust_forwarded: reader.flag("server.trust_forwarded", false, "believe a proxy's X-Forwarded-For and X-Forwarded-Proto"),
+                listen: reader.text(
+                    "server.listen",
+                    "127.0.0.1:9000",
+                    "host:port to serve on; :port is every interface",
+                ),
+                body_bytes_max: reader.bytes(
+                    "server.body_bytes_max",
+                    102_400,
+                    "the largest body of a request, unpacked",
+                ),
+                head_bytes_max: reader.bytes(
+                    "server.head_bytes_max",
+                    16 * 1024,
+                    "the longest request line and headers together",
+                ),
+                head_timeout_ms: reader.number(
+                    "server.head_timeout_ms",
+                    10_000,
+                    "until a request's head must have arrived",
+                ),
+                body_timeout_ms: reader.number(
+                    "server.body_timeout_ms",
+                    30_000,
+                    "until a request's body must have arrived",
+                ),
+                drain_ms: reader.number(
+                    "server.drain_ms",
+                    10_000,
+                    "how long open requests may take after the signal to stop",
+                ),
+                connections_max: reader.count(
+                    "server.connections_max",
+                    10_000,
+                    "connections at the same time",
+                ),
+                trust_forwarded: reader.flag(
+                    "server.trust_forwarded",
+                    false,
+                    "believe a proxy's X-Forwarded-For and X-Forwarded-Proto",
+                ),
             },
             data: Data {
                 dir: reader.text("data.dir", "data", "the data folder").into(),
-                modules_dir: reader.text("data.modules_dir", "modules", "the folder whose *.wasm replace the built-in modules").into(),
+                modules_dir: reader
+                    .text(
+                        "data.modules_dir",
+                        "modules",
+                        "the folder whose *.wasm replace the built-in modules",
+                    )
+                    .into(),
             },
             log: Log {
-                level: reader.text("log.level", "info", "error, warn, info, debug or trace, or target=level pairs"),
+                level: reader.text(
+                    "log.level",
+                    "info",
+                    "error, warn, info, debug or trace, or target=level pairs",
+                ),
                 json: reader.choice("log.format", &["text", "json"], "how log lines look") == 1,
             },
             identity: Identity {
-                token_lifetime_s: reader.number("identity.token_lifetime_s", 86_400, "how long a token is valid"),
-                session_lifetime_s: reader.number("identity.session_lifetime_s", 36_000, "how long a session cookie is valid"),
-                admin_email: reader.text("admin.email", "admin@wares.localhost", "the first admin's email, when there is no user yet"),
-                admin_password: reader.secret("admin.password", "the first admin's password; without it, a random one is printed once"),
+                token_lifetime_s: reader.number(
+                    "identity.token_lifetime_s",
+                    86_400,
+                    "how long a token is valid",
+                ),
+                session_lifetime_s: reader.number(
+                    "identity.session_lifetime_s",
+                    36_000,
+                    "how long a session cookie is valid",
+                ),
+                admin_email: reader.text(
+                    "admin.email",
+                    "admin@wares.localhost",
+                    "the first admin's email, when there is no user yet",
+                ),
+                admin_password: reader.secret(
+                    "admin.password",
+                    "the first admin's password; without it, a random one is printed once",
+                ),
             },
             cors: Cors {
-                origins: reader.list("cors.origins", "origins whose pages may use the host, like https://shop.example"),
+                origins: reader.list(
+                    "cors.origins",
+                    "origins whose pages may use the host, like https://shop.example",
+                ),
             },
             executor: Executor {
-                threads: reader.count("executor.threads", (cores * 2).max(4), "threads that modules run on (default: two a core, at least 4)"),
-                queue_max: reader.count("executor.queue_max", 1024, "requests that may wait for one of them; more get 503"),
+                threads: reader.count(
+                    "executor.threads",
+                    (cores * 2).max(4),
+                    "threads that modules run on (default: two a core, at least 4)",
+                ),
+                queue_max: reader.count(
+                    "executor.queue_max",
+                    1024,
+                    "requests that may wait for one of them; more get 503",
+                ),
             },
             modules: reader
                 .names("modules")
@@ -224,14 +296,28 @@ impl Config {
 
     /// What one call of a module of this name may use.
     pub fn limits_of(&self, name: &str) -> &Limits {
-        self.modules.get(name).map_or(&self.limits, |module| &module.limits)
+        self.modules
+            .get(name)
+            .map_or(&self.limits, |module| &module.limits)
+    }
+
+    /// The limits of every module, and those of modules that are not named.
+    pub fn all_limits(&mut self) -> impl Iterator<Item = &mut Limits> {
+        self.modules
+            .values_mut()
+            .map(|module| &mut module.limits)
+            .chain([&mut self.limits])
     }
 }
 
 impl Module {
     fn read(name: &str, limits: &Limits, reader: &mut Reader) -> Self {
         let key = format!("modules.{name}");
-        let component = reader.text(&format!("{key}.component"), "", "a component in place of the built-in one");
+        let component = reader.text(
+            &format!("{key}.component"),
+            "",
+            "a component in place of the built-in one",
+        );
         Self {
             component: (!component.is_empty()).then(|| component.into()),
             limits: Limits::read(&format!("{key}.limits"), Some(limits), reader),
@@ -261,19 +347,83 @@ impl Limits {
         let base = base.unwrap_or(&standard);
         let name = |limit: &str| format!("{key}.{limit}");
         Self {
-            deadline_ms: reader.number(&name("deadline_ms"), base.deadline_ms, "time of the component's own a call; time in the host does not count"),
-            memory_bytes_max: reader.bytes(&name("memory_bytes_max"), base.memory_bytes_max, "linear memories together"),
-            table_elements_max: reader.count(&name("table_elements_max"), base.table_elements_max, "elements of all tables together"),
-            response_bytes_max: reader.bytes(&name("response_bytes_max"), base.response_bytes_max, "the body of a response"),
-            host_calls_max: reader.number(&name("host_calls_max"), base.host_calls_max.into(), "calls into the host").try_into().unwrap_or(u32::MAX),
-            log_lines_max: reader.number(&name("log_lines_max"), base.log_lines_max.into(), "log lines").try_into().unwrap_or(u32::MAX),
-            log_bytes_max: reader.bytes(&name("log_bytes_max"), base.log_bytes_max, "text of log lines"),
-            sql_statement_ms: reader.number(&name("sql_statement_ms"), base.sql_statement_ms, "one SQL statement"),
-            sql_statements_max: reader.number(&name("sql_statements_max"), base.sql_statements_max.into(), "SQL statements").try_into().unwrap_or(u32::MAX),
-            sql_rows_max: reader.number(&name("sql_rows_max"), base.sql_rows_max.into(), "rows of one statement").try_into().unwrap_or(u32::MAX),
-            sql_result_bytes_max: reader.bytes(&name("sql_result_bytes_max"), base.sql_result_bytes_max, "rows of one statement"),
-            sql_writer_wait_ms: reader.number(&name("sql_writer_wait_ms"), base.sql_writer_wait_ms, "waiting for the database's writer"),
-            sql_transaction_hold_ms: reader.number(&name("sql_transaction_hold_ms"), base.sql_transaction_hold_ms, "holding the database's writer"),
+            deadline_ms: reader.number(
+                &name("deadline_ms"),
+                base.deadline_ms,
+                "time of the component's own a call; time in the host does not count",
+            ),
+            memory_bytes_max: reader.bytes(
+                &name("memory_bytes_max"),
+                base.memory_bytes_max,
+                "linear memories together",
+            ),
+            table_elements_max: reader.count(
+                &name("table_elements_max"),
+                base.table_elements_max,
+                "elements of all tables together",
+            ),
+            response_bytes_max: reader.bytes(
+                &name("response_bytes_max"),
+                base.response_bytes_max,
+                "the body of a response",
+            ),
+            host_calls_max: reader
+                .number(
+                    &name("host_calls_max"),
+                    base.host_calls_max.into(),
+                    "calls into the host",
+                )
+                .try_into()
+                .unwrap_or(u32::MAX),
+            log_lines_max: reader
+                .number(
+                    &name("log_lines_max"),
+                    base.log_lines_max.into(),
+                    "log lines",
+                )
+                .try_into()
+                .unwrap_or(u32::MAX),
+            log_bytes_max: reader.bytes(
+                &name("log_bytes_max"),
+                base.log_bytes_max,
+                "text of log lines",
+            ),
+            sql_statement_ms: reader.number(
+                &name("sql_statement_ms"),
+                base.sql_statement_ms,
+                "one SQL statement",
+            ),
+            sql_statements_max: reader
+                .number(
+                    &name("sql_statements_max"),
+                    base.sql_statements_max.into(),
+                    "SQL statements",
+                )
+                .try_into()
+                .unwrap_or(u32::MAX),
+            sql_rows_max: reader
+                .number(
+                    &name("sql_rows_max"),
+                    base.sql_rows_max.into(),
+                    "rows of one statement",
+                )
+                .try_into()
+                .unwrap_or(u32::MAX),
+            sql_result_bytes_max: reader.bytes(
+                &name("sql_result_bytes_max"),
+                base.sql_result_bytes_max,
+                "rows of one statement",
+            ),
+            sql_writer_wait_ms: reader.number(
+                &name("sql_writer_wait_ms"),
+                base.sql_writer_wait_ms,
+                "waiting for the database's writer",
+            ),
+            sql_transaction_hold_ms: reader.number(
+                &name("sql_transaction_hold_ms"),
+                base.sql_transaction_hold_ms,
+                "holding the database's writer",
+            ),
         }
     }
 }

@@ -29,7 +29,10 @@ impl Reader {
     /// Of several entries with one key, the last one holds.
     pub(super) fn new(entries: Vec<Entry>) -> Self {
         Self {
-            entries: entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect(),
+            entries: entries
+                .into_iter()
+                .map(|entry| (entry.key.clone(), entry))
+                .collect(),
             taken: BTreeSet::new(),
             declared: Vec::new(),
             faults: Vec::new(),
@@ -49,31 +52,48 @@ impl Reader {
     }
 
     pub(super) fn flag(&mut self, key: &str, default: bool, meaning: &str) -> bool {
-        self.take(key, "true or false", &default.to_string(), meaning, |value| match value {
-            Value::Flag(flag) => Some(*flag),
-            Value::Raw(text) => text.trim().parse().ok(),
-            _ => None,
-        })
+        self.take(
+            key,
+            "true or false",
+            &default.to_string(),
+            meaning,
+            |value| match value {
+                Value::Flag(flag) => Some(*flag),
+                Value::Raw(text) => text.trim().parse().ok(),
+                _ => None,
+            },
+        )
         .unwrap_or(default)
     }
 
     pub(super) fn number(&mut self, key: &str, default: u64, meaning: &str) -> u64 {
-        self.take(key, "a whole number", &default.to_string(), meaning, number).unwrap_or(default)
+        self.take(key, "a whole number", &default.to_string(), meaning, number)
+            .unwrap_or(default)
     }
 
     /// A number that zero makes no sense for.
     pub(super) fn count(&mut self, key: &str, default: usize, meaning: &str) -> usize {
-        self.take(key, "a whole number from 1", &default.to_string(), meaning, |value| {
-            number(value)?.try_into().ok().filter(|count| *count > 0)
-        })
+        self.take(
+            key,
+            "a whole number from 1",
+            &default.to_string(),
+            meaning,
+            |value| number(value)?.try_into().ok().filter(|count| *count > 0),
+        )
         .unwrap_or(default)
     }
 
     pub(super) fn bytes(&mut self, key: &str, default: usize, meaning: &str) -> usize {
-        self.take(key, "bytes, like 65536 or \"64 KiB\"", &size(default), meaning, |value| match value {
-            Value::Text(text) | Value::Raw(text) => bytes(text),
-            value => number(value)?.try_into().ok(),
-        })
+        self.take(
+            key,
+            "bytes, like 65536 or \"64 KiB\"",
+            &size(default),
+            meaning,
+            |value| match value {
+                Value::Text(text) | Value::Raw(text) => bytes(text),
+                value => number(value)?.try_into().ok(),
+            },
+        )
         .unwrap_or(default)
     }
 
@@ -83,29 +103,55 @@ impl Reader {
             ["text", "json"] => "text or json",
             _ => "one of a few words",
         };
-        self.take(key, kind, words.first().copied().unwrap_or_default(), meaning, |value| match value {
-            Value::Text(text) | Value::Raw(text) => words.iter().position(|word| word == text),
-            _ => None,
-        })
+        self.take(
+            key,
+            kind,
+            words.first().copied().unwrap_or_default(),
+            meaning,
+            |value| match value {
+                Value::Text(text) | Value::Raw(text) => words.iter().position(|word| word == text),
+                _ => None,
+            },
+        )
         .unwrap_or(0)
     }
 
     pub(super) fn list(&mut self, key: &str, meaning: &str) -> Vec<String> {
-        self.take(key, "a list of texts (comma-separated outside the file)", "", meaning, |value| match value {
-            Value::List(list) => Some(list.clone()),
-            Value::Raw(text) => {
-                Some(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
-            }
-            _ => None,
-        })
+        self.take(
+            key,
+            "a list of texts (comma-separated outside the file)",
+            "",
+            meaning,
+            |value| match value {
+                Value::List(list) => Some(list.clone()),
+                Value::Raw(text) => Some(
+                    text.split(',')
+                        .map(str::trim)
+                        .filter(|item| !item.is_empty())
+                        .map(str::to_owned)
+                        .collect(),
+                ),
+                _ => None,
+            },
+        )
         .unwrap_or_default()
     }
 
     /// All keys under one, with any value, as text.
     pub(super) fn table(&mut self, key: &str, meaning: &str) -> Vec<(String, String)> {
         let prefix = format!("{key}.");
-        self.declare(format!("{prefix}*"), "text, a number, or true or false", "", meaning);
-        let keys: Vec<String> = self.entries.keys().filter(|key| key.starts_with(&prefix)).cloned().collect();
+        self.declare(
+            format!("{prefix}*"),
+            "text, a number, or true or false",
+            "",
+            meaning,
+        );
+        let keys: Vec<String> = self
+            .entries
+            .keys()
+            .filter(|key| key.starts_with(&prefix))
+            .cloned()
+            .collect();
         keys.into_iter()
             .filter_map(|full| {
                 self.taken.insert(full.clone());
@@ -115,7 +161,10 @@ impl Reader {
                     Value::Integer(integer) => integer.to_string(),
                     Value::Flag(flag) => flag.to_string(),
                     Value::List(_) | Value::Other(_) => {
-                        self.faults.push(format!("{}: {full} must be text, a number, or true or false", entry.origin));
+                        self.faults.push(format!(
+                            "{}: {full} must be text, a number, or true or false",
+                            entry.origin
+                        ));
                         return None;
                     }
                 };
@@ -129,7 +178,11 @@ impl Reader {
         let prefix = format!("{key}.");
         self.entries
             .keys()
-            .filter_map(|key| key.strip_prefix(&prefix)?.split_once('.').map(|(name, _)| name.to_owned()))
+            .filter_map(|key| {
+                key.strip_prefix(&prefix)?
+                    .split_once('.')
+                    .map(|(name, _)| name.to_owned())
+            })
             .collect()
     }
 
@@ -142,24 +195,42 @@ impl Reader {
     pub(super) fn finish(mut self) -> Result<(), ConfigError> {
         for (key, entry) in &self.entries {
             if !self.taken.contains(key) {
-                let hint = self.nearest(key).map(|near| format!(": did you mean {near}?")).unwrap_or_default();
-                self.faults.push(format!("{}: there is no setting {key}{hint}", entry.origin));
+                let hint = self
+                    .nearest(key)
+                    .map(|near| format!(": did you mean {near}?"))
+                    .unwrap_or_default();
+                self.faults
+                    .push(format!("{}: there is no setting {key}{hint}", entry.origin));
             }
         }
-        if self.faults.is_empty() { Ok(()) } else { Err(ConfigError(self.faults)) }
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError(self.faults))
+        }
     }
 
     fn nearest(&self, key: &str) -> Option<&str> {
         self.declared
             .iter()
-            .map(|declared| (strsim::damerau_levenshtein(key, &declared.key), declared.key.as_str()))
+            .map(|declared| {
+                (
+                    strsim::damerau_levenshtein(key, &declared.key),
+                    declared.key.as_str(),
+                )
+            })
             .min()
             .filter(|(distance, _)| *distance <= 3)
             .map(|(_, key)| key)
     }
 
     fn declare(&mut self, key: String, kind: &'static str, default: &str, meaning: &str) {
-        self.declared.push(Declaration { key, kind, default: default.to_owned(), meaning: meaning.to_owned() });
+        self.declared.push(Declaration {
+            key,
+            kind,
+            default: default.to_owned(),
+            meaning: meaning.to_owned(),
+        });
     }
 
     fn take<T>(
@@ -182,7 +253,8 @@ impl Reader {
                 Value::List(_) => "a list".to_owned(),
                 Value::Other(what) => (*what).to_owned(),
             };
-            self.faults.push(format!("{}: {key} must be {kind}, not {got}", entry.origin));
+            self.faults
+                .push(format!("{}: {key} must be {kind}, not {got}", entry.origin));
         }
         value
     }
@@ -196,7 +268,12 @@ fn number(value: &Value) -> Option<u64> {
     }
 }
 
-const UNITS: [(&str, usize); 4] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
+const UNITS: [(&str, usize); 4] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("B", 1),
+];
 
 fn bytes(text: &str) -> Option<usize> {
     let text = text.trim();
@@ -213,5 +290,8 @@ fn size(bytes: usize) -> String {
         .iter()
         .rev()
         .find(|(_, factor)| bytes >= *factor && bytes % factor == 0)
-        .map_or_else(|| bytes.to_string(), |(unit, factor)| format!("{} {unit}", bytes / factor))
+        .map_or_else(
+            || bytes.to_string(),
+            |(unit, factor)| format!("{} {unit}", bytes / factor),
+        )
 }

@@ -29,7 +29,9 @@ impl Display for ConfigError {
             [fault] => formatter.write_str(fault),
             faults => {
                 formatter.write_str("the settings have faults:")?;
-                faults.iter().try_for_each(|fault| write!(formatter, "\n  {fault}"))
+                faults
+                    .iter()
+                    .try_for_each(|fault| write!(formatter, "\n  {fault}"))
             }
         }
     }
@@ -68,21 +70,33 @@ pub(super) fn layers(sources: &Sources) -> Result<(Vec<Entry>, PathBuf), ConfigE
     let mut entries = Vec::new();
     let mut base = PathBuf::new();
     let default = Path::new(DEFAULT_FILE);
-    let file = sources.file.as_deref().or_else(|| default.exists().then_some(default));
+    let file = sources
+        .file
+        .as_deref()
+        .or_else(|| default.exists().then_some(default));
     if let Some(file) = file {
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| ConfigError(vec![format!("cannot read {}: {error}", file.display())]))?;
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            ConfigError(vec![format!("cannot read {}: {error}", file.display())])
+        })?;
         read_file(file, &text, &mut entries)?;
         base = file.parent().map(Path::to_owned).unwrap_or_default();
     }
     for (name, value) in &sources.environment {
         if let Some(key) = key_of(name) {
-            entries.push(Entry { key, value: Value::Raw(value.clone()), origin: name.clone() });
+            entries.push(Entry {
+                key,
+                value: Value::Raw(value.clone()),
+                origin: name.clone(),
+            });
         }
     }
     for (key, value) in &sources.flags {
         let origin = format!("--set {key}");
-        entries.push(Entry { key: key.clone(), value: Value::Raw(value.clone()), origin });
+        entries.push(Entry {
+            key: key.clone(),
+            value: Value::Raw(value.clone()),
+            origin,
+        });
     }
     Ok((entries, base))
 }
@@ -90,7 +104,11 @@ pub(super) fn layers(sources: &Sources) -> Result<(Vec<Entry>, PathBuf), ConfigE
 fn read_file(file: &Path, text: &str, entries: &mut Vec<Entry>) -> Result<(), ConfigError> {
     let table = DeTable::parse(text).map_err(|error| {
         let line = error.span().map_or(1, |span| line_of(text, span.start));
-        ConfigError(vec![format!("{}:{line}: {}", file.display(), error.message())])
+        ConfigError(vec![format!(
+            "{}:{line}: {}",
+            file.display(),
+            error.message()
+        )])
     })?;
     flatten(file, text, "", table.get_ref(), entries);
     Ok(())
@@ -98,12 +116,20 @@ fn read_file(file: &Path, text: &str, entries: &mut Vec<Entry>) -> Result<(), Co
 
 fn flatten(file: &Path, text: &str, prefix: &str, table: &DeTable<'_>, entries: &mut Vec<Entry>) {
     for (name, value) in table {
-        let key = if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
+        let key = if prefix.is_empty() {
+            name.get_ref().to_string()
+        } else {
+            format!("{prefix}.{}", name.get_ref())
+        };
         if let DeValue::Table(inner) = value.get_ref() {
             flatten(file, text, &key, inner, entries);
         } else {
             let origin = format!("{}:{}", file.display(), line_of(text, name.span().start));
-            entries.push(Entry { key, value: value_of(value), origin });
+            entries.push(Entry {
+                key,
+                value: value_of(value),
+                origin,
+            });
         }
     }
 }
@@ -129,7 +155,12 @@ fn value_of(value: &Spanned<DeValue<'_>>) -> Value {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+    text.as_bytes()
+        .iter()
+        .take(offset)
+        .filter(|byte| **byte == b'\n')
+        .count()
+        + 1
 }
 
 /// `WARES_SERVER_DRAIN_MS` is `server.drain_ms`: the first word is the section.

@@ -3,13 +3,13 @@
 
 use wasmtime::Store;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
 use wasmtime::component::wasm_wave;
+use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
 use wasmtime::component::{ComponentExportIndex, Func, Type, Val};
 
+use super::CallError;
 use super::component::Component;
 use super::state::{CallContext, CallState};
-use super::CallError;
 
 impl Component {
     /// Calls `interface.function(arguments…)` and gives the result as WAVE.
@@ -21,22 +21,40 @@ impl Component {
     /// # Errors
     /// When there is no such function, when the arguments do not fit it, or
     /// when the call gives no answer.
-    pub fn call_by_name(&self, context: CallContext, call: &str) -> Result<Result<String, String>, CallError> {
+    pub fn call_by_name(
+        &self,
+        context: CallContext,
+        call: &str,
+    ) -> Result<Result<String, String>, CallError> {
         let call = call.trim();
         let path_end = call.find('(').unwrap_or(call.len());
         let (path, arguments) = call.split_at(path_end);
         let (interface, function) = path.trim().rsplit_once('.').ok_or_else(|| {
-            CallError::BadCall(format!("'{path}' names no function: write interface.function(arguments)"))
+            CallError::BadCall(format!(
+                "'{path}' names no function: write interface.function(arguments)"
+            ))
         })?;
         let (index, parameters) = self.find(interface, function)?;
-        let source = format!("{function}{}", if arguments.is_empty() { "()" } else { arguments });
-        let parsed = UntypedFuncCall::parse(&source)
-            .map_err(|error| CallError::BadCall(format!("the arguments cannot be read: {error}")))?;
+        let source = format!(
+            "{function}{}",
+            if arguments.is_empty() {
+                "()"
+            } else {
+                arguments
+            }
+        );
+        let parsed = UntypedFuncCall::parse(&source).map_err(|error| {
+            CallError::BadCall(format!("the arguments cannot be read: {error}"))
+        })?;
         let types: Vec<Type> = parameters.iter().map(|(_, ty)| ty.clone()).collect();
         let values: Vec<Val> = parsed.to_wasm_params(&types).map_err(|error| {
             CallError::BadCall(format!(
                 "the arguments do not fit {interface}.{function}({}): {error}",
-                parameters.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
+                parameters
+                    .iter()
+                    .map(|(name, _)| name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ))
         })?;
         self.invoke(context, &index, &values)
@@ -64,8 +82,12 @@ impl Component {
             .map_err(|error| CallError::new(&error, &limits))?;
         match results.into_iter().next() {
             None => Ok(Ok(String::new())),
-            Some(Val::Result(Ok(value))) => value.map_or(Ok(Ok(String::new())), |value| text(&value).map(Ok)),
-            Some(Val::Result(Err(value))) => value.map_or(Ok(Err(String::new())), |value| text(&value).map(Err)),
+            Some(Val::Result(Ok(value))) => {
+                value.map_or(Ok(Ok(String::new())), |value| text(&value).map(Ok))
+            }
+            Some(Val::Result(Err(value))) => {
+                value.map_or(Ok(Err(String::new())), |value| text(&value).map(Err))
+            }
             Some(value) => text(&value).map(Ok),
         }
     }
@@ -79,15 +101,23 @@ impl Component {
         let ty = component.component_type();
         let mut known = Vec::new();
         for (name, export) in ty.exports(self.engine()) {
-            let ComponentItem::ComponentInstance(instance) = export.ty else { continue };
+            let ComponentItem::ComponentInstance(instance) = export.ty else {
+                continue;
+            };
             let matches = name == interface || short_name(name) == interface;
             for (candidate, item) in instance.exports(self.engine()) {
-                let ComponentItem::ComponentFunc(func) = item.ty else { continue };
+                let ComponentItem::ComponentFunc(func) = item.ty else {
+                    continue;
+                };
                 if matches && candidate == function {
                     let parent = component.get_export_index(None, name);
-                    let index = parent.and_then(|parent| component.get_export_index(Some(&parent), function));
+                    let index = parent
+                        .and_then(|parent| component.get_export_index(Some(&parent), function));
                     if let Some(index) = index {
-                        let parameters = func.params().map(|(name, ty)| (name.to_owned(), ty)).collect();
+                        let parameters = func
+                            .params()
+                            .map(|(name, ty)| (name.to_owned(), ty))
+                            .collect();
                         return Ok((index, parameters));
                     }
                 }
@@ -103,7 +133,9 @@ impl Component {
 
 /// `things` of `namespace:package/things@1.0.0`.
 fn short_name(interface: &str) -> &str {
-    let name = interface.split_once('@').map_or(interface, |(name, _)| name);
+    let name = interface
+        .split_once('@')
+        .map_or(interface, |(name, _)| name);
     name.rsplit_once('/').map_or(name, |(_, name)| name)
 }
 

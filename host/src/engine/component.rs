@@ -3,8 +3,8 @@
 
 use sha2::{Digest, Sha256};
 use wasmtime::Store;
-use wasmtime::component::types::ComponentItem;
 use wasmtime::component::InstancePre;
+use wasmtime::component::types::ComponentItem;
 
 use super::bindings::exports::wares::module::http::{Request, Response, Route};
 use super::bindings::exports::wares::module::lifecycle::{Description, Migration, SqlDialect};
@@ -65,8 +65,14 @@ impl Engine {
         let pre = linker
             .instantiate_pre(&component)
             .map_err(|error| LoadError::WrongWorld(error.root_cause().to_string()))?;
-        let module = ModulePre::new(pre.clone()).map_err(|error| LoadError::WrongWorld(root(&error)))?;
-        Ok(Component { engine: self.wasmtime.clone(), pre, module, digest })
+        let module =
+            ModulePre::new(pre.clone()).map_err(|error| LoadError::WrongWorld(root(&error)))?;
+        Ok(Component {
+            engine: self.wasmtime.clone(),
+            pre,
+            module,
+            digest,
+        })
     }
 
     /// What a component imports and exports, whether or not it would load.
@@ -86,7 +92,10 @@ impl Engine {
                 .collect(),
             exports: ty
                 .exports(&self.wasmtime)
-                .map(|(name, export)| Export { name: name.to_owned(), functions: self.functions(&export.ty) })
+                .map(|(name, export)| Export {
+                    name: name.to_owned(),
+                    functions: self.functions(&export.ty),
+                })
                 .collect(),
         })
     }
@@ -121,7 +130,10 @@ impl Engine {
 
 fn check_header(bytes: &[u8], bytes_max: usize) -> Result<(), LoadError> {
     if bytes.len() > bytes_max {
-        return Err(LoadError::TooLarge { bytes: bytes.len(), max: bytes_max });
+        return Err(LoadError::TooLarge {
+            bytes: bytes.len(),
+            max: bytes_max,
+        });
     }
     if bytes.starts_with(&COMPONENT_HEADER) {
         return Ok(());
@@ -129,7 +141,8 @@ fn check_header(bytes: &[u8], bytes_max: usize) -> Result<(), LoadError> {
     Err(LoadError::NotAComponent(if bytes.is_empty() {
         "it is empty".to_owned()
     } else if bytes.starts_with(&CORE_MODULE_HEADER) {
-        "it is a core WebAssembly module, not a component: build it for the target wasm32-wasip2".to_owned()
+        "it is a core WebAssembly module, not a component: build it for the target wasm32-wasip2"
+            .to_owned()
     } else {
         "it is not a WebAssembly component".to_owned()
     }))
@@ -152,15 +165,22 @@ impl Component {
     /// # Errors
     /// When the call gives no answer.
     pub fn describe(&self, context: CallContext) -> Result<Description, CallError> {
-        self.call(context, |module, store| module.wares_module_lifecycle().call_describe(store))
+        self.call(context, |module, store| {
+            module.wares_module_lifecycle().call_describe(store)
+        })
     }
 
     /// Has the component check its settings. The inner error holds its faults.
     ///
     /// # Errors
     /// When the call gives no answer.
-    pub fn check_settings(&self, context: CallContext) -> Result<Result<(), Vec<String>>, CallError> {
-        self.call(context, |module, store| module.wares_module_lifecycle().call_check_settings(store))
+    pub fn check_settings(
+        &self,
+        context: CallContext,
+    ) -> Result<Result<(), Vec<String>>, CallError> {
+        self.call(context, |module, store| {
+            module.wares_module_lifecycle().call_check_settings(store)
+        })
     }
 
     /// Asks the component for the steps of its schema.
@@ -169,7 +189,9 @@ impl Component {
     /// When the call gives no answer.
     pub fn migrations(&self, context: CallContext) -> Result<Vec<Migration>, CallError> {
         self.call(context, |module, store| {
-            module.wares_module_lifecycle().call_migrations(store, SqlDialect::Sqlite)
+            module
+                .wares_module_lifecycle()
+                .call_migrations(store, SqlDialect::Sqlite)
         })
     }
 
@@ -178,7 +200,9 @@ impl Component {
     /// # Errors
     /// When the call gives no answer.
     pub fn routes(&self, context: CallContext) -> Result<Vec<Route>, CallError> {
-        self.call(context, |module, store| module.wares_module_http().call_routes(store))
+        self.call(context, |module, store| {
+            module.wares_module_http().call_routes(store)
+        })
     }
 
     /// Has the component answer a request.
@@ -187,11 +211,15 @@ impl Component {
     /// When it gives no answer, or one beyond its limits.
     pub fn handle(&self, context: CallContext, request: &Request) -> Result<Response, CallError> {
         let limits = context.limits.clone();
-        let response =
-            self.call(context, |module, store| module.wares_module_http().call_handle(store, request))?;
+        let response = self.call(context, |module, store| {
+            module.wares_module_http().call_handle(store, request)
+        })?;
         let max = limits.response_bytes_max;
         if response.body.len() > max {
-            return Err(CallError::ResponseTooLarge { what: "the body of the response", max });
+            return Err(CallError::ResponseTooLarge {
+                what: "the body of the response",
+                max,
+            });
         }
         Ok(response)
     }
@@ -201,15 +229,24 @@ impl Component {
     /// # Errors
     /// When the call gives no answer.
     pub fn kinds(&self, context: CallContext) -> Result<Vec<Kind>, CallError> {
-        self.call(context, |module, store| module.wares_module_seed().call_kinds(store))
+        self.call(context, |module, store| {
+            module.wares_module_seed().call_kinds(store)
+        })
     }
 
     /// Has the component add data. The inner error says what went wrong.
     ///
     /// # Errors
     /// When the call gives no answer.
-    pub fn sow(&self, context: CallContext, kind: u32, count: u32) -> Result<Result<(), String>, CallError> {
-        self.call(context, |module, store| module.wares_module_seed().call_sow(store, kind, count))
+    pub fn sow(
+        &self,
+        context: CallContext,
+        kind: u32,
+        count: u32,
+    ) -> Result<Result<(), String>, CallError> {
+        self.call(context, |module, store| {
+            module.wares_module_seed().call_sow(store, kind, count)
+        })
     }
 
     fn call<T>(

@@ -94,10 +94,14 @@ pub(super) struct HostCallsReached;
 impl CallError {
     pub(super) fn new(error: &wasmtime::Error, limits: &super::Limits) -> Self {
         if error.is::<DeadlineReached>() {
-            return Self::Deadline { deadline_ms: limits.deadline_ms };
+            return Self::Deadline {
+                deadline_ms: limits.deadline_ms,
+            };
         }
         if error.is::<HostCallsReached>() {
-            return Self::HostCalls { max: limits.host_calls_max };
+            return Self::HostCalls {
+                max: limits.host_calls_max,
+            };
         }
         let reason = match error.downcast_ref::<wasmtime::Trap>() {
             Some(trap) => trap.to_string(),
@@ -110,9 +114,10 @@ impl CallError {
                     .frames()
                     .iter()
                     .map(|frame| {
-                        frame
-                            .func_name()
-                            .map_or_else(|| format!("function {}", frame.func_index()), ToOwned::to_owned)
+                        frame.func_name().map_or_else(
+                            || format!("function {}", frame.func_index()),
+                            ToOwned::to_owned,
+                        )
                     })
                     .collect()
             })

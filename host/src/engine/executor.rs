@@ -41,13 +41,19 @@ impl Executor {
     /// When the machine has no thread left.
     pub fn new(threads: usize, waiting_max: usize) -> std::io::Result<Self> {
         let queue = Arc::new(Queue {
-            state: Mutex::new(State { jobs: VecDeque::new(), idle: Vec::new(), closed: false }),
+            state: Mutex::new(State {
+                jobs: VecDeque::new(),
+                idle: Vec::new(),
+                closed: false,
+            }),
             waiting_max,
         });
         let threads = (0..threads.max(1))
             .map(|number| {
                 let queue = queue.clone();
-                thread::Builder::new().name(format!("guest-{number}")).spawn(move || queue.run())
+                thread::Builder::new()
+                    .name(format!("guest-{number}"))
+                    .spawn(move || queue.run())
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { queue, threads })

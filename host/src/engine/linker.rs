@@ -56,7 +56,9 @@ pub(super) fn kind(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) 
     let ComponentItem::ComponentInstance(instance) = item else {
         return ImportKind::Unknown;
     };
-    let interface = name.split_once('@').map_or(name, |(interface, _)| interface);
+    let interface = name
+        .split_once('@')
+        .map_or(name, |(interface, _)| interface);
     if CAPABILITIES.contains(&interface) {
         return ImportKind::Capability;
     }
@@ -94,7 +96,11 @@ pub(super) fn link(
             }
         }
     }
-    if unknown.is_empty() { Ok(linker) } else { Err(LoadError::UnknownImports(unknown)) }
+    if unknown.is_empty() {
+        Ok(linker)
+    } else {
+        Err(LoadError::UnknownImports(unknown))
+    }
 }
 
 /// Everything that the host gives.
@@ -131,10 +137,12 @@ fn functions<'a>(
     engine: &'a wasmtime::Engine,
     instance: &'a ComponentInstance,
 ) -> impl Iterator<Item = (String, ComponentFunc)> + 'a {
-    instance.exports(engine).filter_map(|(name, export)| match export.ty {
-        ComponentItem::ComponentFunc(function) => Some((name.to_owned(), function)),
-        _ => None,
-    })
+    instance
+        .exports(engine)
+        .filter_map(|(name, export)| match export.ty {
+            ComponentItem::ComponentFunc(function) => Some((name.to_owned(), function)),
+            _ => None,
+        })
 }
 
 /// Whether a function is of the form `func(value: T) -> result<T, E>`.

@@ -19,9 +19,9 @@ use std::time::Duration;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 pub use component::{Component, Export, Import, Shape};
-pub use linker::ImportKind;
 pub use error::{CallError, LoadError};
 pub use executor::{Executor, Rejected};
+pub use linker::ImportKind;
 pub use state::{CallContext, Settings};
 
 /// The interfaces of `wares:module`, as wasmtime sees them from the host.
@@ -113,7 +113,12 @@ impl Engine {
                 }
             })
             .map_err(|error| LoadError::Engine(error.into()))?;
-        Ok(Self { wasmtime, options, stop, ticker: Some(ticker) })
+        Ok(Self {
+            wasmtime,
+            options,
+            stop,
+            ticker: Some(ticker),
+        })
     }
 }
 

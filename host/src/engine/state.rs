@@ -104,7 +104,10 @@ impl CallState {
     }
 
     pub(super) fn sql(&mut self) -> SqlView<'_> {
-        SqlView { context: &mut self.sql, table: &mut self.table }
+        SqlView {
+            context: &mut self.sql,
+            table: &mut self.table,
+        }
     }
 
     pub(super) fn log(&mut self) -> &mut Log {
@@ -118,7 +121,10 @@ impl CallState {
 
 impl WasiView for CallState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -134,7 +140,11 @@ impl Meter {
     /// Ticks until the guest's time is up, at least one.
     fn ticks_left(&self) -> u64 {
         let left = self.deadline().saturating_sub(self.guest_time());
-        left.as_millis().div_ceil(TICK.as_millis()).max(1).try_into().unwrap_or(u64::MAX)
+        left.as_millis()
+            .div_ceil(TICK.as_millis())
+            .max(1)
+            .try_into()
+            .unwrap_or(u64::MAX)
     }
 
     fn pass(&mut self, hook: CallHook) -> wasmtime::Result<()> {
@@ -164,7 +174,10 @@ impl ResourceLimiter for Meter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let total = self.memory_bytes.saturating_sub(current).saturating_add(desired);
+        let total = self
+            .memory_bytes
+            .saturating_sub(current)
+            .saturating_add(desired);
         let allowed = total <= self.limits.memory_bytes_max;
         if allowed {
             self.memory_bytes = total;
@@ -178,7 +191,10 @@ impl ResourceLimiter for Meter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let total = self.table_elements.saturating_sub(current).saturating_add(desired);
+        let total = self
+            .table_elements
+            .saturating_sub(current)
+            .saturating_add(desired);
         let allowed = total <= self.limits.table_elements_max;
         if allowed {
             self.table_elements = total;

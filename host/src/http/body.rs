@@ -33,12 +33,17 @@ pub async fn read(
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_large());
     }
-    let bytes = match tokio::time::timeout(patience, Limited::new(body, bytes_max).collect()).await {
+    let bytes = match tokio::time::timeout(patience, Limited::new(body, bytes_max).collect()).await
+    {
         Ok(Ok(collected)) => collected.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
         Ok(Err(_)) => return Err(malformed("the body broke off")),
         Err(_) => {
-            return Err(parser_error(StatusCode::REQUEST_TIMEOUT, "unknown_error", "the body did not arrive in time"));
+            return Err(parser_error(
+                StatusCode::REQUEST_TIMEOUT,
+                "unknown_error",
+                "the body did not arrive in time",
+            ));
         }
     };
     decode(headers, bytes, bytes_max)
@@ -50,7 +55,9 @@ fn decode(headers: &HeaderMap, bytes: Bytes, bytes_max: usize) -> Result<Bytes, 
         return Ok(bytes);
     }
     let bytes = inflate(headers, bytes, bytes_max)?;
-    let content_type = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .map(|value| value.to_str().unwrap_or_default());
     let (media_type, charset) = content_type.map_or(("", None), split_content_type);
     if media_type.eq_ignore_ascii_case("application/json") {
         let text = decode_text(bytes, charset)?;
@@ -64,20 +71,34 @@ fn decode(headers: &HeaderMap, bytes: Bytes, bytes_max: usize) -> Result<Bytes, 
             None => "a body needs a Content-Type: application/json".to_owned(),
             Some(_) => format!("unsupported media type \"{media_type}\": send application/json"),
         };
-        Err(parser_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_data", &message))
+        Err(parser_error(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "invalid_data",
+            &message,
+        ))
     }
 }
 
 fn inflate(headers: &HeaderMap, bytes: Bytes, bytes_max: usize) -> Result<Bytes, Answer> {
-    let Some(encoding) = headers.get(CONTENT_ENCODING) else { return Ok(bytes) };
-    let encoding = encoding.to_str().unwrap_or_default().trim().to_ascii_lowercase();
+    let Some(encoding) = headers.get(CONTENT_ENCODING) else {
+        return Ok(bytes);
+    };
+    let encoding = encoding
+        .to_str()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     let reader: Box<dyn Read> = match encoding.as_str() {
         "" | "identity" => return Ok(bytes),
         "gzip" => Box::new(flate2::bufread::MultiGzDecoder::new(bytes.reader())),
         "deflate" => Box::new(flate2::bufread::ZlibDecoder::new(bytes.reader())),
         _ => {
             let message = format!("unsupported content encoding \"{encoding}\"");
-            return Err(parser_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_error", &message));
+            return Err(parser_error(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unknown_error",
+                &message,
+            ));
         }
     };
     // One byte more than allowed tells a body that fits from one that does not, however far it would unpack.
@@ -86,7 +107,11 @@ fn inflate(headers: &HeaderMap, bytes: Bytes, bytes_max: usize) -> Result<Bytes,
         .take(bytes_max as u64 + 1)
         .read_to_end(&mut unpacked)
         .map_err(|_| malformed(&format!("the body is not valid {encoding}")))?;
-    if unpacked.len() > bytes_max { Err(too_large()) } else { Ok(unpacked.into()) }
+    if unpacked.len() > bytes_max {
+        Err(too_large())
+    } else {
+        Ok(unpacked.into())
+    }
 }
 
 fn split_content_type(value: &str) -> (&str, Option<&str>) {
@@ -94,7 +119,9 @@ fn split_content_type(value: &str) -> (&str, Option<&str>) {
     let media_type = parts.next().unwrap_or_default();
     let charset = parts.find_map(|part| {
         let (name, value) = part.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+        name.trim()
+            .eq_ignore_ascii_case("charset")
+            .then(|| value.trim().trim_matches('"'))
     });
     (media_type, charset)
 }
@@ -104,7 +131,11 @@ fn decode_text(bytes: Bytes, charset: Option<&str>) -> Result<Bytes, Answer> {
     let charset = charset.unwrap_or("utf-8").to_ascii_lowercase();
     match charset.as_str() {
         "utf-8" | "utf8" | "us-ascii" => {
-            let bytes = if bytes.starts_with(b"\xef\xbb\xbf") { bytes.slice(3..) } else { bytes };
+            let bytes = if bytes.starts_with(b"\xef\xbb\xbf") {
+                bytes.slice(3..)
+            } else {
+                bytes
+            };
             match std::str::from_utf8(&bytes) {
                 Ok(_) => Ok(bytes),
                 Err(_) => Err(malformed("the body is not valid UTF-8")),
@@ -114,7 +145,11 @@ fn decode_text(bytes: Bytes, charset: Option<&str>) -> Result<Bytes, Answer> {
             let big_endian = charset == "utf-16be" || bytes.starts_with(b"\xfe\xff");
             let units = bytes.chunks_exact(2).map(|pair| {
                 let pair = [pair[0], pair[1]];
-                if big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
+                if big_endian {
+                    u16::from_be_bytes(pair)
+                } else {
+                    u16::from_le_bytes(pair)
+                }
             });
             let text: Option<String> = char::decode_utf16(units).collect::<Result<_, _>>().ok();
             match text {
@@ -126,7 +161,11 @@ fn decode_text(bytes: Bytes, charset: Option<&str>) -> Result<Bytes, Answer> {
         }
         _ => {
             let message = format!("unsupported charset \"{}\"", charset.to_ascii_uppercase());
-            Err(parser_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_error", &message))
+            Err(parser_error(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unknown_error",
+                &message,
+            ))
         }
     }
 }
@@ -145,14 +184,23 @@ fn check_json(text: &[u8]) -> Result<(), Answer> {
 
 /// `a[b]=1&c=2` as `{"a":{"b":"1"},"c":"2"}`.
 fn form_to_json(text: &[u8]) -> Result<Bytes, Answer> {
-    let config = serde_qs::Config::new().max_depth(FORM_DEPTH_MAX).use_form_encoding(true);
-    let form: serde_json::Map<String, serde_json::Value> =
-        config.deserialize_bytes(text).map_err(|error| malformed(&format!("the form cannot be read: {error}")))?;
-    serde_json::to_vec(&form).map(Bytes::from).map_err(|error| malformed(&error.to_string()))
+    let config = serde_qs::Config::new()
+        .max_depth(FORM_DEPTH_MAX)
+        .use_form_encoding(true);
+    let form: serde_json::Map<String, serde_json::Value> = config
+        .deserialize_bytes(text)
+        .map_err(|error| malformed(&format!("the form cannot be read: {error}")))?;
+    serde_json::to_vec(&form)
+        .map(Bytes::from)
+        .map_err(|error| malformed(&error.to_string()))
 }
 
 fn too_large() -> Answer {
-    parser_error(StatusCode::PAYLOAD_TOO_LARGE, "unknown_error", "request entity too large")
+    parser_error(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "unknown_error",
+        "request entity too large",
+    )
 }
 
 fn malformed(message: &str) -> Answer {
@@ -166,5 +214,11 @@ fn parser_error(status: StatusCode, kind: &str, message: &str) -> Answer {
         message: &'a str,
         r#type: &'a str,
     }
-    Answer { status, ..Answer::json(&Envelope { message, r#type: kind }) }
+    Answer {
+        status,
+        ..Answer::json(&Envelope {
+            message,
+            r#type: kind,
+        })
+    }
 }

@@ -3,8 +3,8 @@
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap,
-    HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD,
+    HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 use hyper::{Method, StatusCode};
 
@@ -20,7 +20,12 @@ pub struct Cors {
 impl Cors {
     /// Allows these origins: `https://shop.example`, without a path.
     pub fn new(origins: &[String]) -> Self {
-        Self { origins: origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect() }
+        Self {
+            origins: origins
+                .iter()
+                .filter_map(|origin| HeaderValue::from_str(origin).ok())
+                .collect(),
+        }
     }
 
     /// The method that a preflight asks for, if the request is one.
@@ -40,16 +45,24 @@ impl Cors {
         };
         answer.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
         if let Some(wanted) = headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
-            answer.headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+            answer
+                .headers
+                .insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
         }
-        answer.headers.append(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
+        answer.headers.append(
+            VARY,
+            HeaderValue::from_static("Access-Control-Request-Headers"),
+        );
         answer
     }
 
     /// Puts on an answer what the browser of this request needs to hand it to the page.
     pub fn sign(&self, request: &HeaderMap, answer: &mut HeaderMap) {
         answer.append(VARY, HeaderValue::from_static("Origin"));
-        answer.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        answer.insert(
+            ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            HeaderValue::from_static("true"),
+        );
         if let Some(origin) = request.get(ORIGIN) {
             if self.origins.contains(origin) {
                 answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());

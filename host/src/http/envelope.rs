@@ -36,7 +36,11 @@ impl Answer {
     pub fn bytes(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, content_type);
-        Self { status, headers, body }
+        Self {
+            status,
+            headers,
+            body,
+        }
     }
 
     /// An error: `{"type": …, "message": …}`.
@@ -46,22 +50,40 @@ impl Answer {
             r#type: &'a str,
             message: &'a str,
         }
-        Self { status, ..Self::json(&Envelope { r#type: kind, message }) }
+        Self {
+            status,
+            ..Self::json(&Envelope {
+                r#type: kind,
+                message,
+            })
+        }
     }
 
     /// The one answer to missing or wrong credentials. It says no more, so that it helps nobody to guess.
     pub fn unauthorized() -> Self {
-        Self::bytes(StatusCode::UNAUTHORIZED, JSON, Bytes::from_static(br#"{"message":"Unauthorized"}"#))
+        Self::bytes(
+            StatusCode::UNAUTHORIZED,
+            JSON,
+            Bytes::from_static(br#"{"message":"Unauthorized"}"#),
+        )
     }
 
     /// No route has this path.
     pub fn no_route(method: &Method, path: &str) -> Self {
-        Self::error(StatusCode::NOT_FOUND, "not_found", &format!("There is no {method} {path}"))
+        Self::error(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            &format!("There is no {method} {path}"),
+        )
     }
 
     /// The path has routes, but not for this method.
     pub fn method_not_allowed(method: &Method, path: &str, allowed: &[Method]) -> Self {
-        let allowed = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        let allowed = allowed
+            .iter()
+            .map(Method::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
         let message = format!("{path} takes {allowed}, not {method}");
         Self::error(StatusCode::METHOD_NOT_ALLOWED, "not_allowed", &message).with(ALLOW, &allowed)
     }

@@ -37,13 +37,20 @@ impl Conditions {
 
     /// Turns an answer into a response.
     pub fn finish(&self, answer: Answer) -> Response<Full<Bytes>> {
-        let Answer { status, mut headers, body } = answer;
+        let Answer {
+            status,
+            mut headers,
+            body,
+        } = answer;
         if !body.is_empty() && !headers.contains_key(ETAG) {
             if let Ok(tag) = HeaderValue::from_str(&etag(&body)) {
                 headers.insert(ETAG, tag);
             }
         }
-        let fresh = self.reading && status.is_success() && !self.no_cache && self.matches(headers.get(ETAG));
+        let fresh = self.reading
+            && status.is_success()
+            && !self.no_cache
+            && self.matches(headers.get(ETAG));
         let mut response = if fresh {
             headers.remove(CONTENT_TYPE);
             let mut response = Response::new(Full::new(Bytes::new()));
@@ -64,10 +71,16 @@ impl Conditions {
     }
 
     fn matches(&self, tag: Option<&HeaderValue>) -> bool {
-        let (Some(wanted), Some(tag)) = (&self.if_none_match, tag) else { return false };
-        let (Ok(wanted), Ok(tag)) = (wanted.to_str(), tag.to_str()) else { return false };
+        let (Some(wanted), Some(tag)) = (&self.if_none_match, tag) else {
+            return false;
+        };
+        let (Ok(wanted), Ok(tag)) = (wanted.to_str(), tag.to_str()) else {
+            return false;
+        };
         let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-        wanted.split(',').any(|one| one.trim() == "*" || strong(one) == strong(tag))
+        wanted
+            .split(',')
+            .any(|one| one.trim() == "*" || strong(one) == strong(tag))
     }
 }
 

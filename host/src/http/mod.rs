@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 
@@ -75,16 +77,29 @@ impl App {
         for module in modules {
             for (number, route) in (0u32..).zip(module.routes()) {
                 let target = Target::Module(module.clone(), number);
-                let endpoint = Endpoint { target, access: route.access };
+                let endpoint = Endpoint {
+                    target,
+                    access: route.access,
+                };
                 routes.add(method(route.method), &route.path, endpoint)?;
             }
         }
         let cors = Cors::new(&options.origins);
-        Ok(Self { routes, identity: Arc::new(identity), executor, cors, options })
+        Ok(Self {
+            routes,
+            identity: Arc::new(identity),
+            executor,
+            cors,
+            options,
+        })
     }
 
     /// Answers one request.
-    pub async fn respond(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    pub async fn respond(
+        &self,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let request_id = uuid::Uuid::now_v7().simple().to_string();
@@ -92,7 +107,9 @@ impl App {
         let mut answer = self.answer(&parts, body, peer, &request_id).await;
         self.cors.sign(&parts.headers, &mut answer.headers);
         if let Ok(id) = HeaderValue::from_str(&request_id) {
-            answer.headers.insert(HeaderName::from_static("x-request-id"), id);
+            answer
+                .headers
+                .insert(HeaderName::from_static("x-request-id"), id);
         }
         tracing::debug!(
             target: "access",
@@ -106,15 +123,30 @@ impl App {
         conditions.finish(answer)
     }
 
-    async fn answer(&self, parts: &Parts, body: Incoming, peer: SocketAddr, request_id: &str) -> Answer {
+    async fn answer(
+        &self,
+        parts: &Parts,
+        body: Incoming,
+        peer: SocketAddr,
+        request_id: &str,
+    ) -> Answer {
         let (method, path) = (&parts.method, parts.uri.path());
-        let body = match body::read(&parts.headers, body, self.options.body_bytes_max, self.options.body_timeout).await
+        let body = match body::read(
+            &parts.headers,
+            body,
+            self.options.body_bytes_max,
+            self.options.body_timeout,
+        )
+        .await
         {
             Ok(body) => body,
             Err(answer) => return answer,
         };
         if let Some(wanted) = Cors::preflight(method, &parts.headers) {
-            if matches!(self.routes.find(&wanted, path), Found::Endpoint(..) | Found::BadEncoding) {
+            if matches!(
+                self.routes.find(&wanted, path),
+                Found::Endpoint(..) | Found::BadEncoding
+            ) {
                 return Cors::allow(&parts.headers);
             }
         }
@@ -131,23 +163,47 @@ impl App {
             return Answer::unauthorized();
         }
         match found {
-            Found::Endpoint(Endpoint { target: Target::Own(own), .. }, parameters) => {
-                let call = own::Call { parts, parameters, body, actor, peer: self.peer(peer, &parts.headers) };
+            Found::Endpoint(
+                Endpoint {
+                    target: Target::Own(own),
+                    ..
+                },
+                parameters,
+            ) => {
+                let call = own::Call {
+                    parts,
+                    parameters,
+                    body,
+                    actor,
+                    peer: self.peer(peer, &parts.headers),
+                };
                 own.answer(self.identity.clone(), call, &self.options).await
             }
-            Found::Endpoint(Endpoint { target: Target::Module(module, route), .. }, parameters) => {
-                let request = self.request(module, *route, parts, parameters, &body, actor, request_id);
+            Found::Endpoint(
+                Endpoint {
+                    target: Target::Module(module, route),
+                    ..
+                },
+                parameters,
+            ) => {
+                let request =
+                    self.request(module, *route, parts, parameters, &body, actor, request_id);
                 self.call(module, request).await
             }
             Found::OtherMethods(allowed) => Answer::method_not_allowed(method, path, &allowed),
             Found::Nothing => Answer::no_route(method, path),
-            Found::BadEncoding => {
-                Answer::error(StatusCode::BAD_REQUEST, "invalid_data", "The path is not valid percent-encoding")
-            }
+            Found::BadEncoding => Answer::error(
+                StatusCode::BAD_REQUEST,
+                "invalid_data",
+                "The path is not valid percent-encoding",
+            ),
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one field of the request")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is one field of the request"
+    )]
     fn request(
         &self,
         module: &Module,
@@ -158,12 +214,18 @@ impl App {
         actor: Option<Actor>,
         request_id: &str,
     ) -> modules::Request {
-        let wanted = module.routes().get(route as usize).map_or(&[][..], |route| &route.headers);
+        let wanted = module
+            .routes()
+            .get(route as usize)
+            .map_or(&[][..], |route| &route.headers);
         modules::Request {
             route,
             path_parameters,
             query: query(&parts.uri).to_owned(),
-            headers: wanted.iter().filter_map(|name| header(&parts.headers, name)).collect(),
+            headers: wanted
+                .iter()
+                .filter_map(|name| header(&parts.headers, name))
+                .collect(),
             body: body.to_vec(),
             actor: actor.map(Into::into),
             request_id: request_id.to_owned(),
@@ -190,19 +252,36 @@ impl App {
         match result.await {
             Ok(Ok(response)) => answer_of(response).unwrap_or_else(|error| failed(&error)),
             Ok(Err(error)) => failed(&error),
-            Err(_) => failed(&CallError::BadAnswer("the call ended inside the host".to_owned())),
+            Err(_) => failed(&CallError::BadAnswer(
+                "the call ended inside the host".to_owned(),
+            )),
         }
     }
 
     /// Who is on the other end, as far as it can be believed.
     fn peer(&self, peer: SocketAddr, headers: &HeaderMap) -> std::net::IpAddr {
-        let forwarded = || headers.get("x-forwarded-for")?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok();
-        if self.options.trust_forwarded { forwarded().unwrap_or(peer.ip()) } else { peer.ip() }
+        let forwarded = || {
+            headers
+                .get("x-forwarded-for")?
+                .to_str()
+                .ok()?
+                .rsplit(',')
+                .next()?
+                .trim()
+                .parse()
+                .ok()
+        };
+        if self.options.trust_forwarded {
+            forwarded().unwrap_or(peer.ip())
+        } else {
+            peer.ip()
+        }
     }
 }
 
 fn is_private(path: &str) -> bool {
-    path.get(..PRIVATE.len()).is_some_and(|start| start.eq_ignore_ascii_case(PRIVATE))
+    path.get(..PRIVATE.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(PRIVATE))
         && matches!(path.as_bytes().get(PRIVATE.len()), None | Some(b'/'))
 }
 
@@ -216,7 +295,10 @@ fn header(headers: &HeaderMap, name: &str) -> Option<modules::Header> {
         return None;
     }
     let value = headers.get(name)?.to_str().ok()?;
-    Some(modules::Header { name: name.to_owned(), value: value.to_owned() })
+    Some(modules::Header {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    })
 }
 
 fn method(method: modules::Method) -> Method {
@@ -240,8 +322,11 @@ fn answer_of(response: modules::Response) -> Result<Answer, CallError> {
     for header in response.headers {
         let name = HeaderName::from_bytes(header.name.as_bytes())
             .map_err(|_| bad(format!("a header named '{}'", header.name.escape_debug())))?;
-        let value = HeaderValue::from_str(&header.value)
-            .map_err(|_| bad(format!("a value of the header {name} that no header can hold")))?;
+        let value = HeaderValue::from_str(&header.value).map_err(|_| {
+            bad(format!(
+                "a value of the header {name} that no header can hold"
+            ))
+        })?;
         if ![CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE].contains(&name) {
             headers.append(name, value);
         }
@@ -249,5 +334,9 @@ fn answer_of(response: modules::Response) -> Result<Answer, CallError> {
     if !response.body.is_empty() && !headers.contains_key(CONTENT_TYPE) {
         headers.insert(CONTENT_TYPE, JSON);
     }
-    Ok(Answer { status, headers, body: response.body.into() })
+    Ok(Answer {
+        status,
+        headers,
+        body: response.body.into(),
+    })
 }

@@ -44,13 +44,40 @@ pub enum Own {
 pub(super) fn add_to(routes: &mut Routes) -> Result<(), RouteError> {
     for (method, path, own, access) in [
         (Method::GET, "/health", Own::Health, Access::Anyone),
-        (Method::POST, "/auth/user/{provider}", Own::SignIn, Access::Anyone),
-        (Method::POST, "/auth/token/refresh", Own::Refresh, Access::Admin),
-        (Method::POST, "/auth/session", Own::BeginSession, Access::Admin),
-        (Method::DELETE, "/auth/session", Own::EndSession, Access::Anyone),
+        (
+            Method::POST,
+            "/auth/user/{provider}",
+            Own::SignIn,
+            Access::Anyone,
+        ),
+        (
+            Method::POST,
+            "/auth/token/refresh",
+            Own::Refresh,
+            Access::Admin,
+        ),
+        (
+            Method::POST,
+            "/auth/session",
+            Own::BeginSession,
+            Access::Admin,
+        ),
+        (
+            Method::DELETE,
+            "/auth/session",
+            Own::EndSession,
+            Access::Anyone,
+        ),
         (Method::GET, "/admin/users/me", Own::Me, Access::Admin),
     ] {
-        routes.add(method, path, Endpoint { target: Target::Own(own), access })?;
+        routes.add(
+            method,
+            path,
+            Endpoint {
+                target: Target::Own(own),
+                access,
+            },
+        )?;
     }
     Ok(())
 }
@@ -66,8 +93,12 @@ impl Identity {
 
     /// Who a request is from; `None` where it proves nobody.
     pub(super) fn actor(&self, headers: &HeaderMap) -> Result<Option<Actor>, Answer> {
-        let authorization = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-        self.0.authenticate(authorization, session_cookie(headers)).map_err(|error| failed(&error))
+        let authorization = headers
+            .get(AUTHORIZATION)
+            .map(|value| value.to_str().unwrap_or_default());
+        self.0
+            .authenticate(authorization, session_cookie(headers))
+            .map_err(|error| failed(&error))
     }
 }
 
@@ -105,10 +136,19 @@ pub(super) struct Call<'a> {
 }
 
 impl Own {
-    pub(super) async fn answer(self, identity: Arc<Identity>, call: Call<'_>, options: &HttpOptions) -> Answer {
+    pub(super) async fn answer(
+        self,
+        identity: Arc<Identity>,
+        call: Call<'_>,
+        options: &HttpOptions,
+    ) -> Answer {
         let directory = &identity.0;
         // Behind `Access::Admin` there is always an actor.
-        let user = call.actor.as_ref().filter(|actor| actor.kind == ActorKind::User).map(|actor| actor.id.as_str());
+        let user = call
+            .actor
+            .as_ref()
+            .filter(|actor| actor.kind == ActorKind::User)
+            .map(|actor| actor.id.as_str());
         match self {
             Self::Health => Answer::bytes(
                 StatusCode::OK,
@@ -116,18 +156,24 @@ impl Own {
                 Bytes::from_static(b"OK"),
             ),
             Self::SignIn => sign_in(directory.clone(), &call).await,
-            Self::Refresh => user.map_or_else(Answer::unauthorized, |user| token(&directory.issue_token(user))),
+            Self::Refresh => user.map_or_else(Answer::unauthorized, |user| {
+                token(&directory.issue_token(user))
+            }),
             Self::BeginSession => match user {
                 Some(user) => begin_session(directory, user, call.parts, options),
                 None => Answer::unauthorized(),
             },
             Self::EndSession => end_session(directory, &call.parts.headers),
             Self::Me => match user.map(|user| directory.user(user)) {
-                Some(Ok(Some(user))) => Answer::json(&Envelope { user: View::of(&user) }),
+                Some(Ok(Some(user))) => Answer::json(&Envelope {
+                    user: View::of(&user),
+                }),
                 Some(Err(error)) => failed(&error),
-                Some(Ok(None)) | None => {
-                    Answer::error(StatusCode::NOT_FOUND, "not_found", "Only a user has an answer to this, not a key")
-                }
+                Some(Ok(None)) | None => Answer::error(
+                    StatusCode::NOT_FOUND,
+                    "not_found",
+                    "Only a user has an answer to this, not a key",
+                ),
             },
         }
     }
@@ -179,29 +225,42 @@ fn token(token: &str) -> Answer {
 async fn sign_in(directory: Arc<Directory>, call: &Call<'_>) -> Answer {
     let provider = call.parameters.first().map_or("", String::as_str);
     if provider != PROVIDER {
-        let message = format!("The actor type user is not allowed to use the auth provider {provider}");
+        let message =
+            format!("The actor type user is not allowed to use the auth provider {provider}");
         return Answer::error(StatusCode::BAD_REQUEST, "not_allowed", &message);
     }
     let body: Map<String, Value> = serde_json::from_slice(&call.body).unwrap_or_default();
     let field = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
     let refuse = |message: &str| Answer::error(StatusCode::UNAUTHORIZED, "unauthorized", message);
-    let Some(password) = field("password") else { return refuse("Password should be a string") };
-    let Some(email) = field("email") else { return refuse("Email should be a string") };
+    let Some(password) = field("password") else {
+        return refuse("Password should be a string");
+    };
+    let Some(email) = field("email") else {
+        return refuse("Email should be a string");
+    };
     let peer = call.peer;
-    let done = tokio::task::spawn_blocking(move || directory.sign_in(&email, &password, peer)).await;
+    let done =
+        tokio::task::spawn_blocking(move || directory.sign_in(&email, &password, peer)).await;
     match done {
         Ok(Ok(signed)) => token(&signed),
         Ok(Err(error @ SignInError::Wrong)) => refuse(&error.to_string()),
-        Ok(Err(error @ SignInError::TooMany(seconds))) => {
-            Answer::error(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", &error.to_string())
-                .with(RETRY_AFTER, &seconds.to_string())
-        }
+        Ok(Err(error @ SignInError::TooMany(seconds))) => Answer::error(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            &error.to_string(),
+        )
+        .with(RETRY_AFTER, &seconds.to_string()),
         Ok(Err(error)) => failed(&error),
         Err(error) => failed(&error),
     }
 }
 
-fn begin_session(directory: &Directory, user: &str, parts: &Parts, options: &HttpOptions) -> Answer {
+fn begin_session(
+    directory: &Directory,
+    user: &str,
+    parts: &Parts,
+    options: &HttpOptions,
+) -> Answer {
     let session = match directory.begin_session(user) {
         Ok(session) => session,
         Err(error) => return failed(&error),
@@ -212,7 +271,10 @@ fn begin_session(directory: &Directory, user: &str, parts: &Parts, options: &Htt
         Err(error) => return failed(&error),
     };
     let age = directory.session_lifetime().as_secs();
-    Answer::json(&Envelope { user: View::of(&user) }).with(SET_COOKIE, &cookie(&session, age, is_https(parts, options)))
+    Answer::json(&Envelope {
+        user: View::of(&user),
+    })
+    .with(SET_COOKIE, &cookie(&session, age, is_https(parts, options)))
 }
 
 fn end_session(directory: &Directory, headers: &HeaderMap) -> Answer {
@@ -220,7 +282,8 @@ fn end_session(directory: &Directory, headers: &HeaderMap) -> Answer {
     struct Success {
         success: bool,
     }
-    if let Some(Err(error)) = session_cookie(headers).map(|session| directory.end_session(session)) {
+    if let Some(Err(error)) = session_cookie(headers).map(|session| directory.end_session(session))
+    {
         return failed(&error);
     }
     Answer::json(&Success { success: true }).with(SET_COOKIE, &cookie("", 0, false))
@@ -228,7 +291,11 @@ fn end_session(directory: &Directory, headers: &HeaderMap) -> Answer {
 
 /// The host itself speaks no TLS: only a proxy before it can say that it does.
 fn is_https(parts: &Parts, options: &HttpOptions) -> bool {
-    options.trust_forwarded && parts.headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https")
+    options.trust_forwarded
+        && parts
+            .headers
+            .get("x-forwarded-proto")
+            .is_some_and(|proto| proto == "https")
 }
 
 fn cookie(value: &str, age_s: u64, secure: bool) -> String {

@@ -65,19 +65,30 @@ impl Routes {
     ///
     /// # Errors
     /// When the path is no pattern, or the method has an endpoint there already.
-    pub fn add(&mut self, method: Method, path: &str, endpoint: Endpoint) -> Result<(), RouteError> {
+    pub fn add(
+        &mut self,
+        method: Method,
+        path: &str,
+        endpoint: Endpoint,
+    ) -> Result<(), RouteError> {
         let fault = |reason: String| RouteError::Pattern {
             method: method.clone(),
             path: path.to_owned(),
             reason,
         };
         if !path.starts_with('/') || (path.len() > 1 && path.ends_with('/')) {
-            return Err(fault("a path begins with a slash and does not end with one".to_owned()));
+            return Err(fault(
+                "a path begins with a slash and does not end with one".to_owned(),
+            ));
         }
         let pattern = normal_pattern(path);
         if let Ok(found) = self.router.at_mut(&pattern) {
             // `at_mut` matches as for a request; only the very same pattern has as many parameters.
-            if found.params.iter().all(|(name, value)| value == format!("{{{name}}}")) {
+            if found
+                .params
+                .iter()
+                .all(|(name, value)| value == format!("{{{name}}}"))
+            {
                 if found.value.iter().any(|(other, _)| *other == method) {
                     return Err(fault("it is served already".to_owned()));
                 }
@@ -99,8 +110,14 @@ impl Routes {
         // Lower-casing ASCII keeps every byte in its place, so that the
         // parameters can be cut out of the path as it was sent.
         let lower = path.to_ascii_lowercase();
-        let Ok(found) = self.router.at(&lower) else { return Found::Nothing };
-        let wanted = if method == Method::HEAD { &Method::GET } else { method };
+        let Ok(found) = self.router.at(&lower) else {
+            return Found::Nothing;
+        };
+        let wanted = if method == Method::HEAD {
+            &Method::GET
+        } else {
+            method
+        };
         let Some((_, endpoint)) = found.value.iter().find(|(method, _)| method == wanted) else {
             return Found::OtherMethods(allowed(found.value));
         };

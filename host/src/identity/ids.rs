@@ -8,6 +8,8 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// A fresh id: `prefix_` and 26 characters.
 pub(super) fn new(prefix: &str) -> String {
     let bits = Uuid::now_v7().as_u128();
-    let digits = (0..26).rev().map(|place| char::from(ALPHABET[(bits >> (place * 5)) as usize & 31]));
+    let digits = (0..26)
+        .rev()
+        .map(|place| char::from(ALPHABET[(bits >> (place * 5)) as usize & 31]));
     format!("{prefix}_{}", digits.collect::<String>())
 }

@@ -115,20 +115,33 @@ impl Directory {
     pub fn open(file: &Path, lifetimes: Lifetimes) -> Result<Self, StorageError> {
         let accounts = Accounts::open(file)?;
         let tokens = Tokens::new(&accounts.secret("token", &random_bytes())?, lifetimes.token);
-        Ok(Self { accounts, passwords: Passwords::new(), tokens, throttle: Throttle::default(), lifetimes })
+        Ok(Self {
+            accounts,
+            passwords: Passwords::new(),
+            tokens,
+            throttle: Throttle::default(),
+            lifetimes,
+        })
     }
 
     /// Makes the first admin if nobody may sign in yet.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn ensure_admin(&self, email: &str, password: Option<&str>) -> Result<FirstAdmin, UserError> {
+    pub fn ensure_admin(
+        &self,
+        email: &str,
+        password: Option<&str>,
+    ) -> Result<FirstAdmin, UserError> {
         if self.accounts.has_users()? {
             return Ok(FirstAdmin::Existing);
         }
         let random = password.is_none().then(random_password);
         let user = self.create_user(email, password.or(random.as_deref()).unwrap_or_default())?;
-        Ok(FirstAdmin::Created { email: user.email, password: random })
+        Ok(FirstAdmin::Created {
+            email: user.email,
+            password: random,
+        })
     }
 
     /// Makes a user who may sign in. Slow on purpose.
@@ -138,7 +151,10 @@ impl Directory {
     pub fn create_user(&self, email: &str, password: &str) -> Result<User, UserError> {
         let email = email.trim();
         let (local, domain) = email.split_once('@').unwrap_or_default();
-        if local.is_empty() || domain.is_empty() || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        if local.is_empty()
+            || domain.is_empty()
+            || email.chars().any(|c| c.is_whitespace() || c.is_control())
+        {
             return Err(UserError::Email(email.to_owned()));
         }
         if password.chars().count() < PASSWORD_LENGTH_MIN {
@@ -152,7 +168,11 @@ impl Directory {
             created_at: now.clone(),
             updated_at: now,
         };
-        if self.accounts.insert_user(&user)? { Ok(user) } else { Err(UserError::Exists(email.to_owned())) }
+        if self.accounts.insert_user(&user)? {
+            Ok(user)
+        } else {
+            Err(UserError::Exists(email.to_owned()))
+        }
     }
 
     /// Checks an email and a password, and gives a token. Slow on purpose, and
@@ -160,11 +180,21 @@ impl Directory {
     ///
     /// # Errors
     /// When they are wrong, or were wrong too often.
-    pub fn sign_in(&self, email: &str, password: &str, peer: IpAddr) -> Result<String, SignInError> {
+    pub fn sign_in(
+        &self,
+        email: &str,
+        password: &str,
+        peer: IpAddr,
+    ) -> Result<String, SignInError> {
         let email_key = email.to_lowercase();
-        self.throttle.check(&email_key, peer).map_err(SignInError::TooMany)?;
+        self.throttle
+            .check(&email_key, peer)
+            .map_err(SignInError::TooMany)?;
         let user = self.accounts.user_by_email(email)?;
-        let right = self.passwords.verify(password, user.as_ref().map(|user| user.password_hash.as_str()));
+        let right = self.passwords.verify(
+            password,
+            user.as_ref().map(|user| user.password_hash.as_str()),
+        );
         match user {
             Some(user) if right => {
                 self.throttle.succeeded(&email_key, peer);
@@ -198,7 +228,8 @@ impl Directory {
         let token = hex::encode(random_bytes());
         let now = unix_now();
         let expires = now + i64::try_from(self.lifetimes.session.as_secs()).unwrap_or(i64::MAX / 2);
-        self.accounts.insert_session(&hash(&token), user_id, expires, now)?;
+        self.accounts
+            .insert_session(&hash(&token), user_id, expires, now)?;
         Ok(token)
     }
 
@@ -219,7 +250,11 @@ impl Directory {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn create_key(&self, title: &str, created_by: Option<&str>) -> Result<(ApiKey, String), StorageError> {
+    pub fn create_key(
+        &self,
+        title: &str,
+        created_by: Option<&str>,
+    ) -> Result<(ApiKey, String), StorageError> {
         let token = format!("sk_{}", hex::encode(random_bytes()));
         let key = ApiKey {
             id: ids::new("apk"),
@@ -269,10 +304,16 @@ impl Directory {
         authorization: Option<&str>,
         session: Option<&str>,
     ) -> Result<Option<Actor>, StorageError> {
-        if let Some((scheme, credentials)) = authorization.and_then(|value| value.trim().split_once(' ')) {
+        if let Some((scheme, credentials)) =
+            authorization.and_then(|value| value.trim().split_once(' '))
+        {
             let credentials = credentials.trim();
             if scheme.eq_ignore_ascii_case("bearer") {
-                return if credentials.starts_with("sk_") { self.by_key(credentials) } else { self.by_token(credentials) };
+                return if credentials.starts_with("sk_") {
+                    self.by_key(credentials)
+                } else {
+                    self.by_token(credentials)
+                };
             }
             if scheme.eq_ignore_ascii_case("basic") {
                 return basic_key(credentials).map_or(Ok(None), |key| self.by_key(&key));
@@ -280,25 +321,39 @@ impl Directory {
             return Ok(None);
         }
         match session {
-            Some(session) => Ok(self.accounts.session_user(&hash(session), unix_now())?.map(user_actor)),
+            Some(session) => Ok(self
+                .accounts
+                .session_user(&hash(session), unix_now())?
+                .map(user_actor)),
             None => Ok(None),
         }
     }
 
     fn by_key(&self, key: &str) -> Result<Option<Actor>, StorageError> {
         let found = self.accounts.key_by_hash(&hash(key))?;
-        Ok(found.map(|key| Actor { kind: ActorKind::ApiKey, id: key.id }))
+        Ok(found.map(|key| Actor {
+            kind: ActorKind::ApiKey,
+            id: key.id,
+        }))
     }
 
     fn by_token(&self, token: &str) -> Result<Option<Actor>, StorageError> {
-        let Some(user_id) = self.tokens.verify(token) else { return Ok(None) };
+        let Some(user_id) = self.tokens.verify(token) else {
+            return Ok(None);
+        };
         // A token outlives its user only on paper.
-        Ok(self.accounts.user_by_id(&user_id)?.map(|user| user_actor(user.id)))
+        Ok(self
+            .accounts
+            .user_by_id(&user_id)?
+            .map(|user| user_actor(user.id)))
     }
 }
 
 fn user_actor(id: String) -> Actor {
-    Actor { kind: ActorKind::User, id }
+    Actor {
+        kind: ActorKind::User,
+        id,
+    }
 }
 
 /// The key in `sk_…`, or in base 64 of `sk_…` or of `sk_…:`. A password beside
@@ -327,11 +382,17 @@ fn random_bytes() -> [u8; 32] {
 /// Letters and digits alone, so that it can be pasted anywhere.
 fn random_password() -> String {
     const ALPHABET: &[u8] = b"abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-    random_bytes().iter().take(20).map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])).collect()
+    random_bytes()
+        .iter()
+        .take(20)
+        .map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]))
+        .collect()
 }
 
 fn unix_now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

@@ -48,15 +48,24 @@ impl Passwords {
 
     /// Whether a password is the one that was hashed; never without a hash.
     pub(super) fn verify(&self, password: &str, hash: Option<&str>) -> bool {
-        let Ok(parsed) = PasswordHash::new(hash.unwrap_or(&self.decoy)) else { return false };
-        let right = self.in_turn(|| self.argon2.verify_password(password.as_bytes(), &parsed).is_ok());
+        let Ok(parsed) = PasswordHash::new(hash.unwrap_or(&self.decoy)) else {
+            return false;
+        };
+        let right = self.in_turn(|| {
+            self.argon2
+                .verify_password(password.as_bytes(), &parsed)
+                .is_ok()
+        });
         right && hash.is_some()
     }
 
     fn in_turn<T>(&self, work: impl FnOnce() -> T) -> T {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         while *places == 0 {
-            places = self.freed.wait(places).unwrap_or_else(PoisonError::into_inner);
+            places = self
+                .freed
+                .wait(places)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         *places -= 1;
         drop(places);

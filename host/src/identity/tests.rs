@@ -13,8 +13,12 @@ struct Fixture {
 
 fn fixture(token: Duration, session: Duration) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
-    let directory = Directory::open(&folder.path().join("host.db"), Lifetimes { token, session }).unwrap();
-    Fixture { directory, _folder: folder }
+    let directory =
+        Directory::open(&folder.path().join("host.db"), Lifetimes { token, session }).unwrap();
+    Fixture {
+        directory,
+        _folder: folder,
+    }
 }
 
 fn standard() -> Fixture {
@@ -29,21 +33,44 @@ fn actor(directory: &Directory, authorization: &str) -> Option<Actor> {
 fn a_user_signs_in_with_the_right_password_alone() {
     let Fixture { directory, .. } = &standard();
     let user = directory.create_user(EMAIL, PASSWORD).unwrap();
-    let token = directory.sign_in("ann@EXAMPLE.com", PASSWORD, PEER).unwrap();
-    let expected = Actor { kind: ActorKind::User, id: user.id };
+    let token = directory
+        .sign_in("ann@EXAMPLE.com", PASSWORD, PEER)
+        .unwrap();
+    let expected = Actor {
+        kind: ActorKind::User,
+        id: user.id,
+    };
     assert_eq!(actor(directory, &format!("bEaReR {token}")), Some(expected));
-    assert!(matches!(directory.sign_in(EMAIL, "wrong horse", PEER), Err(SignInError::Wrong)));
-    assert!(matches!(directory.sign_in("bob@example.com", PASSWORD, PEER), Err(SignInError::Wrong)));
+    assert!(matches!(
+        directory.sign_in(EMAIL, "wrong horse", PEER),
+        Err(SignInError::Wrong)
+    ));
+    assert!(matches!(
+        directory.sign_in("bob@example.com", PASSWORD, PEER),
+        Err(SignInError::Wrong)
+    ));
 }
 
 #[test]
 fn a_user_needs_an_email_of_its_own_and_a_password_of_some_length() {
     let Fixture { directory, .. } = &standard();
     directory.create_user(EMAIL, PASSWORD).unwrap();
-    assert!(matches!(directory.create_user("ANN@example.com", PASSWORD), Err(UserError::Exists(_))));
-    assert!(matches!(directory.create_user("no-at", PASSWORD), Err(UserError::Email(_))));
-    assert!(matches!(directory.create_user("@", PASSWORD), Err(UserError::Email(_))));
-    assert!(matches!(directory.create_user("b@example.com", "seven77"), Err(UserError::Password)));
+    assert!(matches!(
+        directory.create_user("ANN@example.com", PASSWORD),
+        Err(UserError::Exists(_))
+    ));
+    assert!(matches!(
+        directory.create_user("no-at", PASSWORD),
+        Err(UserError::Email(_))
+    ));
+    assert!(matches!(
+        directory.create_user("@", PASSWORD),
+        Err(UserError::Email(_))
+    ));
+    assert!(matches!(
+        directory.create_user("b@example.com", "seven77"),
+        Err(UserError::Password)
+    ));
 }
 
 #[test]
@@ -57,10 +84,26 @@ fn tokens_of_others_and_old_ones_prove_nobody() {
 
     let Fixture { directory, .. } = &fixture(Duration::ZERO, Duration::ZERO);
     let user = directory.create_user(EMAIL, PASSWORD).unwrap();
-    let old = Tokens::new(&directory.accounts.secret("token", &[]).unwrap(), Duration::ZERO);
-    assert_eq!(actor(directory, &format!("Bearer {}", old.issue(&user.id, unix_now() - 10))), None);
+    let old = Tokens::new(
+        &directory.accounts.secret("token", &[]).unwrap(),
+        Duration::ZERO,
+    );
+    assert_eq!(
+        actor(
+            directory,
+            &format!("Bearer {}", old.issue(&user.id, unix_now() - 10))
+        ),
+        None
+    );
 
-    for nonsense in ["", "Bearer", "Bearer ", "Bearer x.y.z", "Digest abc", "sk_1"] {
+    for nonsense in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer x.y.z",
+        "Digest abc",
+        "sk_1",
+    ] {
         assert_eq!(actor(directory, nonsense), None, "{nonsense}");
     }
     let unsigned = "Bearer eyJhbGciOiJub25lIn0.eyJhY3Rvcl9pZCI6InVzZXJfMSIsImFjdG9yX3R5cGUiOiJ1c2VyIiwiaWF0IjowLCJleHAiOjk5OTk5OTk5OTl9.";
@@ -79,11 +122,20 @@ fn a_key_is_taken_in_every_form_until_it_is_revoked() {
         format!("Basic {secret}"),
         format!("Bearer {secret}"),
     ];
-    let expected = Some(Actor { kind: ActorKind::ApiKey, id: key.id.clone() });
+    let expected = Some(Actor {
+        kind: ActorKind::ApiKey,
+        id: key.id.clone(),
+    });
     for form in &forms {
         assert_eq!(actor(directory, form), expected, "{form}");
     }
-    assert_eq!(actor(directory, &format!("Basic {}", encode(&format!("{secret}:pw")))), None);
+    assert_eq!(
+        actor(
+            directory,
+            &format!("Basic {}", encode(&format!("{secret}:pw")))
+        ),
+        None
+    );
     assert_eq!(actor(directory, "Basic sk_0000"), None);
     assert!(directory.keys().unwrap()[0].last_used_at.is_some());
 
@@ -100,7 +152,13 @@ fn a_session_lasts_until_it_is_ended_or_over() {
     let user = directory.create_user(EMAIL, PASSWORD).unwrap();
     let session = directory.begin_session(&user.id).unwrap();
     let who = |session: &str| directory.authenticate(None, Some(session)).unwrap();
-    assert_eq!(who(&session), Some(Actor { kind: ActorKind::User, id: user.id }));
+    assert_eq!(
+        who(&session),
+        Some(Actor {
+            kind: ActorKind::User,
+            id: user.id
+        })
+    );
     assert_eq!(who("another"), None);
     directory.end_session(&session).unwrap();
     assert_eq!(who(&session), None);
@@ -114,11 +172,18 @@ fn a_session_lasts_until_it_is_ended_or_over() {
 #[test]
 fn the_first_start_makes_an_admin_and_the_second_does_not() {
     let Fixture { directory, .. } = &standard();
-    let FirstAdmin::Created { email, password: Some(password) } = directory.ensure_admin(EMAIL, None).unwrap() else {
+    let FirstAdmin::Created {
+        email,
+        password: Some(password),
+    } = directory.ensure_admin(EMAIL, None).unwrap()
+    else {
         panic!("no admin was made");
     };
     directory.sign_in(&email, &password, PEER).unwrap();
-    assert!(matches!(directory.ensure_admin(EMAIL, None).unwrap(), FirstAdmin::Existing));
+    assert!(matches!(
+        directory.ensure_admin(EMAIL, None).unwrap(),
+        FirstAdmin::Existing
+    ));
 }
 
 #[test]
@@ -127,5 +192,9 @@ fn ids_are_a_prefix_and_a_ulid() {
     let digits = id.strip_prefix("user_").unwrap();
     assert_eq!(digits.len(), 26);
     assert!(digits.starts_with('0'));
-    assert!(digits.bytes().all(|byte| b"0123456789ABCDEFGHJKMNPQRSTVWXYZ".contains(&byte)));
+    assert!(
+        digits
+            .bytes()
+            .all(|byte| b"0123456789ABCDEFGHJKMNPQRSTVWXYZ".contains(&byte))
+    );
 }

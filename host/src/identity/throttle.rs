@@ -72,11 +72,23 @@ impl Throttle {
             .iter()
             .filter_map(|key| {
                 let count = counts.get(key)?;
-                Some(count.wait(key.free()).saturating_sub(now.saturating_duration_since(count.last)))
+                Some(
+                    count
+                        .wait(key.free())
+                        .saturating_sub(now.saturating_duration_since(count.last)),
+                )
             })
             .max()
             .unwrap_or_default();
-        if left.is_zero() { Ok(()) } else { Err(left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)) }
+        if left.is_zero() {
+            Ok(())
+        } else {
+            Err(left
+                .as_millis()
+                .div_ceil(1000)
+                .try_into()
+                .unwrap_or(u64::MAX))
+        }
     }
 
     fn failed_at(&self, email: &str, peer: IpAddr, now: Instant) {
@@ -85,12 +97,19 @@ impl Throttle {
             counts.retain(|_, count| now.saturating_duration_since(count.last) < WAIT_MAX);
         }
         if counts.len() + 3 > ENTRIES_MAX {
-            if let Some(oldest) = counts.iter().min_by_key(|(_, count)| count.last).map(|(key, _)| key.clone()) {
+            if let Some(oldest) = counts
+                .iter()
+                .min_by_key(|(_, count)| count.last)
+                .map(|(key, _)| key.clone())
+            {
                 counts.remove(&oldest);
             }
         }
         for key in keys(email, peer) {
-            let count = counts.entry(key).or_insert(Count { failures: 0, last: now });
+            let count = counts.entry(key).or_insert(Count {
+                failures: 0,
+                last: now,
+            });
             count.failures = count.failures.saturating_add(1);
             count.last = now;
         }
@@ -98,7 +117,11 @@ impl Throttle {
 }
 
 fn keys(email: &str, peer: IpAddr) -> [Key; 3] {
-    [Key::Both(email.to_owned(), peer), Key::Peer(peer), Key::Email(email.to_owned())]
+    [
+        Key::Both(email.to_owned(), peer),
+        Key::Peer(peer),
+        Key::Email(email.to_owned()),
+    ]
 }
 
 #[cfg(test)]
@@ -123,7 +146,10 @@ mod tests {
             throttle.failed_at(ANN, peer(1), start);
             assert_eq!(throttle.check_at(ANN, peer(1), start), Err(wait));
         }
-        assert_eq!(throttle.check_at(ANN, peer(1), start + Duration::from_secs(8)), Ok(()));
+        assert_eq!(
+            throttle.check_at(ANN, peer(1), start + Duration::from_secs(8)),
+            Ok(())
+        );
         for _ in 0..40 {
             throttle.failed_at(ANN, peer(1), start);
         }
@@ -148,7 +174,11 @@ mod tests {
         for number in 0..60 {
             throttle.failed_at(&format!("{number}@example.com"), peer(1), start);
         }
-        assert!(throttle.check_at("another@example.com", peer(1), start).is_err());
+        assert!(
+            throttle
+                .check_at("another@example.com", peer(1), start)
+                .is_err()
+        );
     }
 
     #[test]

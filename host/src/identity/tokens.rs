@@ -64,21 +64,26 @@ impl Tokens {
             auth_provider: "emailpass".to_owned(),
             mfa_enabled: false,
             mfa_challenge_completed_at: None,
-            app_metadata: AppMetadata { user_id: user_id.to_owned() },
+            app_metadata: AppMetadata {
+                user_id: user_id.to_owned(),
+            },
             user_metadata: Empty {},
             iat: now,
             exp: now.saturating_add(self.lifetime_s),
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).unwrap_or_else(|error| {
-            // Only a key of the wrong kind could do this. An empty token lets nobody in.
-            tracing::error!(%error, "a token could not be signed");
-            String::new()
-        })
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+            .unwrap_or_else(|error| {
+                // Only a key of the wrong kind could do this. An empty token lets nobody in.
+                tracing::error!(%error, "a token could not be signed");
+                String::new()
+            })
     }
 
     /// The user that a valid token stands for.
     pub(super) fn verify(&self, token: &str) -> Option<String> {
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
+            .ok()?
+            .claims;
         (claims.actor_type == USER).then_some(claims.actor_id)
     }
 }

@@ -67,7 +67,9 @@ pub enum ModuleError {
 /// How a module's name may look: it becomes a file name and a key of `wares.toml`.
 fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 impl Module {
@@ -82,8 +84,10 @@ impl Module {
         options: impl FnOnce(&str) -> ModuleOptions,
         asking: &Limits,
     ) -> Result<Self, ModuleError> {
-        Self::try_load(engine, source, options, asking)
-            .map_err(|error| ModuleError::Load { origin: source.origin.clone(), source: error })
+        Self::try_load(engine, source, options, asking).map_err(|error| ModuleError::Load {
+            origin: source.origin.clone(),
+            source: error,
+        })
     }
 
     fn try_load(
@@ -117,15 +121,25 @@ impl Module {
             }
         }
         let version = Version::parse(&description.version).map_err(|error| {
-            LoadError::Contract(format!("its version '{}' is not semver: {error}", description.version))
+            LoadError::Contract(format!(
+                "its version '{}' is not semver: {error}",
+                description.version
+            ))
         })?;
         let options = options(&description.name);
-        let settings = Settings::new(options.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        let settings = Settings::new(
+            options
+                .settings
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str())),
+        );
         let limits = Arc::new(options.limits);
-        component.check_settings(context(&settings, &limits))?.map_err(|faults| {
-            let key = |fault: String| format!("modules.{}.config.{fault}", description.name);
-            LoadError::Settings(faults.into_iter().map(key).collect())
-        })?;
+        component
+            .check_settings(context(&settings, &limits))?
+            .map_err(|faults| {
+                let key = |fault: String| format!("modules.{}.config.{fault}", description.name);
+                LoadError::Settings(faults.into_iter().map(key).collect())
+            })?;
         let routes = component.routes(context(&settings, &limits))?;
         Ok(Self {
             name: description.name.into(),
@@ -144,15 +158,32 @@ impl Module {
     ///
     /// # Errors
     /// When the database does not open or its schema does not fit.
-    pub fn open(&mut self, folder: &Path, options: &DatabaseOptions, migrate: bool) -> Result<(), ModuleError> {
-        let storage = |source| ModuleError::Storage { name: self.name.clone(), source };
-        let migration = |source| ModuleError::Migration { name: self.name.clone(), source };
+    pub fn open(
+        &mut self,
+        folder: &Path,
+        options: &DatabaseOptions,
+        migrate: bool,
+    ) -> Result<(), ModuleError> {
+        let storage = |source| ModuleError::Storage {
+            name: self.name.clone(),
+            source,
+        };
+        let migration = |source| ModuleError::Migration {
+            name: self.name.clone(),
+            source,
+        };
         let steps: Vec<Migration> = self
             .component
             .migrations(self.context("load", None))
-            .map_err(|error| ModuleError::Load { origin: self.name.to_string(), source: error.into() })?
+            .map_err(|error| ModuleError::Load {
+                origin: self.name.to_string(),
+                source: error.into(),
+            })?
             .into_iter()
-            .map(|step| Migration { name: step.name, statements: step.statements })
+            .map(|step| Migration {
+                name: step.name,
+                statements: step.statements,
+            })
             .collect();
         let database =
             Database::open(&folder.join(format!("{}.db", self.name)), options).map_err(storage)?;
@@ -160,7 +191,12 @@ impl Module {
             for step in database.migrate(&steps).map_err(migration)? {
                 tracing::info!(module = &*self.name, step, "schema brought forward");
             }
-        } else if let Some(step) = database.pending(&steps).map_err(migration)?.into_iter().next() {
+        } else if let Some(step) = database
+            .pending(&steps)
+            .map_err(migration)?
+            .into_iter()
+            .next()
+        {
             return Err(migration(MigrationError::Pending(step)));
         }
         self.database = Some(database);
@@ -202,7 +238,10 @@ impl Module {
     /// # Errors
     /// When the component gives no answer.
     pub fn handle(&self, request: &wit::Request) -> Result<wit::Response, CallError> {
-        self.component.handle(self.context(&request.request_id, self.database.as_ref()), request)
+        self.component.handle(
+            self.context(&request.request_id, self.database.as_ref()),
+            request,
+        )
     }
 
     /// Calls a typed operation; see [`Component::call_by_name`].
@@ -210,7 +249,8 @@ impl Module {
     /// # Errors
     /// As there.
     pub fn call_by_name(&self, call: &str) -> Result<Result<String, String>, CallError> {
-        self.component.call_by_name(self.context("call", self.database.as_ref()), call)
+        self.component
+            .call_by_name(self.context("call", self.database.as_ref()), call)
     }
 
     /// What the module can sow.
@@ -226,7 +266,8 @@ impl Module {
     /// # Errors
     /// When the component gives no answer.
     pub fn sow(&self, kind: u32, count: u32) -> Result<Result<(), String>, CallError> {
-        self.component.sow(self.context("seed", self.database.as_ref()), kind, count)
+        self.component
+            .sow(self.context("seed", self.database.as_ref()), kind, count)
     }
 
     fn context(&self, request_id: &str, database: Option<&Database>) -> CallContext {

@@ -33,7 +33,10 @@ impl Source {
     /// # Errors
     /// When the file cannot be read.
     pub fn read(path: &Path) -> Result<Self, SourceError> {
-        let bytes = fs::read(path).map_err(|source| SourceError { path: path.to_owned(), source })?;
+        let bytes = fs::read(path).map_err(|source| SourceError {
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self {
             origin: path.display().to_string(),
             name: None,
@@ -54,7 +57,10 @@ pub fn find<'a>(
 ) -> Result<Vec<Source>, SourceError> {
     let mut sources = Vec::new();
     for (name, path) in configured {
-        sources.push(Source { name: Some(name.to_owned()), ..Source::read(path)? });
+        sources.push(Source {
+            name: Some(name.to_owned()),
+            ..Source::read(path)?
+        });
     }
     for path in files(folder)? {
         sources.push(Source::read(&path)?);
@@ -69,7 +75,10 @@ pub fn find<'a>(
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
-    let failed = |source| SourceError { path: folder.to_owned(), source };
+    let failed = |source| SourceError {
+        path: folder.to_owned(),
+        source,
+    };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -78,11 +87,13 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|extension| extension == "wasm") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "wasm")
+        {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
 }
-

@@ -104,24 +104,43 @@ impl Accounts {
     /// When it cannot be opened, or a newer host made it.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
         create_private(path)?;
-        let sqlite = |source| StorageError::Sqlite { path: path.to_owned(), source };
+        let sqlite = |source| StorageError::Sqlite {
+            path: path.to_owned(),
+            source,
+        };
         let connection = Connection::open(path).map_err(sqlite)?;
-        connection.busy_timeout(OTHER_PROCESS_WAIT).map_err(sqlite)?;
-        for (pragma, value) in [("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", "on")] {
-            connection.pragma_update(None, pragma, value).map_err(sqlite)?;
+        connection
+            .busy_timeout(OTHER_PROCESS_WAIT)
+            .map_err(sqlite)?;
+        for (pragma, value) in [
+            ("journal_mode", "wal"),
+            ("synchronous", "full"),
+            ("foreign_keys", "on"),
+        ] {
+            connection
+                .pragma_update(None, pragma, value)
+                .map_err(sqlite)?;
         }
-        let accounts = Self { path: path.to_owned(), connection: Mutex::new(connection) };
+        let accounts = Self {
+            path: path.to_owned(),
+            connection: Mutex::new(connection),
+        };
         accounts.bring_forward()?;
         Ok(accounts)
     }
 
     fn bring_forward(&self) -> Result<(), StorageError> {
         let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let transaction =
+            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let known = STEPS.len() as i64;
         if found > known {
-            return Err(StorageError::Newer { path: self.path.clone(), found, known });
+            return Err(StorageError::Newer {
+                path: self.path.clone(),
+                found,
+                known,
+            });
         }
         for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
             transaction.execute_batch(step)?;
@@ -131,7 +150,9 @@ impl Accounts {
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a user. `false` where the email has one already.
@@ -145,7 +166,13 @@ impl Accounts {
                 "insert into user (id, email, password_hash, created_at, updated_at)
                  values (?1, ?2, ?3, ?4, ?5) on conflict do nothing",
             )?
-            .execute((&user.id, &user.email, &user.password_hash, &user.created_at, &user.updated_at))?;
+            .execute((
+                &user.id,
+                &user.email,
+                &user.password_hash,
+                &user.created_at,
+                &user.updated_at,
+            ))?;
         Ok(added == 1)
     }
 
@@ -154,7 +181,9 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be read.
     pub fn has_users(&self) -> Result<bool, StorageError> {
-        Ok(self.lock().query_row("select exists (select 1 from user)", [], |row| row.get(0))?)
+        Ok(self
+            .lock()
+            .query_row("select exists (select 1 from user)", [], |row| row.get(0))?)
     }
 
     /// The user with this email, however it is written.
@@ -162,7 +191,10 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be read.
     pub fn user_by_email(&self, email: &str) -> Result<Option<User>, StorageError> {
-        self.user(&format!("select {USER_COLUMNS} from user where lower(email) = lower(?1)"), email)
+        self.user(
+            &format!("select {USER_COLUMNS} from user where lower(email) = lower(?1)"),
+            email,
+        )
     }
 
     /// The user with this id.
@@ -170,7 +202,10 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be read.
     pub fn user_by_id(&self, id: &str) -> Result<Option<User>, StorageError> {
-        self.user(&format!("select {USER_COLUMNS} from user where id = ?1"), id)
+        self.user(
+            &format!("select {USER_COLUMNS} from user where id = ?1"),
+            id,
+        )
     }
 
     fn user(&self, sql: &str, key: &str) -> Result<Option<User>, StorageError> {
@@ -200,7 +235,14 @@ impl Accounts {
                 "insert into api_key (id, title, token_hash, redacted, created_by, created_at)
                  values (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute((&key.id, &key.title, token_hash, &key.redacted, &key.created_by, &key.created_at))?;
+            .execute((
+                &key.id,
+                &key.title,
+                token_hash,
+                &key.redacted,
+                &key.created_by,
+                &key.created_at,
+            ))?;
         Ok(())
     }
 
@@ -210,7 +252,8 @@ impl Accounts {
     /// When the database cannot be read.
     pub fn keys(&self) -> Result<Vec<ApiKey>, StorageError> {
         let connection = self.lock();
-        let mut statement = connection.prepare(&format!("select {KEY_COLUMNS} from api_key order by id"))?;
+        let mut statement =
+            connection.prepare(&format!("select {KEY_COLUMNS} from api_key order by id"))?;
         let keys = statement.query_map([], key)?;
         Ok(keys.collect::<Result<_, _>>()?)
     }
@@ -221,7 +264,8 @@ impl Accounts {
     /// When the database cannot be read.
     pub fn key_by_id(&self, id: &str) -> Result<Option<ApiKey>, StorageError> {
         let connection = self.lock();
-        let mut statement = connection.prepare_cached(&format!("select {KEY_COLUMNS} from api_key where id = ?1"))?;
+        let mut statement = connection
+            .prepare_cached(&format!("select {KEY_COLUMNS} from api_key where id = ?1"))?;
         Ok(statement.query_row([id], key).optional()?)
     }
 
@@ -239,7 +283,11 @@ impl Accounts {
             .optional()?;
         if let Some(key) = &found {
             let minute = &now()[..16];
-            if key.last_used_at.as_deref().is_none_or(|used| &used[..16] != minute) {
+            if key
+                .last_used_at
+                .as_deref()
+                .is_none_or(|used| &used[..16] != minute)
+            {
                 connection
                     .prepare_cached("update api_key set last_used_at = ?2 where id = ?1")?
                     .execute((&key.id, now()))?;
@@ -274,9 +322,13 @@ impl Accounts {
         now_s: i64,
     ) -> Result<(), StorageError> {
         let connection = self.lock();
-        connection.prepare_cached("delete from session where expires_at <= ?1")?.execute([now_s])?;
         connection
-            .prepare_cached("insert into session (token_hash, user_id, expires_at) values (?1, ?2, ?3)")?
+            .prepare_cached("delete from session where expires_at <= ?1")?
+            .execute([now_s])?;
+        connection
+            .prepare_cached(
+                "insert into session (token_hash, user_id, expires_at) values (?1, ?2, ?3)",
+            )?
             .execute((token_hash, user_id, expires_at_s))?;
         Ok(())
     }
@@ -285,10 +337,16 @@ impl Accounts {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn session_user(&self, token_hash: &[u8], now_s: i64) -> Result<Option<String>, StorageError> {
+    pub fn session_user(
+        &self,
+        token_hash: &[u8],
+        now_s: i64,
+    ) -> Result<Option<String>, StorageError> {
         let connection = self.lock();
         let user = connection
-            .prepare_cached("select user_id from session where token_hash = ?1 and expires_at > ?2")?
+            .prepare_cached(
+                "select user_id from session where token_hash = ?1 and expires_at > ?2",
+            )?
             .query_row((token_hash, now_s), |row| row.get(0))
             .optional()?;
         Ok(user)
@@ -299,7 +357,9 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be written.
     pub fn delete_session(&self, token_hash: &[u8]) -> Result<(), StorageError> {
-        self.lock().prepare_cached("delete from session where token_hash = ?1")?.execute([token_hash])?;
+        self.lock()
+            .prepare_cached("delete from session where token_hash = ?1")?
+            .execute([token_hash])?;
         Ok(())
     }
 
@@ -309,8 +369,15 @@ impl Accounts {
     /// When the database cannot be read or written.
     pub fn secret(&self, name: &str, fresh: &[u8]) -> Result<Vec<u8>, StorageError> {
         let connection = self.lock();
-        connection.execute("insert into secret (name, value) values (?1, ?2) on conflict do nothing", (name, fresh))?;
-        Ok(connection.query_row("select value from secret where name = ?1", [name], |row| row.get(0))?)
+        connection.execute(
+            "insert into secret (name, value) values (?1, ?2) on conflict do nothing",
+            (name, fresh),
+        )?;
+        Ok(
+            connection.query_row("select value from secret where name = ?1", [name], |row| {
+                row.get(0)
+            })?,
+        )
     }
 }
 

@@ -23,15 +23,21 @@ const FORBIDDEN_FUNCTIONS: [&str; 8] = [
 const DATA_VERSION: &str = "data_version";
 
 fn is_own(name: &str) -> bool {
-    name.get(..OWN.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN))
+    name.get(..OWN.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(OWN))
 }
 
 fn is_schema(name: &str) -> bool {
-    name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"))
+    name.get(..7)
+        .is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"))
 }
 
 fn allow(allowed: bool) -> Authorization {
-    if allowed { Authorization::Allow } else { Authorization::Deny }
+    if allowed {
+        Authorization::Allow
+    } else {
+        Authorization::Deny
+    }
 }
 
 /// For the statements of a running component.
@@ -45,10 +51,15 @@ pub(super) fn guest(context: AuthContext<'_>) -> Authorization {
         AuthAction::Insert { table_name }
         | AuthAction::Update { table_name, .. }
         | AuthAction::Delete { table_name } => allow(!is_own(table_name) && !is_schema(table_name)),
-        AuthAction::Function { function_name } => {
-            allow(!FORBIDDEN_FUNCTIONS.iter().any(|name| name.eq_ignore_ascii_case(function_name)))
-        }
-        AuthAction::Pragma { pragma_name, pragma_value: None } => allow(pragma_name.eq_ignore_ascii_case(DATA_VERSION)),
+        AuthAction::Function { function_name } => allow(
+            !FORBIDDEN_FUNCTIONS
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(function_name)),
+        ),
+        AuthAction::Pragma {
+            pragma_name,
+            pragma_value: None,
+        } => allow(pragma_name.eq_ignore_ascii_case(DATA_VERSION)),
         _ => Authorization::Deny,
     }
 }
@@ -57,14 +68,20 @@ pub(super) fn guest(context: AuthContext<'_>) -> Authorization {
 /// full-text tables as well.
 pub(super) fn migration(context: AuthContext<'_>) -> Authorization {
     match context.action {
-        AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => {
-            Authorization::Deny
+        AuthAction::Attach { .. }
+        | AuthAction::Detach { .. }
+        | AuthAction::Transaction { .. }
+        | AuthAction::Savepoint { .. } => Authorization::Deny,
+        AuthAction::Pragma { pragma_name, .. } => {
+            allow(pragma_name.eq_ignore_ascii_case(DATA_VERSION))
         }
-        AuthAction::Pragma { pragma_name, .. } => allow(pragma_name.eq_ignore_ascii_case(DATA_VERSION)),
-        AuthAction::Function { function_name } => {
-            allow(!FORBIDDEN_FUNCTIONS.iter().any(|name| name.eq_ignore_ascii_case(function_name)))
-        }
-        AuthAction::CreateVtable { module_name, .. } | AuthAction::DropVtable { module_name, .. } => {
+        AuthAction::Function { function_name } => allow(
+            !FORBIDDEN_FUNCTIONS
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(function_name)),
+        ),
+        AuthAction::CreateVtable { module_name, .. }
+        | AuthAction::DropVtable { module_name, .. } => {
             allow(module_name.eq_ignore_ascii_case("fts5"))
         }
         AuthAction::CreateTempTable { .. }

@@ -27,7 +27,11 @@ pub struct DatabaseOptions {
 
 impl Default for DatabaseOptions {
     fn default() -> Self {
-        Self { other_process_wait_ms: 5_000, pages_max: 0, events_max: 100_000 }
+        Self {
+            other_process_wait_ms: 5_000,
+            pages_max: 0,
+            events_max: 100_000,
+        }
     }
 }
 
@@ -50,9 +54,15 @@ impl Database {
     /// When it cannot be opened or is no database.
     pub fn open(path: &Path, options: &DatabaseOptions) -> Result<Self, StorageError> {
         create_private(path)?;
-        let sqlite = |source| StorageError::Sqlite { path: path.to_owned(), source };
+        let sqlite = |source| StorageError::Sqlite {
+            path: path.to_owned(),
+            source,
+        };
         let connection = Guarded::open(path, options, false).map_err(sqlite)?;
-        connection.host().execute_batch(migrations::TABLE).map_err(sqlite)?;
+        connection
+            .host()
+            .execute_batch(migrations::TABLE)
+            .map_err(sqlite)?;
         events::prepare(connection.host(), options.events_max).map_err(sqlite)?;
         Ok(Self(Arc::new(Inner {
             writer: Arc::new(Writer::new(connection)),
@@ -66,7 +76,9 @@ impl Database {
     /// # Errors
     /// When a step fails, or the steps are not those that this data has seen.
     pub fn migrate(&self, steps: &[Migration]) -> Result<Vec<String>, MigrationError> {
-        self.0.writer.exclusively(HOST_WAIT, |connection| migrations::migrate(connection, steps))?
+        self.0.writer.exclusively(HOST_WAIT, |connection| {
+            migrations::migrate(connection, steps)
+        })?
     }
 
     /// The names of the steps that have yet to run.
@@ -74,8 +86,9 @@ impl Database {
     /// # Errors
     /// When the steps are not those that this data has seen.
     pub fn pending(&self, steps: &[Migration]) -> Result<Vec<String>, MigrationError> {
-        let pending =
-            self.0.writer.exclusively(HOST_WAIT, |connection| migrations::pending(connection.host(), steps))??;
+        let pending = self.0.writer.exclusively(HOST_WAIT, |connection| {
+            migrations::pending(connection.host(), steps)
+        })??;
         Ok(pending.iter().map(|step| step.name.clone()).collect())
     }
 
@@ -89,7 +102,9 @@ impl Database {
     /// # Errors
     /// When the database cannot be read.
     pub fn events(&self, after: i64, limit: u32) -> Result<Vec<Event>, SqlError> {
-        self.0.writer.exclusively(HOST_WAIT, |connection| events::list(connection.host(), after, limit))?
+        self.0.writer.exclusively(HOST_WAIT, |connection| {
+            events::list(connection.host(), after, limit)
+        })?
     }
 
     /// Brings what lies in the log into the file, and closes the readers. The
@@ -97,7 +112,9 @@ impl Database {
     pub fn close(&self) {
         self.0.readers.close();
         let done = self.0.writer.exclusively(HOST_WAIT, |connection| {
-            connection.host().query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))
+            connection
+                .host()
+                .query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))
         });
         if let Err(error) = done.and_then(|done| Ok(done?)) {
             tracing::warn!(%error, "the log of a database stays beside it");
@@ -121,5 +138,8 @@ pub(super) fn create_private(path: &Path) -> Result<(), StorageError> {
         .mode(0o600)
         .open(path)
         .map(drop)
-        .map_err(|source| StorageError::File { path: path.to_owned(), source })
+        .map_err(|source| StorageError::File {
+            path: path.to_owned(),
+            source,
+        })
 }

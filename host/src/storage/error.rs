@@ -95,7 +95,9 @@ pub enum MigrationError {
     #[error("the step {0} has changed since it ran on this data")]
     Changed(String),
     /// This data has seen a step that the component does not know.
-    #[error("this data has seen the step {0}, which this component does not have: it is older than the data")]
+    #[error(
+        "this data has seen the step {0}, which this component does not have: it is older than the data"
+    )]
     Unknown(String),
     /// Two steps have one name.
     #[error("there are two steps named {0}")]
@@ -115,16 +117,23 @@ impl From<rusqlite::Error> for SqlError {
                 translate(failure, message.unwrap_or_else(|| failure.to_string()))
             }
             rusqlite::Error::SqlInputError { error, msg, .. } => translate(error, msg),
-            rusqlite::Error::MultipleStatement => Self::Invalid("one statement at a time".to_owned()),
+            rusqlite::Error::MultipleStatement => {
+                Self::Invalid("one statement at a time".to_owned())
+            }
             other => Self::Invalid(other.to_string()),
         }
     }
 }
 
 fn translate(failure: ffi::Error, message: String) -> SqlError {
-    let constraint = |kind| SqlError::Constraint { kind, columns: columns(&message) };
+    let constraint = |kind| SqlError::Constraint {
+        kind,
+        columns: columns(&message),
+    };
     match failure.extended_code {
-        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
+        ffi::SQLITE_CONSTRAINT_UNIQUE
+        | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+        | ffi::SQLITE_CONSTRAINT_ROWID => {
             return constraint(ConstraintKind::Unique);
         }
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => return constraint(ConstraintKind::ForeignKey),
@@ -135,8 +144,12 @@ fn translate(failure: ffi::Error, message: String) -> SqlError {
         ffi::SQLITE_CONSTRAINT => constraint(ConstraintKind::Check),
         ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => SqlError::Busy,
         ffi::SQLITE_INTERRUPT => SqlError::Timeout,
-        ffi::SQLITE_TOOBIG => SqlError::LimitExceeded("a value or a statement is too long".to_owned()),
-        ffi::SQLITE_NOMEM => SqlError::LimitExceeded("the statement needs too much memory".to_owned()),
+        ffi::SQLITE_TOOBIG => {
+            SqlError::LimitExceeded("a value or a statement is too long".to_owned())
+        }
+        ffi::SQLITE_NOMEM => {
+            SqlError::LimitExceeded("the statement needs too much memory".to_owned())
+        }
         ffi::SQLITE_FULL => SqlError::Unavailable("the disk or the database is full".to_owned()),
         ffi::SQLITE_IOERR | ffi::SQLITE_CANTOPEN | ffi::SQLITE_READONLY => {
             SqlError::Unavailable("the database cannot be read or written now".to_owned())
@@ -152,6 +165,11 @@ fn translate(failure: ffi::Error, message: String) -> SqlError {
 /// `UNIQUE constraint failed: t.a, t.b` names its columns; an index on
 /// expressions is named as a whole.
 fn columns(message: &str) -> Vec<String> {
-    let Some((_, names)) = message.split_once(": ") else { return Vec::new() };
-    names.split(", ").map(|name| name.trim_matches('\'').to_owned()).collect()
+    let Some((_, names)) = message.split_once(": ") else {
+        return Vec::new();
+    };
+    names
+        .split(", ")
+        .map(|name| name.trim_matches('\'').to_owned())
+        .collect()
 }

@@ -33,7 +33,8 @@ const TABLE: &str = "
 /// and never in the way of a request.
 const TRIM: &str = "delete from _wares_events where id <= (select max(id) from _wares_events) - ?1";
 const INSERT: &str = "insert into _wares_events (name, data, created_at) values (?1, ?2, ?3)";
-const LIST: &str = "select id, name, data, created_at from _wares_events where id > ?1 order by id limit ?2";
+const LIST: &str =
+    "select id, name, data, created_at from _wares_events where id > ?1 order by id limit ?2";
 
 pub(super) fn prepare(connection: &Connection, events_max: u32) -> rusqlite::Result<()> {
     connection.execute_batch(TABLE)?;
@@ -42,27 +43,42 @@ pub(super) fn prepare(connection: &Connection, events_max: u32) -> rusqlite::Res
 
 pub(super) fn insert(connection: &Connection, name: &str, data: &str) -> Result<(), SqlError> {
     let name_fits = (1..=NAME_BYTES_MAX).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte));
+        && name.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte)
+        });
     if !name_fits {
         return Err(SqlError::Invalid(format!(
             "an event's name is 1 to {NAME_BYTES_MAX} lower-case letters, digits, dots and dashes"
         )));
     }
     if data.len() > DATA_BYTES_MAX {
-        return Err(SqlError::LimitExceeded(format!("more than {DATA_BYTES_MAX} bytes in an event")));
+        return Err(SqlError::LimitExceeded(format!(
+            "more than {DATA_BYTES_MAX} bytes in an event"
+        )));
     }
     if serde_json::from_str::<IgnoredAny>(data).is_err() {
-        return Err(SqlError::Invalid("an event's data is one JSON value".to_owned()));
+        return Err(SqlError::Invalid(
+            "an event's data is one JSON value".to_owned(),
+        ));
     }
     // Not from the cache of prepared statements, which guests share.
     connection.execute(INSERT, [name, data, &now()])?;
     Ok(())
 }
 
-pub(super) fn list(connection: &Connection, after: i64, limit: u32) -> Result<Vec<Event>, SqlError> {
+pub(super) fn list(
+    connection: &Connection,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Event>, SqlError> {
     let mut statement = connection.prepare(LIST)?;
     let events = statement.query_map((after, limit), |row| {
-        Ok(Event { id: row.get(0)?, name: row.get(1)?, data: row.get(2)?, created_at: row.get(3)? })
+        Ok(Event {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            data: row.get(2)?,
+            created_at: row.get(3)?,
+        })
     })?;
     Ok(events.collect::<Result<_, _>>()?)
 }

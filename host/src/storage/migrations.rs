@@ -34,7 +34,10 @@ pub(super) fn pending<'a>(
     steps: &'a [Migration],
 ) -> Result<Vec<&'a Migration>, MigrationError> {
     for (place, step) in steps.iter().enumerate() {
-        if steps[..place].iter().any(|earlier| earlier.name == step.name) {
+        if steps[..place]
+            .iter()
+            .any(|earlier| earlier.name == step.name)
+        {
             return Err(MigrationError::Duplicate(step.name.clone()));
         }
     }
@@ -42,15 +45,23 @@ pub(super) fn pending<'a>(
     for (name, digest) in &seen {
         match steps.iter().find(|step| step.name == *name) {
             None => return Err(MigrationError::Unknown(name.clone())),
-            Some(step) if digest_of(step) != *digest => return Err(MigrationError::Changed(name.clone())),
+            Some(step) if digest_of(step) != *digest => {
+                return Err(MigrationError::Changed(name.clone()));
+            }
             Some(_) => {}
         }
     }
-    Ok(steps.iter().filter(|step| seen.iter().all(|(name, _)| *name != step.name)).collect())
+    Ok(steps
+        .iter()
+        .filter(|step| seen.iter().all(|(name, _)| *name != step.name))
+        .collect())
 }
 
 fn seen(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
-    connection.prepare(SEEN)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    connection
+        .prepare(SEEN)?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 fn digest_of(step: &Migration) -> String {
@@ -58,9 +69,13 @@ fn digest_of(step: &Migration) -> String {
 }
 
 /// Runs the steps that have yet to run, in one transaction.
-pub(super) fn migrate(connection: &Guarded, steps: &[Migration]) -> Result<Vec<String>, MigrationError> {
+pub(super) fn migrate(
+    connection: &Guarded,
+    steps: &[Migration],
+) -> Result<Vec<String>, MigrationError> {
     let host = connection.host();
-    host.execute_batch("begin immediate").map_err(SqlError::from)?;
+    host.execute_batch("begin immediate")
+        .map_err(SqlError::from)?;
     let done = run(connection, steps).and_then(|names| {
         host.execute_batch("commit").map_err(SqlError::from)?;
         Ok(names)
@@ -74,10 +89,12 @@ pub(super) fn migrate(connection: &Guarded, steps: &[Migration]) -> Result<Vec<S
 fn run(connection: &Guarded, steps: &[Migration]) -> Result<Vec<String>, MigrationError> {
     let mut names = Vec::new();
     for step in pending(connection.host(), steps)? {
-        connection.migrate(&step.statements).map_err(|error| MigrationError::Failed {
-            step: step.name.clone(),
-            reason: error.to_string(),
-        })?;
+        connection
+            .migrate(&step.statements)
+            .map_err(|error| MigrationError::Failed {
+                step: step.name.clone(),
+                reason: error.to_string(),
+            })?;
         connection
             .host()
             .execute(RECORD, [&step.name, &digest_of(step), &now()])

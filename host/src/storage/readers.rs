@@ -16,29 +16,47 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(path: PathBuf, options: DatabaseOptions) -> Self {
-        Self { path, options, free: Mutex::new(Vec::new()) }
+        Self {
+            path,
+            options,
+            free: Mutex::new(Vec::new()),
+        }
     }
 
     /// A reader with a snapshot of what is committed now.
     pub(super) fn take(&self) -> Result<Guarded, SqlError> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let free = self
+            .free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         let reader = match free {
             Some(reader) => reader,
             None => Guarded::open(&self.path, &self.options, true)?,
         };
         // The snapshot itself is taken by the first statement.
-        reader.host().execute_batch("begin")?;
+        reader.host().prepare_cached("begin")?.execute(())?;
         Ok(reader)
     }
 
     /// Ends the snapshot. A reader that cannot even do that is closed.
     pub(super) fn give_back(&self, reader: Guarded) {
-        if reader.host().execute_batch("commit").is_ok() {
-            self.free.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        let ended = reader
+            .host()
+            .prepare_cached("commit")
+            .and_then(|mut commit| commit.execute(()));
+        if ended.is_ok() {
+            self.free
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(reader);
         }
     }
 
     pub(super) fn close(&self) {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }

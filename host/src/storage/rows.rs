@@ -24,11 +24,22 @@ pub(super) struct RowsLimits {
 
 impl Rows {
     /// Packs all rows of a statement that has its parameters already.
-    pub(super) fn read(rows: &mut rusqlite::Rows<'_>, columns: usize, limits: &RowsLimits) -> Result<Self, SqlError> {
-        let mut packed = Self { columns: columns as u32, count: 0, data: Vec::new() };
+    pub(super) fn read(
+        rows: &mut rusqlite::Rows<'_>,
+        columns: usize,
+        limits: &RowsLimits,
+    ) -> Result<Self, SqlError> {
+        let mut packed = Self {
+            columns: columns as u32,
+            count: 0,
+            data: Vec::new(),
+        };
         while let Some(row) = rows.next()? {
             if packed.count == limits.rows_max {
-                return Err(SqlError::LimitExceeded(format!("more than {} rows (sql_rows_max)", limits.rows_max)));
+                return Err(SqlError::LimitExceeded(format!(
+                    "more than {} rows (sql_rows_max)",
+                    limits.rows_max
+                )));
             }
             packed.count += 1;
             for column in 0..columns {
@@ -60,7 +71,8 @@ impl Rows {
         };
         self.data.push(tag);
         // SQLite's own limit on a value's length is far below 4 GiB.
-        self.data.extend_from_slice(&(content.len() as u32).to_le_bytes());
+        self.data
+            .extend_from_slice(&(content.len() as u32).to_le_bytes());
         self.data.extend_from_slice(content);
     }
 }

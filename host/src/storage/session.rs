@@ -53,7 +53,13 @@ pub struct Session {
 
 impl Session {
     pub(super) fn new(database: Database, limits: SessionLimits) -> Self {
-        Self { database, limits, statements: 0, reader: None, transaction: None }
+        Self {
+            database,
+            limits,
+            statements: 0,
+            reader: None,
+            transaction: None,
+        }
     }
 
     /// Runs one statement that reads. All reads up to the next write see the same snapshot.
@@ -93,7 +99,9 @@ impl Session {
     /// When one is open, or another session holds the writer for too long.
     pub fn begin(&mut self) -> Result<(), SqlError> {
         if self.transaction.is_some() {
-            return Err(SqlError::Invalid("a transaction is open already".to_owned()));
+            return Err(SqlError::Invalid(
+                "a transaction is open already".to_owned(),
+            ));
         }
         // What is read after a write must not come from a snapshot before it.
         self.end_snapshot();
@@ -116,7 +124,11 @@ impl Session {
     ///
     /// # Errors
     /// When none is open, or the statement is wrong, not allowed, or beyond a limit.
-    pub fn transaction_execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, SqlError> {
+    pub fn transaction_execute(
+        &mut self,
+        sql: &str,
+        parameters: &[Value],
+    ) -> Result<u64, SqlError> {
         self.count(parameters)?;
         let limits = self.limits.clone();
         self.in_transaction(|connection| connection.execute(sql, parameters, &limits))
@@ -178,7 +190,9 @@ impl Session {
             )));
         }
         if parameters.iter().map(Value::bytes).sum::<usize>() > PARAMETERS_BYTES_MAX {
-            return Err(SqlError::LimitExceeded(format!("more than {PARAMETERS_BYTES_MAX} bytes of parameters")));
+            return Err(SqlError::LimitExceeded(format!(
+                "more than {PARAMETERS_BYTES_MAX} bytes of parameters"
+            )));
         }
         Ok(())
     }

@@ -18,8 +18,11 @@ use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer};
 const STATEMENTS_CACHED: usize = 128;
 /// Instructions of SQLite's virtual machine between two looks at the clock.
 const STEPS_PER_LOOK: i32 = 4_000;
-/// Pages of cache, in KiB (negative, as SQLite wants it).
-const CACHE_KIB: i32 = -8192;
+/// Pages of cache of a reader, in KiB (negative, as SQLite wants it).
+const READER_CACHE_KIB: i32 = -8 * 1024;
+/// Pages of cache of the writer. There is one, and what it changes all over the
+/// file should not have to be written and read again within a batch.
+const WRITER_CACHE_KIB: i32 = -64 * 1024;
 
 /// Whose statements a connection is preparing.
 #[derive(Clone, Copy)]
@@ -52,17 +55,31 @@ impl Clock {
 
 impl Guarded {
     /// Opens a connection, one that only reads if `reading`.
-    pub(super) fn open(path: &Path, options: &DatabaseOptions, reading: bool) -> rusqlite::Result<Self> {
+    pub(super) fn open(
+        path: &Path,
+        options: &DatabaseOptions,
+        reading: bool,
+    ) -> rusqlite::Result<Self> {
         let mut connection = Connection::open_with_flags(
             path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_CREATE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         connection.busy_timeout(Duration::from_millis(options.other_process_wait_ms))?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "temp_store", "memory")?;
-        connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+        connection.pragma_update(
+            None,
+            "cache_size",
+            if reading {
+                READER_CACHE_KIB
+            } else {
+                WRITER_CACHE_KIB
+            },
+        )?;
         if options.pages_max > 0 {
             connection.pragma_update(None, "max_page_count", options.pages_max)?;
         }
@@ -95,7 +112,10 @@ impl Guarded {
         }
         connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
         let mode = Arc::new(AtomicU8::new(Mode::Host as u8));
-        let clock = Arc::new(Clock { base: Instant::now(), deadline: AtomicU64::new(u64::MAX) });
+        let clock = Arc::new(Clock {
+            base: Instant::now(),
+            deadline: AtomicU64::new(u64::MAX),
+        });
         connection.authorizer(Some({
             let mode = mode.clone();
             move |context: AuthContext<'_>| match mode.load(Ordering::Relaxed) {
@@ -108,7 +128,11 @@ impl Guarded {
             let clock = clock.clone();
             Some(move || clock.expired())
         })?;
-        Ok(Self { connection, mode, clock })
+        Ok(Self {
+            connection,
+            mode,
+            clock,
+        })
     }
 
     /// The connection, for statements of the host's own. They must not go
@@ -133,20 +157,32 @@ impl Guarded {
         self.guest(limits.statement_ms, || {
             let mut statement = self.prepare(sql, parameters)?;
             if !writing && !statement.readonly() {
-                return Err(SqlError::Invalid("query only reads: use execute, or a transaction".to_owned()));
+                return Err(SqlError::Invalid(
+                    "query only reads: use execute, or a transaction".to_owned(),
+                ));
             }
             let columns = statement.column_count();
-            let rows = RowsLimits { rows_max: limits.rows_max, bytes_max: limits.result_bytes_max };
+            let rows = RowsLimits {
+                rows_max: limits.rows_max,
+                bytes_max: limits.result_bytes_max,
+            };
             Rows::read(&mut statement.raw_query(), columns, &rows)
         })
     }
 
     /// Runs a guest's statement that writes, and gives the number of rows it changed.
-    pub(super) fn execute(&self, sql: &str, parameters: &[Value], limits: &SessionLimits) -> Result<u64, SqlError> {
+    pub(super) fn execute(
+        &self,
+        sql: &str,
+        parameters: &[Value],
+        limits: &SessionLimits,
+    ) -> Result<u64, SqlError> {
         self.guest(limits.statement_ms, || {
             let mut statement = self.prepare(sql, parameters)?;
             if statement.column_count() > 0 {
-                return Err(SqlError::Invalid("execute gives no rows: use query in a transaction".to_owned()));
+                return Err(SqlError::Invalid(
+                    "execute gives no rows: use query in a transaction".to_owned(),
+                ));
             }
             Ok(statement.raw_execute()? as u64)
         })
@@ -160,9 +196,15 @@ impl Guarded {
         done
     }
 
-    fn guest<T>(&self, deadline_ms: u64, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
+    fn guest<T>(
+        &self,
+        deadline_ms: u64,
+        work: impl FnOnce() -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
         let deadline = self.clock.base.elapsed() + Duration::from_millis(deadline_ms);
-        self.clock.deadline.store(deadline.as_nanos() as u64, Ordering::Relaxed);
+        self.clock
+            .deadline
+            .store(deadline.as_nanos() as u64, Ordering::Relaxed);
         self.mode.store(Mode::Guest as u8, Ordering::Relaxed);
         let result = work();
         self.mode.store(Mode::Host as u8, Ordering::Relaxed);
@@ -186,9 +228,14 @@ impl Guarded {
                 .parameter_name(index)
                 .and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok())
                 .ok_or_else(|| SqlError::Invalid("parameters are written $1, $2, …".to_owned()))?;
-            let value = number.checked_sub(1).and_then(|place| parameters.get(place)).ok_or_else(|| {
-                SqlError::Invalid(format!("there is no parameter ${number}: {count} were given"))
-            })?;
+            let value = number
+                .checked_sub(1)
+                .and_then(|place| parameters.get(place))
+                .ok_or_else(|| {
+                    SqlError::Invalid(format!(
+                        "there is no parameter ${number}: {count} were given"
+                    ))
+                })?;
             statement.raw_bind_parameter(index, value)?;
         }
         Ok(statement)

@@ -1,8 +1,8 @@
 //! The one connection that writes, handed from session to session in the order
 //! in which they asked, and the batches that make many commits share one sync.
 //!
-//! A batch is one SQLite transaction, and each session's transaction is a
-//! savepoint in it. Who commits while another session waits hands the
+//! A batch is one SQLite transaction, and each session's transaction but the
+//! first is a savepoint in it. Who commits while another session waits hands the
 //! connection over instead of syncing, and waits; who commits while nobody
 //! waits, or when the batch is full, commits the batch with one sync, and all
 //! its members get that commit's result. So nobody is answered before its write
@@ -63,6 +63,10 @@ pub(super) struct Lease {
     connection: Option<Guarded>,
     batch: Arc<Batch>,
     begun: Instant,
+    /// Whether the transaction is a savepoint. The first of a batch needs none,
+    /// and long ones are several times faster without: SQLite walks what a
+    /// savepoint could bring back after every statement.
+    savepoint: bool,
 }
 
 impl Writer {
@@ -86,13 +90,16 @@ impl Writer {
     /// Waits for the connection, no longer than `wait`, and begins a transaction on it.
     pub(super) fn begin(self: &Arc<Self>, wait: Duration) -> Result<Lease, SqlError> {
         let (connection, batch) = self.acquire(wait)?;
-        let mut lease =
-            Lease { writer: self.clone(), connection: Some(connection), batch: batch.clone(), begun: Instant::now() };
-        let begun = {
-            let connection = lease.connection()?.host();
-            let fresh = connection.is_autocommit();
-            (if fresh { connection.execute_batch(BEGIN_BATCH) } else { Ok(()) })
-                .and_then(|()| connection.execute_batch(BEGIN))
+        let savepoint = !connection.is_autocommit();
+        let begun = connection
+            .host()
+            .execute_batch(if savepoint { BEGIN } else { BEGIN_BATCH });
+        let mut lease = Lease {
+            writer: self.clone(),
+            connection: Some(connection),
+            batch,
+            begun: Instant::now(),
+            savepoint,
         };
         match begun {
             Ok(()) => Ok(lease),
@@ -123,15 +130,27 @@ impl Writer {
                 self.leave(state);
                 return Err(SqlError::Busy);
             }
-            state = self.turn.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .turn
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
     /// Gives up waiting. If a batch was handed on and nobody else is there to
     /// take it, it must be ended here, or its members would wait for ever.
     fn leave(&self, mut state: MutexGuard<'_, State>) {
-        let orphan = if state.waiting.is_empty() && state.batch.is_some() { state.connection.take() } else { None };
-        let batch = if orphan.is_some() { state.batch.take() } else { None };
+        let orphan = if state.waiting.is_empty() && state.batch.is_some() {
+            state.connection.take()
+        } else {
+            None
+        };
+        let batch = if orphan.is_some() {
+            state.batch.take()
+        } else {
+            None
+        };
         drop(state);
         match (orphan, batch) {
             (Some(connection), Some(batch)) => {
@@ -190,7 +209,11 @@ impl Writer {
 
 impl Batch {
     fn new() -> Arc<Self> {
-        Arc::new(Self { begun: Instant::now(), state: Mutex::default(), done: Condvar::new() })
+        Arc::new(Self {
+            begun: Instant::now(),
+            state: Mutex::default(),
+            done: Condvar::new(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, BatchState> {
@@ -208,7 +231,10 @@ impl Batch {
             if let Some(result) = &state.result {
                 return result.clone();
             }
-            state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .done
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -219,7 +245,9 @@ impl Lease {
     /// # Errors
     /// When it was ended from outside.
     pub(super) fn connection(&self) -> Result<&Guarded, SqlError> {
-        self.connection.as_ref().ok_or_else(|| SqlError::Invalid("the transaction has ended".to_owned()))
+        self.connection
+            .as_ref()
+            .ok_or_else(|| SqlError::Invalid("the transaction has ended".to_owned()))
     }
 
     /// How long the writer has been held.
@@ -229,9 +257,12 @@ impl Lease {
 
     /// Makes the transaction durable, on its own or together with others.
     pub(super) fn commit(mut self) -> Result<(), SqlError> {
-        if let Err(error) = self.connection()?.host().execute_batch(RELEASE) {
-            self.rollback();
-            return Err(error.into());
+        let connection = self.connection()?;
+        if self.savepoint {
+            if let Err(error) = connection.host().execute_batch(RELEASE) {
+                self.rollback();
+                return Err(error.into());
+            }
         }
         let members = {
             let mut state = self.batch.lock();
@@ -251,7 +282,8 @@ impl Lease {
     /// Takes the transaction back, and nothing of the batch's other members.
     pub(super) fn rollback(&mut self) {
         if let Some(connection) = &self.connection {
-            if !connection.is_autocommit() {
+            // Where it is the first, what is open is its own, and goes when it is settled.
+            if self.savepoint && !connection.is_autocommit() {
                 if let Err(error) = connection.host().execute_batch(ROLLBACK) {
                     // Then the whole batch goes: nobody in it was told that it is kept.
                     tracing::error!(%error, "a transaction could not be taken back alone");
@@ -265,7 +297,9 @@ impl Lease {
     /// Ends the batch, or hands it on where nobody waits for its end, and lets
     /// the next session have the connection.
     fn settle(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
         let synced = commit(&connection, &self.batch);
         self.writer.put_back(connection, synced);
     }
@@ -278,7 +312,9 @@ fn commit(connection: &Guarded, batch: &Batch) -> u64 {
     if connection.is_autocommit() {
         // Either it never began, or SQLite took all of it back by itself.
         if members > 0 {
-            batch.finish(Err(SqlError::Unavailable("the write was taken back: the disk may be full".to_owned())));
+            batch.finish(Err(SqlError::Unavailable(
+                "the write was taken back: the disk may be full".to_owned(),
+            )));
         }
         return 0;
     }
@@ -288,7 +324,10 @@ fn commit(connection: &Guarded, batch: &Batch) -> u64 {
         }
         return 0;
     }
-    let result = connection.host().execute_batch(COMMIT_BATCH).map_err(SqlError::from);
+    let result = connection
+        .host()
+        .execute_batch(COMMIT_BATCH)
+        .map_err(SqlError::from);
     if result.is_err() && !connection.is_autocommit() {
         let _ = connection.host().execute_batch(ROLLBACK_BATCH);
     }
