@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -101,15 +101,20 @@ pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow
     let folder = workplace.folder()?;
     let mut modules = workplace.modules(&engine)?;
     let crops = crops(&modules)?;
+    let wanted = |crop: &Crop| matches?.get_one::<u32>(&crop.name).copied();
+    if crops.iter().all(|crop| wanted(crop).is_none()) {
+        let names: Vec<String> = crops
+            .iter()
+            .map(|crop| format!("--{} N", crop.name))
+            .collect();
+        bail!("say how many of what: {}", names.join(", "));
+    }
     for module in &mut modules {
         folder.open_module(module)?;
     }
-    for crop in crops {
-        let wanted = matches
-            .and_then(|matches| matches.get_one::<u32>(&crop.name))
-            .copied();
-        if let Some(wanted) = wanted {
-            sow(&modules[crop.module], &crop, wanted)?;
+    for crop in &crops {
+        if let Some(count) = wanted(crop) {
+            sow(&modules[crop.module], crop, count)?;
         }
     }
     for module in &modules {

@@ -254,7 +254,7 @@ impl Config {
                 ),
             },
             cors: Cors {
-                origins: reader.list(
+                origins: reader.origins(
                     "cors.origins",
                     "origins whose pages may use the host, like https://shop.example",
                 ),

@@ -25,6 +25,19 @@ pub(super) struct Reader {
     faults: Vec<String>,
 }
 
+/// Whether a text is an origin as browsers send it: no path, not even `/`.
+fn is_origin(text: &str) -> bool {
+    let scheme = |name: &str| text.strip_prefix(name);
+    scheme("https://")
+        .or_else(|| scheme("http://"))
+        .is_some_and(|host| {
+            !host.is_empty()
+                && host
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b".:-[]".contains(&byte))
+        })
+}
+
 impl Reader {
     /// Of several entries with one key, the last one holds.
     pub(super) fn new(entries: Vec<Entry>) -> Self {
@@ -116,22 +129,24 @@ impl Reader {
         .unwrap_or(0)
     }
 
-    pub(super) fn list(&mut self, key: &str, meaning: &str) -> Vec<String> {
+    pub(super) fn origins(&mut self, key: &str, meaning: &str) -> Vec<String> {
         self.take(
             key,
-            "a list of texts (comma-separated outside the file)",
+            "a list of origins, each scheme://host or scheme://host:port (comma-separated outside the file)",
             "",
             meaning,
-            |value| match value {
-                Value::List(list) => Some(list.clone()),
-                Value::Raw(text) => Some(
-                    text.split(',')
+            |value| {
+                let origins: Vec<String> = match value {
+                    Value::List(list) => list.clone(),
+                    Value::Raw(text) => text
+                        .split(',')
                         .map(str::trim)
                         .filter(|item| !item.is_empty())
                         .map(str::to_owned)
                         .collect(),
-                ),
-                _ => None,
+                    _ => return None,
+                };
+                origins.iter().all(|origin| is_origin(origin)).then_some(origins)
             },
         )
         .unwrap_or_default()

@@ -97,7 +97,7 @@ impl Engine {
     /// Reserves the pool and starts the clock.
     ///
     /// # Errors
-    /// When the machine has not the address space or the thread for it.
+    /// When the machine has not the virtual memory or the thread for it.
     pub fn new(options: EngineOptions) -> Result<Self, LoadError> {
         let wasmtime = wasmtime::Engine::new(&config(&options)).map_err(LoadError::Engine)?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -165,12 +165,12 @@ fn config(options: &EngineOptions) -> Config {
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         // Copying a component's data into a fresh memory is cheaper than mapping
         // it: a mapping has to be undone after every call, and what is written
-        // faults page by page, both with a flush of all processors' address caches.
+        // faults page by page, both with a flush of what all processors know of it.
         .memory_init_cow(false)
         .epoch_interruption(true)
         .max_wasm_stack(options.stack_bytes_max)
-        // One core memory per slot of address space: reserving just what may
-        // be used keeps thousands of slots affordable, and bounds checks go.
+        // A slot reserves all that 32 bits can reach, so that reads and writes
+        // need no checks; what lies behind it catches offsets in an instruction.
         .memory_guard_size(64 * 1024)
         .wasm_component_model(true);
     config

@@ -6,16 +6,20 @@
 use std::io::Read;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Buf, Bytes, BytesMut};
+use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap};
 
 use super::envelope::Answer;
 
 /// Levels of a form's `a[b][c]` keys.
 const FORM_DEPTH_MAX: usize = 16;
+
+/// What is read of a body that is too large, as a multiple of what is allowed.
+/// A client that is cut off while it sends may never see the answer.
+const DRAIN_FACTOR: usize = 100;
 
 /// Reads and checks a body.
 ///
@@ -23,30 +27,51 @@ const FORM_DEPTH_MAX: usize = 16;
 /// The answer to give instead: 400, 408, 413 or 415.
 pub async fn read(
     headers: &HeaderMap,
-    body: Incoming,
+    mut body: Incoming,
     bytes_max: usize,
     patience: Duration,
 ) -> Result<Bytes, Answer> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    if body.size_hint().lower() > bytes_max as u64 {
+    let declared = body.size_hint().lower();
+    if declared > bytes_max as u64 && headers.contains_key(EXPECT) {
+        // The client asks before it sends.
         return Err(too_large());
     }
-    let bytes = match tokio::time::timeout(patience, Limited::new(body, bytes_max).collect()).await
-    {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
-        Ok(Err(_)) => return Err(malformed("the body broke off")),
-        Err(_) => {
-            return Err(parser_error(
-                StatusCode::REQUEST_TIMEOUT,
-                "unknown_error",
-                "the body did not arrive in time",
-            ));
+    match tokio::time::timeout(patience, collect(&mut body, bytes_max)).await {
+        Ok(Ok(bytes)) => decode(headers, bytes, bytes_max),
+        Ok(Err(refusal)) => Err(refusal),
+        Err(_) => Err(parser_error(
+            StatusCode::REQUEST_TIMEOUT,
+            "unknown_error",
+            "the body did not arrive in time",
+        )),
+    }
+}
+
+async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Answer> {
+    let mut bytes = BytesMut::new();
+    let mut seen = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Err(malformed("the body broke off"));
+        };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        seen += data.len();
+        if seen <= bytes_max {
+            bytes.extend_from_slice(&data);
+        } else if seen > bytes_max.saturating_mul(DRAIN_FACTOR) {
+            break;
         }
-    };
-    decode(headers, bytes, bytes_max)
+    }
+    if seen > bytes_max {
+        Err(too_large())
+    } else {
+        Ok(bytes.freeze())
+    }
 }
 
 /// The checks on a whole body.

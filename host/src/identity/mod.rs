@@ -72,7 +72,7 @@ pub enum UserError {
     #[error("there is a user with the email {0} already")]
     Exists(String),
     /// The email is none.
-    #[error("'{0}' is not an email address")]
+    #[error("'{0}' is not an email, like ann@shop.example")]
     Email(String),
     /// The password is too short.
     #[error("a password needs at least {PASSWORD_LENGTH_MIN} characters")]

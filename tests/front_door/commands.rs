@@ -1,0 +1,297 @@
+//! The `wares` command.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::harness::{EMAIL, JSON, Shop, data, hostile_guest, run, text, wares};
+
+#[test]
+fn help_is_there_for_every_command() {
+    let help = run(["--help"]);
+    assert!(help.status.success());
+    for command in ["serve", "user", "key", "inspect", "call", "events", "seed"] {
+        assert!(
+            text(&help.stdout).contains(&format!("\n  {command} ")),
+            "{command}"
+        );
+        let help = run([command, "--help"]);
+        assert!(
+            help.status.success() && text(&help.stdout).contains("Usage: wares"),
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_flag_is_named() {
+    let wrong = run(["serve", "--lisen", "x"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    let said = text(&wrong.stderr);
+    assert!(
+        said.contains("unexpected argument '--lisen'") && said.contains("'--listen'"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_typed_operation_is_called() {
+    let shop = Shop::open();
+    let made = shop.run(&[
+        "call",
+        "customer",
+        "customers.create({email: \"a@b.co\", has-account: true})",
+    ]);
+    assert!(made.status.success(), "{made:?}");
+    let list = shop
+        .get("/admin/customers?fields=email,has_account")
+        .value();
+    assert_eq!(list["customers"][0]["has_account"], true);
+    let found = shop.run(&["call", "customer", "customers.search({limit: 3})"]);
+    let found = text(&found.stdout);
+    assert!(
+        found.starts_with("{customers: [{id: \"cus_") && found.ends_with("}], count: 1}\n"),
+        "{found}"
+    );
+    let refused = shop.run(&[
+        "call",
+        "customer",
+        "customers.create({email: \"x\", has-account: false})",
+    ]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(
+        text(&refused.stderr),
+        "wares: invalid(\"Invalid email address\")\n"
+    );
+    assert_eq!(text(&refused.stdout), "");
+    for (call, said) in [
+        ("customers.nope()", "nope"),
+        ("nope.search({})", "nope"),
+        (
+            "customers.search({limit: \"x\"})",
+            "do not fit customers.search(query)",
+        ),
+        ("customers.search(", "unexpected end of input"),
+    ] {
+        let wrong = shop.run(&["call", "customer", call]);
+        let text = text(&wrong.stderr);
+        assert!(
+            wrong.status.code() == Some(1) && text.lines().count() == 1 && text.contains(said),
+            "{call}: {text}"
+        );
+    }
+    let nobody = shop.run(&["call", "nobody", "a.b()"]);
+    assert_eq!(
+        text(&nobody.stderr),
+        "wares: there is no module nobody; there is customer\n"
+    );
+}
+
+#[test]
+fn every_typed_operation_answers() {
+    let shop = Shop::open();
+    let call = |call: &str| {
+        let done = shop.run(&["call", "customer", call]);
+        assert!(done.status.success(), "{call}: {}", text(&done.stderr));
+        text(&done.stdout).trim().to_owned()
+    };
+    let id = |shown: &str| shown.split('"').nth(1).unwrap().to_owned();
+    let ann = id(&call(
+        "customers.create({email: \"ann@b.co\", has-account: false})",
+    ));
+    let vip = id(&call("groups.create({name: \"VIP\"})"));
+    let lines = "address1: \"1 Main St\", city: \"Rome\", postal-code: \"1\", country-code: \"IT\"";
+    let flags = "is-default-shipping: true, is-default-billing: false";
+    let home = id(&call(&format!(
+        "addresses.create({{customer-id: \"{ann}\", {flags}, {lines}}})"
+    )));
+    assert!(call(&format!("customers.retrieve(\"{ann}\")")).contains("ann@b.co"));
+    let changes = "[phone(some(\"1\")), metadata(some(\"{\\\"a\\\":1}\"))]";
+    let updated = call(&format!(
+        "customers.update({{id: \"{ann}\", changes: {changes}}})"
+    ));
+    assert!(
+        updated.contains("phone: some(\"1\")")
+            && updated.contains(r#"metadata: some("{\"a\":1}")"#),
+        "{updated}"
+    );
+    let reference = format!("{{customer-id: \"{ann}\", id: \"{home}\"}}");
+    assert!(
+        call(&format!("addresses.retrieve({reference})")).contains("country-code: some(\"it\")")
+    );
+    let moved = call(&format!(
+        "addresses.update({{address: {reference}, changes: [city(some(\"Oslo\"))]}})"
+    ));
+    assert!(moved.contains("Oslo"), "{moved}");
+    assert!(
+        call(&format!(
+            "addresses.search({{customer-id: \"{ann}\", q: \"osl\"}})"
+        ))
+        .ends_with("count: 1}")
+    );
+    let change = format!("{{group-id: \"{vip}\", customer-ids: [\"{ann}\"]}}");
+    call(&format!("groups.add-members({change}, none)"));
+    assert!(call(&format!("groups.search({{customers: [\"{ann}\"]}})")).ends_with("count: 1}"));
+    assert!(call(&format!("customers.search({{groups: [\"{vip}\"]}})")).ends_with("count: 1}"));
+    call(&format!("groups.remove-members({change})"));
+    assert!(call(&format!("customers.search({{groups: [\"{vip}\"]}})")).ends_with("count: 0}"));
+    assert!(
+        call(&format!(
+            "groups.update({{id: \"{vip}\", changes: [name(\"Press\")]}})"
+        ))
+        .contains("Press")
+    );
+    assert!(call(&format!("groups.retrieve(\"{vip}\")")).contains("Press"));
+    for gone in [
+        format!("addresses.delete({reference})"),
+        format!("groups.delete(\"{vip}\")"),
+        format!("customers.delete(\"{ann}\")"),
+    ] {
+        call(&gone);
+    }
+    assert!(call("customers.search({created-from: \"2020-01-01\"})").ends_with("count: 0}"));
+}
+
+#[test]
+fn a_shop_is_seeded() {
+    let shop = Shop::open();
+    let sown = shop.run(&["seed", "--customers", "250"]);
+    assert!(sown.status.success(), "{sown:?}");
+    assert_eq!(text(&sown.stdout), "", "progress is no answer");
+    let list = shop.get("/admin/customers").value();
+    assert_eq!(
+        (&list["count"], list["customers"].as_array().unwrap().len()),
+        (&json!(250), 15)
+    );
+    let accounts = shop
+        .get("/admin/customers?has_account=true&limit=1")
+        .value()["count"]
+        .as_u64()
+        .unwrap();
+    assert!((60..190).contains(&accounts), "{accounts}");
+    assert_eq!(shop.get("/admin/customer-groups").value()["count"], 12);
+    let nothing = shop.run(&["seed"]);
+    assert_eq!(
+        (nothing.status.code(), text(&nothing.stderr)),
+        (
+            Some(1),
+            "wares: say how many of what: --customers N\n".to_owned()
+        )
+    );
+    assert_eq!(
+        shop.run(&["seed", "--customers", "many"]).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn events_are_kept_with_what_they_tell_of() {
+    let shop = Shop::open();
+    let id = shop.customer("a@b.co");
+    shop.post("/admin/customers", json!({"email": "a@b.co"}));
+    shop.delete(&format!("/admin/customers/{id}"));
+    let events = shop.run(&["events", "customer", "--json"]);
+    let events: Vec<Value> = text(&events.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| (event["name"].as_str().unwrap(), event["data"].clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("customer.created", json!({"id": id})),
+            ("customer.deleted", json!({"id": id}))
+        ]
+    );
+}
+
+#[test]
+fn a_component_is_inspected() {
+    let inspected = run([Path::new("inspect"), hostile_guest(), Path::new("--json")]);
+    assert!(inspected.status.success(), "{inspected:?}");
+    let shown: Value = serde_json::from_str(&text(&inspected.stdout)).unwrap();
+    let module = &shown["module"];
+    assert_eq!(
+        (&module["name"], &module["version"]),
+        (&json!("hostile"), &json!("1.0.0"))
+    );
+    assert_eq!(
+        shown["size_bytes"],
+        std::fs::metadata(hostile_guest()).unwrap().len()
+    );
+    let plain = run([Path::new("inspect"), hostile_guest()]);
+    assert!(
+        text(&plain.stdout).contains("GET    /hostile/well (anyone)"),
+        "{plain:?}"
+    );
+    let folder = data();
+    let file = folder.path().join("x.wasm");
+    std::fs::write(&file, "hello").unwrap();
+    let wrong = run([Path::new("inspect"), &file]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert_eq!(text(&wrong.stderr).lines().count(), 1);
+    let missing = run(["inspect", "/nowhere.wasm"]);
+    assert_eq!(
+        text(&missing.stderr),
+        "wares: cannot read /nowhere.wasm: No such file or directory (os error 2)\n"
+    );
+}
+
+#[test]
+fn a_second_user_is_made_while_a_host_runs() {
+    let shop = Shop::open();
+    let create = |email: &str, password: &str| {
+        let mut command = wares();
+        command
+            .args(["user", "create", "--email", email, "--data"])
+            .arg(shop.data.path());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(format!("{password}\n").as_bytes())
+            .unwrap();
+        child.wait_with_output().unwrap()
+    };
+    for (email, password, said) in [
+        (
+            EMAIL,
+            "long enough",
+            format!("there is a user with the email {EMAIL} already"),
+        ),
+        (
+            "second",
+            "long enough",
+            "'second' is not an email, like ann@shop.example".to_owned(),
+        ),
+        (
+            "second@shop.example",
+            "short",
+            "a password needs at least 8 characters".to_owned(),
+        ),
+    ] {
+        let refused = create(email, password);
+        assert_eq!(
+            (refused.status.code(), text(&refused.stderr)),
+            (Some(1), format!("wares: {said}\n"))
+        );
+    }
+    let made = create("second@shop.example", "long enough");
+    assert!(
+        made.status.success() && text(&made.stdout).starts_with("user_"),
+        "{made:?}"
+    );
+    let body = json!({"email": "second@shop.example", "password": "long enough"}).to_string();
+    let signed_in = shop.send("POST", "/auth/user/emailpass", &[JSON], body.as_bytes());
+    assert_eq!(signed_in.status, 200, "{}", signed_in.body);
+}

@@ -1,0 +1,127 @@
+//! A module that does what no module should, next to one that does its work.
+
+use serde_json::json;
+
+use crate::harness::{Answer, Shop, hostile_guest, text};
+
+fn shop(settings: &[&str]) -> Shop {
+    Shop::open_with(|command| {
+        let component = format!("modules.hostile.component={}", hostile_guest().display());
+        command.args(["--set", &component]);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
+    })
+}
+
+fn get(shop: &Shop, deed: &str) -> Answer {
+    shop.send("GET", &format!("/hostile/{deed}"), &[], b"")
+}
+
+fn is_500(answer: &Answer) {
+    answer.is(
+        500,
+        json!({"code": "unknown_error", "type": "unknown_error", "message": "An unknown error occurred."}),
+    );
+}
+
+#[test]
+fn a_trap_is_a_500_with_the_request_in_the_log() {
+    let shop = shop(&[]);
+    get(&shop, "well").is(200, json!({"well": true}));
+    let trapped = shop.send(
+        "GET",
+        "/hostile/trap",
+        &[("x-request-id", "from-outside")],
+        b"",
+    );
+    is_500(&trapped);
+    let id = trapped.header("x-request-id").to_owned();
+    get(&shop, "well").is(200, json!({"well": true}));
+    assert_eq!(shop.get("/admin/customers").status, 200);
+    let log = shop.server.stop_for_log();
+    let line = log
+        .lines()
+        .find(|line| line.contains("ERROR") && line.contains("hostile"))
+        .expect(&log);
+    assert!(
+        line.contains("request") && (id.is_empty() || line.contains(&id)),
+        "{line}"
+    );
+    assert!(log.contains("a hostile panic"), "{log}");
+}
+
+#[test]
+fn whoever_spins_is_ended_and_delays_nobody() {
+    let shop = shop(&["modules.hostile.limits.deadline_ms=300"]);
+    std::thread::scope(|scope| {
+        let spinning: Vec<_> = (0..2).map(|_| scope.spawn(|| get(&shop, "spin"))).collect();
+        assert_eq!(shop.get("/admin/customers").status, 200);
+        for one in spinning {
+            is_500(&one.join().unwrap());
+        }
+    });
+}
+
+#[test]
+fn whoever_takes_too_much_gets_no_more() {
+    let shop = shop(&["modules.hostile.limits.deadline_ms=10000"]);
+    for deed in ["recurse", "grow", "flood-answer", "bad-status"] {
+        is_500(&get(&shop, deed));
+        get(&shop, "well").is(200, json!({"well": true}));
+    }
+}
+
+#[test]
+fn a_flooded_log_is_cut() {
+    let shop = shop(&[]);
+    get(&shop, "flood-log");
+    let log = shop.server.stop_for_log();
+    assert!(log.contains("line 0"), "{log}");
+    assert!(log.lines().count() < 5_000, "{}", log.lines().count());
+}
+
+#[test]
+fn headers_that_are_none_split_no_answer() {
+    let shop = shop(&[]);
+    let answer = get(&shop, "bad-header");
+    if answer.status == 200 {
+        assert_eq!(
+            (answer.header("x-good"), answer.body.as_str()),
+            ("yes", "{}")
+        );
+    } else {
+        is_500(&answer);
+    }
+    assert_eq!(answer.header("x-split"), "");
+    assert_eq!(
+        answer.header("content-length"),
+        answer.body.len().to_string()
+    );
+}
+
+#[test]
+fn a_trap_leaves_nothing_half_written() {
+    let shop = shop(&[]);
+    is_500(&get(&shop, "half-written"));
+    get(&shop, "things").is(200, json!({"things": 0}));
+    let events = shop.run(&["events", "hostile", "--json"]);
+    assert_eq!(text(&events.stdout), "");
+}
+
+#[test]
+fn whoever_holds_the_writer_loses_it() {
+    let shop = shop(&["modules.hostile.limits.deadline_ms=200"]);
+    is_500(&get(&shop, "hold-writer"));
+    is_500(&get(&shop, "half-written"));
+    get(&shop, "things").is(200, json!({"things": 0}));
+    shop.customer("a@b.co");
+}
+
+#[test]
+fn nothing_is_in_reach_but_what_was_given() {
+    let shop = shop(&["modules.hostile.config.colour=red"]);
+    get(&shop, "attack").is(200, json!({"refused": true}));
+    get(&shop, "surroundings").is(200, json!({"variables": 0, "settings": 1}));
+    assert!(!shop.data.path().join("x.db").exists());
+}

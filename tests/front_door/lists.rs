@@ -1,0 +1,253 @@
+//! Lists: pages, filters, order, search, fields.
+
+use serde_json::{Value, json};
+
+use crate::harness::Shop;
+
+/// A shop with three customers, one of them an account, two of them in groups.
+fn shop() -> (Shop, [String; 3], String) {
+    let shop = Shop::open();
+    let made = |email: &str, first: &str, last: &str| {
+        let body = json!({"email": email, "first_name": first, "last_name": last});
+        shop.post("/admin/customers", body).at("/customer/id")
+    };
+    let ids = [
+        made("ann@shop.example", "Ann", "Müller"),
+        made("bob@shop.example", "Bob", "100%"),
+        made("zoe@shop.example", "Zoë", "Lee"),
+    ];
+    let vip = shop.group("VIP");
+    shop.post(
+        &format!("/admin/customer-groups/{vip}/customers"),
+        json!({"add": [ids[0], ids[1]]}),
+    );
+    let account =
+        "customers.create({email: \"ann@shop.example\", first-name: \"Ann\", has-account: true})";
+    let made = shop.run(&["call", "customer", account]);
+    assert!(made.status.success(), "{made:?}");
+    (shop, ids, vip)
+}
+
+/// The emails of a list, and its count.
+fn found(shop: &Shop, query: &str) -> (Vec<String>, u64) {
+    let answer = shop.get(&format!("/admin/customers?fields=email&{query}"));
+    assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+    let value = answer.value();
+    let emails = value["customers"].as_array().unwrap().iter();
+    let names = emails.map(|one| {
+        one["email"]
+            .as_str()
+            .unwrap()
+            .split('@')
+            .next()
+            .unwrap()
+            .to_owned()
+    });
+    (names.collect(), value["count"].as_u64().unwrap())
+}
+
+#[test]
+fn a_list_is_cut_into_pages() {
+    let (shop, ids, _) = shop();
+    let all: Vec<Value> = {
+        let page = shop.get("/admin/customers?fields=id").value();
+        assert_eq!(page["count"], 4);
+        page["customers"].as_array().unwrap().clone()
+    };
+    let listed: Vec<&str> = all.iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert!(listed.is_sorted() && ids.iter().all(|id| listed.contains(&id.as_str())));
+    let page = |query: &str| shop.get(&format!("/admin/customers?fields=id&{query}"));
+    page("limit=2&offset=1").is(
+        200,
+        json!({"customers": all[1..3], "count": 4, "offset": 1, "limit": 2}),
+    );
+    page("limit=0").is(
+        200,
+        json!({"customers": [], "count": 4, "offset": 0, "limit": 0}),
+    );
+    page("offset=9").is(
+        200,
+        json!({"customers": [], "count": 4, "offset": 9, "limit": 15}),
+    );
+    page("limit=1000").is(
+        200,
+        json!({"customers": all, "count": 4, "offset": 0, "limit": 1000}),
+    );
+    page("limit=1001").is_invalid("Field 'limit' must be at most 1000, got: '1001'");
+    page("limit=-1").is_invalid("Field 'limit' must be at least 0, got: '-1'");
+    page("limit=ten").is_invalid("Expected type: 'number' for field 'limit', got: 'ten'");
+}
+
+#[test]
+fn a_list_is_filtered() {
+    let (shop, ids, vip) = shop();
+    for (query, names, count) in [
+        ("email=bob@shop.example", vec!["bob"], 1),
+        ("email=BOB@shop.example", vec![], 0),
+        (
+            "email[]=bob@shop.example&email[]=zoe@shop.example&order=email",
+            vec!["bob", "zoe"],
+            2,
+        ),
+        ("email=null", vec![], 0),
+        ("has_account=true", vec!["ann"], 1),
+        (
+            "has_account=false&order=-email",
+            vec!["zoe", "bob", "ann"],
+            3,
+        ),
+        (
+            "has_account=false&order=-email&limit=1&offset=1",
+            vec!["bob"],
+            3,
+        ),
+        (&format!("groups={vip}&order=email"), vec!["ann", "bob"], 2),
+        (
+            &format!("groups[]={vip}&groups[]=other&order=email"),
+            vec!["ann", "bob"],
+            2,
+        ),
+        ("groups=cusgroup_no", vec![], 0),
+        (
+            "groups[name]=VIP&has_account=false&order=email",
+            vec!["ann", "bob"],
+            2,
+        ),
+        (&format!("id={}", ids[2]), vec!["zoe"], 1),
+        (
+            &format!("id[$ne]={}&has_account=false&order=email", ids[0]),
+            vec!["bob", "zoe"],
+            2,
+        ),
+        (
+            "created_at[gte]=2020-01-01&created_at[lt]=2021-01-01",
+            vec![],
+            0,
+        ),
+        (
+            "created_at[$gte]=2020-01-01&order=email&limit=1",
+            vec!["ann"],
+            4,
+        ),
+        (
+            "$or[0][first_name]=Bob&$or[1][first_name]=Zo%C3%AB&order=email",
+            vec!["bob", "zoe"],
+            2,
+        ),
+    ] {
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        assert_eq!(found(&shop, query), (names, count), "{query}");
+    }
+}
+
+#[test]
+fn q_finds_every_word_without_regard_to_case() {
+    let (shop, ..) = shop();
+    for (q, names) in [
+        ("ann", vec!["ann", "ann"]),
+        ("M%C3%9CLLER%20an", vec!["ann"]),
+        ("zo%C3%8B", vec!["zoe"]),
+        ("%25", vec!["bob"]),
+        ("100%25", vec!["bob"]),
+        ("_", vec![]),
+        ("bob%20lee", vec![]),
+        ("%22", vec![]),
+        ("shop.example%20b", vec!["bob"]),
+    ] {
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        let count = names.len() as u64;
+        assert_eq!(found(&shop, &format!("q={q}")), (names, count), "{q}");
+    }
+    assert_eq!(found(&shop, "q=").1, 4);
+}
+
+#[test]
+fn q_follows_changes() {
+    let (shop, ids, _) = shop();
+    shop.post(
+        &format!("/admin/customers/{}", ids[2]),
+        json!({"first_name": "Quentin"}),
+    );
+    assert_eq!(found(&shop, "q=quent"), (vec!["zoe".to_owned()], 1));
+    assert_eq!(found(&shop, "q=zo%C3%AB"), (vec![], 0));
+    shop.delete(&format!("/admin/customers/{}", ids[2]));
+    assert_eq!(found(&shop, "q=quent"), (vec![], 0));
+}
+
+#[test]
+fn fields_say_what_is_shown() {
+    let (shop, ids, vip) = shop();
+    let bob = |fields: &str| {
+        let answer = shop.get(&format!("/admin/customers?id={}&fields={fields}", ids[1]));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.value()["customers"][0].to_string()
+    };
+    assert_eq!(
+        bob("email,first_name"),
+        json!({"email": "bob@shop.example", "first_name": "Bob", "id": ids[1]}).to_string()
+    );
+    assert_eq!(
+        bob("id,groups.name"),
+        json!({"id": ids[1], "groups": [{"name": "VIP"}]}).to_string()
+    );
+    assert_eq!(
+        bob("id,*orders"),
+        json!({"id": ids[1], "orders": []}).to_string()
+    );
+    assert_eq!(bob("nope"), json!({"id": ids[1]}).to_string());
+    let group = shop.get(&format!(
+        "/admin/customer-groups/{vip}?fields=customers.email,customers.groups.name"
+    ));
+    assert_eq!(
+        group.value()["customer_group"]["customers"][1],
+        json!({
+            "email": "bob@shop.example", "id": ids[1], "groups": [{"name": "VIP"}]
+        })
+    );
+    shop.get("/admin/customers?fields=constructor")
+        .is_invalid("column constructor does not exist");
+}
+
+#[test]
+fn wrong_parameters_are_named() {
+    let (shop, ..) = shop();
+    for (query, message) in [
+        ("foo=1&bar=2", "Unrecognized fields: 'foo, bar'"),
+        (
+            "order=nope",
+            "Field 'order' names no field to order by, got: 'nope'",
+        ),
+        ("has_account=maybe", "Invalid input"),
+        (
+            "created_at[gte]=soon",
+            "Field 'created_at' must be a date, got: 'soon'",
+        ),
+        (
+            "email[$gt]=a",
+            "Expected type: 'string, array' for field 'email', got: '[object Object]'",
+        ),
+        (
+            "q=%zz",
+            "Parameter 'q' has a percent sign that no two hexadecimal digits follow",
+        ),
+        ("q=%00", "Parameter 'q' contains a NUL character"),
+        (
+            "groups.a.b=1",
+            "Key accessor more than 2 levels deep: groups.a.b",
+        ),
+        ("id[$contains]=x", "Field 'id' has no operator '$contains'"),
+    ] {
+        shop.get(&format!("/admin/customers?{query}"))
+            .is_invalid(message);
+    }
+}
+
+#[test]
+fn counts_stay_right_through_deletions() {
+    let (shop, ids, _) = shop();
+    shop.delete(&format!("/admin/customers/{}", ids[0]));
+    shop.delete(&format!("/admin/customers/{}", ids[0]));
+    let page = shop.get("/admin/customers?limit=1&fields=id").value();
+    assert_eq!(page["count"], 3);
+    assert_eq!(found(&shop, "has_account=false&limit=1").1, 2);
+}

@@ -1,0 +1,18 @@
+//! Wares as its users meet it: a real server on a port of its own, real
+//! components, one data folder a test, whole answers.
+
+mod harness;
+
+mod addresses;
+mod bodies;
+mod commands;
+mod contracts;
+mod customers;
+mod document;
+mod durability;
+mod faults;
+mod groups;
+mod hostile;
+mod identity;
+mod lists;
+mod transport;
