@@ -120,12 +120,12 @@ fn customers_join_once_and_leave() {
             None,
         )
         .unwrap();
-    assert_eq!(members(&domain, &group), [ann.clone()]);
+    assert_eq!(members(&domain, &group), vec![ann.clone()]);
     let both = domain.change_members(&group.id, vec![ann.clone()], vec![ann.clone()], None);
     assert!(both.is_ok());
     assert_eq!(
         members(&domain, &group),
-        [ann.clone()],
+        vec![ann.clone()],
         "who leaves and joins is inside"
     );
     domain.delete_customer(&ann).unwrap();
@@ -189,7 +189,7 @@ fn a_customer_joins_and_leaves_groups() {
     );
     assert_eq!(
         members(&domain, &two),
-        [ann.id.clone()],
+        vec![ann.id.clone()],
         "nothing has changed"
     );
     assert_eq!(

@@ -96,16 +96,12 @@ impl State {
             .collect()
     }
 
-    fn holds(&self, entity: Entity, (record, words): &(Records, String), filter: &Filter) -> bool {
+    fn holds(&self, (record, words): &(Records, String), filter: &Filter) -> bool {
         let row = (record.clone(), words.clone());
         let text = |place: usize| record.text(0, place);
         match filter {
-            Filter::All(filters) => filters
-                .iter()
-                .all(|filter| self.holds(entity, &row, filter)),
-            Filter::Any(filters) => filters
-                .iter()
-                .any(|filter| self.holds(entity, &row, filter)),
+            Filter::All(filters) => filters.iter().all(|filter| self.holds(&row, filter)),
+            Filter::Any(filters) => filters.iter().any(|filter| self.holds(&row, filter)),
             Filter::Compare(place, comparison, value) => {
                 text(*place).is_some_and(|text| match comparison {
                     Comparison::Equal => text == value,
@@ -131,7 +127,7 @@ impl State {
             }
             Filter::Related(link, target, inner) => self
                 .tied(*link, *target, record)
-                .any(|other| self.holds(*target, &other, inner)),
+                .any(|other| self.holds(&other, inner)),
             Filter::Unrelated(link, target) => self.tied(*link, *target, record).next().is_none(),
             Filter::Words(looked_for) => {
                 looked_for.iter().all(|word| words.contains(word.as_str()))
@@ -266,7 +262,7 @@ impl Store for Memory {
         let mut found: Vec<(Records, String)> = state
             .live(entity)
             .into_iter()
-            .filter(|row| state.holds(entity, row, &search.filter))
+            .filter(|row| state.holds(row, &search.filter))
             .collect();
         let order = |place: usize, left: &Records, right: &Records| {
             compare(left.get(0, place), right.get(0, place))

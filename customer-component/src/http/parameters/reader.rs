@@ -1,0 +1,324 @@
+//! Reads single parameters, and collects what is wrong with them.
+
+use crate::clock;
+use crate::filter::{Comparison, Filter, Order};
+use crate::model::{Entity, Kind};
+
+use super::super::issues::Issues;
+use super::super::query::Value;
+use super::{Accepts, Filters, NULL, Parameter};
+
+/// Values of one `in` list.
+const VALUES_MAX: usize = 1_000;
+/// Branches of one `$and` or `$or`.
+const BRANCHES_MAX: usize = 32;
+/// Letters of a pattern.
+const PATTERN_MAX: usize = 300;
+
+/// Parameters being read.
+#[derive(Default)]
+pub(super) struct Reader {
+    /// What is wrong so far.
+    pub(super) issues: Issues,
+}
+
+impl Reader {
+    pub(super) fn text<'a>(&mut self, field: &'static str, value: &'a Value) -> Option<&'a str> {
+        match value {
+            Value::Text(text) => Some(text),
+            other => {
+                self.issues.wrong_type("string", field, &other.show());
+                None
+            }
+        }
+    }
+
+    /// A number as JavaScript's `parseInt` reads it, from 0 to `max`.
+    pub(super) fn number(&mut self, field: &'static str, value: &Value, max: u64) -> Option<u64> {
+        let number = match value {
+            Value::Text(text) => parse_int(text),
+            _ => None,
+        };
+        let Some(number) = number else {
+            self.issues.wrong_type("number", field, &value.show());
+            return None;
+        };
+        match u64::try_from(number) {
+            Ok(number) if number <= max => Some(number),
+            Ok(_) => {
+                self.issues.add(
+                    field,
+                    format!("Field '{field}' must be at most {max}, got: '{number}'"),
+                );
+                None
+            }
+            Err(_) => {
+                self.issues.add(
+                    field,
+                    format!("Field '{field}' must be at least 0, got: '{number}'"),
+                );
+                None
+            }
+        }
+    }
+
+    pub(super) fn flag(&mut self, field: &'static str, value: &Value) -> Option<bool> {
+        match value {
+            Value::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
+            Value::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
+            _ => {
+                self.issues.add(field, "Invalid input".to_owned());
+                None
+            }
+        }
+    }
+
+    pub(super) fn order(&mut self, entity: Entity, text: &str) -> Order {
+        let (name, descending) = text
+            .strip_prefix('-')
+            .map_or((text, false), |name| (name, true));
+        let place = entity
+            .place(name)
+            .filter(|place| entity.columns()[*place].kind != Kind::Json);
+        if place.is_none() {
+            self.issues.add(
+                "order",
+                format!("Field 'order' names no field to order by, got: '{text}'"),
+            );
+        }
+        Order {
+            column: place.unwrap_or(0),
+            descending,
+        }
+    }
+
+    pub(super) fn logic(&mut self, any: bool, value: &Value, filters: &Filters) -> Filter {
+        let name = if any { "$or" } else { "$and" };
+        let Value::List(branches) = value else {
+            self.issues.wrong_type("array", name, &value.show());
+            return Filter::all();
+        };
+        if branches.len() > BRANCHES_MAX {
+            self.issues.add(
+                name,
+                format!(
+                    "Field '{name}' must have at most {BRANCHES_MAX} values, got: '{}'",
+                    branches.len()
+                ),
+            );
+        }
+        let mut read = Vec::new();
+        for branch in branches {
+            match branch {
+                Value::Object(pairs) => {
+                    read.push(self.nested(filters.entity, filters.parameters, pairs))
+                }
+                other => self.issues.wrong_type("object", name, &other.show()),
+            }
+        }
+        if any {
+            Filter::Any(read)
+        } else {
+            Filter::All(read)
+        }
+    }
+
+    /// Filters below another name; those that are not known are passed over, as Medusa does.
+    fn nested(
+        &mut self,
+        entity: Entity,
+        parameters: &'static [Parameter],
+        pairs: &[(String, Value)],
+    ) -> Filter {
+        let mut filters = Vec::new();
+        for (name, value) in pairs {
+            if let Some(parameter) = parameters.iter().find(|parameter| parameter.name == name) {
+                filters.push(self.filter(entity, parameter, value));
+            }
+        }
+        Filter::All(filters)
+    }
+
+    pub(super) fn filter(
+        &mut self,
+        entity: Entity,
+        parameter: &'static Parameter,
+        value: &Value,
+    ) -> Filter {
+        let name = parameter.name;
+        let column = entity.place(name).unwrap_or(0);
+        match (parameter.accepts, value) {
+            (Accepts::Flag, value) => self
+                .flag(name, value)
+                .map_or(Filter::all(), |flag| Filter::Flag(column, flag)),
+            (Accepts::Operators, Value::Object(pairs)) => {
+                self.operators(name, column, pairs, false)
+            }
+            (Accepts::Times, Value::Object(pairs)) => self.operators(name, column, pairs, true),
+            (Accepts::Times, Value::Text(text)) => self.equals(name, column, text, true),
+            (Accepts::Exact | Accepts::Operators, Value::Text(text)) => {
+                self.equals(name, column, text, false)
+            }
+            (Accepts::Times, Value::List(values)) => self.one_of(name, column, values, true),
+            (Accepts::Exact | Accepts::Operators, Value::List(values)) => {
+                self.one_of(name, column, values, false)
+            }
+            (Accepts::Exact, Value::Object(_)) => {
+                self.issues.wrong_type("string, array", name, &value.show());
+                Filter::all()
+            }
+            (Accepts::Related(link, target, _), Value::Text(text)) if text == NULL => {
+                Filter::Unrelated(link, target)
+            }
+            (Accepts::Related(link, target, parameters), value) => {
+                let inner = match value {
+                    Value::Text(text) => self.equals(name, 0, text, false),
+                    Value::List(values) => self.one_of(name, 0, values, false),
+                    Value::Object(pairs) => self.nested(target, parameters, pairs),
+                };
+                Filter::Related(link, target, Box::new(inner))
+            }
+        }
+    }
+
+    /// A text as it is compared: times in the form in which they are stored.
+    fn scalar(&mut self, name: &'static str, text: &str, time: bool) -> String {
+        if !time {
+            return text.to_owned();
+        }
+        clock::parse(text).unwrap_or_else(|| {
+            self.issues.add(
+                name,
+                format!("Field '{name}' must be a date, got: '{text}'"),
+            );
+            String::new()
+        })
+    }
+
+    fn equals(&mut self, name: &'static str, column: usize, text: &str, time: bool) -> Filter {
+        if text == NULL {
+            return Filter::Null(column);
+        }
+        Filter::Compare(column, Comparison::Equal, self.scalar(name, text, time))
+    }
+
+    fn one_of(
+        &mut self,
+        name: &'static str,
+        column: usize,
+        values: &[Value],
+        time: bool,
+    ) -> Filter {
+        Filter::In(column, self.texts(name, values, time))
+    }
+
+    /// The texts of a list. One alone is split at its commas.
+    fn texts(&mut self, name: &'static str, values: &[Value], time: bool) -> Vec<String> {
+        let mut texts = Vec::new();
+        for value in values {
+            match value {
+                Value::Text(text) if values.len() == 1 => {
+                    texts.extend(text.split(',').map(str::to_owned))
+                }
+                Value::Text(text) => texts.push(text.clone()),
+                other => self.issues.wrong_type("string, array", name, &other.show()),
+            }
+        }
+        if texts.len() > VALUES_MAX {
+            self.issues.add(
+                name,
+                format!(
+                    "Field '{name}' must have at most {VALUES_MAX} values, got: '{}'",
+                    texts.len()
+                ),
+            );
+        }
+        // A NULL equals nothing.
+        texts.retain(|text| text != NULL);
+        texts
+            .into_iter()
+            .map(|text| self.scalar(name, &text, time))
+            .collect()
+    }
+
+    fn operators(
+        &mut self,
+        name: &'static str,
+        column: usize,
+        pairs: &[(String, Value)],
+        time: bool,
+    ) -> Filter {
+        let filters = pairs.iter().map(|(operator, value)| {
+            let bare = operator.strip_prefix('$').unwrap_or(operator);
+            match (bare, value) {
+                ("in", Value::List(values)) => Filter::In(column, self.texts(name, values, time)),
+                ("nin", Value::List(values)) => Filter::NotIn(column, self.texts(name, values, time)),
+                ("in" | "nin", other) => {
+                    self.issues.wrong_type("array", name, &other.show());
+                    Filter::all()
+                }
+                ("eq", Value::Text(text)) => self.equals(name, column, text, time),
+                ("ne", Value::Text(text)) if text == NULL => Filter::NotNull(column),
+                (bare, Value::Text(text)) => match comparison(bare, time) {
+                    Some(Comparison::Like | Comparison::LikeAnyCase) if text.chars().count() > PATTERN_MAX => {
+                        self.issues.add(name, format!("Field '{name}' must have a pattern of at most {PATTERN_MAX} letters"));
+                        Filter::all()
+                    }
+                    Some(comparison) => Filter::Compare(column, comparison, self.scalar(name, text, time)),
+                    None => self.no_operator(name, operator),
+                },
+                (bare, other) if comparison(bare, time).is_some() => {
+                    self.issues.wrong_type("string", name, &other.show());
+                    Filter::all()
+                }
+                _ => self.no_operator(name, operator),
+            }
+        });
+        Filter::All(filters.collect())
+    }
+
+    fn no_operator(&mut self, name: &'static str, operator: &str) -> Filter {
+        self.issues
+            .add(name, format!("Field '{name}' has no operator '{operator}'"));
+        Filter::all()
+    }
+}
+
+fn comparison(operator: &str, time: bool) -> Option<Comparison> {
+    Some(match operator {
+        "eq" => Comparison::Equal,
+        "ne" => Comparison::NotEqual,
+        "gt" => Comparison::Greater,
+        "gte" => Comparison::GreaterOrEqual,
+        "lt" => Comparison::Less,
+        "lte" => Comparison::LessOrEqual,
+        "like" if !time => Comparison::Like,
+        "ilike" if !time => Comparison::LikeAnyCase,
+        _ => return None,
+    })
+}
+
+/// As JavaScript's `parseInt` does: white space, a sign, and as many digits as there are.
+pub(super) fn parse_int(text: &str) -> Option<i64> {
+    let text = text.trim_start();
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let (radix, digits) = match digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+    {
+        Some(digits) => (16, digits),
+        None => (10, digits),
+    };
+    let end = digits
+        .find(|letter: char| !letter.is_digit(radix))
+        .unwrap_or(digits.len());
+    if end == 0 {
+        return None;
+    }
+    let number = i64::from_str_radix(&digits[..end], radix).unwrap_or(i64::MAX);
+    Some(if negative { -number } else { number })
+}

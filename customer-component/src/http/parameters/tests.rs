@@ -1,0 +1,234 @@
+use super::reader::parse_int;
+use super::*;
+use crate::filter::{Comparison, Order};
+
+const LIMITS: Limits = Limits {
+    default: 15,
+    max: 1_000,
+};
+
+fn read(filters: &Filters, query: &str) -> Result<Search, Fault> {
+    let defaults = Selection::shown(filters.entity);
+    list(filters, query, LIMITS, &defaults).map(|list| list.search)
+}
+
+fn check(query: &str, filter: Filter) {
+    let search = Search {
+        filter: Filter::All(vec![filter]),
+        order: BY_ID,
+        offset: 0,
+        limit: 15,
+    };
+    assert_eq!(read(&CUSTOMERS, query), Ok(search), "{query}");
+}
+
+fn refuse(filters: &Filters, query: &str, message: &str) {
+    assert_eq!(
+        read(filters, query),
+        Err(Fault::Invalid(message.to_owned())),
+        "{query}"
+    );
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn compare(column: &str, comparison: Comparison, text: &str) -> Filter {
+    Filter::Compare(
+        Entity::Customer.place(column).unwrap(),
+        comparison,
+        text.to_owned(),
+    )
+}
+
+#[test]
+fn numbers_are_read_as_parse_int_reads_them() {
+    for (text, number) in [
+        ("1.9", 1),
+        ("1abc", 1),
+        ("1e2", 1),
+        ("0x10", 16),
+        (" 2", 2),
+        ("+2", 2),
+        ("007", 7),
+        ("0", 0),
+    ] {
+        assert_eq!(parse_int(text), Some(number), "{text}");
+    }
+    for text in ["", "abc", "true", "-", "--1", "0x"] {
+        assert_eq!(parse_int(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_page_is_bounded() {
+    let search = read(&CUSTOMERS, "limit=2&offset=7&order=-email").unwrap();
+    assert_eq!(
+        search,
+        Search {
+            filter: Filter::all(),
+            order: Order {
+                column: 4,
+                descending: true
+            },
+            offset: 7,
+            limit: 2
+        }
+    );
+    for (query, message) in [
+        (
+            "limit=abc",
+            "Expected type: 'number' for field 'limit', got: 'abc'",
+        ),
+        (
+            "limit=1&limit=2",
+            "Expected type: 'number' for field 'limit', got: '1,2'",
+        ),
+        ("limit=-1", "Field 'limit' must be at least 0, got: '-1'"),
+        ("offset=-1", "Field 'offset' must be at least 0, got: '-1'"),
+        (
+            "limit=1001",
+            "Field 'limit' must be at most 1000, got: '1001'",
+        ),
+        (
+            "order=nope",
+            "Field 'order' names no field to order by, got: 'nope'",
+        ),
+        (
+            "order=metadata",
+            "Field 'order' names no field to order by, got: 'metadata'",
+        ),
+        (
+            "order=",
+            "Field 'order' names no field to order by, got: ''",
+        ),
+    ] {
+        refuse(&CUSTOMERS, query, message);
+    }
+}
+
+#[test]
+fn customers_are_filtered() {
+    check(
+        "email=a@b.co",
+        compare("email", Comparison::Equal, "a@b.co"),
+    );
+    check("email=a,b", compare("email", Comparison::Equal, "a,b"));
+    check("email[]=a,b", Filter::In(4, texts(&["a", "b"])));
+    check("email=a&email=b,c", Filter::In(4, texts(&["a", "b,c"])));
+    check("email=null", Filter::Null(4));
+    check("email[]=null&email[]=a", Filter::In(4, texts(&["a"])));
+    check("has_account=TRUE", Filter::Flag(7, true));
+    check("q=Ann%20LEE", Filter::Words(texts(&["ann", "lee"])));
+    check(
+        "id[$nin][]=a&id[$nin][]=b",
+        Filter::All(vec![Filter::NotIn(0, texts(&["a", "b"]))]),
+    );
+    check("id[$ne]=null", Filter::All(vec![Filter::NotNull(0)]));
+}
+
+#[test]
+fn times_are_brought_into_the_stored_form() {
+    let from = compare(
+        "created_at",
+        Comparison::GreaterOrEqual,
+        "2026-01-01T00:00:00.000Z",
+    );
+    let to = compare("created_at", Comparison::Less, "2026-02-01T00:00:00.000Z");
+    for query in [
+        "created_at[gte]=2026-01-01&created_at[lt]=2026-02-01",
+        "created_at[$gte]=2026-01-01&created_at[$lt]=2026-02-01",
+        "created_at.gte=2026-01-01T01:00:00%2B01:00&created_at.lt=2026-02-01",
+    ] {
+        check(query, Filter::All(vec![from.clone(), to.clone()]));
+    }
+    refuse(
+        &CUSTOMERS,
+        "created_at[gte]=soon",
+        "Field 'created_at' must be a date, got: 'soon'",
+    );
+    refuse(
+        &CUSTOMERS,
+        "created_at[like]=2026",
+        "Field 'created_at' has no operator 'like'",
+    );
+    refuse(
+        &CUSTOMERS,
+        "created_at=",
+        "Field 'created_at' must be a date, got: ''",
+    );
+}
+
+#[test]
+fn relations_are_filtered() {
+    let related =
+        |filter| Filter::Related(Link::GroupsOfCustomers, Entity::Group, Box::new(filter));
+    check("groups=g1", related(Filter::id("g1")));
+    check(
+        "groups[]=g1&groups[]=g2",
+        related(Filter::In(0, texts(&["g1", "g2"]))),
+    );
+    check(
+        "groups[name]=VIP&groups[nope]=1",
+        related(Filter::All(vec![Filter::Compare(
+            1,
+            Comparison::Equal,
+            "VIP".to_owned(),
+        )])),
+    );
+    check(
+        "groups=null",
+        Filter::Unrelated(Link::GroupsOfCustomers, Entity::Group),
+    );
+}
+
+#[test]
+fn conditions_are_joined() {
+    let ann = Filter::All(vec![compare("first_name", Comparison::Equal, "Ann")]);
+    let bob = Filter::All(vec![compare("first_name", Comparison::Equal, "Bob")]);
+    check(
+        "$or[0][first_name]=Ann&$or[1][first_name]=Bob",
+        Filter::Any(vec![ann.clone(), bob]),
+    );
+    check("$and[0][first_name]=Ann", Filter::All(vec![ann]));
+    refuse(
+        &CUSTOMERS,
+        "$or=x",
+        "Expected type: 'array' for field '$or', got: 'x'",
+    );
+}
+
+#[test]
+fn wrong_parameters_are_named() {
+    for (query, message) in [
+        ("foo=1&baz=2", "Unrecognized fields: 'foo, baz'"),
+        ("phone=1", "Unrecognized fields: 'phone'"),
+        (
+            "email[$ne]=x",
+            "Expected type: 'string, array' for field 'email', got: '[object Object]'",
+        ),
+        ("has_account=1", "Invalid input"),
+        (
+            "q=a&q=b",
+            "Expected type: 'string' for field 'q', got: 'a,b'",
+        ),
+        ("id[$contains]=x", "Field 'id' has no operator '$contains'"),
+        (
+            "id[$in]=x",
+            "Expected type: 'array' for field 'id', got: 'x'",
+        ),
+        ("q=%00", "Parameter 'q' contains a NUL character"),
+    ] {
+        refuse(&CUSTOMERS, query, message);
+    }
+    for query in [
+        "first_name=A",
+        "id=x",
+        "created_at[$gte]=2020-01-01",
+        "$or[0][city]=Berlin",
+    ] {
+        let name = query.split(['=', '[']).next().unwrap();
+        refuse(&ADDRESSES, query, &format!("Unrecognized fields: '{name}'"));
+    }
+}
