@@ -6,7 +6,6 @@ mod database;
 mod extensions;
 mod operations;
 
-#[expect(clippy::all, reason = "generated; the WIT files say what it means")]
 mod bindings {
     wit_bindgen::generate!({
         path: [

@@ -304,7 +304,7 @@ fn size(bytes: usize) -> String {
     UNITS[..3]
         .iter()
         .rev()
-        .find(|(_, factor)| bytes >= *factor && bytes % factor == 0)
+        .find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor))
         .map_or_else(
             || bytes.to_string(),
             |(unit, factor)| format!("{} {unit}", bytes / factor),

@@ -114,10 +114,10 @@ impl Engine {
     fn compile(&self, bytes: &[u8]) -> Result<(wasmtime::component::Component, String), LoadError> {
         check_header(bytes, self.options.component_bytes_max)?;
         let digest = hex::encode(Sha256::digest(bytes));
-        if let Some(folder) = &self.options.artifacts {
-            if let Some(component) = artifact::read(&self.wasmtime, folder, &digest) {
-                return Ok((component, digest));
-            }
+        if let Some(folder) = &self.options.artifacts
+            && let Some(component) = artifact::read(&self.wasmtime, folder, &digest)
+        {
+            return Ok((component, digest));
         }
         let component = wasmtime::component::Component::from_binary(&self.wasmtime, bytes)
             .map_err(|error| LoadError::Compile(root(&error)))?;

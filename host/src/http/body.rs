@@ -12,7 +12,7 @@ use hyper::StatusCode;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap};
 
-use super::envelope::Answer;
+use super::envelope::{Answer, Refusal};
 
 /// Levels of a form's `a[b][c]` keys.
 const FORM_DEPTH_MAX: usize = 16;
@@ -30,7 +30,7 @@ pub async fn read(
     mut body: Incoming,
     bytes_max: usize,
     patience: Duration,
-) -> Result<Bytes, Answer> {
+) -> Result<Bytes, Refusal> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
@@ -50,7 +50,7 @@ pub async fn read(
     }
 }
 
-async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Answer> {
+async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Refusal> {
     let mut bytes = BytesMut::new();
     let mut seen = 0_usize;
     while let Some(frame) = body.frame().await {
@@ -75,7 +75,7 @@ async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Answer>
 }
 
 /// The checks on a whole body.
-fn decode(headers: &HeaderMap, bytes: Bytes, bytes_max: usize) -> Result<Bytes, Answer> {
+fn decode(headers: &HeaderMap, bytes: Bytes, bytes_max: usize) -> Result<Bytes, Refusal> {
     if bytes.is_empty() {
         return Ok(bytes);
     }
@@ -104,7 +104,7 @@ fn decode(headers: &HeaderMap, bytes: Bytes, bytes_max: usize) -> Result<Bytes, 
     }
 }
 
-fn inflate(headers: &HeaderMap, bytes: Bytes, bytes_max: usize) -> Result<Bytes, Answer> {
+fn inflate(headers: &HeaderMap, bytes: Bytes, bytes_max: usize) -> Result<Bytes, Refusal> {
     let Some(encoding) = headers.get(CONTENT_ENCODING) else {
         return Ok(bytes);
     };
@@ -152,7 +152,7 @@ fn split_content_type(value: &str) -> (&str, Option<&str>) {
 }
 
 /// The body as UTF-8 without a byte order mark.
-fn decode_text(bytes: Bytes, charset: Option<&str>) -> Result<Bytes, Answer> {
+fn decode_text(bytes: Bytes, charset: Option<&str>) -> Result<Bytes, Refusal> {
     let charset = charset.unwrap_or("utf-8").to_ascii_lowercase();
     match charset.as_str() {
         "utf-8" | "utf8" | "us-ascii" => {
@@ -178,7 +178,7 @@ fn decode_text(bytes: Bytes, charset: Option<&str>) -> Result<Bytes, Answer> {
             });
             let text: Option<String> = char::decode_utf16(units).collect::<Result<_, _>>().ok();
             match text {
-                Some(text) if bytes.len() % 2 == 0 => {
+                Some(text) if bytes.len().is_multiple_of(2) => {
                     Ok(Bytes::from(text.trim_start_matches('\u{feff}').to_owned()))
                 }
                 _ => Err(malformed(&format!("the body is not valid {charset}"))),
@@ -196,7 +196,7 @@ fn decode_text(bytes: Bytes, charset: Option<&str>) -> Result<Bytes, Answer> {
 }
 
 /// That the text is one JSON object or array, without keeping any of it.
-fn check_json(text: &[u8]) -> Result<(), Answer> {
+fn check_json(text: &[u8]) -> Result<(), Refusal> {
     match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => return Err(malformed("the JSON text is empty")),
         Some(b'{' | b'[') => {}
@@ -208,7 +208,7 @@ fn check_json(text: &[u8]) -> Result<(), Answer> {
 }
 
 /// `a[b]=1&c=2` as `{"a":{"b":"1"},"c":"2"}`.
-fn form_to_json(text: &[u8]) -> Result<Bytes, Answer> {
+fn form_to_json(text: &[u8]) -> Result<Bytes, Refusal> {
     let config = serde_qs::Config::new()
         .max_depth(FORM_DEPTH_MAX)
         .use_form_encoding(true);
@@ -220,7 +220,7 @@ fn form_to_json(text: &[u8]) -> Result<Bytes, Answer> {
         .map_err(|error| malformed(&error.to_string()))
 }
 
-fn too_large() -> Answer {
+fn too_large() -> Refusal {
     parser_error(
         StatusCode::PAYLOAD_TOO_LARGE,
         "unknown_error",
@@ -228,22 +228,22 @@ fn too_large() -> Answer {
     )
 }
 
-fn malformed(message: &str) -> Answer {
+fn malformed(message: &str) -> Refusal {
     parser_error(StatusCode::BAD_REQUEST, "invalid_data", message)
 }
 
 /// Errors of the body have their message first, as Medusa's body parser has it.
-fn parser_error(status: StatusCode, kind: &str, message: &str) -> Answer {
+fn parser_error(status: StatusCode, kind: &str, message: &str) -> Refusal {
     #[derive(serde::Serialize)]
     struct Envelope<'a> {
         message: &'a str,
         r#type: &'a str,
     }
-    Answer {
+    Box::new(Answer {
         status,
         ..Answer::json(&Envelope {
             message,
             r#type: kind,
         })
-    }
+    })
 }

@@ -63,10 +63,10 @@ impl Cors {
             ACCESS_CONTROL_ALLOW_CREDENTIALS,
             HeaderValue::from_static("true"),
         );
-        if let Some(origin) = request.get(ORIGIN) {
-            if self.origins.contains(origin) {
-                answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            }
+        if let Some(origin) = request.get(ORIGIN)
+            && self.origins.contains(origin)
+        {
+            answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         }
     }
 }

@@ -20,6 +20,9 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// An answer in place of what a function is to give.
+pub type Refusal = Box<Answer>;
+
 impl Answer {
     /// A success with this body.
     pub fn json(body: &impl Serialize) -> Self {

@@ -42,10 +42,11 @@ impl Conditions {
             mut headers,
             body,
         } = answer;
-        if !body.is_empty() && !headers.contains_key(ETAG) {
-            if let Ok(tag) = HeaderValue::from_str(&etag(&body)) {
-                headers.insert(ETAG, tag);
-            }
+        if !body.is_empty()
+            && !headers.contains_key(ETAG)
+            && let Ok(tag) = HeaderValue::from_str(&etag(&body))
+        {
+            headers.insert(ETAG, tag);
         }
         let fresh = self.reading
             && status.is_success()

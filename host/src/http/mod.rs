@@ -140,15 +140,15 @@ impl App {
         .await
         {
             Ok(body) => body,
-            Err(answer) => return answer,
+            Err(refusal) => return *refusal,
         };
-        if let Some(wanted) = Cors::preflight(method, &parts.headers) {
-            if matches!(
+        if let Some(wanted) = Cors::preflight(method, &parts.headers)
+            && matches!(
                 self.routes.find(&wanted, path),
                 Found::Endpoint(..) | Found::BadEncoding
-            ) {
-                return Cors::allow(&parts.headers);
-            }
+            )
+        {
+            return Cors::allow(&parts.headers);
         }
         let found = self.routes.find(method, path);
         let private = match &found {
@@ -157,7 +157,7 @@ impl App {
         };
         let actor = match self.identity.actor(&parts.headers) {
             Ok(actor) => actor,
-            Err(answer) => return answer,
+            Err(refusal) => return *refusal,
         };
         if private && actor.is_none() {
             return Answer::unauthorized();

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::HttpOptions;
-use super::envelope::Answer;
+use super::envelope::{Answer, Refusal};
 use super::routes::{Endpoint, RouteError, Routes, Target};
 use crate::identity::{Actor, ActorKind, Directory, SignInError};
 use crate::modules::{self, Access};
@@ -92,13 +92,13 @@ impl Identity {
     }
 
     /// Who a request is from; `None` where it proves nobody.
-    pub(super) fn actor(&self, headers: &HeaderMap) -> Result<Option<Actor>, Answer> {
+    pub(super) fn actor(&self, headers: &HeaderMap) -> Result<Option<Actor>, Refusal> {
         let authorization = headers
             .get(AUTHORIZATION)
             .map(|value| value.to_str().unwrap_or_default());
         self.0
             .authenticate(authorization, session_cookie(headers))
-            .map_err(|error| failed(&error))
+            .map_err(|error| Box::new(failed(&error)))
     }
 }
 

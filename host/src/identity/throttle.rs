@@ -96,14 +96,13 @@ impl Throttle {
         if counts.len() + 3 > ENTRIES_MAX {
             counts.retain(|_, count| now.saturating_duration_since(count.last) < WAIT_MAX);
         }
-        if counts.len() + 3 > ENTRIES_MAX {
-            if let Some(oldest) = counts
+        if counts.len() + 3 > ENTRIES_MAX
+            && let Some(oldest) = counts
                 .iter()
                 .min_by_key(|(_, count)| count.last)
                 .map(|(key, _)| key.clone())
-            {
-                counts.remove(&oldest);
-            }
+        {
+            counts.remove(&oldest);
         }
         for key in keys(email, peer) {
             let count = counts.entry(key).or_insert(Count {

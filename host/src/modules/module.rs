@@ -112,13 +112,13 @@ impl Module {
                 description.name.escape_debug()
             )));
         }
-        if let Some(name) = &source.name {
-            if *name != description.name {
-                return Err(LoadError::Contract(format!(
-                    "it is the module '{}', but stands under modules.{name}",
-                    description.name
-                )));
-            }
+        if let Some(name) = &source.name
+            && *name != description.name
+        {
+            return Err(LoadError::Contract(format!(
+                "it is the module '{}', but stands under modules.{name}",
+                description.name
+            )));
         }
         let version = Version::parse(&description.version).map_err(|error| {
             LoadError::Contract(format!(

@@ -40,6 +40,9 @@ fn allow(allowed: bool) -> Authorization {
     }
 }
 
+/// The pragma that SQLite runs for itself when a column is added to a strict table.
+const QUICK_CHECK: &str = "quick_check";
+
 /// For the statements of a running component.
 pub(super) fn guest(context: AuthContext<'_>) -> Authorization {
     match context.action {
@@ -72,9 +75,11 @@ pub(super) fn migration(context: AuthContext<'_>) -> Authorization {
         | AuthAction::Detach { .. }
         | AuthAction::Transaction { .. }
         | AuthAction::Savepoint { .. } => Authorization::Deny,
-        AuthAction::Pragma { pragma_name, .. } => {
-            allow(pragma_name.eq_ignore_ascii_case(DATA_VERSION))
-        }
+        AuthAction::Pragma { pragma_name, .. } => allow(
+            [DATA_VERSION, QUICK_CHECK]
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(pragma_name)),
+        ),
         AuthAction::Function { function_name } => allow(
             !FORBIDDEN_FUNCTIONS
                 .iter()

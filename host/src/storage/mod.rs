@@ -15,6 +15,9 @@ mod statement;
 mod value;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use database::{Database, DatabaseOptions};
 pub use error::{ConstraintKind, MigrationError, SqlError, StorageError};
 pub use events::Event;

@@ -117,12 +117,12 @@ impl Writer {
         state.next_ticket += 1;
         state.waiting.push_back(ticket);
         loop {
-            if state.waiting.front() == Some(&ticket) {
-                if let Some(connection) = state.connection.take() {
-                    state.waiting.pop_front();
-                    let batch = state.batch.get_or_insert_with(Batch::new).clone();
-                    return Ok((connection, batch));
-                }
+            if state.waiting.front() == Some(&ticket)
+                && let Some(connection) = state.connection.take()
+            {
+                state.waiting.pop_front();
+                let batch = state.batch.get_or_insert_with(Batch::new).clone();
+                return Ok((connection, batch));
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -200,6 +200,12 @@ impl Writer {
         None
     }
 
+    /// How many sessions wait for the connection.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// How often this writer has synced a batch.
     #[cfg(test)]
     pub(super) fn syncs(&self) -> u64 {
@@ -258,11 +264,11 @@ impl Lease {
     /// Makes the transaction durable, on its own or together with others.
     pub(super) fn commit(mut self) -> Result<(), SqlError> {
         let connection = self.connection()?;
-        if self.savepoint {
-            if let Err(error) = connection.host().execute_batch(RELEASE) {
-                self.rollback();
-                return Err(error.into());
-            }
+        if self.savepoint
+            && let Err(error) = connection.host().execute_batch(RELEASE)
+        {
+            self.rollback();
+            return Err(error.into());
         }
         let members = {
             let mut state = self.batch.lock();
@@ -270,10 +276,11 @@ impl Lease {
             state.members
         };
         let batch = self.batch.clone();
-        if members < MEMBERS_MAX && batch.begun.elapsed() < AGE_MAX {
-            if let Some(connection) = self.connection.take() {
-                self.connection = self.writer.hand_over(connection, &batch);
-            }
+        if members < MEMBERS_MAX
+            && batch.begun.elapsed() < AGE_MAX
+            && let Some(connection) = self.connection.take()
+        {
+            self.connection = self.writer.hand_over(connection, &batch);
         }
         self.settle();
         batch.wait()
@@ -283,12 +290,13 @@ impl Lease {
     pub(super) fn rollback(&mut self) {
         if let Some(connection) = &self.connection {
             // Where it is the first, what is open is its own, and goes when it is settled.
-            if self.savepoint && !connection.is_autocommit() {
-                if let Err(error) = connection.host().execute_batch(ROLLBACK) {
-                    // Then the whole batch goes: nobody in it was told that it is kept.
-                    tracing::error!(%error, "a transaction could not be taken back alone");
-                    let _ = connection.host().execute_batch(ROLLBACK_BATCH);
-                }
+            if self.savepoint
+                && !connection.is_autocommit()
+                && let Err(error) = connection.host().execute_batch(ROLLBACK)
+            {
+                // Then the whole batch goes: nobody in it was told that it is kept.
+                tracing::error!(%error, "a transaction could not be taken back alone");
+                let _ = connection.host().execute_batch(ROLLBACK_BATCH);
             }
         }
         self.settle();

@@ -3,7 +3,6 @@
 
 #[cfg(target_family = "wasm")]
 mod component {
-    #[expect(clippy::all, reason = "generated; the WIT files say what it means")]
     mod bindings {
         wit_bindgen::generate!({
             path: [
@@ -29,8 +28,10 @@ mod component {
 
     bindings::export!(Hostile with_types_in bindings);
 
-    /// What each route does, by the last segment of its path.
-    const DEEDS: [(&str, fn() -> Response); 14] = [
+    /// The last segment of a route's path, and what it does.
+    type Deed = (&'static str, fn() -> Response);
+
+    const DEEDS: [Deed; 14] = [
         ("well", || answer(200, "{\"well\":true}")),
         ("trap", || panic!("a hostile panic")),
         ("spin", || {
@@ -168,7 +169,7 @@ mod component {
 
     impl http::Guest for Hostile {
         fn routes() -> Vec<Route> {
-            let route = |(name, _): &(&str, fn() -> Response)| Route {
+            let route = |(name, _): &Deed| Route {
                 method: Method::Get,
                 path: format!("/hostile/{name}"),
                 access: Access::Anyone,

@@ -1,0 +1,130 @@
+//! Many writers, one connection, one sync for several commits.
+
+use std::sync::Barrier;
+use std::thread;
+
+use super::*;
+
+/// Enough that some wait while another commits.
+const WRITERS: usize = 16;
+
+/// Waits until so many sessions stand before the writer.
+fn until_waiting(place: &Place, count: usize) {
+    while place.database.writer().waiting() < count {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn commits_that_wait_together_share_a_sync() {
+    let place = place();
+    let before = place.database.writer().syncs();
+    let mut first = place.session();
+    first.begin().unwrap();
+    first.transaction_execute(INSERT, &[text("first")]).unwrap();
+    thread::scope(|scope| {
+        for number in 0..WRITERS {
+            let place = &place;
+            scope.spawn(move || insert(&mut place.session(), &format!("n{number}")).unwrap());
+        }
+        until_waiting(&place, WRITERS);
+        first.commit().unwrap();
+    });
+    let syncs = place.database.writer().syncs() - before;
+    assert_eq!(place.things(), WRITERS as i64 + 1);
+    assert!(
+        (1..=WRITERS as u64).contains(&syncs),
+        "{syncs} syncs for {} commits",
+        WRITERS + 1
+    );
+}
+
+#[test]
+fn who_rolls_back_in_a_batch_takes_nobody_along() {
+    let place = place();
+    insert(&mut place.session(), "taken").unwrap();
+    let mut first = place.session();
+    first.begin().unwrap();
+    first.transaction_execute(INSERT, &[text("first")]).unwrap();
+    thread::scope(|scope| {
+        for number in 0..WRITERS {
+            let place = &place;
+            scope.spawn(move || {
+                let mut session = place.session();
+                session.begin().unwrap();
+                session
+                    .transaction_execute(INSERT, &[text(&format!("n{number}"))])
+                    .unwrap();
+                match number % 3 {
+                    0 => session.commit().unwrap(),
+                    1 => session.rollback(),
+                    _ => {
+                        assert!(
+                            session
+                                .transaction_execute(INSERT, &[text("taken")])
+                                .is_err()
+                        );
+                        session.commit().unwrap();
+                    }
+                }
+            });
+        }
+        until_waiting(&place, WRITERS);
+        first.commit().unwrap();
+    });
+    let kept = (0..WRITERS).filter(|number| number % 3 != 1).count() as i64;
+    assert_eq!(place.things(), kept + 2);
+}
+
+#[test]
+fn the_first_of_a_batch_may_roll_back_while_others_wait() {
+    let place = place();
+    let mut first = place.session();
+    first.begin().unwrap();
+    first.transaction_execute(INSERT, &[text("gone")]).unwrap();
+    thread::scope(|scope| {
+        for number in 0..WRITERS {
+            let place = &place;
+            scope.spawn(move || insert(&mut place.session(), &format!("n{number}")).unwrap());
+        }
+        until_waiting(&place, WRITERS);
+        first.rollback();
+    });
+    assert_eq!(place.things(), WRITERS as i64);
+}
+
+#[test]
+fn who_gives_up_waiting_leaves_no_batch_behind() {
+    let place = place();
+    let barrier = Barrier::new(2);
+    thread::scope(|scope| {
+        let (place, barrier) = (&place, &barrier);
+        let holder = scope.spawn(move || {
+            let mut session = place.session();
+            session.begin().unwrap();
+            session
+                .transaction_execute(INSERT, &[text("held")])
+                .unwrap();
+            barrier.wait();
+            barrier.wait();
+            session.commit().unwrap();
+        });
+        barrier.wait();
+        let mut hasty = place.session_with(|limits| limits.writer_wait_ms = 1);
+        assert_eq!(hasty.begin(), Err(SqlError::Busy));
+        barrier.wait();
+        holder.join().unwrap();
+    });
+    assert_eq!(place.things(), 1);
+    insert(&mut place.session(), "next").unwrap();
+}
+
+#[test]
+fn a_lone_writer_syncs_once_a_commit() {
+    let place = place();
+    let before = place.database.writer().syncs();
+    for number in 0..5 {
+        insert(&mut place.session(), &format!("n{number}")).unwrap();
+    }
+    assert_eq!(place.database.writer().syncs() - before, 5);
+}

@@ -1,0 +1,172 @@
+//! The file itself: its schema, its end, its other users.
+
+use super::super::{MigrationError, SessionLimits};
+use super::*;
+
+#[test]
+fn what_was_committed_is_there_when_the_file_is_opened_again() {
+    let Place { folder, database } = place();
+    insert(&mut database.session(&SessionLimits::default()), "a").unwrap();
+    database.close();
+    drop(database);
+    let database =
+        Database::open(&folder.path().join("x.db"), &DatabaseOptions::default()).unwrap();
+    assert_eq!(count(&mut database.session(&SessionLimits::default())), 1);
+}
+
+#[test]
+fn two_processes_on_one_file_lose_nothing() {
+    let place = place();
+    let other = Database::open(
+        &place.folder.path().join("x.db"),
+        &DatabaseOptions::default(),
+    )
+    .unwrap();
+    std::thread::scope(|scope| {
+        for (name, database) in [("a", &place.database), ("b", &other)] {
+            scope.spawn(move || {
+                for number in 0..50 {
+                    let mut session = database.session(&SessionLimits::default());
+                    insert(&mut session, &format!("{name}{number}")).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(place.things(), 100);
+    assert_eq!(count(&mut other.session(&SessionLimits::default())), 100);
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_that_was_kept_is_lost() {
+    let place = place_with(&DatabaseOptions {
+        pages_max: 40,
+        ..DatabaseOptions::default()
+    });
+    let long = |number: usize| text(&format!("{number}{}", "x".repeat(2_000)));
+    let mut kept = 0;
+    let full = loop {
+        match place.session().execute(INSERT, &[long(kept)]) {
+            Ok(_) => kept += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(
+        full,
+        SqlError::Unavailable("the disk or the database is full".to_owned())
+    );
+    assert!(kept > 5);
+    assert_eq!(place.things(), kept as i64);
+    let mut session = place.session();
+    session.begin().unwrap();
+    let failed = session.transaction_execute(INSERT, &[text(&"y".repeat(50_000))]);
+    assert!(
+        matches!(failed, Err(SqlError::Unavailable(_))),
+        "{failed:?}"
+    );
+    assert!(session.commit().is_err() || place.things() == kept as i64);
+    assert_eq!(place.things(), kept as i64);
+    place.session().execute("delete from thing", &[]).unwrap();
+    insert(&mut place.session(), "room again").unwrap();
+    assert_eq!(place.things(), 1);
+}
+
+#[test]
+fn steps_run_once_and_in_order() {
+    let place = place();
+    let first = step("0001", THINGS);
+    let second = step(
+        "0002",
+        "alter table thing add column colour text; create index c on thing (colour);",
+    );
+    let both = [first.clone(), second.clone()];
+    assert_eq!(place.database.pending(&both).unwrap(), ["0002"]);
+    assert_eq!(place.database.migrate(&both).unwrap(), ["0002"]);
+    assert_eq!(place.database.migrate(&both).unwrap(), Vec::<String>::new());
+    place
+        .session()
+        .query("select colour from thing", &[])
+        .unwrap();
+    let changed = place
+        .database
+        .migrate(&[step("0001", "select 1;"), second.clone()]);
+    assert!(matches!(changed, Err(MigrationError::Changed(name)) if name == "0001"));
+    let older = place.database.migrate(std::slice::from_ref(&first));
+    assert!(matches!(older, Err(MigrationError::Unknown(name)) if name == "0002"));
+    let twice = place
+        .database
+        .migrate(&[first.clone(), second.clone(), second]);
+    assert!(matches!(twice, Err(MigrationError::Duplicate(name)) if name == "0002"));
+}
+
+#[test]
+fn a_step_that_fails_leaves_nothing() {
+    let place = place();
+    for bad in [
+        "create table other (x); insert into nowhere values (1);",
+        "create table _wares_other (x);",
+        "drop table _wares_events;",
+        "insert into _wares_events (name, data, created_at) values ('x', '{}', '');",
+        "create table other (x); commit;",
+        "attach 'x.db' as x;",
+        "pragma journal_mode = delete;",
+        "create virtual table other using rtree (id, a, b);",
+        "create temp table other (x);",
+    ] {
+        let failed = place
+            .database
+            .migrate(&[step("0001", THINGS), step("0002", bad)]);
+        assert!(
+            matches!(failed, Err(MigrationError::Failed { step, .. }) if step == "0002"),
+            "{bad}"
+        );
+        assert!(
+            place.session().query("select * from other", &[]).is_err(),
+            "{bad}"
+        );
+        assert_eq!(place.things(), 0);
+    }
+}
+
+#[test]
+fn full_text_search_works_through_a_session() {
+    let place = place();
+    let words = step(
+        "0002",
+        "create virtual table words using fts5 (name, content = 'thing', content_rowid = 'id', tokenize = 'trigram');
+         create trigger words_insert after insert on thing begin
+             insert into words (rowid, name) values (new.id, new.name);
+         end;
+         create trigger words_delete after delete on thing begin
+             insert into words (words, rowid, name) values ('delete', old.id, old.name);
+         end;",
+    );
+    place
+        .database
+        .migrate(&[step("0001", THINGS), words])
+        .unwrap();
+    insert(&mut place.session(), "a long name").unwrap();
+    insert(&mut place.session(), "another").unwrap();
+    let found = |word: &str| {
+        let sql =
+            "select count(*) from thing where id in (select rowid from words where words match $1)";
+        integer(&place.session().query(sql, &[text(word)]).unwrap())
+    };
+    assert_eq!((found("\"ong n\""), found("\"nothing\"")), (1, 0));
+    place.session().execute("delete from thing", &[]).unwrap();
+    assert_eq!(found("\"ong n\""), 0);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_named() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("x.db");
+    std::fs::write(&path, "this is no database at all, it is a text").unwrap();
+    let refused = Database::open(&path, &DatabaseOptions::default())
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        refused.starts_with(&format!("{}: ", path.display())),
+        "{refused}"
+    );
+}
