@@ -37,7 +37,7 @@ test: setup
 lint: setup
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    cargo clippy --package customer-component --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
+    cargo clippy --package customer-component --package hostile-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
 # All that has to pass before a change is merged

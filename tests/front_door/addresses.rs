@@ -122,7 +122,7 @@ fn addresses_are_listed_and_retrieved() {
     let shop = Shop::open();
     let owner = shop.customer("a@b.co");
     let path = format!("/admin/customers/{owner}/addresses");
-    let mut ids = vec![shop.address(&owner, "Rome"), shop.address(&owner, "Rome")];
+    let mut ids = [shop.address(&owner, "Rome"), shop.address(&owner, "Rome")];
     shop.get(&format!("{path}/{}", ids[0]))
         .is(200, json!({"address": shown(&ids[0], &owner, &[])}));
     shop.get(&format!(
