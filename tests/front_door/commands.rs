@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::harness::{EMAIL, JSON, Shop, data, hostile_guest, run, text, wares};
+use crate::harness::{EMAIL, JSON, Shop, data, hostile_guest, root, run, text, wares};
 
 #[test]
 fn help_is_there_for_every_command() {
@@ -294,4 +294,49 @@ fn a_second_user_is_made_while_a_host_runs() {
     let body = json!({"email": "second@shop.example", "password": "long enough"}).to_string();
     let signed_in = shop.send("POST", "/auth/user/emailpass", &[JSON], body.as_bytes());
     assert_eq!(signed_in.status, 200, "{}", signed_in.body);
+}
+
+#[test]
+fn a_component_in_the_modules_folder_is_served() {
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::copy(hostile_guest(), folder.path().join("mine.wasm")).unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "no component").unwrap();
+    let setting = format!("data.modules_dir={}", folder.path().display());
+    let shop = Shop::with_setting(&setting);
+    let answer = shop.send("GET", "/hostile/well", &[], b"");
+    answer.is(200, json!({"well": true}));
+    assert_eq!(shop.get("/admin/customers").status, 200);
+    // Twice the same module: which of them is meant, nobody can know.
+    std::fs::copy(hostile_guest(), folder.path().join("other.wasm")).unwrap();
+    let data = data();
+    let place = data.path().to_str().unwrap();
+    let refused = run([
+        "serve",
+        "--data",
+        place,
+        "--listen",
+        "127.0.0.1:0",
+        "--set",
+        &setting,
+    ]);
+    let said = text(&refused.stderr);
+    let (mine, other) = (
+        folder.path().join("mine.wasm"),
+        folder.path().join("other.wasm"),
+    );
+    let want = format!(
+        "wares: {} and {} are both the module hostile\n",
+        mine.display(),
+        other.display()
+    );
+    assert_eq!((refused.status.code(), said), (Some(1), want));
+}
+
+#[test]
+fn the_built_in_module_is_replaced_by_a_file() {
+    let built_in = root().join("target/component/wasm32-wasip2/component/customer_component.wasm");
+    let setting = format!("modules.customer.component={}", built_in.display());
+    let shop = Shop::with_setting(&setting);
+    shop.customer("a@b.co");
+    assert_eq!(shop.get("/admin/customers").value()["count"], 1);
 }
