@@ -91,7 +91,10 @@ pub fn searched<const N: usize>(texts: [Option<&str>; N]) -> String {
 /// What comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// By this column; after it by id.
+    /// By what is tied to it by this link, where there is one: by the least
+    /// value there, or the greatest if the greatest comes first.
+    pub through: Option<(Link, Entity)>,
+    /// By this column; after it by when it was made.
     pub column: usize,
     /// The greatest first.
     pub descending: bool,
@@ -99,6 +102,7 @@ pub struct Order {
 
 /// By ascending id.
 pub const BY_ID: Order = Order {
+    through: None,
     column: 0,
     descending: false,
 };

@@ -27,8 +27,8 @@ create index customer_last_name on customer (last_name, id) where deleted_at is 
 create index customer_company_name on customer (company_name, id) where deleted_at is null;
 create index customer_created_by on customer (created_by, id) where deleted_at is null;
 -- Each serves the range of its name, and the order by it.
-create index customer_created_at on customer (created_at, id) where deleted_at is null;
-create index customer_updated_at on customer (updated_at, id) where deleted_at is null;
+create index customer_created_at on customer (created_at) where deleted_at is null;
+create index customer_updated_at on customer (updated_at) where deleted_at is null;
 
 -- Serves `q`: every word of three letters or more is found without a scan.
 create virtual table customer_words using fts5 (
@@ -100,8 +100,8 @@ create index customer_group_list on customer_group (id) where deleted_at is null
 -- Serves the filter of its name.
 create index customer_group_created_by on customer_group (created_by, id) where deleted_at is null;
 -- Each serves the range of its name, and the order by it.
-create index customer_group_created_at on customer_group (created_at, id) where deleted_at is null;
-create index customer_group_updated_at on customer_group (updated_at, id) where deleted_at is null;
+create index customer_group_created_at on customer_group (created_at) where deleted_at is null;
+create index customer_group_updated_at on customer_group (updated_at) where deleted_at is null;
 
 create table customer_group_customer (
     number integer primary key,

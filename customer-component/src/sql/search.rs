@@ -99,24 +99,60 @@ pub(super) fn search(database: &impl Queries, entity: Entity, search: &Search) -
 
 /// NULLs come last in ascending order and first in descending, as in PostgreSQL.
 /// Columns that always have a value are spared that, so that their index is used.
+/// What is equal comes in the order in which it was made.
 fn order(entity: Entity, table: &Table, search: &Search) -> String {
-    let alias = table.alias;
-    if search.order == BY_ID {
+    let (alias, order) = (table.alias, search.order);
+    if order == BY_ID {
         return format!(" order by {alias}.id");
     }
-    let column = entity.columns()[search.order.column];
-    let nulls = match (column.kind, search.order.descending) {
-        (Kind::Flag, _) => "",
-        (Kind::Time, _) if column.name != "deleted_at" => "",
-        _ if column.name == "id" => "",
-        (_, false) => " nulls last",
-        (_, true) => " nulls first",
+    let (direction, nulls) = if order.descending {
+        (" desc", " nulls first")
+    } else {
+        ("", " nulls last")
     };
-    let direction = if search.order.descending { " desc" } else { "" };
+    let Some((link, target)) = order.through else {
+        let column = entity.columns()[order.column];
+        let nulls = match column.kind {
+            Kind::Flag => "",
+            Kind::Time if column.name != "deleted_at" => "",
+            _ if column.name == "id" => "",
+            _ => nulls,
+        };
+        return format!(
+            " order by {alias}.{}{direction}{nulls}, {alias}.number",
+            column.name
+        );
+    };
+    let pick = if order.descending { "max" } else { "min" };
+    let other = self::table(target);
+    let column = target.columns()[order.column].name;
     format!(
-        " order by {alias}.{}{direction}{nulls}, {alias}.id{direction}",
-        column.name
+        " order by (select {pick}({}.{column}) from {} where {}.deleted_at is null){direction}{nulls}, {alias}.number",
+        other.alias,
+        tied(link, &other, alias),
+        other.alias
     )
+}
+
+/// What is tied by a link to the row of an alias.
+fn tied(link: Link, other: &Table, alias: char) -> String {
+    let Table {
+        name, alias: to, ..
+    } = other;
+    match link {
+        Link::GroupsOfCustomers => format!(
+            "customer_group_customer m join {name} {to} on {to}.id = m.customer_group_id and m.customer_id = {alias}.id"
+        ),
+        Link::CustomersOfGroups => format!(
+            "customer_group_customer m join {name} {to} on {to}.id = m.customer_id and m.customer_group_id = {alias}.id"
+        ),
+        Link::AddressesOfCustomers => {
+            format!("(select 1) join {name} {to} on {to}.customer_id = {alias}.id")
+        }
+        Link::CustomersOfAddresses | Link::Elsewhere => {
+            format!("(select 1) join {name} {to} on {to}.id = {alias}.customer_id")
+        }
+    }
 }
 
 /// A parameter of a statement.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::cmp::Ordering;
 
-use crate::filter::{Comparison, Filter, Search, searched};
+use crate::filter::{Comparison, Filter, Order, Search, searched};
 use crate::model::{Entity, Link};
 use crate::records::{Cell, Records};
 use crate::store::{DefaultFor, Membership, Read, Store, StoreError, Stored, Transaction};
@@ -264,16 +264,33 @@ impl Store for Memory {
             .into_iter()
             .filter(|row| state.holds(row, &search.filter))
             .collect();
-        let order = |place: usize, left: &Records, right: &Records| {
-            compare(left.get(0, place), right.get(0, place))
-        };
-        found.sort_by(|(left, _), (right, _)| {
-            let by = order(search.order.column, left, right).then_with(|| order(0, left, right));
-            if search.order.descending {
-                by.reverse()
+        let Order {
+            through,
+            column,
+            descending,
+        } = search.order;
+        let key = |row: &Records| -> Records {
+            let Some((link, target)) = through else {
+                return crate::types::row(&[row.get(0, column)]);
+            };
+            let mut keys: Vec<Records> = state
+                .tied(link, target, row)
+                .map(|(other, _)| crate::types::row(&[other.get(0, column)]))
+                .filter(|key| key.get(0, 0) != Cell::Null)
+                .collect();
+            keys.sort_by(|left, right| compare(left.get(0, 0), right.get(0, 0)));
+            let pick = if descending {
+                keys.pop()
             } else {
-                by
-            }
+                (!keys.is_empty()).then(|| keys.remove(0))
+            };
+            pick.unwrap_or_else(|| crate::types::row(&[Cell::Null]))
+        };
+        // Rows stand in the order in which they were made, and equal ones stay so.
+        found.sort_by(|(left, _), (right, _)| {
+            let (left, right) = (key(left), key(right));
+            let by = compare(left.get(0, 0), right.get(0, 0));
+            if descending { by.reverse() } else { by }
         });
         let page = found
             .iter()

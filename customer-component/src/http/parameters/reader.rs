@@ -2,7 +2,7 @@
 
 use crate::clock;
 use crate::filter::{Comparison, Filter, Order};
-use crate::model::{Entity, Kind};
+use crate::model::{Entity, Kind, Relation};
 
 use super::super::issues::Issues;
 use super::super::query::Value;
@@ -77,9 +77,20 @@ impl Reader {
         let (name, descending) = text
             .strip_prefix('-')
             .map_or((text, false), |name| (name, true));
-        let place = entity
+        let (through, target, name) = match name.split_once('.') {
+            Some((relation, name)) => match entity.relation(relation) {
+                Some(Relation {
+                    link,
+                    target: Some(target),
+                    ..
+                }) => (Some((*link, *target)), *target, name),
+                _ => (None, entity, ""),
+            },
+            None => (None, entity, name),
+        };
+        let place = target
             .place(name)
-            .filter(|place| entity.columns()[*place].kind != Kind::Json);
+            .filter(|place| target.columns()[*place].kind != Kind::Json);
         if place.is_none() {
             self.issues.add(
                 "order",
@@ -87,6 +98,7 @@ impl Reader {
             );
         }
         Order {
+            through,
             column: place.unwrap_or(0),
             descending,
         }

@@ -69,6 +69,7 @@ fn a_page_is_bounded() {
         Search {
             filter: Filter::all(),
             order: Order {
+                through: None,
                 column: 4,
                 descending: true
             },
@@ -90,6 +91,10 @@ fn a_page_is_bounded() {
         (
             "limit=1001",
             "Field 'limit' must be at most 1000, got: '1001'",
+        ),
+        (
+            "order=groups.nope",
+            "Field 'order' names no field to order by, got: 'groups.nope'",
         ),
         (
             "order=nope",

@@ -201,21 +201,30 @@ fn sqlite_finds_what_the_store_in_memory_finds() {
         .zip(filters(&memory_groups, &memory_customers));
     for ((entity, filter), (_, same)) in pairs {
         let column = name_column(entity);
-        for order in [
+        let by = |column, descending| Order {
+            through: None,
+            column,
+            descending,
+        };
+        let mut orders = vec![
             BY_ID,
-            Order {
-                column,
-                descending: false,
-            },
-            Order {
-                column,
-                descending: true,
-            },
-            Order {
-                column: 1,
-                descending: false,
-            },
-        ] {
+            by(column, false),
+            by(column, true),
+            by(1, false),
+            by(1, true),
+        ];
+        for relation in entity.relations() {
+            if let Some(target) = relation.target {
+                let through = Some((relation.link, target));
+                let column = name_column(target);
+                orders.extend([false, true].map(|descending| Order {
+                    through,
+                    column,
+                    descending,
+                }));
+            }
+        }
+        for order in orders {
             for (offset, limit) in [(0, 15), (1, 2), (0, 0), (7, 3)] {
                 let search = |filter: &Filter| Search {
                     filter: filter.clone(),
@@ -402,13 +411,17 @@ fn searches_that_have_to_be_fast_use_an_index() {
         }
     }
     let by_time = Order {
+        through: None,
         column: 9,
         descending: true,
     };
     let plan = store
         .0
         .plan(&statement(customers, Filter::all(), by_time)[0]);
-    assert_eq!(plan, "SCAN c USING INDEX customer_created_at");
+    assert_eq!(
+        plan,
+        "SCAN c USING INDEX customer_created_at\nUSE TEMP B-TREE FOR LAST TERM OF ORDER BY"
+    );
 }
 
 /// Keeps statements instead of running them.
