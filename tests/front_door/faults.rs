@@ -148,6 +148,36 @@ fn settings_that_are_wrong_are_named_at_once() {
 }
 
 #[test]
+fn settings_that_make_no_sense() {
+    let folder = data();
+    for (setting, said) in [
+        (
+            "log.level=wares=inof",
+            "log.level: 'inof' is no level; there are ",
+        ),
+        (
+            "limits.memory_bytes_max=1KiB",
+            "--set limits.memory_bytes_max: limits.memory_bytes_max must be bytes from 1 MiB to 4 GiB",
+        ),
+        (
+            "executor.threads=100000000000",
+            "--set executor.threads: executor.threads must be a whole number from 1 to 1024",
+        ),
+        (
+            "server.listen=nope",
+            "cannot listen on nope: write host:port, or :port for every interface",
+        ),
+    ] {
+        let mut arguments = vec!["serve", "--data", folder.path().to_str().unwrap()];
+        arguments.extend(["--set", setting]);
+        let refused = run(&arguments);
+        let text = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{text}");
+        assert!(text.contains(&format!("wares: {said}")), "{text}");
+    }
+}
+
+#[test]
 fn a_folder_that_cannot_be_written() {
     let folder = data();
     let file = folder.path().join("file");

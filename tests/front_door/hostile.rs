@@ -64,6 +64,20 @@ fn whoever_spins_is_ended_and_delays_nobody() {
 }
 
 #[test]
+fn whoever_sleeps_is_ended_and_delays_nobody() {
+    let shop = shop(&[
+        "modules.hostile.limits.deadline_ms=300",
+        "executor.threads=1",
+    ]);
+    for deed in ["sleep", "doze"] {
+        is_500(&get(&shop, deed));
+    }
+    get(&shop, "well").is(200, json!({"well": true}));
+    let log = shop.server.stop_for_log();
+    assert_eq!(log.matches("deadline_ms").count(), 2, "{log}");
+}
+
+#[test]
 fn whoever_takes_too_much_gets_no_more() {
     let shop = shop(&["modules.hostile.limits.deadline_ms=10000"]);
     for deed in ["recurse", "grow", "flood-answer", "bad-status"] {

@@ -3,12 +3,17 @@
 //! processes or arguments: their interfaces are not linked at all, so that a
 //! component that imports them does not load.
 
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
-use wasmtime::component::Linker;
+use wasmtime::component::{HasData, Linker, Resource};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::WasiClocksCtxView;
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::bindings::{cli, random};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiView};
 
@@ -17,25 +22,80 @@ use super::logging::Log;
 /// A context for one call, whose output goes to `log`.
 pub fn context(log: &Log) -> WasiCtx {
     WasiCtxBuilder::new()
-        .stdout(Output {
-            log: log.clone(),
-            level: tracing::Level::INFO,
-            name: "stdout",
-        })
-        .stderr(Output {
-            log: log.clone(),
-            level: tracing::Level::WARN,
-            name: "stderr",
-        })
+        .stdout(Output::new(log, tracing::Level::INFO, "stdout"))
+        .stderr(Output::new(log, tracing::Level::WARN, "stderr"))
         .build()
+}
+
+/// A store's state whose guest may sleep, but not for longer than it has left.
+pub trait Sleeper: WasiView {
+    /// The clock that the guest waits by.
+    fn clock(&mut self) -> Clock<'_>;
+}
+
+/// The monotonic clock of one call. Waiting is the one thing that a guest can do
+/// in the host for as long as it likes, so it has an account of its own.
+pub struct Clock<'a> {
+    /// WASI's own.
+    pub clocks: WasiClocksCtxView<'a>,
+    /// How long the guest may still wait in this call.
+    pub left: &'a mut Duration,
+}
+
+/// Marks a guest that wants to wait for longer than it may, on its way through
+/// wasmtime's errors.
+#[derive(Debug, thiserror::Error)]
+#[error("the guest waits for too long")]
+pub struct SleepsTooLong;
+
+impl Clock<'_> {
+    fn spend(&mut self, nanos: u64) -> wasmtime::Result<()> {
+        match self.left.checked_sub(Duration::from_nanos(nanos)) {
+            Some(left) => {
+                *self.left = left;
+                Ok(())
+            }
+            None => Err(wasmtime::Error::new(SleepsTooLong)),
+        }
+    }
+}
+
+impl monotonic_clock::Host for Clock<'_> {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        self.clocks.now()
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<u64> {
+        self.clocks.resolution()
+    }
+
+    fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        let now = self.clocks.now()?;
+        self.spend(when.saturating_sub(now))?;
+        self.clocks.subscribe_instant(when)
+    }
+
+    fn subscribe_duration(&mut self, nanos: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        self.spend(nanos)?;
+        self.clocks.subscribe_duration(nanos)
+    }
+}
+
+struct SleeperMarker;
+
+impl HasData for SleeperMarker {
+    type Data<'a> = Clock<'a>;
 }
 
 /// Gives a component its part of WASI.
 ///
 /// # Errors
 /// When the linker has one of them already.
-pub fn add_to_linker<T: WasiView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+pub fn add_to_linker<T: Sleeper + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_sync(linker)?;
+    linker.allow_shadowing(true);
+    monotonic_clock::add_to_linker::<T, SleeperMarker>(linker, T::clock)?;
+    linker.allow_shadowing(false);
     // What Rust's standard library asks for beside, whether or not it is used.
     cli::environment::add_to_linker::<T, WasiCli>(linker, T::cli)?;
     cli::exit::add_to_linker::<T, WasiCli>(linker, T::cli)?;
@@ -52,23 +112,57 @@ pub fn add_to_linker<T: WasiView + 'static>(linker: &mut Linker<T>) -> wasmtime:
 
 /// One of the two standard streams of a call.
 #[derive(Clone)]
-struct Output {
+struct Output(Arc<Lines>);
+
+/// Puts single writes together to whole lines: a program may write a line word by word.
+struct Lines {
     log: Log,
     level: tracing::Level,
     name: &'static str,
+    begun: Mutex<Vec<u8>>,
 }
 
 /// As much as one write may hold. The log cuts lines on its own terms.
 const WRITE_BYTES_MAX: usize = 64 * 1024;
 
 impl Output {
-    fn write_lines(&self, bytes: &[u8]) {
+    fn new(log: &Log, level: tracing::Level, name: &'static str) -> Self {
+        Self(Arc::new(Lines {
+            log: log.clone(),
+            level,
+            name,
+            begun: Mutex::default(),
+        }))
+    }
+}
+
+impl Lines {
+    fn write(&self, bytes: &[u8]) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.extend_from_slice(bytes);
+        let whole = match begun.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => end + 1,
+            None if begun.len() > WRITE_BYTES_MAX => begun.len(),
+            None => return,
+        };
+        let lines: Vec<u8> = begun.drain(..whole).collect();
+        self.show(&lines);
+    }
+
+    fn show(&self, bytes: &[u8]) {
         for line in String::from_utf8_lossy(bytes)
             .lines()
             .filter(|line| !line.trim().is_empty())
         {
             self.log.line(self.level, self.name, line);
         }
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        let rest = std::mem::take(self.begun.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self.show(&rest);
     }
 }
 
@@ -91,7 +185,7 @@ impl StdoutStream for Output {
 
 impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.write_lines(&bytes);
+        self.0.write(&bytes);
         Ok(())
     }
 

@@ -10,7 +10,8 @@ use super::workplace::Workplace;
 #[derive(Args, Debug)]
 #[command(
     after_help = "Values are written as WAVE, the notation of component values: text in double quotes, \
-                        lists in [], records in {field: value}; optional fields may be left out.\n\n\
+                        lists in [], records in {field: value}; optional fields may be left out, \
+                        and a record without any is {:}.\n\n\
                         The result is printed in the same notation. When the operation refuses, what it \
                         says goes to stderr and the exit code is 1."
 )]

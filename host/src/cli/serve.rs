@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -60,10 +60,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let place = listener.local_addr()?;
     // Only now, when nothing can fail any more, so that a password that is shown is one that works.
     let admin = config.identity.admin_password.as_str();
-    let admin = directory.ensure_admin(
-        &config.identity.admin_email,
-        (!admin.is_empty()).then_some(admin),
-    )?;
+    let admin = directory
+        .ensure_admin(
+            &config.identity.admin_email,
+            (!admin.is_empty()).then_some(admin),
+        )
+        .context("the first admin (admin.email, admin.password)")?;
     welcome(place, &admin, &modules)?;
     let executor = Executor::new(config.executor.threads, config.executor.queue_max)?;
     let app = Arc::new(App::new(
@@ -88,7 +90,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The levels, as they are written alone or after `target=`.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 fn start_log(log: &Log) -> anyhow::Result<()> {
+    // The filter itself would take a misspelt level for the name of a target.
+    for part in log.level.split(',') {
+        let level = part.rsplit('=').next().unwrap_or_default().trim();
+        if !LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
+            bail!(
+                "log.level: '{level}' is no level; there are {}, each also as target=level",
+                LEVELS.join(", ")
+            );
+        }
+    }
     let filter = EnvFilter::builder()
         .parse(&log.level)
         .map_err(|error| anyhow!("log.level '{}' cannot be read: {error}", log.level))?;
@@ -105,6 +120,10 @@ fn start_log(log: &Log) -> anyhow::Result<()> {
 }
 
 async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
+    let port = listen.rsplit_once(':').map(|(_, port)| port);
+    if port.is_none_or(|port| port.parse::<u16>().is_err()) {
+        bail!("cannot listen on {listen}: write host:port, or :port for every interface");
+    }
     let place = if listen.starts_with(':') {
         format!("0.0.0.0{listen}")
     } else {

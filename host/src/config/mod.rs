@@ -3,6 +3,8 @@
 
 mod reader;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -260,7 +262,7 @@ impl Config {
                 ),
             },
             executor: Executor {
-                threads: reader.count(
+                threads: reader.threads(
                     "executor.threads",
                     (cores * 2).max(4),
                     "threads that modules run on (default: two a core, at least 4)",
@@ -352,7 +354,7 @@ impl Limits {
                 base.deadline_ms,
                 "time of the component's own a call; time in the host does not count",
             ),
-            memory_bytes_max: reader.bytes(
+            memory_bytes_max: reader.memory(
                 &name("memory_bytes_max"),
                 base.memory_bytes_max,
                 "linear memories together",

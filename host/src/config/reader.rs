@@ -96,6 +96,39 @@ impl Reader {
         .unwrap_or(default)
     }
 
+    /// How many threads.
+    pub(super) fn threads(&mut self, key: &str, default: usize, meaning: &str) -> usize {
+        self.take(
+            key,
+            "a whole number from 1 to 1024",
+            &default.to_string(),
+            meaning,
+            |value| {
+                let count = number(value)?.try_into().ok()?;
+                (1..=1024).contains(&count).then_some(count)
+            },
+        )
+        .unwrap_or(default)
+    }
+
+    /// How much memory a component may have: what 32 bits can reach, at most.
+    pub(super) fn memory(&mut self, key: &str, default: usize, meaning: &str) -> usize {
+        self.take(
+            key,
+            "bytes from 1 MiB to 4 GiB, like \"64 MiB\"",
+            &size(default),
+            meaning,
+            |value| {
+                let bytes = match value {
+                    Value::Text(text) | Value::Raw(text) => bytes(text)?,
+                    value => number(value)?.try_into().ok()?,
+                };
+                (1 << 20..=1 << 32).contains(&bytes).then_some(bytes)
+            },
+        )
+        .unwrap_or(default)
+    }
+
     pub(super) fn bytes(&mut self, key: &str, default: usize, meaning: &str) -> usize {
         self.take(
             key,

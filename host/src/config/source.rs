@@ -62,8 +62,8 @@ pub(super) enum Value {
 const DEFAULT_FILE: &str = "wares.toml";
 const PREFIX: &str = "WARES_";
 
-/// The variables that are no settings.
-const NOT_SETTINGS: [&str; 2] = ["WARES_CONFIG", "WARES_TOKEN"];
+/// The variable that is no setting.
+const NOT_SETTINGS: [&str; 1] = ["WARES_CONFIG"];
 
 /// All entries, the weightier later, and the folder that paths of the file are relative to.
 pub(super) fn layers(sources: &Sources) -> Result<(Vec<Entry>, PathBuf), ConfigError> {

@@ -1,5 +1,7 @@
 //! What can go wrong with a component: at loading, and at a call.
 
+use crate::capabilities::wasi::SleepsTooLong;
+
 /// Why a component cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -93,7 +95,7 @@ pub(super) struct HostCallsReached;
 
 impl CallError {
     pub(super) fn new(error: &wasmtime::Error, limits: &super::Limits) -> Self {
-        if error.is::<DeadlineReached>() {
+        if error.is::<DeadlineReached>() || error.is::<SleepsTooLong>() {
             return Self::Deadline {
                 deadline_ms: limits.deadline_ms,
             };

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{CallHook, ResourceLimiter, Store, UpdateDeadline};
+use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 
@@ -13,7 +14,7 @@ use super::error::{DeadlineReached, HostCallsReached};
 use super::{Limits, TICK};
 use crate::capabilities::logging::Log;
 use crate::capabilities::sql::{SqlContext, SqlView};
-use crate::capabilities::wasi;
+use crate::capabilities::wasi::{self, Clock, Sleeper};
 use crate::storage::Session;
 
 /// A component's settings, as the operator wrote them.
@@ -49,6 +50,8 @@ pub struct CallState {
     log: Log,
     settings: Settings,
     meter: Meter,
+    /// How long the guest may still wait for the clock.
+    sleep_left: Duration,
 }
 
 /// What the call has used so far.
@@ -73,6 +76,7 @@ impl CallState {
             context.limits.log_bytes_max,
         );
         let state = Self {
+            sleep_left: Duration::from_millis(context.limits.deadline_ms),
             wasi: wasi::context(&log),
             table: ResourceTable::new(),
             sql: SqlContext::new(context.session),
@@ -124,6 +128,18 @@ impl WasiView for CallState {
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.table,
+        }
+    }
+}
+
+impl Sleeper for CallState {
+    fn clock(&mut self) -> Clock<'_> {
+        Clock {
+            clocks: WasiClocksCtxView {
+                ctx: self.wasi.clocks(),
+                table: &mut self.table,
+            },
+            left: &mut self.sleep_left,
         }
     }
 }

@@ -96,13 +96,12 @@ impl Throttle {
         if counts.len() + 3 > ENTRIES_MAX {
             counts.retain(|_, count| now.saturating_duration_since(count.last) < WAIT_MAX);
         }
-        if counts.len() + 3 > ENTRIES_MAX
-            && let Some(oldest) = counts
-                .iter()
-                .min_by_key(|(_, count)| count.last)
-                .map(|(key, _)| key.clone())
-        {
-            counts.remove(&oldest);
+        if counts.len() + 3 > ENTRIES_MAX {
+            // A tenth at once: finding the quietest means looking at all of them.
+            let mut times: Vec<Instant> = counts.values().map(|count| count.last).collect();
+            let (_, tenth, _) = times.select_nth_unstable(ENTRIES_MAX / 10);
+            let until = *tenth;
+            counts.retain(|_, count| count.last > until);
         }
         for key in keys(email, peer) {
             let count = counts.entry(key).or_insert(Count {

@@ -31,13 +31,23 @@ mod component {
     /// The last segment of a route's path, and what it does.
     type Deed = (&'static str, fn() -> Response);
 
-    const DEEDS: [Deed; 14] = [
+    const DEEDS: [Deed; 16] = [
         ("well", || answer(200, "{\"well\":true}")),
         ("trap", || panic!("a hostile panic")),
         ("spin", || {
             loop {
                 std::hint::black_box(());
             }
+        }),
+        ("sleep", || {
+            std::thread::sleep(std::time::Duration::from_secs(60));
+            answer(200, "{}")
+        }),
+        ("doze", || {
+            for _ in 0..10_000 {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            answer(200, "{}")
         }),
         ("recurse", || answer(200, &recurse(0).to_string())),
         ("grow", || {

@@ -102,6 +102,29 @@ fn transactions_of_its_own() {
 }
 
 #[test]
+fn statements_that_the_host_itself_has_run() {
+    let place = place();
+    for _ in 0..3 {
+        assert_eq!(count(&mut place.session()), 0);
+    }
+    for own in [
+        "begin",
+        "commit",
+        "begin immediate",
+        "savepoint member",
+        "rollback",
+    ] {
+        let mut session = place.session();
+        assert_eq!(count(&mut session), 0);
+        let refused = session.query(own, &[]);
+        assert!(
+            matches!(&refused, Err(SqlError::Invalid(text)) if text.starts_with("not allowed")),
+            "{own}: {refused:?}"
+        );
+    }
+}
+
+#[test]
 fn files_by_the_back_door() {
     refuse("vacuum");
     refuse("vacuum into 'copy.db'");

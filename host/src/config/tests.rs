@@ -1,0 +1,244 @@
+//! Settings from all their sources, and the documents that name them.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// Settings from a file with this text, an environment and flags.
+fn load(
+    file: Option<&str>,
+    environment: &[(&str, &str)],
+    flags: &[(&str, &str)],
+) -> Result<Config, String> {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("wares.toml");
+    // A file of its own even where nothing stands in it: not the one of the working directory.
+    std::fs::write(&path, file.unwrap_or_default()).unwrap();
+    let pairs = |pairs: &[(&str, &str)]| {
+        let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        pairs.iter().map(own).collect()
+    };
+    let sources = Sources {
+        file: Some(path.clone()),
+        environment: pairs(environment),
+        flags: pairs(flags),
+    };
+    Config::load(&sources).map_err(|error| {
+        let place = path.display().to_string();
+        error.to_string().replace(&place, "wares.toml")
+    })
+}
+
+fn refuse(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)], said: &str) {
+    assert_eq!(
+        load(Some(file), environment, flags).err().as_deref(),
+        Some(said)
+    );
+}
+
+#[test]
+fn what_is_not_set_has_its_default() {
+    let config = load(None, &[], &[]).unwrap();
+    assert_eq!(config.server.listen, "127.0.0.1:9000");
+    assert_eq!(config.server.body_bytes_max, 102_400);
+    assert_eq!(config.limits.memory_bytes_max, 64 * 1024 * 1024);
+    assert!(!config.server.trust_forwarded && config.cors.origins.is_empty());
+    assert!(config.modules.is_empty());
+}
+
+#[test]
+fn a_flag_weighs_more_than_the_environment_and_that_more_than_the_file() {
+    let file = Some("[server]\nlisten = \":1\"\ndrain_ms = 1\nbody_bytes_max = \"1 KiB\"");
+    let environment = [
+        ("WARES_SERVER_LISTEN", ":2"),
+        ("WARES_SERVER_DRAIN_MS", "2"),
+        ("OTHER", "x"),
+    ];
+    let flags = [("server.listen", ":3")];
+    let server = load(file, &environment, &flags).unwrap().server;
+    assert_eq!(
+        (
+            server.listen.as_str(),
+            server.drain_ms,
+            server.body_bytes_max
+        ),
+        (":3", 2, 1024)
+    );
+    let flags = [("server.listen", ":3"), ("server.listen", ":4")];
+    assert_eq!(
+        load(file, &environment, &flags).unwrap().server.listen,
+        ":4"
+    );
+}
+
+#[test]
+fn values_are_read_as_their_key_wants_them() {
+    let file = "[server]\ntrust_forwarded = true\n[cors]\norigins = [\"https://a.example\", \"http://b.example:8080\"]";
+    let config = load(Some(file), &[], &[]).unwrap();
+    assert!(config.server.trust_forwarded);
+    assert_eq!(
+        config.cors.origins,
+        ["https://a.example", "http://b.example:8080"]
+    );
+    let flags = [
+        ("cors.origins", "https://a.example, https://b.example"),
+        ("server.trust_forwarded", "true"),
+    ];
+    let config = load(None, &[], &flags).unwrap();
+    assert_eq!(
+        config.cors.origins,
+        ["https://a.example", "https://b.example"]
+    );
+    for (size, bytes) in [
+        ("4096", 4096),
+        ("\"2 KiB\"", 2048),
+        ("\"1MiB\"", 1 << 20),
+        ("\"1 GiB\"", 1 << 30),
+    ] {
+        let file = format!("server.body_bytes_max = {size}");
+        assert_eq!(
+            load(Some(&file), &[], &[]).unwrap().server.body_bytes_max,
+            bytes
+        );
+    }
+}
+
+#[test]
+fn a_module_has_the_limits_of_all_but_for_its_own() {
+    let file = "
+        [limits]
+        deadline_ms = 10
+        host_calls_max = 20
+        [modules.shop]
+        component = \"shop.wasm\"
+        [modules.shop.limits]
+        deadline_ms = 30
+        [modules.shop.config]
+        compat = \"x\"
+        number = 5
+        flag = true";
+    let config = load(
+        Some(file),
+        &[("WARES_MODULES_SHOP_LIMITS_LOG_LINES_MAX", "40")],
+        &[],
+    )
+    .unwrap();
+    let own = config.limits_of("shop");
+    assert_eq!(
+        (own.deadline_ms, own.host_calls_max, own.log_lines_max),
+        (30, 20, 40)
+    );
+    assert_eq!(config.limits_of("other").deadline_ms, 10);
+    let module = &config.modules["shop"];
+    let mut settings = module.config.clone();
+    settings.sort();
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!(
+        settings,
+        [
+            pair("compat", "x"),
+            pair("flag", "true"),
+            pair("number", "5")
+        ]
+    );
+    let component = module.component.as_deref().unwrap();
+    assert!(
+        component.is_absolute() && component.ends_with("shop.wasm"),
+        "beside the file"
+    );
+}
+
+#[test]
+fn every_fault_is_named_at_once_with_where_it_is_from() {
+    refuse(
+        "[server]\nlisten = 5\nlisen = \":1\"\n[limits]\ndeadline_ms = -1\nmemory_bytes_max = \"much\"",
+        &[("WARES_EXECUTOR_THREADS", "0")],
+        &[
+            ("server.trust_forwarded", "perhaps"),
+            ("cors.origins", "https://a.example/"),
+        ],
+        "the settings have faults:\n  \
+         wares.toml:5: limits.deadline_ms must be a whole number, not -1\n  \
+         wares.toml:6: limits.memory_bytes_max must be bytes from 1 MiB to 4 GiB, like \"64 MiB\", not 'much'\n  \
+         wares.toml:2: server.listen must be text, not 5\n  \
+         --set server.trust_forwarded: server.trust_forwarded must be true or false, not 'perhaps'\n  \
+         --set cors.origins: cors.origins must be a list of origins, each scheme://host or scheme://host:port \
+         (comma-separated outside the file), not 'https://a.example/'\n  \
+         WARES_EXECUTOR_THREADS: executor.threads must be a whole number from 1 to 1024, not '0'\n  \
+         wares.toml:3: there is no setting server.lisen: did you mean server.listen?",
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let broken = load(Some("[server\nlisten = 1"), &[], &[]).unwrap_err();
+    assert!(
+        broken.starts_with("wares.toml:1: ") && !broken.contains('\n'),
+        "{broken}"
+    );
+    let sources = Sources {
+        file: Some(PathBuf::from("/nowhere/wares.toml")),
+        ..Sources::default()
+    };
+    let missing = Config::load(&sources).unwrap_err().to_string();
+    assert_eq!(
+        missing,
+        "cannot read /nowhere/wares.toml: No such file or directory (os error 2)"
+    );
+}
+
+fn document(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).unwrap()
+}
+
+#[test]
+fn the_readme_names_every_setting_with_its_default() {
+    let readme = document("README.md");
+    for setting in Config::reference() {
+        if setting.key.starts_with("modules.NAME") {
+            continue;
+        }
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{}` |", setting.key)));
+        let row = row.unwrap_or_else(|| panic!("{} is not in README.md", setting.key));
+        // The number of threads is that of the machine.
+        let default = !setting.default.is_empty() && setting.key != "executor.threads";
+        assert!(
+            !default || row.contains(&format!("| `{}` |", setting.default)),
+            "{row}"
+        );
+    }
+}
+
+#[test]
+fn the_example_file_changes_nothing_and_every_line_of_it_works() {
+    let example = document("wares.toml");
+    let plain = load(Some(&example), &[], &[]).unwrap();
+    let none = load(None, &[], &[]).unwrap();
+    let shown =
+        |config: &Config| format!("{:?}{:?}{:?}", config.server, config.limits, config.modules);
+    assert_eq!(shown(&plain), shown(&none));
+    let uncommented: String = example
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(rest) if !rest.starts_with(' ') && rest.contains('=') => format!("{rest}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let all = load(Some(&uncommented), &[], &[]).unwrap();
+    assert_eq!(
+        format!("{:?}{:?}", all.server, all.limits),
+        format!("{:?}{:?}", none.server, none.limits)
+    );
+    for setting in Config::reference() {
+        let name = setting.key.rsplit('.').next().unwrap();
+        assert!(
+            name == "*" || uncommented.contains(&format!("{name} = ")),
+            "{} is not in wares.toml",
+            setting.key
+        );
+    }
+}
