@@ -74,6 +74,12 @@ fn a_typed_operation_is_called() {
             "do not fit customers.search(query)",
         ),
         ("customers.search(", "unexpected end of input"),
+        ("customers.search({lim: 1})", "there is no field lim"),
+        (
+            "customers.update({id: \"x\", changes: [], nope: 1})",
+            "there is no field nope",
+        ),
+        ("customers.search({})", "a record without any field is {:}"),
     ] {
         let wrong = shop.run(&["call", "customer", call]);
         let text = text(&wrong.stderr);

@@ -4,6 +4,7 @@
 use wasmtime::Store;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::wasm_wave;
+use wasmtime::component::wasm_wave::ast::Node;
 use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
 use wasmtime::component::{ComponentExportIndex, Func, Type, Val};
 
@@ -48,15 +49,25 @@ impl Component {
         })?;
         let types: Vec<Type> = parameters.iter().map(|(_, ty)| ty.clone()).collect();
         let values: Vec<Val> = parsed.to_wasm_params(&types).map_err(|error| {
+            let names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
+            let hint = if source.contains("{}") {
+                "; a record without any field is {:}"
+            } else {
+                ""
+            };
             CallError::BadCall(format!(
-                "the arguments do not fit {interface}.{function}({}): {error}",
-                parameters
-                    .iter()
-                    .map(|(name, _)| name.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", ")
+                "the arguments do not fit {interface}.{function}({}): {error}{hint}",
+                names.join(", ")
             ))
         })?;
+        let nodes = parsed.params_node().and_then(|node| node.as_tuple().ok());
+        for (node, ty) in nodes.into_iter().flatten().zip(&types) {
+            if let Some(field) = unknown_field(node, ty, parsed.source()) {
+                return Err(CallError::BadCall(format!(
+                    "the arguments do not fit {interface}.{function}: there is no field {field}"
+                )));
+            }
+        }
         self.invoke(context, &index, &values)
     }
 
@@ -128,6 +139,38 @@ impl Component {
             "there is no {interface}.{function}; there are {}",
             known.join(", ")
         )))
+    }
+}
+
+/// A field that a record's type does not have. WAVE passes over those, and with
+/// them what a person meant to say.
+fn unknown_field(node: &Node, ty: &Type, source: &str) -> Option<String> {
+    match ty {
+        Type::Record(record) => {
+            node.as_record(source).ok()?.find_map(|(name, value)| {
+                match record.fields().find(|field| field.name == name) {
+                    Some(field) => unknown_field(value, &field.ty, source),
+                    None => Some(name.to_owned()),
+                }
+            })
+        }
+        Type::List(list) => {
+            let ty = list.ty();
+            let mut values = node.as_list().ok()?;
+            values.find_map(|value| unknown_field(value, &ty, source))
+        }
+        Type::Option(option) => match node.as_option() {
+            Ok(Some(value)) => unknown_field(value, &option.ty(), source),
+            Ok(None) => None,
+            // What is there may be written without `some`.
+            Err(_) => unknown_field(node, &option.ty(), source),
+        },
+        Type::Variant(variant) => {
+            let (name, value) = node.as_variant(source).ok()?;
+            let case = variant.cases().find(|case| case.name == name)?;
+            unknown_field(value?, &case.ty?, source)
+        }
+        _ => None,
     }
 }
 

@@ -160,10 +160,15 @@ impl Own {
                 token(&directory.issue_token(user))
             }),
             Self::BeginSession => match user {
-                Some(user) => begin_session(directory, user, call.parts, options),
+                // It waits for the disk.
+                Some(user) => tokio::task::block_in_place(|| {
+                    begin_session(directory, user, call.parts, options)
+                }),
                 None => Answer::unauthorized(),
             },
-            Self::EndSession => end_session(directory, &call.parts.headers),
+            Self::EndSession => {
+                tokio::task::block_in_place(|| end_session(directory, &call.parts.headers))
+            }
             Self::Me => match user.map(|user| directory.user(user)) {
                 Some(Ok(Some(user))) => Answer::json(&Envelope {
                     user: View::of(&user),
