@@ -84,6 +84,9 @@ fn whoever_takes_too_much_gets_no_more() {
         is_500(&get(&shop, deed));
         get(&shop, "well").is(200, json!({"well": true}));
     }
+    let log = shop.server.stop_for_log();
+    assert_eq!(log.matches("limits.memory_bytes_max").count(), 1, "{log}");
+    assert_eq!(log.matches("limits.response_bytes_max").count(), 1, "{log}");
 }
 
 #[test]

@@ -151,11 +151,11 @@ impl Config {
     /// # Errors
     /// With every fault, a line each.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
-        let (layers, base) = source::layers(sources)?;
+        let layers = source::layers(sources)?;
         let mut reader = Reader::new(layers);
         let config = Self::read(&mut reader);
         reader.finish()?;
-        Ok(config.relative_to(&base))
+        Ok(config)
     }
 
     /// Every setting with its default and its meaning, as the code itself declares them.
@@ -283,17 +283,6 @@ impl Config {
                 .collect(),
             limits: limits_default,
         }
-    }
-
-    /// Paths of the file are relative to its folder.
-    fn relative_to(mut self, base: &std::path::Path) -> Self {
-        for module in self.modules.values_mut() {
-            if let Some(component) = &mut module.component {
-                *component = base.join(&component);
-            }
-        }
-        self.data.modules_dir = base.join(&self.data.modules_dir);
-        self
     }
 
     /// What one call of a module of this name may use.

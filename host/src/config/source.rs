@@ -65,10 +65,12 @@ const PREFIX: &str = "WARES_";
 /// The variable that is no setting.
 const NOT_SETTINGS: [&str; 1] = ["WARES_CONFIG"];
 
-/// All entries, the weightier later, and the folder that paths of the file are relative to.
-pub(super) fn layers(sources: &Sources) -> Result<(Vec<Entry>, PathBuf), ConfigError> {
+/// The keys that hold paths, beside the modules' components.
+const PATHS: [&str; 2] = ["data.dir", "data.modules_dir"];
+
+/// All entries, the weightier later.
+pub(super) fn layers(sources: &Sources) -> Result<Vec<Entry>, ConfigError> {
     let mut entries = Vec::new();
-    let mut base = PathBuf::new();
     let default = Path::new(DEFAULT_FILE);
     let file = sources
         .file
@@ -79,7 +81,10 @@ pub(super) fn layers(sources: &Sources) -> Result<(Vec<Entry>, PathBuf), ConfigE
             ConfigError(vec![format!("cannot read {}: {error}", file.display())])
         })?;
         read_file(file, &text, &mut entries)?;
-        base = file.parent().map(Path::to_owned).unwrap_or_default();
+        let folder = file.parent().unwrap_or(Path::new(""));
+        for entry in &mut entries {
+            make_relative_to(folder, entry);
+        }
     }
     for (name, value) in &sources.environment {
         if let Some(key) = key_of(name) {
@@ -98,7 +103,19 @@ pub(super) fn layers(sources: &Sources) -> Result<(Vec<Entry>, PathBuf), ConfigE
             origin,
         });
     }
-    Ok((entries, base))
+    Ok(entries)
+}
+
+/// Paths in the file are relative to its folder: they mean the same wherever the
+/// host is started. Those of flags and the environment are the shell's.
+fn make_relative_to(folder: &Path, entry: &mut Entry) {
+    let is_component = entry.key.starts_with("modules.") && entry.key.ends_with(".component");
+    let is_path = is_component || PATHS.contains(&entry.key.as_str());
+    if let (true, Value::Text(path)) = (is_path, &mut entry.value)
+        && !path.is_empty()
+    {
+        *path = folder.join(&*path).display().to_string();
+    }
 }
 
 fn read_file(file: &Path, text: &str, entries: &mut Vec<Entry>) -> Result<(), ConfigError> {

@@ -151,6 +151,21 @@ fn a_module_has_the_limits_of_all_but_for_its_own() {
 }
 
 #[test]
+fn a_path_in_the_file_is_relative_to_the_file() {
+    let file = "[data]\ndir = \"d\"\nmodules_dir = \"/m\"\n[modules.shop]\ncomponent = \"c.wasm\"";
+    let config = load(Some(file), &[], &[]).unwrap();
+    assert!(config.data.dir.is_absolute() && config.data.dir.ends_with("d"));
+    assert_eq!(config.data.modules_dir, Path::new("/m"));
+    let flags = [("data.dir", "e"), ("modules.shop.component", "f.wasm")];
+    let config = load(Some(file), &[], &flags).unwrap();
+    assert_eq!(config.data.dir, Path::new("e"));
+    assert_eq!(
+        config.modules["shop"].component.as_deref(),
+        Some(Path::new("f.wasm"))
+    );
+}
+
+#[test]
 fn every_fault_is_named_at_once_with_where_it_is_from() {
     refuse(
         "[server]\nlisten = 5\nlisen = \":1\"\n[limits]\ndeadline_ms = -1\nmemory_bytes_max = \"much\"",

@@ -90,7 +90,7 @@ impl Component {
                 function.call(&mut store, values, &mut results)?;
                 Ok(results)
             })
-            .map_err(|error| CallError::new(&error, &limits))?;
+            .map_err(|error| CallError::new(&error, &limits, store.data().refused_memory()))?;
         match results.into_iter().next() {
             None => Ok(Ok(String::new())),
             Some(Val::Result(Ok(value))) => {

@@ -259,7 +259,7 @@ impl Component {
         self.module
             .instantiate(&mut store)
             .and_then(|module| function(&module, &mut store))
-            .map_err(|error| CallError::new(&error, &limits))
+            .map_err(|error| CallError::new(&error, &limits, store.data().refused_memory()))
     }
 
     pub(super) fn engine(&self) -> &wasmtime::Engine {

@@ -94,7 +94,12 @@ pub(super) struct DeadlineReached;
 pub(super) struct HostCallsReached;
 
 impl CallError {
-    pub(super) fn new(error: &wasmtime::Error, limits: &super::Limits) -> Self {
+    /// `refused_memory` is whether the guest asked for more memory than it may have.
+    pub(super) fn new(
+        error: &wasmtime::Error,
+        limits: &super::Limits,
+        refused_memory: bool,
+    ) -> Self {
         if error.is::<DeadlineReached>() || error.is::<SleepsTooLong>() {
             return Self::Deadline {
                 deadline_ms: limits.deadline_ms,
@@ -105,10 +110,16 @@ impl CallError {
                 max: limits.host_calls_max,
             };
         }
-        let reason = match error.downcast_ref::<wasmtime::Trap>() {
+        let mut reason = match error.downcast_ref::<wasmtime::Trap>() {
             Some(trap) => trap.to_string(),
             None => error.root_cause().to_string(),
         };
+        if refused_memory {
+            let max = limits.memory_bytes_max;
+            reason.push_str(&format!(
+                ", after it was refused more than {max} bytes (limits.memory_bytes_max)"
+            ));
+        }
         let backtrace = error
             .downcast_ref::<wasmtime::WasmBacktrace>()
             .map(|trace| {

@@ -63,6 +63,7 @@ struct Meter {
     in_host: Duration,
     host_calls: u32,
     memory_bytes: usize,
+    refused_memory: bool,
     table_elements: usize,
 }
 
@@ -89,6 +90,7 @@ impl CallState {
                 in_host: Duration::ZERO,
                 host_calls: 0,
                 memory_bytes: 0,
+                refused_memory: false,
                 table_elements: 0,
             },
         };
@@ -112,6 +114,11 @@ impl CallState {
             context: &mut self.sql,
             table: &mut self.table,
         }
+    }
+
+    /// Whether the guest asked for more memory than it may have.
+    pub(super) fn refused_memory(&self) -> bool {
+        self.meter.refused_memory
     }
 
     pub(super) fn log(&mut self) -> &mut Log {
@@ -197,6 +204,8 @@ impl ResourceLimiter for Meter {
         let allowed = total <= self.limits.memory_bytes_max;
         if allowed {
             self.memory_bytes = total;
+        } else {
+            self.refused_memory = true;
         }
         Ok(allowed)
     }
