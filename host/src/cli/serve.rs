@@ -58,6 +58,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .build()?;
     let listener = runtime.block_on(bind(&config.server.listen))?;
     let place = listener.local_addr()?;
+    // Before anybody is told that the host serves, and may want to stop it again.
+    let stop = {
+        let _runtime = runtime.enter();
+        stop_signal()?
+    };
     // Only now, when nothing can fail any more, so that a password that is shown is one that works.
     let admin = config.identity.admin_password.as_str();
     let admin = directory
@@ -74,10 +79,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         executor,
         http_options(config),
     )?);
-    let unfinished = runtime.block_on(async {
-        let stop = stop_signal()?;
-        anyhow::Ok(server::run(listener, app.clone(), server_limits(config), stop).await)
-    })?;
+    let unfinished = runtime.block_on(server::run(
+        listener,
+        app.clone(),
+        server_limits(config),
+        stop,
+    ));
     if unfinished > 0 {
         tracing::warn!(connections = unfinished, "stopped before these had ended");
     }
