@@ -23,6 +23,8 @@ pub enum Comparison {
     Like,
     /// A pattern of `%` and `_`, without regard to case.
     LikeAnyCase,
+    /// A regular expression that is found somewhere in it.
+    Matches,
 }
 
 /// A condition on one thing. Columns are given by their place in [`Entity::columns`].

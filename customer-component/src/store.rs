@@ -15,6 +15,9 @@ pub enum StoreError {
     /// What it is tied to does not exist.
     #[error("what it is tied to does not exist")]
     Missing,
+    /// What was to be a regular expression is none.
+    #[error("{0}")]
+    Pattern(String),
     /// More was asked for than one answer may hold.
     #[error("{0}")]
     TooMuch(String),
@@ -32,6 +35,7 @@ impl From<StoreError> for Fault {
             StoreError::TooMuch(text) => {
                 Self::Invalid(format!("That asks for too much at once: {text}"))
             }
+            StoreError::Pattern(text) => Self::Invalid(text),
             StoreError::Unavailable(text) => Self::Unavailable(text),
             StoreError::Duplicate | StoreError::Missing | StoreError::Internal(_) => {
                 Self::Internal(error.to_string())

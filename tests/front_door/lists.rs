@@ -236,9 +236,54 @@ fn wrong_parameters_are_named() {
             "Key accessor more than 2 levels deep: groups.a.b",
         ),
         ("id[$contains]=x", "Field 'id' has no operator '$contains'"),
+        (
+            "id[$re]=(",
+            "'(' is not a regular expression that can be searched for",
+        ),
+        (
+            "$or[0][groups][created_at][$gte][x][y]=1",
+            "Parameter '$or[0][groups][created_at][$gte][x][y]' is nested more than 5 levels deep",
+        ),
+        (
+            &format!("id=x{}", "&id=x".repeat(1_000)),
+            "Field 'id' must have at most 1000 values, got: '1001'",
+        ),
     ] {
         shop.get(&format!("/admin/customers?{query}"))
             .is_invalid(message);
+    }
+}
+
+#[test]
+fn ids_take_every_operator() {
+    let (shop, ..) = shop();
+    let all = found(&shop, "").0;
+    let end = |order| shop.get(&format!("/admin/customers?limit=1&order={order}"));
+    let (first, last) = (
+        &end("id").at("/customers/0/id"),
+        &end("-id").at("/customers/0/id"),
+    );
+    for (query, names) in [
+        (format!("id[$eq]={first}"), &all[..1]),
+        (format!("id[$ne]={first}"), &all[1..]),
+        (format!("id[$gt]={first}"), &all[1..]),
+        (format!("id[$gte]={first}"), &all[..]),
+        (format!("id[$lt]={last}"), &all[..all.len() - 1]),
+        (format!("id[lte]={last}"), &all[..]),
+        (
+            format!("id[$in][]={first},{last}&id[$nin][]={last}"),
+            &all[..1],
+        ),
+        (format!("id[$like]=%25{}", &first[4..]), &all[..1]),
+        (
+            format!("id[$ilike]=CUS_%25{}", &first[20..].to_lowercase()),
+            &all[..1],
+        ),
+        (format!("id[$re]={}$", &first[10..]), &all[..1]),
+        ("id[$re]=%5Ecus_[0-9A-Z]{26}$".to_owned(), &all[..]),
+        ("id[$re]=%5EGUEST".to_owned(), &[][..]),
+    ] {
+        assert_eq!(found(&shop, &query).0, names, "{query}");
     }
 }
 

@@ -257,6 +257,24 @@ fn list<S: Store, H: Hooks>(
     Ok(out)
 }
 
+/// What a list of an entity looks for, given its query.
+///
+/// # Errors
+/// When a parameter is wrong or not known.
+#[cfg(test)]
+pub fn searched(entity: Entity, query: &str) -> Result<crate::filter::Search, Fault> {
+    let filters = match entity {
+        Entity::Customer => &parameters::CUSTOMERS,
+        Entity::Address => &parameters::ADDRESSES,
+        Entity::Group => &parameters::GROUPS,
+    };
+    let limits = Limits {
+        default: 15,
+        max: 1_000,
+    };
+    parameters::list(filters, query, limits, &Selection::shown(entity)).map(|list| list.search)
+}
+
 /// One thing: `{"<name>":{…}}`.
 fn one<S: Store, H: Hooks>(
     domain: &Domain<S, H>,

@@ -3,9 +3,10 @@
 
 use percent_encoding::percent_decode_str;
 
-/// Parameters beyond this are passed over, as `qs` does.
+/// Parameters that first come beyond this are passed over, as `qs` does. More
+/// of one that came before are read: a list that is too long is refused, not cut.
 const PARAMETERS_MAX: usize = 1_000;
-/// Levels of brackets beyond this stay part of the last key, as `qs` does.
+/// Levels of brackets. No parameter of any list has more.
 const DEPTH_MAX: usize = 5;
 /// Dots in a key.
 const DOTS_MAX: usize = 1;
@@ -38,15 +39,15 @@ impl Value {
 /// What is wrong with it, naming the parameter.
 pub fn parse(query: &str) -> Result<Vec<(String, Value)>, String> {
     let mut root = Node::default();
-    for pair in query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .take(PARAMETERS_MAX)
-    {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    for (count, pair) in pairs.enumerate() {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let key = decode(key, key)?;
         let value = decode(value, &key)?;
-        root.place(&path(&key)?, value);
+        let path = path(&key)?;
+        if count < PARAMETERS_MAX || root.has(&path[0]) {
+            root.place(&path, value);
+        }
     }
     Ok(root
         .children
@@ -76,7 +77,7 @@ fn decode(text: &str, key: &str) -> Result<String, String> {
     Ok(decoded.into_owned())
 }
 
-/// The keys on the way to a value; the empty one stands for `[]`.
+/// The keys on the way to a value, at least one; the empty one stands for `[]`.
 fn path(key: &str) -> Result<Vec<String>, String> {
     let (name, mut rest) = match key.find('[') {
         Some(at) if at > 0 => key.split_at(at),
@@ -92,8 +93,10 @@ fn path(key: &str) -> Result<Vec<String>, String> {
     while let Some(inner) = rest.strip_prefix('[') {
         let Some(end) = inner.find(']') else { break };
         if path.len() > DEPTH_MAX {
-            path.push(rest.to_owned());
-            return Ok(path);
+            return Err(format!(
+                "Parameter '{}' is nested more than {DEPTH_MAX} levels deep",
+                key.escape_debug()
+            ));
         }
         path.push(inner[..end].to_owned());
         rest = &inner[end + 1..];
@@ -109,6 +112,10 @@ struct Node {
 }
 
 impl Node {
+    fn has(&self, key: &str) -> bool {
+        self.children.iter().any(|(name, _)| name == key)
+    }
+
     fn place(&mut self, path: &[String], value: String) {
         let Some((key, rest)) = path.split_first() else {
             self.values.push(value);
@@ -246,15 +253,20 @@ mod tests {
             ("a=%ff", "Parameter 'a' is not valid UTF-8"),
             ("a=x%00y", "Parameter 'a' contains a NUL character"),
             ("a.b.c=1", "Key accessor more than 2 levels deep: a.b.c"),
+            (
+                "a[b][c][d][e][f][g]=1",
+                "Parameter 'a[b][c][d][e][f][g]' is nested more than 5 levels deep",
+            ),
         ] {
             assert_eq!(parse(query), Err(message.to_owned()), "{query}");
         }
     }
 
     #[test]
-    fn parameters_beyond_a_thousand_are_passed_over() {
-        let query = "a=1&".repeat(1_500);
+    fn parameters_that_first_come_after_a_thousand_are_passed_over() {
+        let query = "a=1&".repeat(1_500) + "b=2";
         let Ok(tree) = parse(&query) else { panic!() };
-        assert!(matches!(&tree[0].1, Value::List(values) if values.len() == 1_000));
+        assert_eq!(tree.len(), 1);
+        assert!(matches!(&tree[0].1, Value::List(values) if values.len() == 1_500));
     }
 }

@@ -4,10 +4,10 @@
 use crate::filter::{BY_ID, Comparison, Filter, Search};
 use crate::model::{Entity, Kind, Link};
 use crate::records::{Cell, Records};
-use crate::store::Stored;
+use crate::store::{StoreError, Stored};
 use crate::types::Page;
 
-use super::{Queries, addresses, customers, groups};
+use super::{Queries, SqlError, addresses, customers, groups};
 
 /// A table as searches see it.
 struct Table {
@@ -48,17 +48,25 @@ const WORD_LETTERS_MIN: usize = 3;
 /// Counts what is not deleted without looking at any of it.
 pub(super) const COUNT_ALL: &str = "select live from row_count where table_name = $1";
 
+/// Fails where the parameter is no regular expression.
+const CHECK_PATTERN: &str = "select '' regexp $1";
+
 pub(super) fn search(database: &impl Queries, entity: Entity, search: &Search) -> Stored<Page> {
     let table = table(entity);
     let mut statement = Statement {
         text: String::new(),
         parameters: Vec::new(),
+        patterns: Vec::new(),
     };
     statement.write_filter(entity, &search.filter);
     let Statement {
         text: condition,
         mut parameters,
+        patterns,
     } = statement;
+    for pattern in patterns {
+        check_pattern(database, &pattern)?;
+    }
     let filtered = parameters.len();
     let records = if search.limit == 0 {
         Records::default()
@@ -95,6 +103,18 @@ pub(super) fn search(database: &impl Queries, entity: Entity, search: &Search) -
         counted.integer(0, 0).try_into().unwrap_or(0)
     };
     Ok(Page { records, count })
+}
+
+/// Has the database read a regular expression, on its own: a search that fails
+/// on one would not say so.
+fn check_pattern(database: &impl Queries, pattern: &str) -> Stored<()> {
+    match database.query(CHECK_PATTERN, &[Cell::Text(pattern)]) {
+        Ok(_) => Ok(()),
+        Err(SqlError::Invalid(_)) => Err(StoreError::Pattern(format!(
+            "'{pattern}' is not a regular expression that can be searched for"
+        ))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// NULLs come last in ascending order and first in descending, as in PostgreSQL.
@@ -180,6 +200,8 @@ pub(super) fn json<T: serde::Serialize>(texts: &[T]) -> String {
 struct Statement {
     text: String,
     parameters: Vec<Parameter>,
+    /// The regular expressions among them.
+    patterns: Vec<String>,
 }
 
 impl Statement {
@@ -217,9 +239,14 @@ impl Statement {
                     Comparison::LessOrEqual => ("<=", false),
                     Comparison::Like => ("glob", false),
                     Comparison::LikeAnyCase => ("like", true),
+                    Comparison::Matches => ("regexp", false),
                 };
-                let parameter = match (comparison, folded) {
-                    (Comparison::Like, _) => self.text(&glob(text)),
+                let parameter = match comparison {
+                    Comparison::Like => self.text(&glob(text)),
+                    Comparison::Matches => {
+                        self.patterns.push(text.clone());
+                        self.text(text)
+                    }
                     _ => self.text(text),
                 };
                 let escape = if folded { " escape '\\'" } else { "" };

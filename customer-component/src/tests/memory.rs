@@ -114,6 +114,7 @@ impl State {
                     Comparison::LikeAnyCase => {
                         like(&text.to_ascii_lowercase(), &value.to_ascii_lowercase())
                     }
+                    Comparison::Matches => regex::Regex::new(value).unwrap().is_match(text),
                 })
             }
             Filter::Flag(place, flag) => record.flag(0, *place) == *flag,

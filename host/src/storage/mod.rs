@@ -7,6 +7,7 @@ mod authorizer;
 mod database;
 mod error;
 mod events;
+mod functions;
 mod migrations;
 mod readers;
 mod rows;

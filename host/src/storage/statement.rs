@@ -12,7 +12,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 
 use super::rows::{Rows, RowsLimits};
-use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer};
+use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer, functions};
 
 /// Statements that a connection keeps prepared.
 const STATEMENTS_CACHED: usize = 128;
@@ -110,6 +110,7 @@ impl Guarded {
         ] {
             connection.set_limit(limit, value)?;
         }
+        functions::add_to(&connection)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
         let mode = Arc::new(AtomicU8::new(Mode::Host as u8));
         let clock = Arc::new(Clock {

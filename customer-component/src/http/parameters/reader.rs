@@ -272,7 +272,7 @@ impl Reader {
                 ("eq", Value::Text(text)) => self.equals(name, column, text, time),
                 ("ne", Value::Text(text)) if text == NULL => Filter::NotNull(column),
                 (bare, Value::Text(text)) => match comparison(bare, time) {
-                    Some(Comparison::Like | Comparison::LikeAnyCase) if text.chars().count() > PATTERN_MAX => {
+                    Some(Comparison::Like | Comparison::LikeAnyCase | Comparison::Matches) if text.chars().count() > PATTERN_MAX => {
                         self.issues.add(name, format!("Field '{name}' must have a pattern of at most {PATTERN_MAX} letters"));
                         Filter::all()
                     }
@@ -306,6 +306,7 @@ fn comparison(operator: &str, time: bool) -> Option<Comparison> {
         "lte" => Comparison::LessOrEqual,
         "like" if !time => Comparison::Like,
         "ilike" if !time => Comparison::LikeAnyCase,
+        "re" if !time => Comparison::Matches,
         _ => return None,
     })
 }

@@ -131,6 +131,10 @@ fn customers_are_filtered() {
         Filter::All(vec![Filter::NotIn(0, texts(&["a", "b"]))]),
     );
     check("id[$ne]=null", Filter::All(vec![Filter::NotNull(0)]));
+    check(
+        "id[$re]=^cus_",
+        Filter::All(vec![compare("id", Comparison::Matches, "^cus_")]),
+    );
 }
 
 #[test]

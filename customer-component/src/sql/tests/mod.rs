@@ -2,6 +2,7 @@
 //! what the store in memory finds, and those that have to be fast use an index.
 
 mod native;
+mod properties;
 
 use super::*;
 use crate::domain::Domain;
@@ -13,6 +14,7 @@ use crate::tests::{NoHooks, guest};
 use crate::types::{NewAddress, NewGroup};
 
 use native::Native;
+use properties::Spy;
 
 /// Fills a store with a few odd things; gives the ids of customers and groups.
 fn fill<S: Store>(store: S) -> (Domain<S, NoHooks>, Vec<String>, Vec<String>) {
@@ -422,65 +424,4 @@ fn searches_that_have_to_be_fast_use_an_index() {
         plan,
         "SCAN c USING INDEX customer_created_at\nUSE TEMP B-TREE FOR LAST TERM OF ORDER BY"
     );
-}
-
-/// Keeps statements instead of running them.
-#[derive(Default)]
-struct Spy(std::cell::RefCell<Vec<String>>);
-
-impl Queries for Spy {
-    fn query(&self, statement: &str, _: &[Cell<'_>]) -> Result<Records, SqlError> {
-        self.0.borrow_mut().push(statement.to_owned());
-        Ok(Records::default())
-    }
-}
-
-#[test]
-fn what_was_sent_never_becomes_part_of_a_statement() {
-    let shapes = |text: &str| {
-        let spy = Spy::default();
-        let value = || text.to_owned();
-        let filter = Filter::All(vec![
-            Filter::Compare(4, Comparison::Equal, value()),
-            Filter::Compare(4, Comparison::Like, value()),
-            Filter::In(4, vec![value(), value()]),
-            Filter::Related(
-                Link::GroupsOfCustomers,
-                Entity::Group,
-                Box::new(Filter::id(text)),
-            ),
-            Filter::Words(vec![format!(
-                "long{}",
-                text.replace(char::is_whitespace, "")
-            )]),
-        ]);
-        search::search(
-            &spy,
-            Entity::Customer,
-            &Search {
-                filter,
-                order: BY_ID,
-                offset: 0,
-                limit: 15,
-            },
-        )
-        .unwrap();
-        spy.0.into_inner()
-    };
-    let shape = shapes("plain");
-    for text in [
-        "'",
-        "\"",
-        "' or 1=1 --",
-        "$1",
-        "?",
-        ";drop table customer",
-        "\\",
-        "%_*[",
-        "\u{1F600}",
-        ")",
-        "\u{2028}",
-    ] {
-        assert_eq!(shapes(text), shape, "{text}");
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell as Count;
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection as Sqlite, Statement, ToSql, ffi, params_from_iter};
 
@@ -56,6 +57,14 @@ impl Native {
     pub fn new() -> Self {
         let sqlite = Sqlite::open_in_memory().unwrap();
         sqlite.pragma_update(None, "foreign_keys", true).unwrap();
+        sqlite
+            .create_scalar_function("regexp", 2, FunctionFlags::default(), |context| {
+                let pattern: String = context.get(0)?;
+                let pattern = regex::Regex::new(&pattern)
+                    .map_err(|error| rusqlite::Error::UserFunctionError(error.into()))?;
+                Ok(pattern.is_match(&context.get::<String>(1)?))
+            })
+            .unwrap();
         for step in MIGRATIONS {
             sqlite.execute_batch(step.statements).unwrap();
         }

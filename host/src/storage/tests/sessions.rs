@@ -299,3 +299,49 @@ fn events_are_kept_with_their_transaction() {
     assert_eq!(told, [(1, "thing.created", "{\"id\":1}")]);
     assert_eq!(place.database.events(1, 10), Ok(Vec::new()));
 }
+
+#[test]
+fn texts_are_matched_by_regular_expressions() {
+    let place = place();
+    let mut session = place.session();
+    for name in ["cus_1", "cus_2", "group_1"] {
+        insert(&mut session, name).unwrap();
+    }
+    let mut matching = |pattern: &str| {
+        session
+            .query(
+                "select count(*) from thing where name regexp $1",
+                &[text(pattern)],
+            )
+            .map(|rows| integer(&rows))
+    };
+    assert_eq!(matching("^cus_"), Ok(2));
+    assert_eq!(matching("_1$"), Ok(2));
+    assert_eq!(matching("CUS"), Ok(0));
+    for (pattern, reason) in [
+        ("(", "unclosed group"),
+        (r"(a)\1", "backreferences are not supported"),
+        (
+            "a{1000}{1000}",
+            "Compiled regex exceeds size limit of 262144 bytes.",
+        ),
+    ] {
+        assert_eq!(
+            matching(pattern),
+            Err(SqlError::Invalid(format!(
+                "the regular expression cannot be read: {reason}"
+            ))),
+            "{pattern}"
+        );
+    }
+    let none = session.query("select count(*) from thing where shelf regexp 'x'", &[]);
+    assert_eq!(none.map(|rows| integer(&rows)), Ok(0));
+    assert_eq!(
+        session
+            .query("select $1 regexp 'x'", &[text(&"x".repeat(5_000))])
+            .map(drop),
+        Err(SqlError::Invalid(
+            "regexp takes a text of at most 4096 bytes".to_owned()
+        ))
+    );
+}
