@@ -114,22 +114,6 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         self.compat
     }
 
-    /// How many things a list gives at most when it is not said.
-    pub fn limit_default(&self) -> u64 {
-        match self.compat {
-            Compat::Document => 15,
-            Compat::Medusa2 => 50,
-        }
-    }
-
-    /// How many things a list may be asked for.
-    pub fn limit_max(&self) -> u64 {
-        match self.compat {
-            Compat::Document => 1_000,
-            Compat::Medusa2 => 10_000,
-        }
-    }
-
     /// What is looked for, and how many there are in all.
     ///
     /// # Errors

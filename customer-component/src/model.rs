@@ -32,6 +32,8 @@ pub struct Column {
     pub name: &'static str,
     /// How its values are shown.
     pub kind: Kind,
+    /// Whether it may have no value.
+    pub nullable: bool,
 }
 
 /// How things are tied together.
@@ -66,34 +68,54 @@ pub struct Relation {
     pub own_column: Option<&'static str>,
 }
 
-const fn column(name: &'static str, kind: Kind) -> Column {
-    Column { name, kind }
+const fn column(name: &'static str, kind: Kind, nullable: bool) -> Column {
+    Column {
+        name,
+        kind,
+        nullable,
+    }
 }
 
 const fn text(name: &'static str) -> Column {
-    column(name, Kind::Text)
+    column(name, Kind::Text, true)
 }
 
+/// A text that is always there.
+const fn key(name: &'static str) -> Column {
+    column(name, Kind::Text, false)
+}
+
+const fn flag(name: &'static str) -> Column {
+    column(name, Kind::Flag, false)
+}
+
+const fn time(name: &'static str) -> Column {
+    column(name, Kind::Time, false)
+}
+
+const METADATA: Column = column("metadata", Kind::Json, true);
+const DELETED_AT: Column = column("deleted_at", Kind::Time, true);
+
 const CUSTOMER: [Column; 12] = [
-    text("id"),
+    key("id"),
     text("company_name"),
     text("first_name"),
     text("last_name"),
     text("email"),
     text("phone"),
-    column("metadata", Kind::Json),
-    column("has_account", Kind::Flag),
+    METADATA,
+    flag("has_account"),
     text("created_by"),
-    column("created_at", Kind::Time),
-    column("updated_at", Kind::Time),
-    column("deleted_at", Kind::Time),
+    time("created_at"),
+    time("updated_at"),
+    DELETED_AT,
 ];
 
 const ADDRESS: [Column; 19] = [
-    text("id"),
+    key("id"),
     text("address_name"),
     text("company"),
-    text("customer_id"),
+    key("customer_id"),
     text("first_name"),
     text("last_name"),
     text("address_1"),
@@ -103,22 +125,22 @@ const ADDRESS: [Column; 19] = [
     text("postal_code"),
     text("country_code"),
     text("phone"),
-    column("metadata", Kind::Json),
-    column("created_at", Kind::Time),
-    column("updated_at", Kind::Time),
-    column("is_default_shipping", Kind::Flag),
-    column("is_default_billing", Kind::Flag),
-    column("deleted_at", Kind::Time),
+    METADATA,
+    time("created_at"),
+    time("updated_at"),
+    flag("is_default_shipping"),
+    flag("is_default_billing"),
+    DELETED_AT,
 ];
 
 const GROUP: [Column; 7] = [
-    text("id"),
-    text("name"),
+    key("id"),
+    key("name"),
     text("created_by"),
-    column("created_at", Kind::Time),
-    column("updated_at", Kind::Time),
-    column("deleted_at", Kind::Time),
-    column("metadata", Kind::Json),
+    time("created_at"),
+    time("updated_at"),
+    DELETED_AT,
+    METADATA,
 ];
 
 /// Columns of an address that its own routes show only when asked.

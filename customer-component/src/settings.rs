@@ -17,6 +17,22 @@ impl Compat {
     /// The setting's key.
     pub const KEY: &str = COMPAT;
 
+    /// How many things a list gives at most when it is not said.
+    pub fn limit_default(self) -> u64 {
+        match self {
+            Self::Document => 15,
+            Self::Medusa2 => 50,
+        }
+    }
+
+    /// How many things a list may be asked for.
+    pub fn limit_max(self) -> u64 {
+        match self {
+            Self::Document => 1_000,
+            Self::Medusa2 => 10_000,
+        }
+    }
+
     /// From the setting's value.
     ///
     /// # Errors

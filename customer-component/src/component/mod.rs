@@ -39,14 +39,16 @@ struct Customers;
 
 bindings::export!(Customers with_types_in bindings);
 
+/// Whose answers the operator wants. The settings were checked when the module was loaded.
+fn compat() -> Compat {
+    let setting = config::get(Compat::KEY).ok().flatten();
+    let compat = setting.and_then(|value| Compat::parse(&value).ok());
+    compat.unwrap_or_default()
+}
+
 /// The domain over the host's database and extensions.
 fn domain() -> Domain<SqlStore<Database>, Extensions> {
-    // The settings were checked when the module was loaded.
-    let compat = config::get(Compat::KEY)
-        .ok()
-        .flatten()
-        .and_then(|value| Compat::parse(&value).ok());
-    Domain::new(SqlStore(Database), Extensions, compat.unwrap_or_default())
+    Domain::new(SqlStore(Database), Extensions, compat())
 }
 
 /// A line in the host's log about something that is nobody's business outside.
@@ -94,6 +96,7 @@ impl lifecycle::Guest for Customers {
 
 impl http::Guest for Customers {
     fn routes() -> Vec<Route> {
+        let compat = compat();
         let route = |route: &api::Route| Route {
             method: match route.method {
                 api::Method::Get => Method::Get,
@@ -103,8 +106,13 @@ impl http::Guest for Customers {
             path: route.path.to_owned(),
             access: Access::Admin,
             headers: Vec::new(),
+            operation: api::openapi::operation(route, compat),
         };
         api::ROUTES.iter().map(route).collect()
+    }
+
+    fn schemas() -> String {
+        api::openapi::schemas()
     }
 
     fn handle(request: Request) -> Response {

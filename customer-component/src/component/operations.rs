@@ -54,11 +54,11 @@ fn search<S: Store, H: Hooks>(
     offset: Option<u32>,
     limit: Option<u32>,
 ) -> Result<Search, wit::Error> {
-    let limit = limit.map_or(domain.limit_default(), u64::from);
-    if limit > domain.limit_max() {
+    let limit = limit.map_or(domain.compat().limit_default(), u64::from);
+    if limit > domain.compat().limit_max() {
         return Err(unreadable(format!(
             "limit must be at most {}, got: {limit}",
-            domain.limit_max()
+            domain.compat().limit_max()
         )));
     }
     let offset = offset.unwrap_or_default().into();

@@ -5,6 +5,7 @@ use crate::domain::Domain;
 use crate::filter::{Comparison, Filter};
 use crate::hooks::Hooks;
 use crate::model::Entity;
+use crate::settings::Compat;
 use crate::store::Store;
 use crate::types::{AddressReference, AddressUpdate, Change, NewAddress};
 
@@ -12,11 +13,17 @@ use super::body::{Body, optional};
 use super::customers::{ONE as ONE_CUSTOMER, selected};
 use super::fields::Selection;
 use super::json::Things;
-use super::parameters::{self, ADDRESSES};
+use super::parameters::{self, ADDRESSES, Filters};
 use super::{Answer, Request};
 
 /// How one address stands in an answer.
-const ONE: (&str, Entity) = ("address", Entity::Address);
+pub(super) const ONE: (&str, Entity) = ("address", Entity::Address);
+
+/// What it is called once it is deleted.
+pub(super) const OBJECT: &str = "customer_address";
+
+/// How a list of addresses stands in an answer, and what it may be filtered by.
+pub(super) const LIST: (&str, &Filters) = ("addresses", &ADDRESSES);
 
 fn reference(request: Request<'_>) -> AddressReference {
     AddressReference {
@@ -28,20 +35,14 @@ fn reference(request: Request<'_>) -> AddressReference {
 pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let customer_id = request.segment(0);
     let defaults = Selection::shown(Entity::Address);
-    super::list(
-        domain,
-        ("addresses", &ADDRESSES, Entity::Address),
-        request.query,
-        &defaults,
-        |list| {
-            domain.retrieve_customer(customer_id)?;
-            let column = Entity::Address.place("customer_id").unwrap_or_default();
-            let own = Filter::Compare(column, Comparison::Equal, customer_id.to_owned());
-            let asked = std::mem::replace(&mut list.search.filter, Filter::all());
-            list.search.filter = Filter::All(vec![own, asked]);
-            Ok(())
-        },
-    )
+    super::list(domain, LIST, request.query, &defaults, |list| {
+        domain.retrieve_customer(customer_id)?;
+        let column = Entity::Address.place("customer_id").unwrap_or_default();
+        let own = Filter::Compare(column, Comparison::Equal, customer_id.to_owned());
+        let asked = std::mem::replace(&mut list.search.filter, Filter::all());
+        list.search.filter = Filter::All(vec![own, asked]);
+        Ok(())
+    })
 }
 
 pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -89,7 +90,7 @@ impl Fields {
             address_1: body.text("address_1"),
             address_2: body.text("address_2"),
             city: body.text("city"),
-            country_code: body.text("country_code"),
+            country_code: body.country("country_code"),
             province: body.text("province"),
             postal_code: body.text("postal_code"),
             phone: body.text("phone"),
@@ -99,12 +100,11 @@ impl Fields {
     }
 }
 
-pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
-    let customer_id = request.segment(0);
-    let mut body = Body::parse(request.body)?;
-    let fields = Fields::read(&mut body);
+/// An address to be made.
+pub(super) fn new(body: &mut Body, compat: Compat) -> NewAddress {
+    let fields = Fields::read(body);
     let new = NewAddress {
-        customer_id: customer_id.to_owned(),
+        customer_id: String::new(),
         address_name: optional(fields.address_name),
         is_default_shipping: fields.is_default_shipping.unwrap_or_default(),
         is_default_billing: fields.is_default_billing.unwrap_or_default(),
@@ -121,23 +121,15 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         metadata: optional(fields.metadata),
         additional_data: fields.additional_data,
     };
-    body.issues.rules(issues_of_new(&new, domain.compat()));
-    body.finish()?;
-    let selection = selected(request.query)?;
-    domain.create_address(new)?;
-    super::one(
-        domain,
-        ONE_CUSTOMER,
-        &selection,
-        domain.retrieve_customer(customer_id)?,
-    )
+    body.issues.rules(issues_of_new(&new, compat));
+    new
 }
 
-pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
-    let mut body = Body::parse(request.body)?;
-    let fields = Fields::read(&mut body);
+/// Changes to an address.
+pub(super) fn changes(body: &mut Body, compat: Compat) -> AddressUpdate {
+    let fields = Fields::read(body);
     let update = AddressUpdate {
-        address: reference(request),
+        address: AddressReference::default(),
         address_name: fields.address_name,
         is_default_shipping: fields.is_default_shipping,
         is_default_billing: fields.is_default_billing,
@@ -154,9 +146,31 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         metadata: fields.metadata,
         additional_data: fields.additional_data,
     };
-    body.issues
-        .rules(issues_of_update(&update, domain.compat()));
-    body.finish()?;
+    body.issues.rules(issues_of_update(&update, compat));
+    update
+}
+
+pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
+    let customer_id = request.segment(0);
+    let new = NewAddress {
+        customer_id: customer_id.to_owned(),
+        ..request.read(|body| new(body, domain.compat()))?
+    };
+    let selection = selected(request.query)?;
+    domain.create_address(new)?;
+    super::one(
+        domain,
+        ONE_CUSTOMER,
+        &selection,
+        domain.retrieve_customer(customer_id)?,
+    )
+}
+
+pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
+    let update = AddressUpdate {
+        address: reference(request),
+        ..request.read(|body| changes(body, domain.compat()))?
+    };
     let selection = selected(request.query)?;
     domain.update_address(update)?;
     super::one(
@@ -172,7 +186,7 @@ pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
     let reference = reference(request);
     domain.delete_address(&reference)?;
     let parent = domain.retrieve_customer(&reference.customer_id)?;
-    let mut out = super::deleted(&reference.id, "customer_address");
+    let mut out = super::deleted(&reference.id, OBJECT);
     out.extend_from_slice(b",\"parent\":");
     Things::load(domain, Entity::Customer, &selection, parent)?.write(&mut out, 0);
     out.push(b'}');

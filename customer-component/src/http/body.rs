@@ -14,7 +14,53 @@ pub struct Body {
     /// What is wrong so far.
     pub issues: Issues,
     /// Every field that was asked for, in that order.
-    known: Vec<&'static str>,
+    known: Vec<(&'static str, Takes)>,
+}
+
+/// What a field takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// A text, or null.
+    Text,
+    /// An email, or null.
+    Email,
+    /// A country's code, or null.
+    Country,
+    /// A text.
+    Name,
+    /// A truth value.
+    Flag,
+    /// An object, or null.
+    Object,
+    /// A list of ids.
+    Ids,
+}
+
+/// A field as it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// Whether it has to have a value.
+    pub required: bool,
+}
+
+/// The fields that a reader of bodies asks for, and those that it misses in a
+/// body without any. So a body is described by what reads it.
+pub fn fields(read: impl FnOnce(&mut Body)) -> Vec<Field> {
+    let mut body = Body::of(Map::new());
+    read(&mut body);
+    let missing = body.issues.missing();
+    body.known
+        .into_iter()
+        .map(|(name, takes)| Field {
+            name,
+            takes,
+            required: missing.contains(&name),
+        })
+        .collect()
 }
 
 impl Body {
@@ -36,21 +82,39 @@ impl Body {
                 }
             }
         };
-        Ok(Self {
+        Ok(Self::of(fields))
+    }
+
+    fn of(fields: Map<String, Value>) -> Self {
+        Self {
             fields,
             issues: Issues::default(),
             known: Vec::new(),
-        })
+        }
     }
 
-    fn take(&mut self, field: &'static str) -> Option<Value> {
-        self.known.push(field);
+    fn take(&mut self, field: &'static str, takes: Takes) -> Option<Value> {
+        self.known.push((field, takes));
         self.fields.shift_remove(field)
     }
 
     /// A text that may be cleared.
     pub fn text(&mut self, field: &'static str) -> Change<String> {
-        match self.take(field) {
+        self.nullable_text(field, Takes::Text)
+    }
+
+    /// An email that may be cleared; whether it is one, the rules say.
+    pub fn email(&mut self, field: &'static str) -> Change<String> {
+        self.nullable_text(field, Takes::Email)
+    }
+
+    /// A country's code that may be cleared; whether it is one, the rules say.
+    pub fn country(&mut self, field: &'static str) -> Change<String> {
+        self.nullable_text(field, Takes::Country)
+    }
+
+    fn nullable_text(&mut self, field: &'static str, takes: Takes) -> Change<String> {
+        match self.take(field, takes) {
             None => Change::Keep,
             Some(Value::Null) => Change::Clear,
             Some(Value::String(text)) => Change::Set(text),
@@ -63,7 +127,7 @@ impl Body {
 
     /// A text that may be absent, but not null.
     pub fn name(&mut self, field: &'static str) -> Option<String> {
-        match self.take(field) {
+        match self.take(field, Takes::Name) {
             None => None,
             Some(Value::String(text)) => Some(text),
             Some(other) => {
@@ -75,7 +139,7 @@ impl Body {
 
     /// A truth value that may be absent, but not null.
     pub fn flag(&mut self, field: &'static str) -> Option<bool> {
-        match self.take(field) {
+        match self.take(field, Takes::Flag) {
             None => None,
             Some(Value::Bool(flag)) => Some(flag),
             Some(other) => {
@@ -87,7 +151,7 @@ impl Body {
 
     /// An object that may be cleared.
     pub fn object(&mut self, field: &'static str) -> Change<Metadata> {
-        match self.take(field) {
+        match self.take(field, Takes::Object) {
             None => Change::Keep,
             Some(Value::Null) => Change::Clear,
             Some(Value::Object(object)) => Change::Set(Metadata::new(object)),
@@ -100,7 +164,7 @@ impl Body {
 
     /// A list of ids.
     pub fn ids(&mut self, field: &'static str) -> Option<Vec<String>> {
-        let elements = match self.take(field)? {
+        let elements = match self.take(field, Takes::Ids)? {
             Value::Array(elements) => elements,
             other => {
                 self.issues.wrong_type("array", field, &show(&other));
@@ -144,7 +208,8 @@ impl Body {
         for name in self.fields.keys() {
             self.issues.unknown(name);
         }
-        self.issues.check(&self.known)
+        let known: Vec<&str> = self.known.iter().map(|(name, _)| *name).collect();
+        self.issues.check(&known)
     }
 }
 
@@ -179,6 +244,7 @@ fn show(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Issue;
 
     fn body(text: &str) -> Body {
         Body::parse(text.as_bytes()).unwrap()
@@ -233,6 +299,27 @@ mod tests {
         let mut read = body(r#"{"add":"a"}"#);
         assert_eq!(read.ids("add"), None);
         refuse(read, "Expected type: 'array' for field 'add', got: 'a'");
+    }
+
+    #[test]
+    fn a_body_is_described_by_what_reads_it() {
+        let field = |name, takes, required| Field {
+            name,
+            takes,
+            required,
+        };
+        let read = fields(|body| {
+            body.email("email");
+            body.ids("add");
+            body.issues.rules(vec![Issue::required("email")]);
+        });
+        assert_eq!(
+            read,
+            [
+                field("email", Takes::Email, true),
+                field("add", Takes::Ids, false)
+            ]
+        );
     }
 
     #[test]

@@ -10,11 +10,17 @@ use crate::types::{Change, CustomerUpdate, NewCustomer};
 
 use super::body::{Body, optional};
 use super::fields::Selection;
-use super::parameters::{self, CUSTOMERS};
+use super::parameters::{self, CUSTOMERS, Filters};
 use super::{Answer, Request};
 
 /// How one customer stands in an answer.
 pub(super) const ONE: (&str, Entity) = ("customer", Entity::Customer);
+
+/// What it is called once it is deleted.
+pub(super) const OBJECT: &str = "customer";
+
+/// How a list of customers stands in an answer, and what it may be filtered by.
+pub(super) const LIST: (&str, &Filters) = ("customers", &CUSTOMERS);
 
 /// What a list shows when nothing is said.
 const RELATIONS_OF_LIST: [&str; 2] = ["addresses", "groups"];
@@ -37,13 +43,7 @@ pub(super) fn selected(query: &str) -> Result<Selection, crate::types::Fault> {
 
 pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let defaults = shown(domain.compat(), &RELATIONS_OF_LIST);
-    super::list(
-        domain,
-        ("customers", &CUSTOMERS, Entity::Customer),
-        request.query,
-        &defaults,
-        |_| Ok(()),
-    )
+    super::list(domain, LIST, request.query, &defaults, |_| Ok(()))
 }
 
 pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -57,10 +57,10 @@ pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Reque
     )
 }
 
-pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
-    let mut body = Body::parse(request.body)?;
-    let email = optional(body.text("email"));
-    let company_name = optional(company_name(&mut body));
+/// A customer to be made.
+pub(super) fn new(body: &mut Body, compat: Compat) -> NewCustomer {
+    let email = optional(body.email("email"));
+    let company_name = optional(company_name(body));
     let new = NewCustomer {
         email,
         company_name,
@@ -70,10 +70,35 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         metadata: optional(body.object("metadata")),
         additional_data: optional(body.object("additional_data")),
         has_account: false,
-        created_by: request.created_by(),
+        created_by: None,
     };
-    body.issues.rules(issues_of_new(&new, domain.compat()));
-    body.finish()?;
+    body.issues.rules(issues_of_new(&new, compat));
+    new
+}
+
+/// Changes to a customer.
+pub(super) fn changes(body: &mut Body, compat: Compat) -> CustomerUpdate {
+    let email = body.email("email");
+    let company_name = company_name(body);
+    let update = CustomerUpdate {
+        id: String::new(),
+        email,
+        company_name,
+        first_name: body.text("first_name"),
+        last_name: body.text("last_name"),
+        phone: body.text("phone"),
+        metadata: body.object("metadata"),
+        additional_data: optional(body.object("additional_data")),
+    };
+    body.issues.rules(issues_of_update(&update, compat));
+    update
+}
+
+pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
+    let new = NewCustomer {
+        created_by: request.created_by(),
+        ..request.read(|body| new(body, domain.compat()))?
+    };
     let selection = selected(request.query)?;
     super::one(
         domain,
@@ -84,22 +109,10 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
 }
 
 pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
-    let mut body = Body::parse(request.body)?;
-    let email = body.text("email");
-    let company_name = company_name(&mut body);
     let update = CustomerUpdate {
         id: request.segment(0).to_owned(),
-        email,
-        company_name,
-        first_name: body.text("first_name"),
-        last_name: body.text("last_name"),
-        phone: body.text("phone"),
-        metadata: body.object("metadata"),
-        additional_data: optional(body.object("additional_data")),
+        ..request.read(|body| changes(body, domain.compat()))?
     };
-    body.issues
-        .rules(issues_of_update(&update, domain.compat()));
-    body.finish()?;
     let selection = selected(request.query)?;
     super::one(
         domain,
@@ -118,19 +131,22 @@ fn company_name(body: &mut Body) -> Change<String> {
 pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let id = request.segment(0);
     domain.delete_customer(id)?;
-    let mut out = super::deleted(id, "customer");
+    let mut out = super::deleted(id, OBJECT);
     out.push(b'}');
     Ok(out)
+}
+
+/// The ids of what a body adds, and of what it removes.
+pub(super) fn added_and_removed(body: &mut Body) -> (Vec<String>, Vec<String>) {
+    let mut ids = |field| body.ids(field).unwrap_or_default();
+    (ids("add"), ids("remove"))
 }
 
 pub(super) fn change_groups<S: Store, H: Hooks>(
     domain: &Domain<S, H>,
     request: Request<'_>,
 ) -> Answer {
-    let mut body = Body::parse(request.body)?;
-    let add = body.ids("add").unwrap_or_default();
-    let remove = body.ids("remove").unwrap_or_default();
-    body.finish()?;
+    let (add, remove) = request.read(added_and_removed)?;
     let selection = selected(request.query)?;
     let customer = domain.change_groups(request.segment(0), add, remove, request.created_by())?;
     super::one(domain, ONE, &selection, customer.record())

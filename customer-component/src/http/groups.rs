@@ -8,12 +8,19 @@ use crate::store::Store;
 use crate::types::{Fault, GroupUpdate, NewGroup};
 
 use super::body::{Body, optional};
+use super::customers::added_and_removed;
 use super::fields::Selection;
-use super::parameters::{self, GROUPS};
+use super::parameters::{self, Filters, GROUPS};
 use super::{Answer, Request};
 
 /// How one group stands in an answer.
-const ONE: (&str, Entity) = ("customer_group", Entity::Group);
+pub(super) const ONE: (&str, Entity) = ("customer_group", Entity::Group);
+
+/// What it is called once it is deleted.
+pub(super) const OBJECT: &str = "customer_group";
+
+/// How a list of groups stands in an answer, and what it may be filtered by.
+pub(super) const LIST: (&str, &Filters) = ("customer_groups", &GROUPS);
 
 fn selected(query: &str) -> Result<Selection, Fault> {
     parameters::fields(Entity::Group, query, &Selection::shown(Entity::Group))
@@ -21,13 +28,7 @@ fn selected(query: &str) -> Result<Selection, Fault> {
 
 pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let defaults = Selection::shown(Entity::Group);
-    super::list(
-        domain,
-        ("customer_groups", &GROUPS, Entity::Group),
-        request.query,
-        &defaults,
-        |_| Ok(()),
-    )
+    super::list(domain, LIST, request.query, &defaults, |_| Ok(()))
 }
 
 pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -40,8 +41,8 @@ pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Reque
     )
 }
 
-pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
-    let mut body = Body::parse(request.body)?;
+/// A group to be made.
+pub(super) fn new(body: &mut Body) -> NewGroup {
     let name = body.name("name");
     let metadata = optional(body.object("metadata"));
     let mut issues = Vec::new();
@@ -51,24 +52,38 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
     let new = NewGroup {
         name: name.unwrap_or_default(),
         metadata,
-        created_by: request.created_by(),
+        created_by: None,
     };
     issues.extend(issues_of_new(&new));
     body.issues.rules(issues);
-    body.finish()?;
+    new
+}
+
+/// Changes to a group.
+pub(super) fn changes(body: &mut Body) -> GroupUpdate {
+    let update = GroupUpdate {
+        id: String::new(),
+        name: body.name("name"),
+        metadata: body.object("metadata"),
+    };
+    body.issues.rules(issues_of_update(&update));
+    update
+}
+
+pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
+    let new = NewGroup {
+        created_by: request.created_by(),
+        ..request.read(new)?
+    };
     let selection = selected(request.query)?;
     super::one(domain, ONE, &selection, domain.create_group(new)?.record())
 }
 
 pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
-    let mut body = Body::parse(request.body)?;
     let update = GroupUpdate {
         id: request.segment(0).to_owned(),
-        name: body.name("name"),
-        metadata: body.object("metadata"),
+        ..request.read(changes)?
     };
-    body.issues.rules(issues_of_update(&update));
-    body.finish()?;
     let selection = selected(request.query)?;
     super::one(
         domain,
@@ -81,21 +96,33 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
 pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let id = request.segment(0);
     domain.delete_group(id)?;
-    let mut out = super::deleted(id, "customer_group");
+    let mut out = super::deleted(id, OBJECT);
     out.push(b'}');
     Ok(out)
 }
 
-/// Takes Medusa's `{add, remove}` and the document's `{customer_ids}`, which means `add`.
+/// Who joins and who leaves: Medusa's `{add, remove}` and the document's
+/// `{customer_ids}`, which means `add`.
+pub(super) fn joining_and_leaving(body: &mut Body) -> (Vec<String>, Vec<String>) {
+    let (mut add, remove) = added_and_removed(body);
+    add.extend(body.ids("customer_ids").unwrap_or_default());
+    (add, remove)
+}
+
+/// Who leaves.
+pub(super) fn leaving(body: &mut Body) -> Vec<String> {
+    let ids = body.ids("customer_ids");
+    if ids.is_none() {
+        body.issues.rules(vec![Issue::required("customer_ids")]);
+    }
+    ids.unwrap_or_default()
+}
+
 pub(super) fn change_members<S: Store, H: Hooks>(
     domain: &Domain<S, H>,
     request: Request<'_>,
 ) -> Answer {
-    let mut body = Body::parse(request.body)?;
-    let mut add = body.ids("add").unwrap_or_default();
-    let remove = body.ids("remove").unwrap_or_default();
-    add.extend(body.ids("customer_ids").unwrap_or_default());
-    body.finish()?;
+    let (add, remove) = request.read(joining_and_leaving)?;
     change(domain, request, add, remove)
 }
 
@@ -103,13 +130,8 @@ pub(super) fn remove_members<S: Store, H: Hooks>(
     domain: &Domain<S, H>,
     request: Request<'_>,
 ) -> Answer {
-    let mut body = Body::parse(request.body)?;
-    let remove = body.ids("customer_ids");
-    if remove.is_none() {
-        body.issues.rules(vec![Issue::required("customer_ids")]);
-    }
-    body.finish()?;
-    change(domain, request, Vec::new(), remove.unwrap_or_default())
+    let remove = request.read(leaving)?;
+    change(domain, request, Vec::new(), remove)
 }
 
 fn change<S: Store, H: Hooks>(

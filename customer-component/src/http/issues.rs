@@ -40,6 +40,15 @@ impl Issues {
         }
     }
 
+    /// The fields that have to have a value, and have none.
+    pub fn missing(&self) -> Vec<&'static str> {
+        self.found
+            .iter()
+            .filter(|(field, text)| *text == Issue::required(field).text)
+            .map(|(field, _)| *field)
+            .collect()
+    }
+
     /// No fault where nothing is wrong. Issues are named in the order of `fields`.
     ///
     /// # Errors

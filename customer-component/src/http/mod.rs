@@ -4,10 +4,12 @@
 mod addresses;
 mod body;
 mod customers;
+mod declarations;
 mod fields;
 mod groups;
 mod issues;
 mod json;
+pub mod openapi;
 mod parameters;
 mod query;
 
@@ -18,9 +20,10 @@ use crate::records::Records;
 use crate::store::Store;
 use crate::types::Fault;
 
+use body::Body;
 use fields::Selection;
 use json::Things;
-use parameters::{Filters, Limits};
+use parameters::Filters;
 
 /// A method that a route takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,6 +228,14 @@ impl Request<'_> {
         self.path.get(place).map_or("", String::as_str)
     }
 
+    /// The body, as a reader of bodies takes it.
+    fn read<T>(&self, read: impl FnOnce(&mut Body) -> T) -> Result<T, Fault> {
+        let mut body = Body::parse(self.body)?;
+        let value = read(&mut body);
+        body.finish()?;
+        Ok(value)
+    }
+
     /// Who makes it, as it is kept.
     fn created_by(&self) -> Option<String> {
         self.actor.map(str::to_owned)
@@ -234,17 +245,14 @@ impl Request<'_> {
 /// A list: `{"<name>":[…],"count":…,"offset":…,"limit":…}`.
 fn list<S: Store, H: Hooks>(
     domain: &Domain<S, H>,
-    (name, filters, entity): (&str, &Filters, Entity),
+    (name, filters): (&str, &Filters),
     query: &str,
     defaults: &Selection,
     narrow: impl FnOnce(&mut parameters::List) -> Result<(), Fault>,
 ) -> Answer {
-    let limits = Limits {
-        default: domain.limit_default(),
-        max: domain.limit_max(),
-    };
-    let mut list = parameters::list(filters, query, limits, defaults)?;
+    let mut list = parameters::list(filters, query, domain.compat(), defaults)?;
     narrow(&mut list)?;
+    let entity = filters.entity;
     let page = domain.search(entity, &list.search)?;
     let things = Things::load(domain, entity, &list.selection, page.records)?;
     let mut out = format!("{{\"{name}\":").into_bytes();
@@ -268,11 +276,9 @@ pub fn searched(entity: Entity, query: &str) -> Result<crate::filter::Search, Fa
         Entity::Address => &parameters::ADDRESSES,
         Entity::Group => &parameters::GROUPS,
     };
-    let limits = Limits {
-        default: 15,
-        max: 1_000,
-    };
-    parameters::list(filters, query, limits, &Selection::shown(entity)).map(|list| list.search)
+    let defaults = Selection::shown(entity);
+    parameters::list(filters, query, crate::settings::Compat::Document, &defaults)
+        .map(|list| list.search)
 }
 
 /// One thing: `{"<name>":{…}}`.

@@ -167,6 +167,7 @@ fn http_options(config: &Config) -> HttpOptions {
         body_timeout: Duration::from_millis(config.server.body_timeout_ms),
         origins: config.cors.origins.clone(),
         trust_forwarded: config.server.trust_forwarded,
+        docs: config.server.docs,
     }
 }
 

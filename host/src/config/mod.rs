@@ -54,6 +54,8 @@ pub struct Server {
     pub connections_max: usize,
     /// Whether a proxy's `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trust_forwarded: bool,
+    /// Whether the API is described at `/openapi.json` and `/docs`.
+    pub docs: bool,
 }
 
 /// Where data is kept.
@@ -214,6 +216,11 @@ impl Config {
                     "server.trust_forwarded",
                     false,
                     "believe a proxy's X-Forwarded-For and X-Forwarded-Proto",
+                ),
+                docs: reader.flag(
+                    "server.docs",
+                    true,
+                    "describe the API at /openapi.json and /docs",
                 ),
             },
             data: Data {

@@ -205,6 +205,16 @@ impl Component {
         })
     }
 
+    /// Asks the component what the operations of its routes refer to.
+    ///
+    /// # Errors
+    /// When the call gives no answer.
+    pub fn schemas(&self, context: CallContext) -> Result<String, CallError> {
+        self.call(context, |module, store| {
+            module.wares_module_http().call_schemas(store)
+        })
+    }
+
     /// Has the component answer a request.
     ///
     /// # Errors

@@ -3,8 +3,10 @@
 
 mod body;
 mod cors;
+mod docs;
 mod envelope;
 mod finish;
+mod openapi;
 mod own;
 mod routes;
 
@@ -28,6 +30,7 @@ use crate::modules::{self, Access, Module};
 use cors::Cors;
 use envelope::{Answer, JSON};
 use finish::Conditions;
+use openapi::Described;
 use routes::{Endpoint, Found, Target};
 
 pub use own::Identity;
@@ -50,6 +53,8 @@ pub struct HttpOptions {
     pub origins: Vec<String>,
     /// Whether `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trust_forwarded: bool,
+    /// Whether the API is described to anyone who asks.
+    pub docs: bool,
 }
 
 /// What answers requests: routes, identity, and threads for the modules.
@@ -59,13 +64,15 @@ pub struct App {
     executor: Executor,
     cors: Cors,
     options: HttpOptions,
+    /// The OpenAPI document, as it is sent.
+    document: Bytes,
 }
 
 impl App {
     /// An app that serves these modules beside the host's own endpoints.
     ///
     /// # Errors
-    /// When two routes collide.
+    /// When two routes collide, or two modules' descriptions of them.
     pub fn new(
         modules: Vec<Arc<Module>>,
         identity: Identity,
@@ -73,8 +80,8 @@ impl App {
         options: HttpOptions,
     ) -> Result<Self, RouteError> {
         let mut routes = Routes::default();
-        own::add_to(&mut routes)?;
-        for module in modules {
+        own::add_to(&mut routes, &options)?;
+        for module in &modules {
             for (number, route) in (0u32..).zip(module.routes()) {
                 let target = Target::Module(module.clone(), number);
                 let endpoint = Endpoint {
@@ -84,6 +91,7 @@ impl App {
                 routes.add(method(route.method), &route.path, endpoint)?;
             }
         }
+        let document = document(&modules, &options)?;
         let cors = Cors::new(&options.origins);
         Ok(Self {
             routes,
@@ -91,6 +99,7 @@ impl App {
             executor,
             cors,
             options,
+            document,
         })
     }
 
@@ -176,6 +185,7 @@ impl App {
                     body,
                     actor,
                     peer: self.peer(peer, &parts.headers),
+                    document: &self.document,
                 };
                 own.answer(self.identity.clone(), call, &self.options).await
             }
@@ -277,6 +287,24 @@ impl App {
             peer.ip()
         }
     }
+}
+
+/// What these modules and the host serve, as OpenAPI.
+fn document(modules: &[Arc<Module>], options: &HttpOptions) -> Result<Bytes, RouteError> {
+    let mut endpoints = Vec::new();
+    for module in modules {
+        for (route, operation) in module.routes().iter().zip(module.operations()) {
+            endpoints.push(Described {
+                method: method(route.method),
+                path: &route.path,
+                access: route.access,
+                operation: operation.clone(),
+            });
+        }
+    }
+    endpoints.extend(own::described(options));
+    let document = openapi::document(modules, endpoints)?;
+    Ok(document.to_string().into())
 }
 
 fn is_private(path: &str) -> bool {

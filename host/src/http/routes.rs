@@ -52,6 +52,14 @@ pub enum RouteError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Two modules call two things by one name.
+    #[error("the module {module} cannot be served: another one has a schema '{name}'")]
+    Schema {
+        /// The module.
+        module: String,
+        /// The name.
+        name: String,
+    },
 }
 
 /// All endpoints of a host.

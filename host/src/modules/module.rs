@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use semver::Version;
+use serde_json::{Map, Value};
 
 use crate::engine::bindings::exports::wares::module::http as wit;
 use crate::engine::bindings::exports::wares::module::seed::Kind;
@@ -21,6 +22,8 @@ pub struct Module {
     summary: String,
     component: Component,
     routes: Vec<Route>,
+    operations: Vec<Map<String, Value>>,
+    schemas: Map<String, Value>,
     database: Option<Database>,
     settings: Settings,
     limits: Arc<Limits>,
@@ -70,6 +73,20 @@ fn is_name(name: &str) -> bool {
         && name
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// A JSON object, or nothing at all, as one.
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    if text.is_empty() {
+        return Ok(Map::new());
+    }
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+fn not_described(what: &str, reason: &str) -> LoadError {
+    LoadError::Contract(format!(
+        "what it says of {what} is no JSON object: {reason}"
+    ))
 }
 
 impl Module {
@@ -140,13 +157,25 @@ impl Module {
                 let key = |fault: String| format!("modules.{}.config.{fault}", description.name);
                 LoadError::Settings(faults.into_iter().map(key).collect())
             })?;
-        let routes = component.routes(context(&settings, &limits))?;
+        let mut routes = component.routes(context(&settings, &limits))?;
+        let operations = routes
+            .iter_mut()
+            .map(|route| {
+                let operation = std::mem::take(&mut route.operation);
+                object(&operation)
+                    .map_err(|reason| not_described(&format!("the route {}", route.path), &reason))
+            })
+            .collect::<Result<_, _>>()?;
+        let schemas = object(&component.schemas(context(&settings, &limits))?)
+            .map_err(|reason| not_described("its schemas", &reason))?;
         Ok(Self {
             name: description.name.into(),
             version,
             summary: description.summary,
             component,
             routes,
+            operations,
+            schemas,
             database: None,
             settings,
             limits,
@@ -226,6 +255,16 @@ impl Module {
     /// Its routes.
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// What each of its routes takes and gives, in their order: OpenAPI operation objects.
+    pub fn operations(&self) -> &[Map<String, Value>] {
+        &self.operations
+    }
+
+    /// The JSON Schemas that the operations refer to, by their names.
+    pub fn schemas(&self) -> &Map<String, Value> {
+        &self.schemas
     }
 
     /// Its database, once it is open.

@@ -184,8 +184,13 @@ mod component {
                 path: format!("/hostile/{name}"),
                 access: Access::Anyone,
                 headers: Vec::new(),
+                operation: String::new(),
             };
             DEEDS.iter().map(route).collect()
+        }
+
+        fn schemas() -> String {
+            String::new()
         }
 
         fn handle(request: Request) -> Response {

@@ -1,12 +1,13 @@
 //! Query parameters of each route, read into what a store is asked. One parser
 //! for all lists, driven by a table of what may be filtered.
 
-mod reader;
+pub mod reader;
 #[cfg(test)]
 mod tests;
 
 use crate::filter::{BY_ID, Filter, Search};
 use crate::model::{Entity, Link};
+use crate::settings::Compat;
 use crate::types::Fault;
 
 use super::fields::Selection;
@@ -21,12 +22,15 @@ const NULL: &str = "null";
 /// What may be filtered by, and how.
 #[derive(Clone, Copy)]
 pub struct Parameter {
-    name: &'static str,
-    accepts: Accepts,
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub accepts: Accepts,
 }
 
+/// What a parameter takes.
 #[derive(Clone, Copy)]
-enum Accepts {
+pub enum Accepts {
     /// A text, or several.
     Exact,
     /// The same, or operators.
@@ -62,10 +66,12 @@ const fn operators(name: &'static str) -> Parameter {
 
 /// What a list of an entity may be filtered by.
 pub struct Filters {
-    entity: Entity,
-    parameters: &'static [Parameter],
+    /// What is filtered.
+    pub entity: Entity,
+    /// By what.
+    pub parameters: &'static [Parameter],
     /// Whether `$and` and `$or` are taken.
-    logic: bool,
+    pub logic: bool,
 }
 
 const GROUPS_OF_CUSTOMER: [Parameter; 5] = [
@@ -156,15 +162,6 @@ pub struct List {
     pub selection: Selection,
 }
 
-/// How a list is bounded.
-#[derive(Clone, Copy)]
-pub struct Limits {
-    /// Where it is not said.
-    pub default: u64,
-    /// The greatest that may be asked for.
-    pub max: u64,
-}
-
 /// Reads the parameters of a list. `defaults` is what is shown without `fields`.
 ///
 /// # Errors
@@ -172,18 +169,22 @@ pub struct Limits {
 pub fn list(
     filters: &Filters,
     query: &str,
-    limits: Limits,
+    compat: Compat,
     defaults: &Selection,
 ) -> Result<List, Fault> {
     let tree = query::parse(query).map_err(Fault::Invalid)?;
     let mut reader = Reader::default();
     let (mut conditions, mut order) = (Vec::new(), BY_ID);
-    let (mut offset, mut limit) = (0, limits.default);
+    let (mut offset, mut limit) = (0, compat.limit_default());
     let mut fields = None;
     for (name, value) in &tree {
         match name.as_str() {
             "offset" => offset = reader.number("offset", value, u64::MAX >> 1).unwrap_or(0),
-            "limit" => limit = reader.number("limit", value, limits.max).unwrap_or(0),
+            "limit" => {
+                limit = reader
+                    .number("limit", value, compat.limit_max())
+                    .unwrap_or(0)
+            }
             "fields" => fields = reader.text("fields", value),
             "q" => {
                 let text = reader.text("q", value).unwrap_or_default();

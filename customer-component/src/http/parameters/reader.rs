@@ -9,11 +9,11 @@ use super::super::query::Value;
 use super::{Accepts, Filters, NULL, Parameter};
 
 /// Values of one `in` list.
-const VALUES_MAX: usize = 1_000;
+pub const VALUES_MAX: usize = 1_000;
 /// Branches of one `$and` or `$or`.
-const BRANCHES_MAX: usize = 32;
+pub const BRANCHES_MAX: usize = 32;
 /// Letters of a pattern.
-const PATTERN_MAX: usize = 300;
+pub const PATTERN_MAX: usize = 300;
 
 /// Parameters being read.
 #[derive(Default)]
@@ -260,33 +260,49 @@ impl Reader {
         pairs: &[(String, Value)],
         time: bool,
     ) -> Filter {
-        let filters = pairs.iter().map(|(operator, value)| {
-            let bare = operator.strip_prefix('$').unwrap_or(operator);
-            match (bare, value) {
-                ("in", Value::List(values)) => Filter::In(column, self.texts(name, values, time)),
-                ("nin", Value::List(values)) => Filter::NotIn(column, self.texts(name, values, time)),
-                ("in" | "nin", other) => {
-                    self.issues.wrong_type("array", name, &other.show());
-                    Filter::all()
-                }
-                ("eq", Value::Text(text)) => self.equals(name, column, text, time),
-                ("ne", Value::Text(text)) if text == NULL => Filter::NotNull(column),
-                (bare, Value::Text(text)) => match comparison(bare, time) {
-                    Some(Comparison::Like | Comparison::LikeAnyCase | Comparison::Matches) if text.chars().count() > PATTERN_MAX => {
-                        self.issues.add(name, format!("Field '{name}' must have a pattern of at most {PATTERN_MAX} letters"));
-                        Filter::all()
+        let filters = pairs
+            .iter()
+            .map(|(operator, value)| self.operator(name, column, operator, value, time));
+        Filter::All(filters.collect())
+    }
+
+    fn operator(
+        &mut self,
+        name: &'static str,
+        column: usize,
+        operator: &str,
+        value: &Value,
+        time: bool,
+    ) -> Filter {
+        let bare = operator.strip_prefix('$').unwrap_or(operator);
+        match (bare, value) {
+            ("in", Value::List(values)) => Filter::In(column, self.texts(name, values, time)),
+            ("nin", Value::List(values)) => Filter::NotIn(column, self.texts(name, values, time)),
+            ("in" | "nin", other) => {
+                self.issues.wrong_type("array", name, &other.show());
+                Filter::all()
+            }
+            ("eq", Value::Text(text)) => self.equals(name, column, text, time),
+            ("ne", Value::Text(text)) if text == NULL => Filter::NotNull(column),
+            (bare, value) => match (comparison(bare, time), value) {
+                (Some(comparison), Value::Text(text)) => {
+                    if is_pattern(comparison) && text.chars().count() > PATTERN_MAX {
+                        self.issues.add(
+                            name,
+                            format!(
+                                "Field '{name}' must have a pattern of at most {PATTERN_MAX} letters"
+                            ),
+                        );
                     }
-                    Some(comparison) => Filter::Compare(column, comparison, self.scalar(name, text, time)),
-                    None => self.no_operator(name, operator),
-                },
-                (bare, other) if comparison(bare, time).is_some() => {
+                    Filter::Compare(column, comparison, self.scalar(name, text, time))
+                }
+                (Some(_), other) => {
                     self.issues.wrong_type("string", name, &other.show());
                     Filter::all()
                 }
-                _ => self.no_operator(name, operator),
-            }
-        });
-        Filter::All(filters.collect())
+                (None, _) => self.no_operator(name, operator),
+            },
+        }
     }
 
     fn no_operator(&mut self, name: &'static str, operator: &str) -> Filter {
@@ -296,19 +312,30 @@ impl Reader {
     }
 }
 
+/// The operators that compare with one value.
+pub const COMPARISONS: [(&str, Comparison); 9] = [
+    ("eq", Comparison::Equal),
+    ("ne", Comparison::NotEqual),
+    ("gt", Comparison::Greater),
+    ("gte", Comparison::GreaterOrEqual),
+    ("lt", Comparison::Less),
+    ("lte", Comparison::LessOrEqual),
+    ("like", Comparison::Like),
+    ("ilike", Comparison::LikeAnyCase),
+    ("re", Comparison::Matches),
+];
+
+/// Whether a comparison is with a pattern; times take none.
+pub fn is_pattern(comparison: Comparison) -> bool {
+    use Comparison::{Like, LikeAnyCase, Matches};
+    matches!(comparison, Like | LikeAnyCase | Matches)
+}
+
 fn comparison(operator: &str, time: bool) -> Option<Comparison> {
-    Some(match operator {
-        "eq" => Comparison::Equal,
-        "ne" => Comparison::NotEqual,
-        "gt" => Comparison::Greater,
-        "gte" => Comparison::GreaterOrEqual,
-        "lt" => Comparison::Less,
-        "lte" => Comparison::LessOrEqual,
-        "like" if !time => Comparison::Like,
-        "ilike" if !time => Comparison::LikeAnyCase,
-        "re" if !time => Comparison::Matches,
-        _ => return None,
-    })
+    COMPARISONS
+        .iter()
+        .find(|(name, comparison)| *name == operator && !(time && is_pattern(*comparison)))
+        .map(|(_, comparison)| *comparison)
 }
 
 /// As JavaScript's `parseInt` does: white space, a sign, and as many digits as there are.

@@ -2,14 +2,9 @@ use super::reader::parse_int;
 use super::*;
 use crate::filter::{Comparison, Order};
 
-const LIMITS: Limits = Limits {
-    default: 15,
-    max: 1_000,
-};
-
 fn read(filters: &Filters, query: &str) -> Result<Search, Fault> {
     let defaults = Selection::shown(filters.entity);
-    list(filters, query, LIMITS, &defaults).map(|list| list.search)
+    list(filters, query, Compat::Document, &defaults).map(|list| list.search)
 }
 
 fn check(query: &str, filter: Filter) {

@@ -1,6 +1,8 @@
 //! The host's own endpoints: signing in and out, who one is, and whether the
 //! host lives.
 
+mod describe;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,14 +14,16 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::HttpOptions;
-use super::envelope::{Answer, Refusal};
+use super::docs;
+use super::envelope::{Answer, JSON, Refusal};
+use super::openapi::Described;
 use super::routes::{Endpoint, RouteError, Routes, Target};
 use crate::identity::{Actor, ActorKind, Directory, SignInError};
 use crate::modules::{self, Access};
 use crate::storage::accounts::User;
 
 /// The session cookie's name, the one that Medusa's clients know.
-const COOKIE_NAME: &str = "connect.sid";
+pub(super) const COOKIE_NAME: &str = "connect.sid";
 /// The one way to sign in.
 const PROVIDER: &str = "emailpass";
 
@@ -38,48 +42,73 @@ pub enum Own {
     EndSession,
     /// `GET /admin/users/me`
     Me,
+    /// `GET /openapi.json`
+    Document,
+    /// `GET /docs`
+    Page,
+    /// `GET /docs/{file}`
+    PagePart,
+}
+
+const ENDPOINTS: [(Method, &str, Own, Access); 9] = [
+    (Method::GET, "/health", Own::Health, Access::Anyone),
+    (
+        Method::POST,
+        "/auth/user/{provider}",
+        Own::SignIn,
+        Access::Anyone,
+    ),
+    (
+        Method::POST,
+        "/auth/token/refresh",
+        Own::Refresh,
+        Access::Admin,
+    ),
+    (
+        Method::POST,
+        "/auth/session",
+        Own::BeginSession,
+        Access::Admin,
+    ),
+    (
+        Method::DELETE,
+        "/auth/session",
+        Own::EndSession,
+        Access::Anyone,
+    ),
+    (Method::GET, "/admin/users/me", Own::Me, Access::Admin),
+    (Method::GET, docs::DOCUMENT, Own::Document, Access::Anyone),
+    (Method::GET, docs::PAGE, Own::Page, Access::Anyone),
+    (Method::GET, "/docs/{file}", Own::PagePart, Access::Anyone),
+];
+
+/// The endpoints that the operator wants.
+fn endpoints(options: &HttpOptions) -> impl Iterator<Item = (Method, &'static str, Own, Access)> {
+    let docs = options.docs;
+    ENDPOINTS.into_iter().filter(move |(_, _, own, _)| {
+        docs || !matches!(own, Own::Document | Own::Page | Own::PagePart)
+    })
 }
 
 /// Adds the host's own endpoints.
-pub(super) fn add_to(routes: &mut Routes) -> Result<(), RouteError> {
-    for (method, path, own, access) in [
-        (Method::GET, "/health", Own::Health, Access::Anyone),
-        (
-            Method::POST,
-            "/auth/user/{provider}",
-            Own::SignIn,
-            Access::Anyone,
-        ),
-        (
-            Method::POST,
-            "/auth/token/refresh",
-            Own::Refresh,
-            Access::Admin,
-        ),
-        (
-            Method::POST,
-            "/auth/session",
-            Own::BeginSession,
-            Access::Admin,
-        ),
-        (
-            Method::DELETE,
-            "/auth/session",
-            Own::EndSession,
-            Access::Anyone,
-        ),
-        (Method::GET, "/admin/users/me", Own::Me, Access::Admin),
-    ] {
-        routes.add(
-            method,
-            path,
-            Endpoint {
-                target: Target::Own(own),
-                access,
-            },
-        )?;
+pub(super) fn add_to(routes: &mut Routes, options: &HttpOptions) -> Result<(), RouteError> {
+    for (method, path, own, access) in endpoints(options) {
+        let target = Target::Own(own);
+        routes.add(method, path, Endpoint { target, access })?;
     }
     Ok(())
+}
+
+/// The host's own endpoints as they describe themselves; pages for people do not.
+pub(super) fn described(options: &HttpOptions) -> impl Iterator<Item = Described<'_>> {
+    endpoints(options).filter_map(|(method, path, own, access)| {
+        Some(Described {
+            method,
+            path,
+            access,
+            operation: own.operation()?,
+        })
+    })
 }
 
 /// Finds out who a request is from.
@@ -133,6 +162,8 @@ pub(super) struct Call<'a> {
     pub body: Bytes,
     pub actor: Option<Actor>,
     pub peer: IpAddr,
+    /// The OpenAPI document.
+    pub document: &'a Bytes,
 }
 
 impl Own {
@@ -168,6 +199,13 @@ impl Own {
             },
             Self::EndSession => {
                 tokio::task::block_in_place(|| end_session(directory, &call.parts.headers))
+            }
+            Self::Document => Answer::bytes(StatusCode::OK, JSON, call.document.clone()),
+            Self::Page => docs::page(call.parts.uri.path()),
+            Self::PagePart => {
+                let file = call.parameters.first().map_or("", String::as_str);
+                docs::part(file)
+                    .unwrap_or_else(|| Answer::no_route(&Method::GET, call.parts.uri.path()))
             }
             Self::Me => match user.map(|user| directory.user(user)) {
                 Some(Ok(Some(user))) => Answer::json(&Envelope {

@@ -1,0 +1,79 @@
+//! What things look like, as JSON Schema.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{Column, Entity, Kind, Relation};
+
+const ENTITIES: [Entity; 3] = [Entity::Customer, Entity::Address, Entity::Group];
+
+fn name(entity: Entity) -> &'static str {
+    match entity {
+        Entity::Customer => "Customer",
+        Entity::Address => "CustomerAddress",
+        Entity::Group => "CustomerGroup",
+    }
+}
+
+/// All schemas, by their names.
+pub fn all() -> Map<String, Value> {
+    ENTITIES
+        .iter()
+        .map(|entity| (name(*entity).to_owned(), schema(*entity)))
+        .collect()
+}
+
+/// A thing, of which `fields` may have left anything out.
+pub fn reference(entity: Entity) -> Value {
+    json!({"$ref": format!("#/components/schemas/{}", name(entity))})
+}
+
+/// A thing with its id at least.
+pub fn with_id(entity: Entity) -> Value {
+    json!({"allOf": [reference(entity), {"required": ["id"]}]})
+}
+
+fn schema(entity: Entity) -> Value {
+    let columns = entity
+        .columns()
+        .iter()
+        .map(|column| (column.name.to_owned(), value(column)));
+    let relations = entity
+        .relations()
+        .iter()
+        .map(|relation| (relation.name.to_owned(), related(relation)));
+    let properties: Map<String, Value> = columns.chain(relations).collect();
+    json!({
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    })
+}
+
+fn value(column: &Column) -> Value {
+    let kind = match column.kind {
+        Kind::Text | Kind::Time => "string",
+        Kind::Flag => "boolean",
+        Kind::Json => "object",
+    };
+    let mut schema = if column.nullable {
+        json!({"type": [kind, "null"]})
+    } else {
+        json!({"type": kind})
+    };
+    if column.kind == Kind::Time {
+        schema["format"] = json!("date-time");
+    }
+    schema
+}
+
+fn related(relation: &Relation) -> Value {
+    match (relation.target, relation.many) {
+        (Some(target), true) => json!({"type": "array", "items": reference(target)}),
+        (Some(target), false) => json!({"anyOf": [reference(target), {"type": "null"}]}),
+        (None, _) => json!({
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "Of another module; empty without one",
+        }),
+    }
+}

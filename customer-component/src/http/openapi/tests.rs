@@ -1,0 +1,108 @@
+use super::*;
+use crate::http::ROUTES;
+use crate::model::Entity;
+use crate::sql::MIGRATIONS;
+
+fn operation_of(id: &str, compat: Compat) -> Value {
+    ROUTES
+        .iter()
+        .map(|route| serde_json::from_str::<Value>(&operation(route, compat)).unwrap())
+        .find(|operation| operation["operationId"] == id)
+        .unwrap()
+}
+
+fn body_of(id: &str, compat: Compat) -> Value {
+    operation_of(id, compat)["requestBody"]["content"]["application/json"]["schema"].clone()
+}
+
+#[test]
+fn bodies_are_as_the_setting_has_them() {
+    let document = body_of("CreateAddress", Compat::Document);
+    assert_eq!(
+        document["required"],
+        json!(["address_1", "city", "country_code", "postal_code"])
+    );
+    assert_eq!(
+        document["properties"]["country_code"]["pattern"],
+        "^[A-Za-z]{2}$"
+    );
+    let medusa = body_of("CreateAddress", Compat::Medusa2);
+    assert_eq!(medusa["required"], Value::Null);
+    assert_eq!(
+        medusa["properties"]["country_code"],
+        json!({"type": ["string", "null"]})
+    );
+    assert_eq!(
+        body_of("RemoveMembers", Compat::Medusa2),
+        json!({
+            "type": "object",
+            "properties": {"customer_ids": {"type": "array", "items": {"type": "string"}}},
+            "additionalProperties": false,
+            "required": ["customer_ids"],
+        })
+    );
+}
+
+#[test]
+fn lists_name_every_parameter_once() {
+    for (id, some) in [
+        ("ListCustomers", "groups[created_at]"),
+        ("ListGroups", "customers[email][$re]"),
+        ("ListAddresses", "postal_code"),
+    ] {
+        let operation = operation_of(id, Compat::Document);
+        let mut names: Vec<&str> = operation["parameters"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|parameter| parameter["name"].as_str().unwrap())
+            .collect();
+        assert!(names.contains(&some), "{id}: {names:?}");
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all, "{id}");
+    }
+}
+
+#[test]
+fn what_an_operation_refers_to_is_there() {
+    let schemas: Value = serde_json::from_str(&schemas()).unwrap();
+    let mut seen = 0;
+    let operations = ROUTES
+        .iter()
+        .map(|route| operation(route, Compat::Document));
+    for text in operations.chain([schemas.to_string()]) {
+        for rest in text.split("#/components/schemas/").skip(1) {
+            let name = rest.split('"').next().unwrap();
+            assert!(schemas[name].is_object(), "{name}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 18);
+}
+
+/// The model says of each column whether it may have no value, and so does the schema.
+#[test]
+fn columns_are_as_nullable_as_those_of_the_tables() {
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    for step in MIGRATIONS {
+        database.execute_batch(step.statements).unwrap();
+    }
+    for (entity, table) in [
+        (Entity::Customer, "customer"),
+        (Entity::Address, "customer_address"),
+        (Entity::Group, "customer_group"),
+    ] {
+        for column in entity.columns() {
+            let must: bool = database
+                .query_row(
+                    "select \"notnull\" or pk > 0 from pragma_table_info(?1) where name = ?2",
+                    (table, column.name),
+                    |row| row.get(0),
+                )
+                .unwrap();
+            assert_eq!(must, !column.nullable, "{table}.{}", column.name);
+        }
+    }
+}

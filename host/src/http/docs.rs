@@ -1,0 +1,63 @@
+//! The page that shows the OpenAPI document to people: Swagger UI, out of the
+//! binary, so that it needs nothing from elsewhere.
+
+use std::sync::{Arc, LazyLock};
+
+use hyper::StatusCode;
+use hyper::header::{
+    CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use utoipa_swagger_ui::Config;
+
+use super::envelope::Answer;
+
+/// Where the document is.
+pub(super) const DOCUMENT: &str = "/openapi.json";
+/// Where the page is.
+pub(super) const PAGE: &str = "/docs";
+
+/// The page asks this host, and nobody else.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+
+/// The page, when it is asked for by `path`. Its parts are relative to a path with a slash at the end.
+pub(super) fn page(path: &str) -> Answer {
+    if path.ends_with('/') {
+        part("index.html").unwrap_or_else(Answer::unknown_error)
+    } else {
+        Answer::bytes(
+            StatusCode::PERMANENT_REDIRECT,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+            bytes::Bytes::from_static(b"The page is at /docs/"),
+        )
+        .with(LOCATION, &format!("{PAGE}/"))
+    }
+}
+
+/// A part of the page by its file's name.
+pub(super) fn part(name: &str) -> Option<Answer> {
+    static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+        Arc::new(
+            Config::from(DOCUMENT)
+                .try_it_out_enabled(true)
+                .persist_authorization(false)
+                .filter(true),
+        )
+    });
+    let file = match utoipa_swagger_ui::serve(name, CONFIG.clone()) {
+        Ok(file) => file?,
+        Err(error) => {
+            tracing::error!(%error, name, "a part of the page cannot be made");
+            return Some(Answer::unknown_error());
+        }
+    };
+    let content_type = HeaderValue::from_str(&file.content_type).ok()?;
+    let answer = Answer::bytes(StatusCode::OK, content_type, file.bytes.into_owned().into());
+    Some(
+        answer
+            .with(CONTENT_SECURITY_POLICY, POLICY)
+            .with(X_CONTENT_TYPE_OPTIONS, "nosniff")
+            .with(REFERRER_POLICY, "no-referrer"),
+    )
+}

@@ -1,0 +1,196 @@
+//! The OpenAPI 3.1 document of all that this host serves: the operations that
+//! the endpoints describe themselves with, and around them what the host does
+//! for every one of them. Knows no route by name.
+
+use std::sync::Arc;
+
+use hyper::Method;
+use serde_json::{Map, Value, json};
+
+use super::own::COOKIE_NAME;
+use super::routes::RouteError;
+use crate::modules::{Access, Module};
+
+/// An endpoint, as it describes itself.
+pub(super) struct Described<'a> {
+    pub(super) method: Method,
+    /// With `{name}` segments.
+    pub(super) path: &'a str,
+    pub(super) access: Access,
+    /// An OpenAPI operation object, perhaps empty.
+    pub(super) operation: Map<String, Value>,
+}
+
+/// Where answers that many operations give are described once.
+const RESPONSES: &str = "#/components/responses/";
+
+/// Writes the document.
+///
+/// # Errors
+/// When two modules give one name to two things.
+pub(super) fn document(
+    modules: &[Arc<Module>],
+    endpoints: Vec<Described<'_>>,
+) -> Result<Value, RouteError> {
+    let mut paths = Map::new();
+    for endpoint in endpoints {
+        let item = paths
+            .entry(endpoint.path)
+            .or_insert_with(|| path_item(endpoint.path));
+        let method = endpoint.method.as_str().to_ascii_lowercase();
+        item[method] = complete(&endpoint).into();
+    }
+    let mut schemas = Map::new();
+    schemas.insert("Error".to_owned(), error());
+    for module in modules {
+        for (name, schema) in module.schemas() {
+            if schemas.insert(name.clone(), schema.clone()).is_some() {
+                return Err(RouteError::Schema {
+                    module: module.name().to_owned(),
+                    name: name.clone(),
+                });
+            }
+        }
+    }
+    let summaries: Vec<String> = modules
+        .iter()
+        .map(|module| {
+            format!(
+                "* {} {}: {}",
+                module.name(),
+                module.version(),
+                module.summary()
+            )
+        })
+        .collect();
+    Ok(json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Wares",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": format!("This host serves:\n\n{}", summaries.join("\n")),
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "responses": responses(),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "What `POST /auth/user/emailpass` gives, or a secret API key",
+                },
+                "key": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "A secret API key as the user name, without a password",
+                },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": COOKIE_NAME,
+                    "description": "What `POST /auth/session` sets",
+                },
+            },
+        },
+    }))
+}
+
+fn path_item(path: &str) -> Value {
+    let parameters: Vec<Value> = path
+        .split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| {
+            json!({
+                "name": name,
+                "in": "path",
+                "required": true,
+                "schema": {"type": "string", "minLength": 1},
+            })
+        })
+        .collect();
+    if parameters.is_empty() {
+        json!({})
+    } else {
+        json!({"parameters": parameters})
+    }
+}
+
+/// An operation with what the host does for it.
+fn complete(endpoint: &Described<'_>) -> Map<String, Value> {
+    let mut operation = endpoint.operation.clone();
+    let private = endpoint.access == Access::Admin;
+    operation.insert(
+        "security".to_owned(),
+        if private {
+            json!([{"token": []}, {"key": []}, {"session": []}])
+        } else {
+            json!([])
+        },
+    );
+    let mut statuses = vec!["400", "500", "503"];
+    if private {
+        statuses.push("401");
+    }
+    if operation.contains_key("requestBody") {
+        statuses.extend(["408", "413", "415"]);
+    }
+    let responses = operation
+        .entry("responses")
+        .or_insert_with(|| json!({"200": {"description": "Done"}}));
+    for status in statuses {
+        if responses.get(status).is_none() {
+            responses[status] = json!({"$ref": format!("{RESPONSES}{status}")});
+        }
+    }
+    if endpoint.method == Method::GET {
+        responses["304"] = json!({"$ref": format!("{RESPONSES}304")});
+    }
+    for (status, response) in responses.as_object_mut().into_iter().flatten() {
+        if status.as_str() >= "400"
+            && response.get("$ref").is_none()
+            && response.get("content").is_none()
+        {
+            response["content"] = error_content();
+        }
+    }
+    operation
+}
+
+/// The one form that every error has.
+fn error() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "type": {"type": "string", "description": "The class of the error; absent where there are no valid credentials"},
+            "message": {"type": "string", "description": "For a person"},
+            "code": {"type": "string"},
+        },
+        "required": ["message"],
+        "additionalProperties": false,
+    })
+}
+
+fn error_content() -> Value {
+    json!({"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}})
+}
+
+fn responses() -> Value {
+    let mut responses = json!({"304": {"description": "Not changed since the answer with the ETag in If-None-Match"}});
+    for (status, description) in [
+        ("400", "The request breaks a rule; the message names it"),
+        ("401", "No valid credentials"),
+        ("408", "The body did not arrive in time"),
+        ("413", "The body is too large"),
+        ("415", "The body is neither JSON nor a form"),
+        (
+            "500",
+            "A fault of the host's or the module's; `X-Request-Id` leads to the line in the log",
+        ),
+        ("503", "Too busy; try again"),
+    ] {
+        responses[status] = json!({"description": description, "content": error_content()});
+    }
+    responses
+}
