@@ -10,10 +10,15 @@ const CODES: &str = "\
     qa re ro rs ru rw sa sb sc sd se sg sh si sj sk sl sm sn so sr ss st sv sx sy sz tc td tf tg th tj tk tl tm tn to \
     tr tt tv tw tz ua ug um us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw";
 
+/// All codes.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    CODES.split(' ')
+}
+
 /// A code in lower case, if there is such a country.
 pub fn code(text: &str) -> Option<String> {
     let code = text.to_ascii_lowercase();
-    CODES.split(' ').any(|known| known == code).then_some(code)
+    codes().any(|known| known == code).then_some(code)
 }
 
 #[cfg(test)]
@@ -22,7 +27,7 @@ mod tests {
 
     #[test]
     fn there_are_249_countries() {
-        let codes: Vec<&str> = CODES.split(' ').collect();
+        let codes: Vec<&str> = codes().collect();
         assert_eq!(codes.len(), 249);
         assert!(codes.is_sorted());
         assert!(codes.iter().all(|code| code.len() == 2));

@@ -14,5 +14,7 @@ mod faults;
 mod groups;
 mod hostile;
 mod identity;
+mod keys;
 mod lists;
+mod openapi;
 mod transport;

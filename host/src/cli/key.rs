@@ -1,6 +1,7 @@
 //! `wares key`: secret API keys. Works while a host is running.
 
 use std::io::Write;
+use std::time::SystemTime;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -8,6 +9,7 @@ use serde_json::json;
 
 use super::Common;
 use super::workplace::Workplace;
+use crate::storage::timestamp;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -79,6 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                         "redacted": key.redacted,
                         "created_by": key.created_by,
                         "created_at": key.created_at,
+                        "updated_at": key.updated_at,
                         "last_used_at": key.last_used_at,
                         "revoked_at": key.revoked_at,
                         "revoked_by": key.revoked_by,
@@ -86,6 +89,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 });
                 writeln!(out, "{}", serde_json::Value::from_iter(view))?;
             } else {
+                let now = timestamp(SystemTime::now());
                 for key in keys {
                     let state = key.revoked_at.map_or_else(
                         || {
@@ -94,14 +98,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                                 key.last_used_at.as_deref().unwrap_or("never")
                             )
                         },
-                        |at| format!("revoked {at}"),
+                        |at| {
+                            let ends = if at > now { "ends" } else { "revoked" };
+                            format!("{ends} {at}")
+                        },
                     );
                     writeln!(out, "{}  {}  {}  {state}", key.id, key.redacted, key.title)?;
                 }
             }
         }
         Command::Revoke(revoke) => {
-            if !directory.revoke_key(&revoke.id, None)? {
+            if !directory.revoke_key(&revoke.id, None, SystemTime::now())? {
                 bail!("there is no valid key {}", revoke.id);
             }
             eprintln!("{} is revoked.", revoke.id);

@@ -40,6 +40,7 @@ pub(super) fn part(name: &str) -> Option<Answer> {
     static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
         Arc::new(
             Config::from(DOCUMENT)
+                .use_base_layout()
                 .try_it_out_enabled(true)
                 .persist_authorization(false)
                 .filter(true),

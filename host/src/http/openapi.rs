@@ -129,7 +129,7 @@ fn complete(endpoint: &Described<'_>) -> Map<String, Value> {
             json!([])
         },
     );
-    let mut statuses = vec!["400", "500", "503"];
+    let mut statuses = vec!["400", "431", "500", "503"];
     if private {
         statuses.push("401");
     }
@@ -177,7 +177,10 @@ fn error_content() -> Value {
 }
 
 fn responses() -> Value {
-    let mut responses = json!({"304": {"description": "Not changed since the answer with the ETag in If-None-Match"}});
+    let mut responses = json!({
+        "304": {"description": "Not changed since the answer with the ETag in If-None-Match"},
+        "431": {"description": "The request line and the headers are too long"},
+    });
     for (status, description) in [
         ("400", "The request breaks a rule; the message names it"),
         ("401", "No valid credentials"),

@@ -169,7 +169,8 @@ fn normal_pattern(path: &str) -> String {
         .join("/")
 }
 
-fn percent_decode(segment: &str) -> Option<String> {
+/// The text that percent-encoding stands for, if it is valid and UTF-8.
+pub(super) fn percent_decode(segment: &str) -> Option<String> {
     if !segment.contains('%') {
         return Some(segment.to_owned());
     }

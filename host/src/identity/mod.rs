@@ -16,7 +16,7 @@ use rand::Rng;
 use sha2::{Digest, Sha256};
 
 use crate::storage::accounts::{Accounts, ApiKey, User};
-use crate::storage::{StorageError, now};
+use crate::storage::{StorageError, now, timestamp};
 
 use passwords::Passwords;
 use throttle::Throttle;
@@ -256,12 +256,14 @@ impl Directory {
         created_by: Option<&str>,
     ) -> Result<(ApiKey, String), StorageError> {
         let token = format!("sk_{}", hex::encode(random_bytes()));
+        let now = now();
         let key = ApiKey {
             id: ids::new("apk"),
             title: title.to_owned(),
             redacted: format!("{}***{}", &token[..6], &token[token.len() - 3..]),
             created_by: created_by.map(str::to_owned),
-            created_at: now(),
+            created_at: now.clone(),
+            updated_at: now,
             last_used_at: None,
             revoked_at: None,
             revoked_by: None,
@@ -286,12 +288,34 @@ impl Directory {
         self.accounts.key_by_id(id)
     }
 
-    /// Makes a key void; `false` where there is none with this id that is valid.
+    /// Makes a key void from a moment on; `false` where there is none with this
+    /// id that has not been revoked.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn revoke_key(&self, id: &str, by: Option<&str>) -> Result<bool, StorageError> {
-        self.accounts.revoke_key(id, by)
+    pub fn revoke_key(
+        &self,
+        id: &str,
+        by: Option<&str>,
+        at: SystemTime,
+    ) -> Result<bool, StorageError> {
+        self.accounts.revoke_key(id, by, &timestamp(at))
+    }
+
+    /// Gives a key another title; `false` where there is none with this id.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn rename_key(&self, id: &str, title: &str) -> Result<bool, StorageError> {
+        self.accounts.rename_key(id, title)
+    }
+
+    /// Forgets a key that is void; `false` where it still works.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn delete_key(&self, id: &str) -> Result<bool, StorageError> {
+        self.accounts.delete_key(id)
     }
 
     /// Who a request is from, by its `Authorization` header or its session

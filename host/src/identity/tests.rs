@@ -139,8 +139,16 @@ fn a_key_is_taken_in_every_form_until_it_is_revoked() {
     assert_eq!(actor(directory, "Basic sk_0000"), None);
     assert!(directory.keys().unwrap()[0].last_used_at.is_some());
 
-    assert!(directory.revoke_key(&key.id, None).unwrap());
-    assert!(!directory.revoke_key(&key.id, None).unwrap());
+    assert!(
+        directory
+            .revoke_key(&key.id, None, SystemTime::now())
+            .unwrap()
+    );
+    assert!(
+        !directory
+            .revoke_key(&key.id, None, SystemTime::now())
+            .unwrap()
+    );
     for form in &forms {
         assert_eq!(actor(directory, form), None, "{form}");
     }

@@ -39,9 +39,11 @@ pub struct ApiKey {
     pub created_by: Option<String>,
     /// RFC 3339 in UTC.
     pub created_at: String,
+    /// RFC 3339 in UTC.
+    pub updated_at: String,
     /// When it was last used, to the minute.
     pub last_used_at: Option<String>,
-    /// Since when it is void.
+    /// When it became void, or will.
     pub revoked_at: Option<String>,
     /// Who revoked it; `None` for the command line.
     pub revoked_by: Option<String>,
@@ -56,7 +58,8 @@ pub struct Accounts {
 const OTHER_PROCESS_WAIT: Duration = Duration::from_secs(5);
 
 /// The schema, a step a version.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     create table user (
         id text primary key,
         email text not null,
@@ -91,11 +94,16 @@ const STEPS: [&str; 1] = ["
         name text primary key,
         value blob not null
     ) strict;
-"];
+",
+    "
+    alter table api_key add column updated_at text not null default '';
+    update api_key set updated_at = coalesce(revoked_at, created_at);
+",
+];
 
 const USER_COLUMNS: &str = "id, email, password_hash, created_at, updated_at";
 const KEY_COLUMNS: &str =
-    "id, title, redacted, created_by, created_at, last_used_at, revoked_at, revoked_by";
+    "id, title, redacted, created_by, created_at, updated_at, last_used_at, revoked_at, revoked_by";
 
 impl Accounts {
     /// Opens the file, or makes one that only its owner can read.
@@ -232,8 +240,8 @@ impl Accounts {
     pub fn insert_key(&self, key: &ApiKey, token_hash: &[u8]) -> Result<(), StorageError> {
         self.lock()
             .prepare_cached(
-                "insert into api_key (id, title, token_hash, redacted, created_by, created_at)
-                 values (?1, ?2, ?3, ?4, ?5, ?6)",
+                "insert into api_key (id, title, token_hash, redacted, created_by, created_at, updated_at)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute((
                 &key.id,
@@ -242,6 +250,7 @@ impl Accounts {
                 &key.redacted,
                 &key.created_by,
                 &key.created_at,
+                &key.updated_at,
             ))?;
         Ok(())
     }
@@ -277,9 +286,10 @@ impl Accounts {
         let connection = self.lock();
         let found = connection
             .prepare_cached(&format!(
-                "select {KEY_COLUMNS} from api_key where token_hash = ?1 and revoked_at is null"
+                "select {KEY_COLUMNS} from api_key
+                 where token_hash = ?1 and (revoked_at is null or revoked_at > ?2)"
             ))?
-            .query_row([token_hash], key)
+            .query_row((token_hash, now()), key)
             .optional()?;
         if let Some(key) = &found {
             let minute = &now()[..16];
@@ -296,18 +306,47 @@ impl Accounts {
         Ok(found)
     }
 
-    /// Makes a key void. `false` where there is none with this id that is valid.
+    /// Makes a key void from a moment on. `false` where there is none with this id
+    /// that has not been revoked.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn revoke_key(&self, id: &str, by: Option<&str>) -> Result<bool, StorageError> {
+    pub fn revoke_key(&self, id: &str, by: Option<&str>, at: &str) -> Result<bool, StorageError> {
         let revoked = self
             .lock()
             .prepare_cached(
-                "update api_key set revoked_at = ?2, revoked_by = ?3 where id = ?1 and revoked_at is null",
+                "update api_key set revoked_at = ?2, revoked_by = ?3, updated_at = ?4
+                 where id = ?1 and revoked_at is null",
             )?
-            .execute((id, now(), by))?;
+            .execute((id, at, by, now()))?;
         Ok(revoked == 1)
+    }
+
+    /// Gives a key another title. `false` where there is none with this id.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn rename_key(&self, id: &str, title: &str) -> Result<bool, StorageError> {
+        let renamed = self
+            .lock()
+            .prepare_cached("update api_key set title = ?2, updated_at = ?3 where id = ?1")?
+            .execute((id, title, now()))?;
+        Ok(renamed == 1)
+    }
+
+    /// Forgets a key that is void. `false` where it still works.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn delete_key(&self, id: &str) -> Result<bool, StorageError> {
+        let connection = self.lock();
+        connection
+            .prepare_cached("delete from api_key where id = ?1 and revoked_at <= ?2")?
+            .execute((id, now()))?;
+        let still: bool = connection
+            .prepare_cached("select exists (select 1 from api_key where id = ?1)")?
+            .query_row([id], |row| row.get(0))?;
+        Ok(!still)
     }
 
     /// Adds a session, and clears out those that ended before `now_s`.
@@ -388,8 +427,9 @@ fn key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
         redacted: row.get(2)?,
         created_by: row.get(3)?,
         created_at: row.get(4)?,
-        last_used_at: row.get(5)?,
-        revoked_at: row.get(6)?,
-        revoked_by: row.get(7)?,
+        updated_at: row.get(5)?,
+        last_used_at: row.get(6)?,
+        revoked_at: row.get(7)?,
+        revoked_by: row.get(8)?,
     })
 }

@@ -7,11 +7,12 @@ mod tests;
 
 use serde_json::{Map, Value, json};
 
+use crate::countries;
 use crate::settings::Compat;
 
-use super::Route;
 use super::body::{self, Body, Field, Takes};
 use super::declarations::{Gives, Query};
+use super::{Method, ROUTES, Route};
 
 use schemas::{reference, with_id};
 
@@ -35,11 +36,16 @@ pub fn operation(route: &Route, compat: Compat) -> String {
     if let Some(read) = declaration.body {
         operation["requestBody"] = request_body(read, compat);
     }
+    let mut done = json!({
+        "description": "Done",
+        "content": json_content(success(declaration.gives)),
+    });
+    let links = links(route, declaration.gives);
+    if !links.is_empty() {
+        done["links"] = links.into();
+    }
     let mut responses = Map::new();
-    responses.insert(
-        "200".to_owned(),
-        json!({"description": "Done", "content": json_content(success(declaration.gives))}),
-    );
+    responses.insert("200".to_owned(), done);
     if route.path.contains('{') {
         responses.insert(
             "404".to_owned(),
@@ -53,6 +59,27 @@ pub fn operation(route: &Route, compat: Compat) -> String {
 /// The schemas that operations refer to, by their names, as one JSON object.
 pub fn schemas() -> String {
     Value::from(schemas::all()).to_string()
+}
+
+/// What can be done next with what was made, by its id.
+fn links(route: &Route, gives: Gives) -> Map<String, Value> {
+    let (Method::Post, Gives::One(name, _)) = (route.method, gives) else {
+        return Map::new();
+    };
+    let below = format!("{}/{{id}}", route.path);
+    ROUTES
+        .iter()
+        .filter(|other| {
+            let rest = other.path.strip_prefix(&below);
+            rest.is_some_and(|rest| !rest.contains('{'))
+        })
+        .map(|other| {
+            let operation = format!("{:?}", other.operation);
+            let id = format!("$response.body#/{name}/id");
+            let link = json!({"operationId": &operation, "parameters": {"id": id}});
+            (operation, link)
+        })
+        .collect()
 }
 
 fn json_content(schema: Value) -> Value {
@@ -127,9 +154,11 @@ fn taken(field: &Field, compat: Compat) -> Value {
     match field.takes {
         Takes::Email => json!({"type": text, "format": "email"}),
         Takes::Country if compat == Compat::Document => json!({
-            "type": text,
-            "pattern": "^[A-Za-z]{2}$",
-            "description": "ISO 3166-1 alpha-2",
+            "enum": countries::codes()
+                .map(Value::from)
+                .chain((!field.required).then_some(Value::Null))
+                .collect::<Vec<_>>(),
+            "description": "ISO 3166-1 alpha-2, in any case",
         }),
         Takes::Text if field.required => json!({"type": text, "minLength": 1}),
         Takes::Text | Takes::Country => json!({"type": text}),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Own;
+use super::{Own, keys};
 
 impl Own {
     /// What it takes and gives; pages for people say so themselves.
@@ -21,6 +21,40 @@ impl Own {
                 "End the session",
                 answer(object(json!({"success": {"const": true}}))),
             ),
+            Self::Providers => (
+                "ListProviders",
+                "List the ways to sign in",
+                answer(object(json!({
+                    "providers": {"type": "array", "items": object(json!({
+                        "id": text(),
+                        "identifier": text(),
+                        "display_name": text(),
+                        "flow": text(),
+                    }))},
+                }))),
+            ),
+            Self::ListKeys => (
+                "ListApiKeys",
+                "List secret API keys",
+                answer(list_of_keys()),
+            ),
+            Self::CreateKey => (
+                "CreateApiKey",
+                "Create a secret API key; `token` is shown only now",
+                answer(key()),
+            ),
+            Self::RetrieveKey => ("RetrieveApiKey", "Retrieve a secret API key", one_key()),
+            Self::RenameKey => ("UpdateApiKey", "Rename a secret API key", one_key()),
+            Self::RevokeKey => ("RevokeApiKey", "Make a secret API key void", one_key()),
+            Self::DeleteKey => (
+                "DeleteApiKey",
+                "Forget a secret API key that is void",
+                answer(object(json!({
+                    "id": text(),
+                    "object": {"const": "api_key"},
+                    "deleted": {"const": true},
+                }))),
+            ),
             Self::Me => ("RetrieveMe", "Retrieve the user who asks", me_answers()),
             Self::Document => (
                 "RetrieveDocument",
@@ -35,8 +69,12 @@ impl Own {
             "tags": ["Host"],
             "responses": responses,
         });
-        if let Some(body) = self.body() {
-            operation["requestBody"] = json!({"required": true, "content": json_content(body)});
+        let parameters = self.parameters();
+        if !parameters.is_empty() {
+            operation["parameters"] = parameters.into();
+        }
+        if let Some((body, required)) = self.body() {
+            operation["requestBody"] = json!({"required": required, "content": json_content(body)});
         }
         match operation {
             Value::Object(operation) => Some(operation),
@@ -44,10 +82,67 @@ impl Own {
         }
     }
 
-    fn body(self) -> Option<Value> {
+    /// The body, and whether there has to be one.
+    fn body(self) -> Option<(Value, bool)> {
         match self {
-            Self::SignIn => Some(object(json!({"email": text(), "password": text()}))),
+            Self::SignIn => Some((object(json!({"email": text(), "password": text()})), true)),
+            Self::CreateKey => Some((
+                object(json!({"title": title(), "type": {"const": "secret"}})),
+                true,
+            )),
+            Self::RenameKey => Some((object(json!({"title": title()})), true)),
+            Self::RevokeKey => Some((
+                json!({
+                    "type": "object",
+                    "properties": {"revoke_in": {
+                        "type": "integer",
+                        "minimum": 0,
+                        "maximum": keys::REVOKE_IN_MAX_S,
+                        "description": "Seconds that it still works",
+                    }},
+                    "additionalProperties": false,
+                }),
+                false,
+            )),
             _ => None,
+        }
+    }
+
+    fn parameters(self) -> Vec<Value> {
+        let query =
+            |name: &str, schema: Value| json!({"name": name, "in": "query", "schema": schema});
+        let fields = || query("fields", text());
+        match self {
+            Self::ListKeys => {
+                let several = || json!({"type": "array", "items": text()});
+                let orders = keys::orders().collect::<Vec<_>>().join("|");
+                vec![
+                    query(
+                        "limit",
+                        json!({
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": keys::LIMIT_MAX,
+                            "default": keys::LIMIT_DEFAULT,
+                        }),
+                    ),
+                    query(
+                        "offset",
+                        json!({"type": "integer", "minimum": 0, "default": 0}),
+                    ),
+                    query(
+                        "order",
+                        json!({"type": "string", "pattern": format!("^-?({orders})$")}),
+                    ),
+                    query("q", text()),
+                    query("id", several()),
+                    query("title", several()),
+                    query("type", several()),
+                    fields(),
+                ]
+            }
+            Self::RetrieveKey | Self::RenameKey | Self::RevokeKey => vec![fields()],
+            _ => Vec::new(),
         }
     }
 }
@@ -105,6 +200,43 @@ fn user() -> Value {
             "updated_at": text(),
             "deleted_at": nullable(),
         })),
+    }))
+}
+
+fn title() -> Value {
+    json!({"type": "string", "pattern": "\\S"})
+}
+
+/// A key, of which `fields` may have left anything out but the id.
+fn shown_key() -> Value {
+    let kinds: Map<String, Value> = keys::FIELDS
+        .iter()
+        .map(|name| ((*name).to_owned(), nullable()))
+        .collect();
+    json!({
+        "type": "object",
+        "properties": kinds,
+        "required": ["id"],
+        "additionalProperties": false,
+    })
+}
+
+fn key() -> Value {
+    object(json!({"api_key": shown_key()}))
+}
+
+fn one_key() -> Value {
+    let mut answers = answer(key());
+    answers["404"] = json!({"description": "There is no such key"});
+    answers
+}
+
+fn list_of_keys() -> Value {
+    object(json!({
+        "api_keys": {"type": "array", "items": shown_key()},
+        "count": {"type": "integer"},
+        "offset": {"type": "integer"},
+        "limit": {"type": "integer"},
     }))
 }
 

@@ -1,0 +1,199 @@
+//! Signing in and out, and who one is.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use hyper::header::{COOKIE, HeaderMap, RETRY_AFTER, SET_COOKIE};
+use hyper::http::request::Parts;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::super::HttpOptions;
+use super::super::envelope::Answer;
+use super::{COOKIE_NAME, Call, failed};
+use crate::identity::{Directory, SignInError};
+use crate::storage::accounts::User;
+
+/// The one way to sign in.
+const PROVIDER: &str = "emailpass";
+
+/// What a request's session cookie holds.
+pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
+}
+
+/// `GET /admin/users/me`
+pub(super) fn me(directory: &Directory, user: Option<&str>) -> Answer {
+    match user.map(|user| directory.user(user)) {
+        Some(Ok(Some(user))) => Answer::json(&Envelope {
+            user: View::of(&user),
+        }),
+        Some(Err(error)) => failed(&error),
+        Some(Ok(None)) | None => Answer::error(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "Only a user has an answer to this, not a key",
+        ),
+    }
+}
+
+/// `GET /auth/user/providers`
+pub(super) fn providers() -> Answer {
+    #[derive(Serialize)]
+    struct Providers {
+        providers: [Provider; 1],
+    }
+    #[derive(Serialize)]
+    struct Provider {
+        id: &'static str,
+        identifier: &'static str,
+        display_name: &'static str,
+        flow: &'static str,
+    }
+    Answer::json(&Providers {
+        providers: [Provider {
+            id: PROVIDER,
+            identifier: PROVIDER,
+            display_name: "Email/Password Authentication",
+            flow: "credentials",
+        }],
+    })
+}
+
+#[derive(Serialize)]
+struct Envelope<T> {
+    user: T,
+}
+
+/// A user as Medusa shows one.
+#[derive(Serialize)]
+struct View<'a> {
+    id: &'a str,
+    first_name: Option<&'a str>,
+    last_name: Option<&'a str>,
+    email: &'a str,
+    avatar_url: Option<&'a str>,
+    metadata: Option<&'a str>,
+    created_at: &'a str,
+    updated_at: &'a str,
+    deleted_at: Option<&'a str>,
+}
+
+impl<'a> View<'a> {
+    fn of(user: &'a User) -> Self {
+        Self {
+            id: &user.id,
+            first_name: None,
+            last_name: None,
+            email: &user.email,
+            avatar_url: None,
+            metadata: None,
+            created_at: &user.created_at,
+            updated_at: &user.updated_at,
+            deleted_at: None,
+        }
+    }
+}
+
+/// A token, as it is given.
+pub(super) fn token(token: &str) -> Answer {
+    #[derive(Serialize)]
+    struct Token<'a> {
+        token: &'a str,
+    }
+    Answer::json(&Token { token })
+}
+
+/// `POST /auth/user/{provider}`
+pub(super) async fn sign_in(directory: Arc<Directory>, call: &Call<'_>) -> Answer {
+    let provider = call.parameters.first().map_or("", String::as_str);
+    if provider != PROVIDER {
+        let message =
+            format!("The actor type user is not allowed to use the auth provider {provider}");
+        return Answer::error(StatusCode::BAD_REQUEST, "not_allowed", &message);
+    }
+    let body: Map<String, Value> = serde_json::from_slice(&call.body).unwrap_or_default();
+    let field = |name: &str| {
+        let text = body.get(name).and_then(Value::as_str)?;
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    let refuse = |message: &str| Answer::error(StatusCode::UNAUTHORIZED, "unauthorized", message);
+    let Some(password) = field("password") else {
+        return refuse("Password should be a string");
+    };
+    let Some(email) = field("email") else {
+        return refuse("Email should be a string");
+    };
+    let peer = call.peer;
+    let done =
+        tokio::task::spawn_blocking(move || directory.sign_in(&email, &password, peer)).await;
+    match done {
+        Ok(Ok(signed)) => token(&signed),
+        Ok(Err(error @ SignInError::Wrong)) => refuse(&error.to_string()),
+        Ok(Err(error @ SignInError::TooMany(seconds))) => Answer::error(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            &error.to_string(),
+        )
+        .with(RETRY_AFTER, &seconds.to_string()),
+        Ok(Err(error)) => failed(&error),
+        Err(error) => failed(&error),
+    }
+}
+
+/// `POST /auth/session`
+pub(super) fn begin(
+    directory: &Directory,
+    user: &str,
+    parts: &Parts,
+    options: &HttpOptions,
+) -> Answer {
+    let session = match directory.begin_session(user) {
+        Ok(session) => session,
+        Err(error) => return failed(&error),
+    };
+    let user = match directory.user(user) {
+        Ok(Some(user)) => user,
+        Ok(None) => return Answer::unauthorized(),
+        Err(error) => return failed(&error),
+    };
+    let age = directory.session_lifetime().as_secs();
+    Answer::json(&Envelope {
+        user: View::of(&user),
+    })
+    .with(
+        SET_COOKIE,
+        &set_cookie(&session, age, is_https(parts, options)),
+    )
+}
+
+/// `DELETE /auth/session`
+pub(super) fn end(directory: &Directory, headers: &HeaderMap) -> Answer {
+    #[derive(Serialize)]
+    struct Success {
+        success: bool,
+    }
+    if let Some(Err(error)) = cookie(headers).map(|session| directory.end_session(session)) {
+        return failed(&error);
+    }
+    Answer::json(&Success { success: true }).with(SET_COOKIE, &set_cookie("", 0, false))
+}
+
+/// The host itself speaks no TLS: only a proxy before it can say that it does.
+fn is_https(parts: &Parts, options: &HttpOptions) -> bool {
+    options.trust_forwarded
+        && parts
+            .headers
+            .get("x-forwarded-proto")
+            .is_some_and(|proto| proto == "https")
+}
+
+fn set_cookie(value: &str, age_s: u64, secure: bool) -> String {
+    let secure = if secure { "; Secure" } else { "" };
+    format!("{COOKIE_NAME}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{secure}")
+}

@@ -1,0 +1,270 @@
+//! The description of the API, and that the answers are as it says.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Shop};
+
+fn document(shop: &Shop) -> Value {
+    let answer = shop.send("GET", "/openapi.json", &[], b"");
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.header("content-type"),
+        "application/json; charset=utf-8"
+    );
+    answer.value()
+}
+
+#[test]
+fn every_endpoint_is_described() {
+    let shop = Shop::open();
+    let document = document(&shop);
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut endpoints = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if method == "parameters" {
+                continue;
+            }
+            let locked = operation["security"] != json!([]);
+            let lock = if locked { "admin" } else { "anyone" };
+            let id = operation["operationId"].as_str().unwrap();
+            endpoints.push(format!("{method} {path} {lock} {id}"));
+        }
+    }
+    assert_eq!(
+        endpoints,
+        [
+            "get /admin/customers admin ListCustomers",
+            "post /admin/customers admin CreateCustomer",
+            "get /admin/customers/{id} admin RetrieveCustomer",
+            "post /admin/customers/{id} admin UpdateCustomer",
+            "delete /admin/customers/{id} admin DeleteCustomer",
+            "post /admin/customers/{id}/customer-groups admin ChangeGroupsOfCustomer",
+            "get /admin/customers/{id}/addresses admin ListAddresses",
+            "post /admin/customers/{id}/addresses admin CreateAddress",
+            "get /admin/customers/{id}/addresses/{address_id} admin RetrieveAddress",
+            "post /admin/customers/{id}/addresses/{address_id} admin UpdateAddress",
+            "delete /admin/customers/{id}/addresses/{address_id} admin DeleteAddress",
+            "get /admin/customer-groups admin ListGroups",
+            "post /admin/customer-groups admin CreateGroup",
+            "get /admin/customer-groups/{id} admin RetrieveGroup",
+            "post /admin/customer-groups/{id} admin UpdateGroup",
+            "delete /admin/customer-groups/{id} admin DeleteGroup",
+            "post /admin/customer-groups/{id}/customers admin ChangeMembers",
+            "delete /admin/customer-groups/{id}/customers admin RemoveMembers",
+            "get /health anyone Health",
+            "post /auth/user/{provider} anyone SignIn",
+            "get /auth/user/providers anyone ListProviders",
+            "post /auth/token/refresh admin RefreshToken",
+            "post /auth/session admin BeginSession",
+            "delete /auth/session anyone EndSession",
+            "get /admin/users/me admin RetrieveMe",
+            "get /admin/api-keys admin ListApiKeys",
+            "post /admin/api-keys admin CreateApiKey",
+            "get /admin/api-keys/{id} admin RetrieveApiKey",
+            "post /admin/api-keys/{id} admin UpdateApiKey",
+            "delete /admin/api-keys/{id} admin DeleteApiKey",
+            "post /admin/api-keys/{id}/revoke admin RevokeApiKey",
+            "get /openapi.json anyone RetrieveDocument",
+        ]
+    );
+}
+
+/// Asserts that an answer is one that the document has for its operation.
+#[track_caller]
+fn conforms(document: &Value, method: &str, path: &str, answer: &Answer) {
+    let operation = &document["paths"][path][method];
+    let described = &operation["responses"][answer.status.to_string()];
+    let described = match described["$ref"].as_str() {
+        Some(reference) => document.pointer(&reference[1..]).unwrap(),
+        None => described,
+    };
+    let schema = &described["content"]["application/json"]["schema"];
+    assert!(schema.is_object(), "{method} {path} {}", answer.status);
+    let mut whole = schema.clone();
+    whole["components"] = document["components"].clone();
+    let validator = jsonschema::draft202012::new(&whole).unwrap();
+    let faults: Vec<String> = validator
+        .iter_errors(&answer.value())
+        .map(|fault| fault.to_string())
+        .collect();
+    assert_eq!(faults, Vec::<String>::new(), "{}", answer.body);
+}
+
+#[test]
+fn answers_are_as_described() {
+    let shop = Shop::open();
+    let document = document(&shop);
+    let customer = shop.customer("ann@shop.example");
+    let address = shop.address(&customer, "Berlin");
+    let group = shop.group("VIP");
+    let check = |method: &str, path: &str, body: Option<Value>, status: u16| {
+        let (route, query) = path.split_once('?').unwrap_or((path, ""));
+        let filled = route
+            .replace("/customers/{id}", &format!("/customers/{customer}"))
+            .replace(
+                "/customer-groups/{id}",
+                &format!("/customer-groups/{group}"),
+            )
+            .replace("{address_id}", &address);
+        let answer = shop.ask(
+            &method.to_uppercase(),
+            &format!("{filled}?{query}"),
+            body.as_ref(),
+        );
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
+        conforms(&document, method, route, &answer);
+    };
+    let members = Some(json!({"customer_ids": [customer]}));
+    check(
+        "post",
+        "/admin/customer-groups/{id}/customers?fields=*customers",
+        members.clone(),
+        200,
+    );
+    check("get", "/admin/customers", None, 200);
+    check("get", "/admin/customers?limit=x", None, 400);
+    check(
+        "get",
+        "/admin/customers?fields=email,groups.name,addresses.city,*orders",
+        None,
+        200,
+    );
+    check("get", "/admin/customers/{id}", None, 200);
+    check(
+        "get",
+        "/admin/customers/{id}?fields=groups.customers.email",
+        None,
+        200,
+    );
+    check(
+        "post",
+        "/admin/customers",
+        Some(json!({"email": "ann@shop.example"})),
+        400,
+    );
+    check(
+        "post",
+        "/admin/customers/{id}",
+        Some(json!({"metadata": {"a": [1, null]}})),
+        200,
+    );
+    check(
+        "post",
+        "/admin/customers/{id}/customer-groups",
+        Some(json!({"add": ["nope"]})),
+        404,
+    );
+    check(
+        "get",
+        "/admin/customers/{id}/addresses?fields=*customer,*",
+        None,
+        200,
+    );
+    check(
+        "get",
+        "/admin/customers/{id}/addresses/{address_id}",
+        None,
+        200,
+    );
+    check(
+        "post",
+        "/admin/customers/{id}/addresses/{address_id}?fields=*addresses",
+        Some(json!({"city": "Rome"})),
+        200,
+    );
+    check("get", "/admin/customer-groups?fields=*customers", None, 200);
+    check("get", "/admin/customer-groups/{id}", None, 200);
+    check(
+        "post",
+        "/admin/customer-groups/{id}",
+        Some(json!({"name": null})),
+        400,
+    );
+    check(
+        "delete",
+        "/admin/customer-groups/{id}/customers",
+        members,
+        200,
+    );
+    check(
+        "delete",
+        "/admin/customers/{id}/addresses/{address_id}?fields=id,*addresses",
+        None,
+        200,
+    );
+    check("delete", "/admin/customer-groups/{id}", None, 200);
+    check("delete", "/admin/customers/{id}", None, 200);
+    check("get", "/admin/customers/{id}", None, 404);
+    check("get", "/admin/users/me", None, 200);
+    check("get", "/auth/user/providers", None, 200);
+    check("post", "/auth/token/refresh", None, 200);
+    check("post", "/auth/session", None, 200);
+    check("delete", "/auth/session", None, 200);
+    check(
+        "post",
+        "/admin/api-keys",
+        Some(json!({"title": "x", "type": "secret"})),
+        200,
+    );
+    check("get", "/admin/api-keys", None, 200);
+    let stranger = shop.send("GET", "/admin/customers", &[], b"");
+    conforms(&document, "get", "/admin/customers", &stranger);
+}
+
+#[test]
+fn the_page_comes_out_of_the_binary() {
+    let shop = Shop::open();
+    let page = shop.send("GET", "/docs", &[], b"");
+    assert_eq!(page.status, 200, "the agent follows the redirect to /docs/");
+    assert!(page.body.contains("./swagger-ui-bundle.js"));
+    assert_eq!(page.header("content-type"), "text/html");
+    for (file, content_type, has) in [
+        ("swagger-ui-bundle.js", "text/javascript", "SwaggerUIBundle"),
+        ("swagger-ui.css", "text/css", ".swagger-ui"),
+        ("swagger-initializer.js", "text/javascript", "/openapi.json"),
+    ] {
+        let part = shop.send("GET", &format!("/docs/{file}"), &[], b"");
+        assert_eq!(
+            (part.status, part.header("content-type")),
+            (200, content_type)
+        );
+        assert!(part.body.contains(has), "{file}");
+        let policy = part.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self';"),
+            "{policy}"
+        );
+    }
+    shop.send("GET", "/docs/nope.js", &[], b"").refuses(
+        404,
+        "not_found",
+        "There is no GET /docs/nope.js",
+    );
+}
+
+#[test]
+fn an_operator_may_keep_the_description_back() {
+    let shop = Shop::with_setting("server.docs=false");
+    for path in ["/openapi.json", "/docs", "/docs/swagger-ui.css"] {
+        shop.send("GET", path, &[], b"").refuses(
+            404,
+            "not_found",
+            &format!("There is no GET {path}"),
+        );
+    }
+}
+
+#[test]
+fn the_description_follows_the_setting() {
+    let limit = |shop: &Shop| {
+        let list = &document(shop)["paths"]["/admin/customers"]["get"]["parameters"][0];
+        (
+            list["schema"]["default"].clone(),
+            list["schema"]["maximum"].clone(),
+        )
+    };
+    assert_eq!(limit(&Shop::open()), (json!(15), json!(1_000)));
+    let medusa = Shop::with_setting("modules.customer.config.compat=medusa-2");
+    assert_eq!(limit(&medusa), (json!(50), json!(10_000)));
+}
