@@ -32,6 +32,17 @@ component: setup
 test: setup
     cargo test --workspace --locked
 
+# Ask what a Medusa was asked, and compare the answers: just replay FOLDER
+[group('check')]
+replay FOLDER: setup
+    cargo build --package wares --locked
+    tests/with_host.sh --set modules.customer.config.compat=medusa-2 -- tests/replay.sh {{FOLDER}}
+
+# Send a release build what its OpenAPI document allows and what it forbids
+[group('check')]
+fuzz-api EXAMPLES='600': build
+    WARES=target/release/wares tests/with_host.sh -- tests/fuzz_api.sh {{EXAMPLES}}
+
 # Format, lint and document with warnings as errors
 [group('check')]
 lint: setup

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Own, keys};
+use super::{Own, keys, session};
 
 impl Own {
     /// What it takes and gives; pages for people say so themselves.
@@ -141,6 +141,12 @@ impl Own {
                     fields(),
                 ]
             }
+            Self::SignIn => vec![json!({
+                "name": "provider",
+                "in": "path",
+                "required": true,
+                "schema": {"const": session::PROVIDER},
+            })],
             Self::RetrieveKey | Self::RenameKey | Self::RevokeKey => vec![fields()],
             _ => Vec::new(),
         }

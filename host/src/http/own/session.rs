@@ -15,7 +15,7 @@ use crate::identity::{Directory, SignInError};
 use crate::storage::accounts::User;
 
 /// The one way to sign in.
-const PROVIDER: &str = "emailpass";
+pub(super) const PROVIDER: &str = "emailpass";
 
 /// What a request's session cookie holds.
 pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
