@@ -29,7 +29,7 @@ component: setup
 
 # Run all tests
 [group('check')]
-test: setup
+test: setup js
     cargo test --workspace --locked
 
 # Ask what a Medusa was asked, and compare the answers: just replay FOLDER
@@ -59,6 +59,21 @@ ci: test lint
 [group('check')]
 fmt:
     cargo fmt --all
+
+# Install Medusa's JS SDK for the tests, where it is not
+[group('build')]
+js:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd tests/js
+    if ! command -v npm > /dev/null || [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
+        echo "The tests need Node 20 or later, with npm: install them from nodejs.org or as the packages nodejs and npm" >&2
+        exit 1
+    fi
+    # npm writes this file when it has installed all of the lock file.
+    if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
+        npm ci --no-audit --no-fund --loglevel=error
+    fi
 
 # Add what a fresh machine lacks: the WebAssembly target
 [group('build')]

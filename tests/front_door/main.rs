@@ -17,4 +17,5 @@ mod identity;
 mod keys;
 mod lists;
 mod openapi;
+mod sdk;
 mod transport;
