@@ -15,6 +15,13 @@ pub const BRANCHES_MAX: usize = 32;
 /// Letters of a pattern.
 pub const PATTERN_MAX: usize = 300;
 
+/// Names that stand below no other.
+const NOT_BELOW: [&str; 3] = [
+    "q",
+    "default_billing_address_id",
+    "default_shipping_address_id",
+];
+
 /// Parameters being read.
 #[derive(Default)]
 pub(super) struct Reader {
@@ -123,7 +130,7 @@ impl Reader {
         for branch in branches {
             match branch {
                 Value::Object(pairs) => {
-                    read.push(self.nested(filters.entity, filters.parameters, pairs))
+                    read.push(self.nested(name, filters.entity, filters.parameters, pairs))
                 }
                 other => self.issues.wrong_type("object", name, &other.show()),
             }
@@ -135,16 +142,23 @@ impl Reader {
         }
     }
 
-    /// Filters below another name; those that are not known are passed over, as Medusa does.
+    /// Filters below another name; those that are not known are passed over, as
+    /// Medusa does. What Medusa takes, and then fails on, is refused.
     fn nested(
         &mut self,
+        below: &'static str,
         entity: Entity,
         parameters: &'static [Parameter],
         pairs: &[(String, Value)],
     ) -> Filter {
         let mut filters = Vec::new();
         for (name, value) in pairs {
-            if let Some(parameter) = parameters.iter().find(|parameter| parameter.name == name) {
+            if NOT_BELOW.contains(&name.as_str()) {
+                self.issues
+                    .add(below, format!("Field '{below}' has no filter '{name}'"));
+            } else if let Some(parameter) =
+                parameters.iter().find(|parameter| parameter.name == name)
+            {
                 filters.push(self.filter(entity, parameter, value));
             }
         }
@@ -186,7 +200,7 @@ impl Reader {
                 let inner = match value {
                     Value::Text(text) => self.equals(name, 0, text, false),
                     Value::List(values) => self.one_of(name, 0, values, false),
-                    Value::Object(pairs) => self.nested(target, parameters, pairs),
+                    Value::Object(pairs) => self.nested(name, target, parameters, pairs),
                 };
                 Filter::Related(link, target, Box::new(inner))
             }

@@ -201,6 +201,12 @@ fn conditions_are_joined() {
         "$or=x",
         "Expected type: 'array' for field '$or', got: 'x'",
     );
+    refuse(&CUSTOMERS, "$or[0][q]=x", "Field '$or' has no filter 'q'");
+    refuse(
+        &GROUPS,
+        "customers[default_billing_address_id]=x",
+        "Field 'customers' has no filter 'default_billing_address_id'",
+    );
 }
 
 #[test]
