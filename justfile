@@ -55,25 +55,16 @@ lint: setup
 [group('check')]
 ci: test lint
 
+# Install the npm packages of tests/js as its lock names them, where they are not there yet
+[group('check')]
+js:
+    @for command in node npm; do command -v "$command" > /dev/null || { echo "Node 20 or later and npm are needed for the tests: there is no $command" >&2; exit 1; }; done
+    @[[ ! tests/js/package-lock.json -nt tests/js/node_modules/.package-lock.json ]] || npm ci --prefix tests/js --loglevel=error --no-audit --no-fund --no-update-notifier > /dev/null
+
 # Format the code
 [group('check')]
 fmt:
     cargo fmt --all
-
-# Install Medusa's JS SDK for the tests, where it is not
-[group('build')]
-js:
-    #!/usr/bin/env bash
-    set -euo pipefail
-    cd tests/js
-    if ! command -v npm > /dev/null || [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
-        echo "The tests need Node 20 or later, with npm: install them from nodejs.org or as the packages nodejs and npm" >&2
-        exit 1
-    fi
-    # npm writes this file when it has installed all of the lock file.
-    if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
-        npm ci --no-audit --no-fund --loglevel=error
-    fi
 
 # Add what a fresh machine lacks: the WebAssembly target
 [group('build')]

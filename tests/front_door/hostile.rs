@@ -79,7 +79,7 @@ fn whoever_sleeps_is_ended_and_delays_nobody() {
 
 #[test]
 fn whoever_takes_too_much_gets_no_more() {
-    let shop = shop(&["modules.hostile.limits.deadline_ms=10000"]);
+    let shop = shop(&["modules.hostile.limits.deadline_ms=60000"]);
     for deed in ["recurse", "grow", "flood-answer", "bad-status"] {
         is_500(&get(&shop, deed));
         get(&shop, "well").is(200, json!({"well": true}));
@@ -141,4 +141,81 @@ fn nothing_is_in_reach_but_what_was_given() {
     get(&shop, "attack").is(200, json!({"refused": true}));
     get(&shop, "surroundings").is(200, json!({"variables": 0, "settings": 1}));
     assert!(!shop.data.path().join("x.db").exists());
+}
+
+#[test]
+fn whoever_fails_again_and_again_is_given_a_rest() {
+    let shop = shop(&["breaker.failures_min=3", "breaker.rest_ms=60000"]);
+    get(&shop, "well").is(200, json!({"well": true}));
+    for _ in 0..3 {
+        is_500(&get(&shop, "trap"));
+    }
+    let turned_away = get(&shop, "well");
+    turned_away.refuses(
+        503,
+        "unavailable",
+        "This part of the host fails again and again, and is not asked for a while",
+    );
+    let wait: u64 = turned_away.header("retry-after").parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert_eq!(shop.get("/admin/customers").status, 200);
+    let health = shop.send("GET", "/health", &[], b"");
+    assert_eq!(
+        (health.status, health.body.as_str()),
+        (
+            200,
+            "OK\nThe module hostile fails again and again, and answers 503"
+        )
+    );
+    let metrics = shop.get("/metrics");
+    assert!(
+        metrics
+            .header("content-type")
+            .starts_with("application/openmetrics-text")
+    );
+    for line in [
+        "wares_module_resting{module=\"hostile\"} 1",
+        "wares_module_resting{module=\"customer\"} 0",
+        "wares_module_calls_total{module=\"hostile\",outcome=\"Answered\"} 1",
+        "wares_module_calls_total{module=\"hostile\",outcome=\"Failed\"} 3",
+        "wares_module_calls_total{module=\"hostile\",outcome=\"Resting\"} 1",
+        "wares_module_call_seconds_count{module=\"hostile\"} 4",
+    ] {
+        assert!(metrics.body.contains(line), "{line}\n{}", metrics.body);
+    }
+    shop.send("GET", "/metrics", &[], b"")
+        .is(401, json!({"message": "Unauthorized"}));
+}
+
+#[test]
+fn whoever_is_well_again_is_asked_again() {
+    let shop = shop(&["breaker.failures_min=1", "breaker.rest_ms=1"]);
+    is_500(&get(&shop, "trap"));
+    // A rest of a millisecond is over when the next request is there; if not, the one after it.
+    let answer = (0..100)
+        .map(|_| get(&shop, "well"))
+        .find(|answer| answer.status != 503);
+    answer.unwrap().is(200, json!({"well": true}));
+    assert_eq!(shop.send("GET", "/health", &[], b"").body, "OK");
+}
+
+#[test]
+fn whoever_fills_its_queue_fills_no_other() {
+    let shop = shop(&[
+        "executor.threads=1",
+        "executor.queue_max=1",
+        "modules.hostile.limits.deadline_ms=2000",
+    ]);
+    std::thread::scope(|scope| {
+        let flood: Vec<_> = (0..8).map(|_| scope.spawn(|| get(&shop, "spin"))).collect();
+        for _ in 0..20 {
+            assert_eq!(shop.get("/admin/customers").status, 200);
+        }
+        let statuses: Vec<u16> = flood
+            .into_iter()
+            .map(|one| one.join().unwrap().status)
+            .collect();
+        assert!(statuses.contains(&503), "{statuses:?}");
+        assert!(statuses.contains(&500), "{statuses:?}");
+    });
 }

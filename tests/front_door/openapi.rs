@@ -53,6 +53,7 @@ fn every_endpoint_is_described() {
             "post /admin/customer-groups/{id}/customers admin ChangeMembers",
             "delete /admin/customer-groups/{id}/customers admin RemoveMembers",
             "get /health anyone Health",
+            "get /metrics admin RetrieveMetrics",
             "post /auth/user/{provider} anyone SignIn",
             "get /auth/user/providers anyone ListProviders",
             "post /auth/token/refresh admin RefreshToken",

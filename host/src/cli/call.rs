@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workplace = Workplace::open(&arguments.common)?;
-    let engine = workplace.engine(Some(1))?;
+    let engine = workplace.engine(1)?;
     let folder = workplace.folder()?;
     let module = folder.module(&workplace, &engine, &arguments.module)?;
     match module.call_by_name(&arguments.operation)? {

@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workplace = Workplace::open(&arguments.common)?;
-    let engine = workplace.engine(None)?;
+    let engine = workplace.engine(1)?;
     let source = Source::read(&arguments.file)?;
     let shape = engine
         .inspect(&source.bytes)

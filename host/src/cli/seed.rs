@@ -54,7 +54,7 @@ pub(super) fn command(command: Command, arguments: &[OsString]) -> anyhow::Resul
             settings: Vec::new(),
         });
     let workplace = Workplace::open(&common)?;
-    let crops = crops(&workplace.modules(&workplace.engine(Some(1))?)?)?;
+    let crops = crops(&workplace.modules(&workplace.engine(1)?)?)?;
     Ok(command.mut_subcommand("seed", |seed| {
         crops
             .into_iter()
@@ -97,7 +97,7 @@ pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow
         limits.sql_transaction_hold_ms = BATCH_MS_MAX;
         limits.sql_writer_wait_ms = BATCH_MS_MAX;
     }
-    let engine = workplace.engine(Some(1))?;
+    let engine = workplace.engine(1)?;
     let folder = workplace.folder()?;
     let mut modules = workplace.modules(&engine)?;
     let crops = crops(&modules)?;

@@ -14,10 +14,9 @@ use tracing_subscriber::EnvFilter;
 use super::Common;
 use super::workplace::Workplace;
 use crate::config::{Config, Log};
-use crate::engine::Executor;
 use crate::http::{App, HttpOptions, Identity};
 use crate::identity::FirstAdmin;
-use crate::modules::{Access, Method, Module};
+use crate::modules::{Access, BreakerOptions, Meters, Method, Module, Slot, SlotOptions};
 use crate::server::{self, ServerLimits};
 use crate::storage::Database;
 
@@ -42,13 +41,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder = workplace.folder()?;
     folder.require_lock()?;
     let directory = Arc::new(workplace.directory(&folder)?);
-    let engine = workplace.engine(None)?;
+    let engine = workplace.engine_to_serve()?;
     let mut modules = workplace.modules(&engine)?;
     for module in &mut modules {
         folder.open_module(module)?;
         tracing::info!(module = module.name(), version = %module.version(), digest = module.digest(), "loaded");
     }
-    let modules: Vec<Arc<Module>> = modules.into_iter().map(Arc::new).collect();
     let databases: Vec<Database> = modules
         .iter()
         .filter_map(|module| module.database().cloned())
@@ -72,11 +70,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         )
         .context("the first admin (admin.email, admin.password)")?;
     welcome(place, &admin, &modules)?;
-    let executor = Executor::new(config.executor.threads, config.executor.queue_max)?;
+    let meters = Meters::default();
+    let slots = modules
+        .into_iter()
+        .map(|module| Ok(Arc::new(Slot::new(module, slot_options(config), &meters)?)))
+        .collect::<std::io::Result<_>>()?;
     let app = Arc::new(App::new(
-        modules,
+        slots,
+        meters,
         Identity::new(directory),
-        executor,
         http_options(config),
     )?);
     let unfinished = runtime.block_on(server::run(
@@ -171,6 +173,18 @@ fn http_options(config: &Config) -> HttpOptions {
     }
 }
 
+fn slot_options(config: &Config) -> SlotOptions {
+    SlotOptions {
+        threads: config.executor.threads,
+        queue_max: config.executor.queue_max,
+        breaker: BreakerOptions {
+            failures_min: config.breaker.failures_min,
+            window: Duration::from_millis(config.breaker.window_ms),
+            rest: Duration::from_millis(config.breaker.rest_ms),
+        },
+    }
+}
+
 fn server_limits(config: &Config) -> ServerLimits {
     ServerLimits {
         connections_max: config.server.connections_max,
@@ -181,7 +195,7 @@ fn server_limits(config: &Config) -> ServerLimits {
 }
 
 /// Says where the host is and, once, how to get in.
-fn welcome(place: SocketAddr, admin: &FirstAdmin, modules: &[Arc<Module>]) -> anyhow::Result<()> {
+fn welcome(place: SocketAddr, admin: &FirstAdmin, modules: &[Module]) -> anyhow::Result<()> {
     let host = if place.ip().is_unspecified() || place.ip().is_loopback() {
         format!("localhost:{}", place.port())
     } else {
@@ -204,7 +218,7 @@ fn welcome(place: SocketAddr, admin: &FirstAdmin, modules: &[Arc<Module>]) -> an
     Ok(out.flush()?)
 }
 
-fn first_list(modules: &[Arc<Module>]) -> Option<&str> {
+fn first_list(modules: &[Module]) -> Option<&str> {
     modules
         .iter()
         .flat_map(|module| module.routes())

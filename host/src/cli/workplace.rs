@@ -11,7 +11,7 @@ use super::Common;
 use crate::config::{Config, Limits as LimitSettings, Sources};
 use crate::engine::{Engine, EngineOptions, Limits};
 use crate::identity::{Directory, Lifetimes};
-use crate::modules::{self, Module, ModuleError, ModuleOptions, Source};
+use crate::modules::{self, Module, ModuleError, ModuleOptions, Source, SourceError};
 use crate::storage::{Database, DatabaseOptions, SessionLimits};
 
 /// The largest component, in bytes.
@@ -45,8 +45,14 @@ impl Workplace {
         })
     }
 
-    /// An engine for so many calls at once; by default, as many as there are threads.
-    pub(super) fn engine(&self, calls: Option<usize>) -> anyhow::Result<Engine> {
+    /// An engine for as many calls at once as the modules that are served have threads.
+    pub(super) fn engine_to_serve(&self) -> anyhow::Result<Engine> {
+        let modules = self.sources()?.len().max(1);
+        self.engine(self.config.executor.threads.saturating_mul(modules))
+    }
+
+    /// An engine for so many calls at once.
+    pub(super) fn engine(&self, calls: usize) -> anyhow::Result<Engine> {
         let all = || {
             self.config
                 .modules
@@ -54,7 +60,6 @@ impl Workplace {
                 .map(|module| &module.limits)
                 .chain([&self.config.limits])
         };
-        let calls = calls.unwrap_or(self.config.executor.threads);
         let artifacts = self.config.data.dir.join("compiled");
         Ok(Engine::new(EngineOptions {
             calls_max: calls.try_into().unwrap_or(u32::MAX),
@@ -82,15 +87,20 @@ impl Workplace {
         )
     }
 
-    /// Loads all modules; their databases stay closed.
-    pub(super) fn modules(&self, engine: &Engine) -> anyhow::Result<Vec<Module>> {
+    /// Where the modules' components come from.
+    fn sources(&self) -> Result<Vec<Source>, SourceError> {
         let configured = self
             .config
             .modules
             .iter()
             .filter_map(|(name, module)| Some((name.as_str(), module.component.as_deref()?)));
+        modules::find(configured, &self.config.data.modules_dir)
+    }
+
+    /// Loads all modules; their databases stay closed.
+    pub(super) fn modules(&self, engine: &Engine) -> anyhow::Result<Vec<Module>> {
         let mut loaded: Vec<(Source, Module)> = Vec::new();
-        for source in modules::find(configured, &self.config.data.modules_dir)? {
+        for source in self.sources()? {
             let module = self.module(engine, &source)?;
             match loaded
                 .iter()

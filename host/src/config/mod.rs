@@ -29,6 +29,8 @@ pub struct Config {
     pub cors: Cors,
     /// The threads that modules run on.
     pub executor: Executor,
+    /// Modules that fail again and again.
+    pub breaker: Breaker,
     /// What one call of any component may use.
     pub limits: Limits,
     /// What is said of single modules, by name.
@@ -96,7 +98,18 @@ pub struct Cors {
     pub origins: Vec<String>,
 }
 
-/// The threads that modules run on.
+/// When a module that fails again and again is given a rest.
+#[derive(Clone, Debug)]
+pub struct Breaker {
+    /// Failed calls within the window, which are half of all.
+    pub failures_min: u32,
+    /// The window, in milliseconds.
+    pub window_ms: u64,
+    /// The rest, in milliseconds.
+    pub rest_ms: u64,
+}
+
+/// The threads that each module runs on.
 #[derive(Clone, Debug)]
 pub struct Executor {
     /// How many.
@@ -272,12 +285,32 @@ impl Config {
                 threads: reader.threads(
                     "executor.threads",
                     (cores * 2).max(4),
-                    "threads that modules run on (default: two a core, at least 4)",
+                    "threads that each module runs on (default: two a core, at least 4)",
                 ),
                 queue_max: reader.count(
                     "executor.queue_max",
                     1024,
-                    "requests that may wait for one of them; more get 503",
+                    "requests that may wait for a module's threads; more get 503",
+                ),
+            },
+            breaker: Breaker {
+                failures_min: reader
+                    .count(
+                        "breaker.failures_min",
+                        10,
+                        "failed calls, half of all, after which a module answers 503 for a while",
+                    )
+                    .try_into()
+                    .unwrap_or(u32::MAX),
+                window_ms: reader.number(
+                    "breaker.window_ms",
+                    10_000,
+                    "the time within which they count",
+                ),
+                rest_ms: reader.number(
+                    "breaker.rest_ms",
+                    5_000,
+                    "how long it answers 503 before one call is tried",
                 ),
             },
             modules: reader

@@ -23,9 +23,9 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 
-use crate::engine::{CallError, Executor};
+use crate::engine::CallError;
 use crate::identity::Actor;
-use crate::modules::{self, Access, Module};
+use crate::modules::{self, Access, Meters, Module, Slot, SlotError};
 
 use cors::Cors;
 use envelope::{Answer, JSON};
@@ -57,13 +57,19 @@ pub struct HttpOptions {
     pub docs: bool,
 }
 
-/// What answers requests: routes, identity, and threads for the modules.
+/// What answers requests: routes, identity, and modules in service.
 pub struct App {
     routes: Routes,
     identity: Arc<Identity>,
-    executor: Executor,
     cors: Cors,
     options: HttpOptions,
+    about: About,
+}
+
+/// What the host can tell about itself.
+struct About {
+    slots: Vec<Arc<Slot>>,
+    meters: Meters,
     /// The OpenAPI document, as it is sent.
     document: Bytes,
 }
@@ -74,16 +80,16 @@ impl App {
     /// # Errors
     /// When two routes collide, or two modules' descriptions of them.
     pub fn new(
-        modules: Vec<Arc<Module>>,
+        slots: Vec<Arc<Slot>>,
+        meters: Meters,
         identity: Identity,
-        executor: Executor,
         options: HttpOptions,
     ) -> Result<Self, RouteError> {
         let mut routes = Routes::default();
         own::add_to(&mut routes, &options)?;
-        for module in &modules {
-            for (number, route) in (0u32..).zip(module.routes()) {
-                let target = Target::Module(module.clone(), number);
+        for slot in &slots {
+            for (number, route) in (0u32..).zip(slot.module().routes()) {
+                let target = Target::Module(slot.clone(), number);
                 let endpoint = Endpoint {
                     target,
                     access: route.access,
@@ -91,15 +97,19 @@ impl App {
                 routes.add(method(route.method), &route.path, endpoint)?;
             }
         }
+        let modules: Vec<&Module> = slots.iter().map(|slot| slot.module()).collect();
         let document = document(&modules, &options)?;
         let cors = Cors::new(&options.origins);
         Ok(Self {
             routes,
             identity: Arc::new(identity),
-            executor,
             cors,
             options,
-            document,
+            about: About {
+                slots,
+                meters,
+                document,
+            },
         })
     }
 
@@ -185,20 +195,21 @@ impl App {
                     body,
                     actor,
                     peer: self.peer(peer, &parts.headers),
-                    document: &self.document,
+                    about: &self.about,
                 };
                 own.answer(self.identity.clone(), call, &self.options).await
             }
             Found::Endpoint(
                 Endpoint {
-                    target: Target::Module(module, route),
+                    target: Target::Module(slot, route),
                     ..
                 },
                 parameters,
             ) => {
+                let module = slot.module();
                 let request =
                     self.request(module, *route, parts, parameters, &body, actor, request_id);
-                self.call(module, request).await
+                call(slot, request).await
             }
             Found::OtherMethods(allowed) => Answer::method_not_allowed(method, path, &allowed),
             Found::Nothing => Answer::no_route(method, path),
@@ -242,32 +253,6 @@ impl App {
         }
     }
 
-    async fn call(&self, module: &Arc<Module>, request: modules::Request) -> Answer {
-        let request_id = request.request_id.clone();
-        let job = {
-            let module = module.clone();
-            move || module.handle(&request)
-        };
-        let Ok(result) = self.executor.submit(job) else {
-            return Answer::busy("Too many requests are waiting", RETRY_AFTER_S);
-        };
-        let failed = |error: &CallError| {
-            let backtrace = match error {
-                CallError::Trap { backtrace, .. } => backtrace.join(" < "),
-                _ => String::new(),
-            };
-            tracing::error!(request_id, module = module.name(), %error, backtrace, "a call gave no answer");
-            Answer::unknown_error()
-        };
-        match result.await {
-            Ok(Ok(response)) => answer_of(response).unwrap_or_else(|error| failed(&error)),
-            Ok(Err(error)) => failed(&error),
-            Err(_) => failed(&CallError::BadAnswer(
-                "the call ended inside the host".to_owned(),
-            )),
-        }
-    }
-
     /// Who is on the other end, as far as it can be believed.
     fn peer(&self, peer: SocketAddr, headers: &HeaderMap) -> std::net::IpAddr {
         let forwarded = || {
@@ -289,8 +274,31 @@ impl App {
     }
 }
 
+/// Has a module answer, or says why it does not.
+async fn call(slot: &Slot, request: modules::Request) -> Answer {
+    let request_id = request.request_id.clone();
+    let failed = |error: &CallError| {
+        let backtrace = match error {
+            CallError::Trap { backtrace, .. } => backtrace.join(" < "),
+            _ => String::new(),
+        };
+        let module = slot.module().name();
+        tracing::error!(request_id, module, %error, backtrace, "a call gave no answer");
+        Answer::unknown_error()
+    };
+    match slot.handle(request).await {
+        Ok(response) => answer_of(response).unwrap_or_else(|error| failed(&error)),
+        Err(SlotError::Busy) => Answer::busy("Too many requests are waiting", RETRY_AFTER_S),
+        Err(SlotError::Resting { left, .. }) => Answer::busy(
+            "This part of the host fails again and again, and is not asked for a while",
+            left.as_secs() + 1,
+        ),
+        Err(SlotError::Call(error)) => failed(&error),
+    }
+}
+
 /// What these modules and the host serve, as OpenAPI.
-fn document(modules: &[Arc<Module>], options: &HttpOptions) -> Result<Bytes, RouteError> {
+fn document(modules: &[&Module], options: &HttpOptions) -> Result<Bytes, RouteError> {
     let mut endpoints = Vec::new();
     for module in modules {
         for (route, operation) in module.routes().iter().zip(module.operations()) {

@@ -2,8 +2,6 @@
 //! the endpoints describe themselves with, and around them what the host does
 //! for every one of them. Knows no route by name.
 
-use std::sync::Arc;
-
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
@@ -29,7 +27,7 @@ const RESPONSES: &str = "#/components/responses/";
 /// # Errors
 /// When two modules give one name to two things.
 pub(super) fn document(
-    modules: &[Arc<Module>],
+    modules: &[&Module],
     endpoints: Vec<Described<'_>>,
 ) -> Result<Value, RouteError> {
     let mut paths = Map::new();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hyper::Method;
 
 use super::own::Own;
-use crate::modules::{Access, Module};
+use crate::modules::{Access, Slot};
 
 /// Where a request goes.
 #[derive(Clone)]
@@ -15,7 +15,7 @@ pub enum Target {
     /// One of the host's own endpoints.
     Own(Own),
     /// A route of a module, by its place in the module's list.
-    Module(Arc<Module>, u32),
+    Module(Arc<Slot>, u32),
 }
 
 /// An endpoint: where the request goes, and who may call it.

@@ -8,7 +8,16 @@ impl Own {
     /// What it takes and gives; pages for people say so themselves.
     pub(super) fn operation(self) -> Option<Map<String, Value>> {
         let (id, summary, responses) = match self {
-            Self::Health => ("Health", "Whether the host lives", text_answer()),
+            Self::Health => (
+                "Health",
+                "Whether the host lives, and which modules fail again and again",
+                text_answer("text/html"),
+            ),
+            Self::Metrics => (
+                "RetrieveMetrics",
+                "Retrieve what Prometheus collects",
+                text_answer("application/openmetrics-text"),
+            ),
             Self::SignIn => ("SignIn", "Sign in, and get a token", sign_in_answers()),
             Self::Refresh => ("RefreshToken", "Get a fresh token", answer(token())),
             Self::BeginSession => (
@@ -147,7 +156,7 @@ impl Own {
                 "required": true,
                 "schema": {"const": session::PROVIDER},
             })],
-            Self::RetrieveKey | Self::RenameKey | Self::RevokeKey => vec![fields()],
+            Self::Me | Self::RetrieveKey | Self::RenameKey | Self::RevokeKey => vec![fields()],
             _ => Vec::new(),
         }
     }
@@ -185,27 +194,33 @@ fn answer(schema: Value) -> Value {
     json!({"200": {"description": "Done", "content": json_content(schema)}})
 }
 
-fn text_answer() -> Value {
-    json!({"200": {"description": "It does", "content": {"text/html": {"schema": text()}}}})
+fn text_answer(media_type: &str) -> Value {
+    json!({"200": {"description": "Done", "content": {media_type: {"schema": text()}}}})
 }
 
 fn token() -> Value {
     object(json!({"token": text()}))
 }
 
+/// A user, of which `fields` may have left anything out but the id.
 fn user() -> Value {
     object(json!({
-        "user": object(json!({
-            "id": text(),
-            "first_name": nullable(),
-            "last_name": nullable(),
-            "email": text(),
-            "avatar_url": nullable(),
-            "metadata": {"type": ["object", "null"]},
-            "created_at": text(),
-            "updated_at": text(),
-            "deleted_at": nullable(),
-        })),
+        "user": {
+            "type": "object",
+            "properties": {
+                "id": text(),
+                "first_name": nullable(),
+                "last_name": nullable(),
+                "email": text(),
+                "avatar_url": nullable(),
+                "metadata": {"type": ["object", "null"]},
+                "created_at": text(),
+                "updated_at": text(),
+                "deleted_at": nullable(),
+            },
+            "required": ["id"],
+            "additionalProperties": false,
+        },
     }))
 }
 

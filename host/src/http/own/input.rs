@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 use hyper::StatusCode;
 
 use super::super::envelope::{Answer, Refusal};
+use super::super::query;
 use super::super::routes::percent_decode;
+use super::Call;
 
 /// How many issues one answer names, as in Medusa.
 const ISSUES_MAX: usize = 3;
@@ -160,8 +162,43 @@ impl Input {
     }
 }
 
+/// What `fields` says, in a query that may say nothing else.
+pub(super) fn fields(call: &Call<'_>) -> Result<Option<String>, Refusal> {
+    let mut input = Input::query(query(&call.parts.uri))?;
+    let fields = input.text("fields");
+    input.finish()?;
+    Ok(fields)
+}
+
+/// What `fields` leaves of a thing: names replace what is shown, and the id comes
+/// along; names that all have a `+` or `-` change it.
+pub(super) fn select(mut thing: Map<String, Value>, fields: Option<&str>) -> Value {
+    let Some(fields) = fields else {
+        return thing.into();
+    };
+    // A `+` that was not encoded arrives as a space.
+    let signed = |name: &&str| name.starts_with(['+', '-', '*', ' ']);
+    let bare = |name: &str| name.trim_start_matches(['+', '-']).trim().to_owned();
+    let names: Vec<&str> = fields.split(',').filter(|name| !name.is_empty()).collect();
+    if names.iter().all(signed) && !names.is_empty() {
+        for name in names.iter().filter(|name| name.starts_with('-')) {
+            if bare(name) != "id" {
+                thing.shift_remove(&bare(name));
+            }
+        }
+        return thing.into();
+    }
+    let mut selected = Map::new();
+    for name in names.into_iter().chain(["id"]).map(bare) {
+        if let Some(value) = thing.shift_remove(&name) {
+            selected.insert(name, value);
+        }
+    }
+    selected.into()
+}
+
 /// A request that breaks a rule.
-pub(super) fn invalid(text: &str) -> Refusal {
+fn invalid(text: &str) -> Refusal {
     let message = format!("Invalid request: {text}");
     Box::new(Answer::error(
         StatusCode::BAD_REQUEST,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::envelope::{Answer, Refusal};
 use super::super::query;
-use super::input::Input;
+use super::input::{Input, fields, select};
 use super::{Call, failed};
 use crate::identity::Directory;
 use crate::storage::StorageError;
@@ -198,14 +198,6 @@ fn title(input: &mut Input) -> String {
     title
 }
 
-/// What of a key is to be shown.
-fn fields(call: &Call<'_>) -> Result<Option<String>> {
-    let mut input = Input::query(query(&call.parts.uri))?;
-    let fields = input.text("fields");
-    input.finish()?;
-    Ok(fields)
-}
-
 fn stored<T>(result: std::result::Result<T, StorageError>) -> Result<T> {
     result.map_err(|error| Box::new(failed(&error)))
 }
@@ -235,31 +227,4 @@ fn view(key: &ApiKey) -> Map<String, Value> {
         .map(|name| (*name).to_owned())
         .zip(values)
         .collect()
-}
-
-/// What `fields` leaves of a key: names replace what is shown, and the id comes
-/// along; names that all have a `+` or `-` change it.
-fn select(mut key: Map<String, Value>, fields: Option<&str>) -> Value {
-    let Some(fields) = fields else {
-        return key.into();
-    };
-    // A `+` that was not encoded arrives as a space.
-    let signed = |name: &&str| name.starts_with(['+', '-', '*', ' ']);
-    let bare = |name: &str| name.trim_start_matches(['+', '-']).trim().to_owned();
-    let names: Vec<&str> = fields.split(',').filter(|name| !name.is_empty()).collect();
-    if names.iter().all(signed) && !names.is_empty() {
-        for name in names.iter().filter(|name| name.starts_with('-')) {
-            if bare(name) != "id" {
-                key.shift_remove(&bare(name));
-            }
-        }
-        return key.into();
-    }
-    let mut selected = Map::new();
-    for name in names.into_iter().chain(["id"]).map(bare) {
-        if let Some(value) = key.shift_remove(&name) {
-            selected.insert(name, value);
-        }
-    }
-    selected.into()
 }

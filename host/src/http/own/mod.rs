@@ -13,11 +13,10 @@ use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
-use super::HttpOptions;
-use super::docs;
 use super::envelope::{Answer, JSON, Refusal};
 use super::openapi::Described;
 use super::routes::{Endpoint, RouteError, Routes, Target};
+use super::{About, HttpOptions, docs};
 use crate::identity::{Actor, ActorKind, Directory};
 use crate::modules::{self, Access};
 
@@ -28,6 +27,8 @@ pub(super) const COOKIE_NAME: &str = "connect.sid";
 pub enum Own {
     /// `GET /health`
     Health,
+    /// `GET /metrics`
+    Metrics,
     /// `POST /auth/user/{provider}`
     SignIn,
     /// `POST /auth/token/refresh`
@@ -60,13 +61,14 @@ pub enum Own {
     PagePart,
 }
 
-const ENDPOINTS: [(Method, &str, Own, Access); 16] = {
+const ENDPOINTS: [(Method, &str, Own, Access); 17] = {
     use Access::{Admin, Anyone};
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
     const DELETE: Method = Method::DELETE;
     [
         (GET, "/health", Own::Health, Anyone),
+        (GET, "/metrics", Own::Metrics, Admin),
         (POST, "/auth/user/{provider}", Own::SignIn, Anyone),
         (GET, "/auth/user/providers", Own::Providers, Anyone),
         (POST, "/auth/token/refresh", Own::Refresh, Admin),
@@ -156,8 +158,8 @@ pub(super) struct Call<'a> {
     pub body: Bytes,
     pub actor: Option<Actor>,
     pub peer: IpAddr,
-    /// The OpenAPI document.
-    pub document: &'a Bytes,
+    /// The host.
+    pub about: &'a About,
 }
 
 impl Own {
@@ -175,11 +177,8 @@ impl Own {
             .filter(|actor| actor.kind == ActorKind::User)
             .map(|actor| actor.id.as_str());
         match self {
-            Self::Health => Answer::bytes(
-                StatusCode::OK,
-                HeaderValue::from_static("text/html; charset=utf-8"),
-                Bytes::from_static(b"OK"),
-            ),
+            Self::Health => health(call.about),
+            Self::Metrics => metrics(call.about),
             Self::Providers => session::providers(),
             Self::SignIn => session::sign_in(directory.clone(), &call).await,
             Self::Refresh => user.map_or_else(Answer::unauthorized, |user| {
@@ -190,14 +189,14 @@ impl Own {
                 None => Answer::unauthorized(),
             },
             Self::EndSession => on_disk(|| session::end(directory, &call.parts.headers)),
-            Self::Me => session::me(directory, user),
+            Self::Me => given(session::me(directory, user, &call)),
             Self::ListKeys => on_disk(|| given(keys::list(directory, &call))),
             Self::CreateKey => on_disk(|| given(keys::create(directory, &call))),
             Self::RetrieveKey => on_disk(|| given(keys::retrieve(directory, &call))),
             Self::RenameKey => on_disk(|| given(keys::rename(directory, &call))),
             Self::RevokeKey => on_disk(|| given(keys::revoke(directory, &call))),
             Self::DeleteKey => on_disk(|| given(keys::delete(directory, &call))),
-            Self::Document => Answer::bytes(StatusCode::OK, JSON, call.document.clone()),
+            Self::Document => Answer::bytes(StatusCode::OK, JSON, call.about.document.clone()),
             Self::Page => docs::page(call.parts.uri.path()),
             Self::PagePart => {
                 let file = call.parameters.first().map_or("", String::as_str);
@@ -205,6 +204,37 @@ impl Own {
                     .unwrap_or_else(|| Answer::no_route(&Method::GET, call.parts.uri.path()))
             }
         }
+    }
+}
+
+/// That the host lives, and which modules are given a rest.
+fn health(about: &About) -> Answer {
+    let resting: String = about
+        .slots
+        .iter()
+        .filter(|slot| slot.is_resting())
+        .map(|slot| {
+            format!(
+                "\nThe module {} fails again and again, and answers 503",
+                slot.module().name()
+            )
+        })
+        .collect();
+    Answer::bytes(
+        StatusCode::OK,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+        format!("OK{resting}").into(),
+    )
+}
+
+fn metrics(about: &About) -> Answer {
+    match about.meters.text() {
+        Ok(text) => Answer::bytes(
+            StatusCode::OK,
+            HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+            text.into(),
+        ),
+        Err(error) => failed(&error),
     }
 }
 

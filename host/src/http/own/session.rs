@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::super::HttpOptions;
-use super::super::envelope::Answer;
+use super::super::envelope::{Answer, Refusal};
+use super::input::{fields, select};
 use super::{COOKIE_NAME, Call, failed};
 use crate::identity::{Directory, SignInError};
 use crate::storage::accounts::User;
@@ -28,18 +29,22 @@ pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// `GET /admin/users/me`
-pub(super) fn me(directory: &Directory, user: Option<&str>) -> Answer {
-    match user.map(|user| directory.user(user)) {
-        Some(Ok(Some(user))) => Answer::json(&Envelope {
-            user: View::of(&user),
-        }),
-        Some(Err(error)) => failed(&error),
-        Some(Ok(None)) | None => Answer::error(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            "Only a user has an answer to this, not a key",
-        ),
-    }
+pub(super) fn me(
+    directory: &Directory,
+    user: Option<&str>,
+    call: &Call<'_>,
+) -> Result<Answer, Refusal> {
+    let fields = fields(call)?;
+    let no_user = || {
+        let message = "Only a user has an answer to this, not a key";
+        Box::new(Answer::error(StatusCode::NOT_FOUND, "not_found", message))
+    };
+    let user = user.ok_or_else(no_user)?;
+    let found = directory.user(user).map_err(|error| failed(&error))?;
+    let shown = View::of(&found.ok_or_else(no_user)?).object();
+    Ok(Answer::json(&Envelope {
+        user: select(shown, fields.as_deref()),
+    }))
 }
 
 /// `GET /auth/user/providers`
@@ -82,6 +87,16 @@ struct View<'a> {
     created_at: &'a str,
     updated_at: &'a str,
     deleted_at: Option<&'a str>,
+}
+
+impl View<'_> {
+    /// As a JSON object, field by field.
+    fn object(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(object)) => object,
+            _ => Map::new(),
+        }
+    }
 }
 
 impl<'a> View<'a> {

@@ -1,0 +1,143 @@
+//! What modules' calls came to, counted for Prometheus and its like.
+
+use std::fmt::Error;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// What a call came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(super) enum Outcome {
+    /// The module answered, whatever it answered.
+    Answered,
+    /// It trapped, ran out of something, or answered what is no answer.
+    Failed,
+    /// It was not asked: too many calls were waiting.
+    Busy,
+    /// It was not asked: it fails again and again.
+    Resting,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfModule {
+    module: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfOutcome {
+    module: String,
+    outcome: Outcome,
+}
+
+/// Upper ends of the ranges that times are counted in, in seconds.
+const TIMES_S: [f64; 12] = [
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0,
+];
+
+/// The meters of all modules.
+pub struct Meters {
+    registry: Registry,
+    calls: Family<OfOutcome, Counter>,
+    seconds: Family<OfModule, Histogram, fn() -> Histogram>,
+    resting: Family<OfModule, Gauge>,
+}
+
+/// The meters of one module.
+pub(super) struct ModuleMeters {
+    answered: Counter,
+    failed: Counter,
+    busy: Counter,
+    turned_away: Counter,
+    seconds: Histogram,
+    resting: Gauge,
+}
+
+impl Default for Meters {
+    fn default() -> Self {
+        let mut meters = Self {
+            registry: Registry::with_prefix("wares"),
+            calls: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(TIMES_S)),
+            resting: Family::default(),
+        };
+        meters.registry.register(
+            "module_calls",
+            "Requests to modules, by what they came to",
+            meters.calls.clone(),
+        );
+        meters.registry.register_with_unit(
+            "module_call",
+            "What requests to modules took, waiting included",
+            Unit::Seconds,
+            meters.seconds.clone(),
+        );
+        meters.registry.register(
+            "module_resting",
+            "Whether a module is not asked for a while, since it fails again and again",
+            meters.resting.clone(),
+        );
+        meters
+    }
+}
+
+impl Meters {
+    pub(super) fn of(&self, module: &str) -> ModuleMeters {
+        let calls = |outcome| {
+            let module = module.to_owned();
+            self.calls
+                .get_or_create_owned(&OfOutcome { module, outcome })
+        };
+        let of_module = OfModule {
+            module: module.to_owned(),
+        };
+        ModuleMeters {
+            answered: calls(Outcome::Answered),
+            failed: calls(Outcome::Failed),
+            busy: calls(Outcome::Busy),
+            turned_away: calls(Outcome::Resting),
+            seconds: self.seconds.get_or_create_owned(&of_module),
+            resting: self.resting.get_or_create_owned(&of_module),
+        }
+    }
+
+    /// All of them, as OpenMetrics has it.
+    ///
+    /// # Errors
+    /// Never, as long as there is memory.
+    pub fn text(&self) -> Result<String, Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl ModuleMeters {
+    pub(super) fn count(&self, outcome: Outcome) {
+        match outcome {
+            Outcome::Answered => self.answered.inc(),
+            Outcome::Failed => self.failed.inc(),
+            Outcome::Busy => self.busy.inc(),
+            Outcome::Resting => self.turned_away.inc(),
+        };
+    }
+
+    /// A call was made, and took so long, its waiting included.
+    pub(super) fn took(&self, time: Duration, answered: bool) {
+        self.count(if answered {
+            Outcome::Answered
+        } else {
+            Outcome::Failed
+        });
+        self.seconds.observe(time.as_secs_f64());
+    }
+
+    pub(super) fn rests(&self, resting: bool) {
+        self.resting.set(resting.into());
+    }
+}
