@@ -16,6 +16,7 @@ mod hostile;
 mod identity;
 mod keys;
 mod lists;
+mod loading;
 mod openapi;
 mod sdk;
 mod transport;

@@ -13,6 +13,7 @@ mod workplace;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::engine::compiler;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// A commerce host whose business modules are WebAssembly components.
@@ -47,6 +48,12 @@ enum Command {
     Events(events::Arguments),
     /// Fill a data folder with plausible data, for trying things out.
     Seed(seed::Arguments),
+    /// Compile the component on standard input, for another process of wares.
+    #[command(name = compiler::COMMAND, hide = true)]
+    Compile {
+        /// The memory that it may take, in bytes.
+        memory_bytes_max: u64,
+    },
 }
 
 /// Where the settings are.
@@ -92,10 +99,22 @@ pub fn run() -> ExitCode {
         Command::Call(arguments) => call::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),
         Command::Seed(arguments) => seed::run(&arguments, matches.subcommand_matches("seed")),
+        Command::Compile { memory_bytes_max } => return compile(memory_bytes_max),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
+    }
+}
+
+/// What is wrong goes to the process that asked, without more words.
+fn compile(memory_bytes_max: u64) -> ExitCode {
+    match compiler::run(memory_bytes_max) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("{reason}");
+            ExitCode::FAILURE
+        }
     }
 }
 

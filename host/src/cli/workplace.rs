@@ -9,13 +9,11 @@ use anyhow::{Context, bail};
 
 use super::Common;
 use crate::config::{Config, Limits as LimitSettings, Sources};
-use crate::engine::{Engine, EngineOptions, Limits};
+use crate::engine::{CompileLimits, Engine, EngineOptions, Limits};
 use crate::identity::{Directory, Lifetimes};
 use crate::modules::{self, Module, ModuleError, ModuleOptions, Source, SourceError};
 use crate::storage::{Database, DatabaseOptions, SessionLimits};
 
-/// The largest component, in bytes.
-const COMPONENT_BYTES_MAX: usize = 50 * 1024 * 1024;
 /// The stack of a guest, in bytes.
 const STACK_BYTES_MAX: usize = 1024 * 1024;
 
@@ -72,7 +70,11 @@ impl Workplace {
                 .max()
                 .unwrap_or_default(),
             stack_bytes_max: STACK_BYTES_MAX,
-            component_bytes_max: COMPONENT_BYTES_MAX,
+            component_bytes_max: self.config.compile.component_bytes_max,
+            compile: CompileLimits {
+                deadline_ms: self.config.compile.deadline_ms,
+                memory_bytes_max: self.config.compile.memory_bytes_max as u64,
+            },
             artifacts: artifacts.is_dir().then_some(artifacts),
         })?)
     }

@@ -31,6 +31,8 @@ pub struct Config {
     pub executor: Executor,
     /// Modules that fail again and again.
     pub breaker: Breaker,
+    /// What compiling a component may use.
+    pub compile: Compile,
     /// What one call of any component may use.
     pub limits: Limits,
     /// What is said of single modules, by name.
@@ -96,6 +98,17 @@ pub struct Identity {
 pub struct Cors {
     /// Origins whose pages may use the host.
     pub origins: Vec<String>,
+}
+
+/// What compiling a component may use.
+#[derive(Clone, Debug)]
+pub struct Compile {
+    /// The largest component, in bytes.
+    pub component_bytes_max: usize,
+    /// Time, in milliseconds.
+    pub deadline_ms: u64,
+    /// Memory, in bytes.
+    pub memory_bytes_max: usize,
 }
 
 /// When a module that fails again and again is given a rest.
@@ -311,6 +324,23 @@ impl Config {
                     "breaker.rest_ms",
                     5_000,
                     "how long it answers 503 before one call is tried",
+                ),
+            },
+            compile: Compile {
+                component_bytes_max: reader.bytes(
+                    "compile.component_bytes_max",
+                    50 * 1024 * 1024,
+                    "the largest component",
+                ),
+                deadline_ms: reader.number(
+                    "compile.deadline_ms",
+                    60_000,
+                    "how long compiling one may take",
+                ),
+                memory_bytes_max: reader.bytes(
+                    "compile.memory_bytes_max",
+                    2 * 1024 * 1024 * 1024,
+                    "the memory that compiling one may take",
                 ),
             },
             modules: reader

@@ -29,23 +29,31 @@ pub(super) fn read(engine: &Engine, folder: &Path, digest: &str) -> Option<Compo
     if Sha256::digest(code).as_slice() != checksum {
         return None;
     }
-    // SAFETY: the file lies in the data folder, which only the host's own user
-    // can write; `write` below made it from a component that this engine
-    // compiled, and the checksum shows that it is whole. Wasmtime itself checks
-    // that it was made by the same version for the same processor.
-    unsafe { Component::deserialize(engine, code) }.ok()
+    load(engine, code).ok()
+}
+
+/// The component that this host's compiler made this code of.
+///
+/// # Errors
+/// When it was made by another version of wasmtime, or for another processor.
+pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the code is either just what this host's own compiler process gave,
+    // or from a file in the data folder, which only the host's own user can
+    // write, that `write` below made of such code and whose checksum shows that
+    // it is whole. Wasmtime itself checks that it was made by the same version
+    // for the same processor.
+    unsafe { Component::deserialize(engine, code) }
 }
 
 /// Keeps the compiled form. Failing to is no failure of the caller's: the next
 /// start compiles again.
-pub(super) fn write(engine: &Engine, folder: &Path, digest: &str, component: &Component) {
+pub(super) fn write(engine: &Engine, folder: &Path, digest: &str, code: &[u8]) {
     let path = path(engine, folder, digest);
     let write = || -> std::io::Result<()> {
-        let code = component.serialize().map_err(std::io::Error::other)?;
         // Written beside and renamed, so that no reader ever sees a half of it.
         let mut file = tempfile_in(folder)?;
-        file.1.write_all(&code)?;
-        file.1.write_all(&Sha256::digest(&code))?;
+        file.1.write_all(code)?;
+        file.1.write_all(&Sha256::digest(code))?;
         fs::rename(&file.0, &path)
     };
     if let Err(error) = write() {

@@ -12,7 +12,7 @@ use super::bindings::exports::wares::module::seed::Kind;
 use super::bindings::{Module as Bindings, ModulePre};
 use super::linker::{self, ImportKind};
 use super::state::{CallContext, CallState};
-use super::{CallError, Engine, LoadError, artifact};
+use super::{CallError, Engine, LoadError, artifact, compiler, root};
 
 /// A compiled component. Cheap to share; each call makes an instance of its own.
 pub struct Component {
@@ -114,16 +114,18 @@ impl Engine {
     fn compile(&self, bytes: &[u8]) -> Result<(wasmtime::component::Component, String), LoadError> {
         check_header(bytes, self.options.component_bytes_max)?;
         let digest = hex::encode(Sha256::digest(bytes));
-        if let Some(folder) = &self.options.artifacts
+        let folder = self.options.artifacts.as_deref();
+        if let Some(folder) = folder
             && let Some(component) = artifact::read(&self.wasmtime, folder, &digest)
         {
             return Ok((component, digest));
         }
-        let component = wasmtime::component::Component::from_binary(&self.wasmtime, bytes)
-            .map_err(|error| LoadError::Compile(root(&error)))?;
-        if let Some(folder) = &self.options.artifacts {
-            artifact::write(&self.wasmtime, folder, &digest, &component);
+        let code = compiler::compile(bytes, self.options.compile)?;
+        if let Some(folder) = folder {
+            artifact::write(&self.wasmtime, folder, &digest, &code);
         }
+        let component = artifact::load(&self.wasmtime, &code)
+            .map_err(|error| LoadError::Compile(root(&error)))?;
         Ok((component, digest))
     }
 }
@@ -146,12 +148,6 @@ fn check_header(bytes: &[u8], bytes_max: usize) -> Result<(), LoadError> {
     } else {
         "it is not a WebAssembly component".to_owned()
     }))
-}
-
-/// The innermost cause, on one line.
-fn root(error: &wasmtime::Error) -> String {
-    let text = format!("{error:#}");
-    text.lines().next().unwrap_or_default().to_owned()
 }
 
 impl Component {

@@ -9,7 +9,7 @@ pub enum LoadError {
     #[error("the WebAssembly engine does not start: {0}")]
     Engine(#[source] wasmtime::Error),
     /// The file is larger than the limit.
-    #[error("it is {bytes} bytes, more than component_bytes_max = {max}")]
+    #[error("it is {bytes} bytes, more than {max} (compile.component_bytes_max)")]
     TooLarge {
         /// The file's size.
         bytes: usize,
@@ -22,6 +22,15 @@ pub enum LoadError {
     /// The bytes are a component that the compiler refuses.
     #[error("it does not compile: {0}")]
     Compile(String),
+    /// Compiling it takes longer than it may, in milliseconds.
+    #[error("compiling it takes longer than {0} ms (compile.deadline_ms)")]
+    CompileTime(u64),
+    /// Compiling it takes more memory than it may, in bytes.
+    #[error("compiling it takes more than {0} bytes of memory (compile.memory_bytes_max)")]
+    CompileMemory(u64),
+    /// The process that compiles cannot be started.
+    #[error("the compiler does not start: {0}")]
+    Compiler(String),
     /// It imports what no component is given.
     #[error("it imports {}, which this host does not provide", list(.0))]
     UnknownImports(Vec<String>),

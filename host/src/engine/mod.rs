@@ -4,6 +4,7 @@
 
 mod artifact;
 mod call;
+pub mod compiler;
 mod component;
 mod error;
 mod executor;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+pub use compiler::CompileLimits;
 pub use component::{Component, Export, Import, Shape};
 pub use error::{CallError, LoadError};
 pub use executor::{Executor, Rejected};
@@ -80,6 +82,8 @@ pub struct EngineOptions {
     pub stack_bytes_max: usize,
     /// The largest component file, in bytes.
     pub component_bytes_max: usize,
+    /// What compiling one of them may use.
+    pub compile: CompileLimits,
     /// Where compiled components are kept between starts; `None` keeps none.
     pub artifacts: Option<PathBuf>,
 }
@@ -160,18 +164,31 @@ fn config(options: &EngineOptions) -> Config {
         .max_unused_warm_slots(calls)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(64 * 1024);
-    let mut config = Config::new();
+    let mut config = code_config();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .max_wasm_stack(options.stack_bytes_max);
+    config
+}
+
+/// All that machine code depends on; the same for whoever compiles and whoever runs.
+fn code_config() -> Config {
+    let mut config = Config::new();
+    config
         // Copying a component's data into a fresh memory is cheaper than mapping
         // it: a mapping has to be undone after every call, and what is written
         // faults page by page, both with a flush of what all processors know of it.
         .memory_init_cow(false)
         .epoch_interruption(true)
-        .max_wasm_stack(options.stack_bytes_max)
         // A slot reserves all that 32 bits can reach, so that reads and writes
         // need no checks; what lies behind it catches offsets in an instruction.
         .memory_guard_size(64 * 1024)
         .wasm_component_model(true);
     config
+}
+
+/// The innermost cause, on one line.
+fn root(error: &wasmtime::Error) -> String {
+    let text = format!("{error:#}");
+    text.lines().next().unwrap_or_default().to_owned()
 }

@@ -1,0 +1,142 @@
+//! Compiles components in a process of its own. The compiler is not made for
+//! hostile input: what takes it too long, or too much memory, is killed with
+//! nothing but that process.
+
+use std::io::{Read, Write};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use super::error::LoadError;
+use super::{code_config, root};
+
+/// The hidden command of `wares` that compiles: a component on standard input,
+/// machine code on standard output, what is wrong on standard error.
+pub const COMMAND: &str = "compile-component";
+
+/// What compiling one component may use.
+#[derive(Clone, Copy, Debug)]
+pub struct CompileLimits {
+    /// Time, in milliseconds.
+    pub deadline_ms: u64,
+    /// Memory, in bytes, reserved ones as well.
+    pub memory_bytes_max: u64,
+}
+
+/// The machine code of a component.
+///
+/// # Errors
+/// When it does not compile, or not within its limits.
+pub(super) fn compile(bytes: &[u8], limits: CompileLimits) -> Result<Vec<u8>, LoadError> {
+    let failed = |error: std::io::Error| LoadError::Compiler(error.to_string());
+    let mut child = Command::new(program().map_err(failed)?)
+        .arg(COMMAND)
+        .arg(limits.memory_bytes_max.to_string())
+        .env_clear()
+        // Each arena of memory reserves much that is hardly used.
+        .env("MALLOC_ARENA_MAX", "2")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let (mut stdin, mut stdout, mut stderr) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if let Some(stdin) = &mut stdin {
+                // It may end before it has read everything; its status says why.
+                let _ = stdin.write_all(bytes);
+            }
+        });
+        let complaint = scope.spawn(move || {
+            let mut text = Vec::new();
+            if let Some(stderr) = &mut stderr {
+                let _ = stderr.read_to_end(&mut text);
+            }
+            String::from_utf8_lossy(&text).trim().to_owned()
+        });
+        let (done, wait) = mpsc::channel();
+        scope.spawn(move || {
+            let mut code = Vec::new();
+            if let Some(stdout) = &mut stdout {
+                let _ = stdout.read_to_end(&mut code);
+            }
+            let _ = done.send(code);
+        });
+        let code = wait.recv_timeout(Duration::from_millis(limits.deadline_ms));
+        if code.is_err() {
+            // It may have ended in this very moment.
+            let _ = child.kill();
+        }
+        let status = child.wait().map_err(failed)?;
+        let complaint = complaint.join().unwrap_or_default();
+        match code {
+            Err(RecvTimeoutError::Timeout) => Err(LoadError::CompileTime(limits.deadline_ms)),
+            Ok(code) if status.success() => Ok(code),
+            _ => Err(refusal(status, complaint, limits)),
+        }
+    })
+}
+
+/// Why the process ended without code: it says so, or it was ended.
+fn refusal(status: ExitStatus, complaint: String, limits: CompileLimits) -> LoadError {
+    if status.code().is_some() {
+        LoadError::Compile(complaint)
+    } else {
+        // Without memory a Rust program aborts; there is hardly another reason.
+        LoadError::CompileMemory(limits.memory_bytes_max)
+    }
+}
+
+/// This very program, also where its file was replaced since it started.
+fn program() -> std::io::Result<std::path::PathBuf> {
+    if cfg!(target_os = "linux") {
+        Ok("/proc/self/exe".into())
+    } else {
+        std::env::current_exe()
+    }
+}
+
+/// The other side: compiles what stands on standard input, within so many bytes
+/// of memory.
+///
+/// # Errors
+/// What is wrong with the component, on one line.
+pub fn run(memory_bytes_max: u64) -> Result<(), String> {
+    limit_memory(memory_bytes_max).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
+    let engine = wasmtime::Engine::new(&code_config()).map_err(|error| root(&error))?;
+    let code = engine
+        .precompile_component(&bytes)
+        .map_err(|error| root(&error))?;
+    std::io::stdout()
+        .write_all(&code)
+        .map_err(|error| error.to_string())
+}
+
+#[cfg(target_os = "linux")]
+fn limit_memory(bytes: u64) -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let limit = Rlimit {
+        current: Some(bytes),
+        maximum: Some(bytes),
+    };
+    setrlimit(Resource::As, limit)?;
+    // An abort is expected, and nobody reads its memory.
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    Ok(setrlimit(Resource::Core, none)?)
+}
+
+/// Other systems bound the time alone.
+#[cfg(not(target_os = "linux"))]
+fn limit_memory(_: u64) -> std::io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! Components that are broken or hostile before they are asked anything. Each is
+//! refused with one line; a host that runs beside goes on.
+
+use crate::harness::{Shop, hostile_guest, run, text};
+
+/// Tries to serve a component, with these settings; gives why it is not served.
+fn refused(component: &[u8], settings: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("broken.wasm");
+    std::fs::write(&file, component).unwrap();
+    let data = folder.path().join("data");
+    let mut arguments = vec![
+        "serve".to_owned(),
+        "--listen=127.0.0.1:0".to_owned(),
+        format!("--data={}", data.display()),
+        format!("--set=modules.broken.component={}", file.display()),
+    ];
+    arguments.extend(settings.iter().map(|setting| format!("--set={setting}")));
+    let output = run(arguments);
+    let said = text(&output.stderr);
+    assert_eq!(
+        (output.status.code(), text(&output.stdout).as_str()),
+        (Some(1), ""),
+        "{said}"
+    );
+    assert!(!said.contains("panicked"), "{said}");
+    let prefix = format!("wares: {}: ", file.display());
+    let reason = said.trim_end().strip_prefix(&prefix);
+    reason.unwrap_or_else(|| panic!("{said}")).to_owned()
+}
+
+fn wat(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap()
+}
+
+/// A component that imports one interface with one function.
+fn importing(interface: &str) -> Vec<u8> {
+    wat(&format!(
+        r#"(component (import "{interface}" (instance (export "open" (func)))))"#
+    ))
+}
+
+#[test]
+fn what_is_not_given_is_not_imported() {
+    for interface in [
+        "wasi:filesystem/preopens@0.2.6",
+        "wasi:filesystem/types@0.2.6",
+        "wasi:sockets/tcp@0.2.6",
+        "wasi:http/outgoing-handler@0.2.6",
+        "wasi:cli/run@0.2.6",
+        "wasi:keyvalue/store@0.2.0",
+        "wares:platform/processes@1.0.0",
+    ] {
+        assert_eq!(
+            refused(&importing(interface), &[]),
+            format!("it imports {interface}, which this host does not provide")
+        );
+    }
+}
+
+#[test]
+fn another_world_is_no_module() {
+    let nothing = refused(&wat("(component)"), &[]);
+    assert!(
+        nothing.starts_with("it does not fit the world wares:module/module@1.0.0: "),
+        "{nothing}"
+    );
+    // One that was built for a version to come.
+    let later = refused(
+        &wat(r#"(component
+                  (instance $nothing)
+                  (export "wares:module/lifecycle@9.0.0" (instance $nothing))
+                  (export "wares:module/http@9.0.0" (instance $nothing)))"#),
+        &[],
+    );
+    assert!(
+        later.starts_with("it does not fit the world wares:module/module@1.0.0: "),
+        "{later}"
+    );
+}
+
+#[test]
+fn a_damaged_file_is_refused() {
+    let whole = std::fs::read(hostile_guest()).unwrap();
+    for length in [8, 9, 100, whole.len() / 2, whole.len() - 1] {
+        let said = refused(&whole[..length], &[]);
+        assert!(
+            said.starts_with("it does not compile: ") || said.starts_with("it does not fit"),
+            "{length}: {said}"
+        );
+    }
+    let mut flipped = whole.clone();
+    flipped[8] ^= 0x80;
+    let said = refused(&flipped, &[]);
+    assert!(said.starts_with("it does not compile: "), "{said}");
+}
+
+#[test]
+fn a_file_that_is_too_large_is_not_even_compiled() {
+    let mut large = b"\0asm\x0d\0\x01\0".to_vec();
+    large.resize(51 * 1024 * 1024, 0);
+    assert_eq!(
+        refused(&large, &[]),
+        "it is 53477376 bytes, more than 52428800 (compile.component_bytes_max)"
+    );
+}
+
+/// A component with one function that is easy to read and hard to compile.
+fn bomb() -> Vec<u8> {
+    let mut body = String::new();
+    for number in 0..60_000 {
+        body.push_str(&format!(
+            "(local.set {} (i64.mul (local.get {}) (i64.add (local.get {}) (i64.const {number}))))",
+            number % 997,
+            (number * 7) % 997,
+            (number * 13) % 997,
+        ));
+        if number % 5 == 0 {
+            body.push_str("(br_if 0 (i64.eqz (local.get 0)))");
+        }
+    }
+    let locals = "i64 ".repeat(1_000);
+    wat(&format!(
+        "(component (core module (func (export \"f\") (local {locals}) (block (loop {body})))))"
+    ))
+}
+
+#[test]
+fn what_explodes_in_the_compiler_is_killed() {
+    let shop = Shop::open();
+    let bomb = bomb();
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| refused(&bomb, &["compile.deadline_ms=100"]));
+        // Whoever serves meanwhile goes on.
+        while !slow.is_finished() {
+            assert_eq!(shop.get("/admin/customers").status, 200);
+        }
+        assert_eq!(
+            slow.join().unwrap(),
+            "compiling it takes longer than 100 ms (compile.deadline_ms)"
+        );
+    });
+    assert_eq!(
+        refused(&bomb, &["compile.memory_bytes_max=100 MiB"]),
+        "compiling it takes more than 104857600 bytes of memory (compile.memory_bytes_max)"
+    );
+}
+
+#[test]
+fn the_compiler_is_no_command_for_people() {
+    let help = text(&run(["--help"]).stdout);
+    assert!(!help.contains("compile-component"), "{help}");
+    let nothing = run(["compile-component", "1000000000"]);
+    assert_eq!(nothing.status.code(), Some(1));
+    assert_eq!(text(&nothing.stdout), "");
+}
