@@ -154,3 +154,48 @@ fn the_compiler_is_no_command_for_people() {
     assert_eq!(nothing.status.code(), Some(1));
     assert_eq!(text(&nothing.stdout), "");
 }
+
+#[test]
+fn what_is_not_granted_is_not_given() {
+    let guest = std::fs::read(hostile_guest()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hostile.wasm");
+    std::fs::write(&file, guest).unwrap();
+    let inspect = |grants: &str| {
+        let grants = format!("modules.hostile.grants={grants}");
+        let path = file.to_str().unwrap();
+        text(&run(["inspect", path, "--set", &grants]).stdout)
+    };
+    let all = inspect("sql,events");
+    assert!(all.starts_with("hostile 1.0.0: "), "{all}");
+    for line in [
+        "  wares:platform/sql@1.0.0 (by the grant sql)\n",
+        "  wares:platform/events@1.0.0 (by the grant events)\n",
+    ] {
+        assert!(all.contains(line), "{all}");
+    }
+    let less = inspect("sql");
+    assert!(
+        less.starts_with(&format!(
+            "This component is refused as a module: {}: it imports wares:platform/events@1.0.0, \
+             which it is not granted: add \"events\" to modules.hostile.grants\n",
+            file.display()
+        )),
+        "{less}"
+    );
+    let wrong = run([
+        "inspect",
+        file.to_str().unwrap(),
+        "--set",
+        "modules.hostile.grants=files",
+    ]);
+    assert_eq!(
+        (
+            wrong.status.code(),
+            text(&wrong.stderr)
+                .contains("modules.hostile.grants must be a list of grants: sql, events")
+        ),
+        (Some(1), true),
+        "{wrong:?}"
+    );
+}

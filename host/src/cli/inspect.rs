@@ -46,7 +46,9 @@ fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
     let imports: Vec<Value> = shape
         .imports
         .iter()
-        .map(|import| json!({"name": import.name, "kind": kind(import.kind)}))
+        .map(
+            |import| json!({"name": import.name, "kind": kind(import.kind), "grant": import.grant}),
+        )
         .collect();
     let exports: Vec<Value> = shape
         .exports
@@ -66,6 +68,7 @@ fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
                 "version": module.version().to_string(),
                 "summary": module.summary(),
                 "digest": module.digest(),
+                "unused_grants": module.unused_grants(),
                 "routes": module.routes().iter().map(|route| json!({
                     "method": method(route.method),
                     "path": route.path,
@@ -112,8 +115,17 @@ fn print(
             writeln!(out, "\n{title}:")?;
         }
         for import in names {
-            writeln!(out, "  {}", import.name)?;
+            match import.grant {
+                Some(grant) => writeln!(out, "  {} (by the grant {grant})", import.name)?,
+                None => writeln!(out, "  {}", import.name)?,
+            }
         }
+    }
+    if let Ok(module) = module
+        && !module.unused_grants().is_empty()
+    {
+        let unused = module.unused_grants().join(", ");
+        writeln!(out, "\nGrants that it does not use: {unused}")?;
     }
     writeln!(out, "\nExports:")?;
     for export in &shape.exports {

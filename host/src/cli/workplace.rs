@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 
 use super::Common;
 use crate::config::{Config, Limits as LimitSettings, Sources};
-use crate::engine::{CompileLimits, Engine, EngineOptions, Limits};
+use crate::engine::{CompileLimits, Engine, EngineOptions, GRANTS, Limits};
 use crate::identity::{Directory, Lifetimes};
 use crate::modules::{self, Module, ModuleError, ModuleOptions, Source, SourceError};
 use crate::storage::{Database, DatabaseOptions, SessionLimits};
@@ -132,7 +132,13 @@ impl Workplace {
     }
 
     fn options(&self, name: &str) -> ModuleOptions {
+        let all = || GRANTS.map(|(grant, _)| grant.to_owned()).to_vec();
         ModuleOptions {
+            grants: self
+                .config
+                .modules
+                .get(name)
+                .map_or_else(all, |module| module.grants.clone()),
             limits: limits(self.config.limits_of(name)),
             settings: self
                 .config

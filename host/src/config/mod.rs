@@ -14,6 +14,8 @@ pub use source::{ConfigError, Sources};
 
 use reader::Reader;
 
+use crate::engine::GRANTS;
+
 /// All settings.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -165,6 +167,8 @@ pub struct Limits {
 /// What is said of one module.
 #[derive(Clone, Debug)]
 pub struct Module {
+    /// What it may use of the host.
+    pub grants: Vec<String>,
     /// A component in place of the built-in one.
     pub component: Option<PathBuf>,
     /// What one of its calls may use.
@@ -381,6 +385,11 @@ impl Module {
         );
         Self {
             component: (!component.is_empty()).then(|| component.into()),
+            grants: reader.grants(
+                &format!("{key}.grants"),
+                &GRANTS.map(|(grant, _)| grant),
+                "what the component may use of the host",
+            ),
             limits: Limits::read(&format!("{key}.limits"), Some(limits), reader),
             config: reader.table(&format!("{key}.config"), "the module's own settings"),
         }

@@ -169,20 +169,29 @@ impl Reader {
             "",
             meaning,
             |value| {
-                let origins: Vec<String> = match value {
-                    Value::List(list) => list.clone(),
-                    Value::Raw(text) => text
-                        .split(',')
-                        .map(str::trim)
-                        .filter(|item| !item.is_empty())
-                        .map(str::to_owned)
-                        .collect(),
-                    _ => return None,
-                };
+                let origins = list(value)?;
                 origins.iter().all(|origin| is_origin(origin)).then_some(origins)
             },
         )
         .unwrap_or_default()
+    }
+
+    /// What is granted: some of a few words, all of them by default.
+    pub(super) fn grants(&mut self, key: &str, words: &[&str], meaning: &str) -> Vec<String> {
+        self.take(
+            key,
+            "a list of grants: sql, events (comma-separated outside the file)",
+            &words.join(","),
+            meaning,
+            |value| {
+                let found = list(value)?;
+                found
+                    .iter()
+                    .all(|word| words.contains(&word.as_str()))
+                    .then_some(found)
+            },
+        )
+        .unwrap_or_else(|| words.iter().map(|word| (*word).to_owned()).collect())
     }
 
     /// All keys under one, with any value, as text.
@@ -305,6 +314,20 @@ impl Reader {
                 .push(format!("{}: {key} must be {kind}, not {got}", entry.origin));
         }
         value
+    }
+}
+
+fn list(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::List(list) => Some(list.clone()),
+        Value::Raw(text) => Some(
+            text.split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        ),
+        _ => None,
     }
 }
 

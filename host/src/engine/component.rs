@@ -38,6 +38,8 @@ pub struct Import {
     pub name: String,
     /// What it is to the host.
     pub kind: ImportKind,
+    /// The grant that it needs, if it needs one.
+    pub grant: Option<&'static str>,
 }
 
 /// One export of a component.
@@ -88,6 +90,7 @@ impl Engine {
                 .map(|(name, import)| Import {
                     name: name.to_owned(),
                     kind: linker::kind(&self.wasmtime, name, &import.ty),
+                    grant: linker::grant(name),
                 })
                 .collect(),
             exports: ty
@@ -154,6 +157,15 @@ impl Component {
     /// SHA-256 of the component's bytes, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// The imports that need a grant, each with it.
+    pub fn grants_needed(&self) -> Vec<(String, &'static str)> {
+        let component = self.pre.component().component_type();
+        component
+            .imports(&self.engine)
+            .filter_map(|(name, _)| Some((name.to_owned(), linker::grant(name)?)))
+            .collect()
     }
 
     /// Asks the component what it is.

@@ -34,6 +34,18 @@ pub enum LoadError {
     /// It imports what no component is given.
     #[error("it imports {}, which this host does not provide", list(.0))]
     UnknownImports(Vec<String>),
+    /// It imports what the operator has not granted it.
+    #[error(
+        "it imports {import}, which it is not granted: add \"{grant}\" to modules.{module}.grants"
+    )]
+    NotGranted {
+        /// The import.
+        import: String,
+        /// What opens it.
+        grant: &'static str,
+        /// The module.
+        module: String,
+    },
     /// It lacks an interface of its world, or has another version or shape of one.
     #[error("it does not fit the world wares:module/module@1.0.0: {0}")]
     WrongWorld(String),

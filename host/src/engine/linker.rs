@@ -9,7 +9,14 @@ use super::error::LoadError;
 use super::state::CallState;
 use crate::capabilities;
 
-/// The interfaces that every component is given, without their versions.
+/// What an operator grants, and the interface that it opens. All other
+/// capabilities are harmless, and every component has them.
+pub const GRANTS: [(&str, &str); 2] = [
+    ("sql", "wares:platform/sql"),
+    ("events", "wares:platform/events"),
+];
+
+/// The interfaces that a component may be given, without their versions.
 pub(super) const CAPABILITIES: [&str; 21] = [
     "wares:platform/events",
     "wares:platform/sql",
@@ -72,6 +79,17 @@ pub(super) fn kind(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) 
     } else {
         ImportKind::Unknown
     }
+}
+
+/// The grant that an import needs, if it needs one.
+pub(super) fn grant(import: &str) -> Option<&'static str> {
+    let interface = import
+        .split_once('@')
+        .map_or(import, |(interface, _)| interface);
+    GRANTS
+        .iter()
+        .find(|(_, opened)| *opened == interface)
+        .map(|(grant, _)| *grant)
 }
 
 /// A linker with every capability, and a pass-through for every extension

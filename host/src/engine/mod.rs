@@ -23,7 +23,7 @@ pub use compiler::CompileLimits;
 pub use component::{Component, Export, Import, Shape};
 pub use error::{CallError, LoadError};
 pub use executor::{Executor, Rejected};
-pub use linker::ImportKind;
+pub use linker::{GRANTS, ImportKind};
 pub use state::{CallContext, Settings};
 
 /// The interfaces of `wares:module`, as wasmtime sees them from the host.

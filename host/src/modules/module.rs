@@ -24,6 +24,7 @@ pub struct Module {
     routes: Vec<Route>,
     operations: Vec<Map<String, Value>>,
     schemas: Map<String, Value>,
+    unused_grants: Vec<String>,
     database: Option<Database>,
     settings: Settings,
     limits: Arc<Limits>,
@@ -32,6 +33,8 @@ pub struct Module {
 /// What the operator says of a module.
 #[derive(Clone, Debug)]
 pub struct ModuleOptions {
+    /// What of the host it may use; see [`crate::engine::GRANTS`].
+    pub grants: Vec<String>,
     /// What one call may use.
     pub limits: Limits,
     /// Keys and values for the component.
@@ -144,6 +147,19 @@ impl Module {
             ))
         })?;
         let options = options(&description.name);
+        // Nothing was in reach yet: a component that is asked about itself has no database.
+        let needed = component.grants_needed();
+        let mut unused_grants = options.grants.clone();
+        unused_grants.retain(|granted| needed.iter().all(|(_, grant)| grant != granted));
+        for (import, grant) in needed {
+            if !options.grants.iter().any(|granted| granted == grant) {
+                return Err(LoadError::NotGranted {
+                    import,
+                    grant,
+                    module: description.name,
+                });
+            }
+        }
         let settings = Settings::new(
             options
                 .settings
@@ -176,6 +192,7 @@ impl Module {
             routes,
             operations,
             schemas,
+            unused_grants,
             database: None,
             settings,
             limits,
@@ -265,6 +282,11 @@ impl Module {
     /// The JSON Schemas that the operations refer to, by their names.
     pub fn schemas(&self) -> &Map<String, Value> {
         &self.schemas
+    }
+
+    /// What it is granted, and does not import.
+    pub fn unused_grants(&self) -> &[String] {
+        &self.unused_grants
     }
 
     /// Its database, once it is open.
