@@ -219,3 +219,29 @@ fn whoever_fills_its_queue_fills_no_other() {
         assert!(statuses.contains(&500), "{statuses:?}");
     });
 }
+
+#[test]
+fn a_database_that_is_full_takes_no_more_and_is_still_read() {
+    let shop = shop(&["modules.customer.limits.database_bytes_max=1 MiB"]);
+    let long = "x".repeat(60_000);
+    let mut made = 0;
+    let refused = loop {
+        let email = format!("{made}@shop.example");
+        let answer = shop.post(
+            "/admin/customers",
+            json!({"email": email, "company_name": long}),
+        );
+        if answer.status != 200 {
+            break answer;
+        }
+        made += 1;
+        assert!(made < 1_000, "it never fills");
+    };
+    refused.refuses(503, "unavailable", "the disk or the database is full");
+    assert_eq!(
+        shop.get("/admin/customers?fields=id").value()["count"],
+        made
+    );
+    // Another module's database is its own.
+    get(&shop, "things").is(200, json!({"things": 0}));
+}

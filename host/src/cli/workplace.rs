@@ -134,6 +134,7 @@ impl Workplace {
     fn options(&self, name: &str) -> ModuleOptions {
         let all = || GRANTS.map(|(grant, _)| grant.to_owned()).to_vec();
         ModuleOptions {
+            database_bytes_max: self.config.limits_of(name).database_bytes_max as u64,
             grants: self
                 .config
                 .modules
@@ -217,11 +218,7 @@ impl Folder {
     /// Opens a module's database. Its schema is only brought forward when no
     /// host is running on it.
     pub(super) fn open_module(&self, module: &mut Module) -> anyhow::Result<()> {
-        module.open(
-            &self.path.join("modules"),
-            &DatabaseOptions::default(),
-            self.lock.is_some(),
-        )?;
+        module.open(&self.path.join("modules"), self.lock.is_some())?;
         Ok(())
     }
 

@@ -162,6 +162,8 @@ pub struct Limits {
     pub sql_writer_wait_ms: u64,
     /// Holding the writer, in milliseconds.
     pub sql_transaction_hold_ms: u64,
+    /// The database, in bytes.
+    pub database_bytes_max: usize,
 }
 
 /// What is said of one module.
@@ -413,6 +415,7 @@ impl Limits {
             sql_result_bytes_max: 16 * 1024 * 1024,
             sql_writer_wait_ms: 5_000,
             sql_transaction_hold_ms: 2_000,
+            database_bytes_max: 64 << 30,
         };
         let base = base.unwrap_or(&standard);
         let name = |limit: &str| format!("{key}.{limit}");
@@ -493,6 +496,11 @@ impl Limits {
                 &name("sql_transaction_hold_ms"),
                 base.sql_transaction_hold_ms,
                 "holding the database's writer",
+            ),
+            database_bytes_max: reader.bytes(
+                &name("database_bytes_max"),
+                base.database_bytes_max,
+                "the database; writes beyond it fail, reads go on",
             ),
         }
     }

@@ -25,6 +25,7 @@ pub struct Module {
     operations: Vec<Map<String, Value>>,
     schemas: Map<String, Value>,
     unused_grants: Vec<String>,
+    database_bytes_max: u64,
     database: Option<Database>,
     settings: Settings,
     limits: Arc<Limits>,
@@ -33,6 +34,8 @@ pub struct Module {
 /// What the operator says of a module.
 #[derive(Clone, Debug)]
 pub struct ModuleOptions {
+    /// The largest that its database may become, in bytes.
+    pub database_bytes_max: u64,
     /// What of the host it may use; see [`crate::engine::GRANTS`].
     pub grants: Vec<String>,
     /// What one call may use.
@@ -193,6 +196,7 @@ impl Module {
             operations,
             schemas,
             unused_grants,
+            database_bytes_max: options.database_bytes_max,
             database: None,
             settings,
             limits,
@@ -204,12 +208,7 @@ impl Module {
     ///
     /// # Errors
     /// When the database does not open or its schema does not fit.
-    pub fn open(
-        &mut self,
-        folder: &Path,
-        options: &DatabaseOptions,
-        migrate: bool,
-    ) -> Result<(), ModuleError> {
+    pub fn open(&mut self, folder: &Path, migrate: bool) -> Result<(), ModuleError> {
         let storage = |source| ModuleError::Storage {
             name: self.name.clone(),
             source,
@@ -231,8 +230,12 @@ impl Module {
                 statements: step.statements,
             })
             .collect();
+        let options = DatabaseOptions {
+            bytes_max: self.database_bytes_max,
+            ..DatabaseOptions::default()
+        };
         let database =
-            Database::open(&folder.join(format!("{}.db", self.name)), options).map_err(storage)?;
+            Database::open(&folder.join(format!("{}.db", self.name)), &options).map_err(storage)?;
         if migrate {
             for step in database.migrate(&steps).map_err(migration)? {
                 tracing::info!(module = &*self.name, step, "schema brought forward");

@@ -19,8 +19,8 @@ use super::{MigrationError, SqlError, StorageError};
 pub struct DatabaseOptions {
     /// How long to wait for a writer in another process, in milliseconds.
     pub other_process_wait_ms: u64,
-    /// The largest the file may become, in pages of 4 KiB; 0 for no limit.
-    pub pages_max: u32,
+    /// The largest the file may become, in bytes; 0 for no limit.
+    pub bytes_max: u64,
     /// How many events are kept.
     pub events_max: u32,
 }
@@ -29,7 +29,7 @@ impl Default for DatabaseOptions {
     fn default() -> Self {
         Self {
             other_process_wait_ms: 5_000,
-            pages_max: 0,
+            bytes_max: 0,
             events_max: 100_000,
         }
     }

@@ -103,6 +103,7 @@ impl Session {
                 "a transaction is open already".to_owned(),
             ));
         }
+        self.count(&[])?;
         // What is read after a write must not come from a snapshot before it.
         self.end_snapshot();
         let wait = Duration::from_millis(self.limits.writer_wait_ms);
@@ -181,6 +182,7 @@ impl Session {
         result
     }
 
+    /// One statement more, with these parameters; beginning is one as well.
     fn count(&mut self, parameters: &[Value]) -> Result<(), SqlError> {
         self.statements += 1;
         if self.statements > self.limits.statements_max {

@@ -80,8 +80,12 @@ impl Guarded {
                 WRITER_CACHE_KIB
             },
         )?;
-        if options.pages_max > 0 {
-            connection.pragma_update(None, "max_page_count", options.pages_max)?;
+        if options.bytes_max > 0 {
+            let page_bytes: i64 =
+                connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+            let bytes_max = i64::try_from(options.bytes_max).unwrap_or(i64::MAX);
+            let pages_max = (bytes_max / page_bytes.max(1)).max(1);
+            connection.pragma_update(None, "max_page_count", pages_max)?;
         }
         if reading {
             connection.pragma_update(None, "query_only", true)?;

@@ -39,7 +39,7 @@ fn two_processes_on_one_file_lose_nothing() {
 #[test]
 fn a_full_disk_is_told_and_nothing_that_was_kept_is_lost() {
     let place = place_with(&DatabaseOptions {
-        pages_max: 40,
+        bytes_max: 40 * 4_096,
         ..DatabaseOptions::default()
     });
     let long = |number: usize| text(&format!("{number}{}", "x".repeat(2_000)));
