@@ -279,11 +279,13 @@ impl ThreadNumber {
 mod tests {
     use super::*;
 
+    #[cfg(target_os = "linux")]
     fn nice() -> i32 {
         rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap()
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn a_call_that_takes_long_steps_back_and_the_next_does_not() {
         let executor = Executor::new(1, 10).unwrap();
         let before = executor.submit(nice).unwrap().blocking_recv().unwrap();

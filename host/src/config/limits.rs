@@ -1,0 +1,144 @@
+//! The section `[limits]`, and `[modules.NAME.limits]` over it.
+
+use super::reader::Reader;
+
+/// What one call of a component may use.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Time of the guest's own, in milliseconds.
+    pub deadline_ms: u64,
+    /// Linear memories together, in bytes.
+    pub memory_bytes_max: usize,
+    /// Tables together, in elements.
+    pub table_elements_max: usize,
+    /// The body of a response, in bytes.
+    pub response_bytes_max: usize,
+    /// Calls into the host.
+    pub host_calls_max: u32,
+    /// Lines of log.
+    pub log_lines_max: u32,
+    /// Text of log, in bytes.
+    pub log_bytes_max: usize,
+    /// One statement, in milliseconds.
+    pub sql_statement_ms: u64,
+    /// Statements.
+    pub sql_statements_max: u32,
+    /// Rows of one statement.
+    pub sql_rows_max: u32,
+    /// Rows of one statement, in bytes.
+    pub sql_result_bytes_max: usize,
+    /// Waiting for the writer, in milliseconds.
+    pub sql_writer_wait_ms: u64,
+    /// Holding the writer, in milliseconds.
+    pub sql_transaction_hold_ms: u64,
+    /// The database, in bytes.
+    pub database_bytes_max: usize,
+}
+
+impl Limits {
+    /// The limits under `key`, with those of `base` as defaults.
+    pub(super) fn read(key: &str, base: Option<&Self>, reader: &mut Reader) -> Self {
+        let standard = Self {
+            deadline_ms: 1_000,
+            memory_bytes_max: 64 * 1024 * 1024,
+            table_elements_max: 20_000,
+            response_bytes_max: 8 * 1024 * 1024,
+            host_calls_max: 100_000,
+            log_lines_max: 100,
+            log_bytes_max: 64 * 1024,
+            sql_statement_ms: 2_000,
+            sql_statements_max: 20_000,
+            sql_rows_max: 100_000,
+            sql_result_bytes_max: 16 * 1024 * 1024,
+            sql_writer_wait_ms: 5_000,
+            sql_transaction_hold_ms: 2_000,
+            database_bytes_max: 64 << 30,
+        };
+        let base = base.unwrap_or(&standard);
+        let name = |limit: &str| format!("{key}.{limit}");
+        Self {
+            deadline_ms: reader.number(
+                &name("deadline_ms"),
+                base.deadline_ms,
+                "time of the component's own a call; time in the host does not count",
+            ),
+            memory_bytes_max: reader.memory(
+                &name("memory_bytes_max"),
+                base.memory_bytes_max,
+                "linear memories together",
+            ),
+            table_elements_max: reader.count(
+                &name("table_elements_max"),
+                base.table_elements_max,
+                "elements of all tables together",
+            ),
+            response_bytes_max: reader.bytes(
+                &name("response_bytes_max"),
+                base.response_bytes_max,
+                "the body of a response",
+            ),
+            host_calls_max: reader
+                .number(
+                    &name("host_calls_max"),
+                    base.host_calls_max.into(),
+                    "calls into the host",
+                )
+                .try_into()
+                .unwrap_or(u32::MAX),
+            log_lines_max: reader
+                .number(
+                    &name("log_lines_max"),
+                    base.log_lines_max.into(),
+                    "log lines",
+                )
+                .try_into()
+                .unwrap_or(u32::MAX),
+            log_bytes_max: reader.bytes(
+                &name("log_bytes_max"),
+                base.log_bytes_max,
+                "text of log lines",
+            ),
+            sql_statement_ms: reader.number(
+                &name("sql_statement_ms"),
+                base.sql_statement_ms,
+                "one SQL statement",
+            ),
+            sql_statements_max: reader
+                .number(
+                    &name("sql_statements_max"),
+                    base.sql_statements_max.into(),
+                    "SQL statements",
+                )
+                .try_into()
+                .unwrap_or(u32::MAX),
+            sql_rows_max: reader
+                .number(
+                    &name("sql_rows_max"),
+                    base.sql_rows_max.into(),
+                    "rows of one statement",
+                )
+                .try_into()
+                .unwrap_or(u32::MAX),
+            sql_result_bytes_max: reader.bytes(
+                &name("sql_result_bytes_max"),
+                base.sql_result_bytes_max,
+                "rows of one statement",
+            ),
+            sql_writer_wait_ms: reader.number(
+                &name("sql_writer_wait_ms"),
+                base.sql_writer_wait_ms,
+                "waiting for the database's writer",
+            ),
+            sql_transaction_hold_ms: reader.number(
+                &name("sql_transaction_hold_ms"),
+                base.sql_transaction_hold_ms,
+                "holding the database's writer",
+            ),
+            database_bytes_max: reader.bytes(
+                &name("database_bytes_max"),
+                base.database_bytes_max,
+                "the database; writes beyond it fail, reads go on",
+            ),
+        }
+    }
+}
