@@ -25,6 +25,121 @@ fn is_500(answer: &Answer) {
     );
 }
 
+/// What a caller gets of a deed.
+enum Gets {
+    /// A 500, and this in the log.
+    Error(&'static str),
+    /// What the module itself says.
+    Said(&'static str),
+}
+
+/// Every deed that ends by itself or by a limit, with the limits as they are
+/// unless the second part says otherwise.
+const DEEDS: [(&str, Gets); 34] = {
+    use Gets::{Error, Said};
+    [
+        ("trap", Error("unreachable")),
+        ("abort", Error("unreachable")),
+        ("exit", Error("exit")),
+        ("spin", Error("limits.deadline_ms")),
+        ("sleep", Error("limits.deadline_ms")),
+        ("doze", Error("limits.deadline_ms")),
+        ("recurse", Error("wasm trap")),
+        ("read-input", Said(r#"{"read":0}"#)),
+        ("grow", Error("limits.memory_bytes_max")),
+        ("storm", Error("limits.host_calls_max")),
+        ("flood-log", Said("{}")),
+        ("flood-errors", Said("{}")),
+        ("long-line", Said("{}")),
+        ("flood-answer", Error("limits.response_bytes_max")),
+        ("bad-status", Error("the status 99")),
+        ("half-written", Error("unreachable")),
+        ("left-open", Said(r#"{"sql":"done"}"#)),
+        ("hold-writer", Error("limits.deadline_ms")),
+        ("two-transactions", Said(r#"{"sql":"invalid"}"#)),
+        ("many-transactions", Said(r#"{"sql":"limit-exceeded"}"#)),
+        ("many-statements", Said(r#"{"sql":"limit-exceeded"}"#)),
+        ("endless-statement", Said(r#"{"sql":"timeout"}"#)),
+        ("endless-rows", Said(r#"{"sql":"limit-exceeded"}"#)),
+        ("endless-bytes", Said(r#"{"sql":"limit-exceeded"}"#)),
+        ("cross-join", Said(r#"{"sql":"timeout"}"#)),
+        ("huge-blob", Said(r#"{"sql":"limit-exceeded"}"#)),
+        ("huge-text", Said(r#"{"sql":"limit-exceeded"}"#)),
+        ("huge-pattern", Said(r#"{"sql":"invalid"}"#)),
+        ("huge-expression", Said(r#"{"sql":"invalid"}"#)),
+        ("long-statement", Said(r#"{"sql":"limit-exceeded"}"#)),
+        ("huge-parameter", Said(r#"{"sql":"limit-exceeded"}"#)),
+        ("regexp-bomb", Said(r#"{"sql":"invalid"}"#)),
+        ("two-statements", Said(r#"{"sql":"invalid"}"#)),
+        ("quoted-statement", Said(r#"{"sql":"done"}"#)),
+    ]
+};
+
+#[test]
+fn every_deed_ends_and_a_victim_goes_on_meanwhile() {
+    let shop = shop(&[
+        "breaker.failures_min=1000",
+        "executor.threads=2",
+        "modules.hostile.limits.deadline_ms=20000",
+        "modules.hostile.limits.sql_statement_ms=1000",
+        "modules.hostile.limits.sql_rows_max=100",
+        "modules.hostile.limits.sql_result_bytes_max=2 MiB",
+        "modules.hostile.limits.sql_statements_max=2000",
+    ]);
+    // Those that only a deadline ends get a short one, in a shop of their own.
+    let impatient = self::shop(&[
+        "breaker.failures_min=1000",
+        "modules.hostile.limits.deadline_ms=200",
+    ]);
+    for (deed, gets) in &DEEDS {
+        let shop = match gets {
+            Gets::Error("limits.deadline_ms") => &impatient,
+            _ => &shop,
+        };
+        std::thread::scope(|scope| {
+            let hostile = scope.spawn(|| get(shop, deed));
+            loop {
+                let victim = shop.get("/admin/customers");
+                assert_eq!(victim.status, 200, "beside {deed}: {}", victim.body);
+                if hostile.is_finished() {
+                    break;
+                }
+            }
+            let answer = hostile.join().unwrap();
+            match gets {
+                Gets::Error(_) => is_500(&answer),
+                Gets::Said(body) => {
+                    assert_eq!(
+                        (answer.status, answer.body.as_str()),
+                        (200, *body),
+                        "{deed}"
+                    );
+                }
+            }
+        });
+        get(shop, "things").is(200, json!({"things": 0}));
+    }
+    let events = shop.run(&["events", "hostile", "--json"]);
+    assert_eq!(text(&events.stdout), "");
+    let log = shop.server.stop_for_log() + &impatient.server.stop_for_log();
+    for (deed, gets) in &DEEDS {
+        if let Gets::Error(reason) = gets {
+            assert!(log.contains(reason), "{deed}: {reason}\n{log}");
+        }
+    }
+    assert!(log.lines().count() < 5_000, "{}", log.lines().count());
+}
+
+#[test]
+fn events_are_bounded_and_have_a_form() {
+    let shop = shop(&["modules.hostile.limits.sql_statements_max=1000"]);
+    get(&shop, "many-events").is(200, json!({"sql": "limit-exceeded"}));
+    get(&shop, "huge-event").is(200, json!({"sql": "limit-exceeded"}));
+    get(&shop, "no-event").is(200, json!({"sql": "invalid"}));
+    let events = shop.run(&["events", "hostile", "--json"]);
+    assert_eq!(text(&events.stdout), "");
+}
+
 #[test]
 fn a_trap_is_a_500_with_the_request_in_the_log() {
     let shop = shop(&[]);
