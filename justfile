@@ -38,10 +38,11 @@ replay FOLDER: setup
     cargo build --package wares --locked
     tests/with_host.sh --set modules.customer.config.compat=medusa-2 -- tests/replay.sh {{FOLDER}}
 
-# Send a release build what its OpenAPI document allows and what it forbids
+# Send a release build, in both settings, what its OpenAPI document allows and what it forbids
 [group('check')]
-fuzz-api EXAMPLES='600': build
+fuzz-api EXAMPLES='450': build
     WARES=target/release/wares tests/with_host.sh -- tests/fuzz_api.sh {{EXAMPLES}}
+    WARES=target/release/wares tests/with_host.sh --set modules.customer.config.compat=medusa-2 -- tests/fuzz_api.sh {{EXAMPLES}}
 
 # Format, lint and document with warnings as errors
 [group('check')]
