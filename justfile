@@ -44,6 +44,14 @@ fuzz-api EXAMPLES='450': build
     WARES=target/release/wares tests/with_host.sh -- tests/fuzz_api.sh {{EXAMPLES}}
     WARES=target/release/wares tests/with_host.sh --set modules.customer.config.compat=medusa-2 -- tests/fuzz_api.sh {{EXAMPLES}}
 
+# What callers of one module notice of a hostile one beside it; needs wrk
+[group('check')]
+bench-hostile SECONDS='5': build
+    cargo build --package hostile-guest --target wasm32-wasip2 --profile component --target-dir target/component --locked
+    WARES=target/release/wares tests/with_host.sh \
+        --set modules.hostile.component=target/component/wasm32-wasip2/component/hostile_guest.wasm \
+        --set breaker.failures_min=1000000 --set log.level=error -- tests/bench_hostile.sh {{SECONDS}}
+
 # Format, lint and document with warnings as errors
 [group('check')]
 lint: setup

@@ -291,9 +291,9 @@ fn whoever_fails_again_and_again_is_given_a_rest() {
     for line in [
         "wares_module_resting{module=\"hostile\"} 1",
         "wares_module_resting{module=\"customer\"} 0",
-        "wares_module_calls_total{module=\"hostile\",outcome=\"Answered\"} 1",
-        "wares_module_calls_total{module=\"hostile\",outcome=\"Failed\"} 3",
-        "wares_module_calls_total{module=\"hostile\",outcome=\"Resting\"} 1",
+        "wares_module_calls_total{module=\"hostile\",outcome=\"answered\"} 1",
+        "wares_module_calls_total{module=\"hostile\",outcome=\"failed\"} 3",
+        "wares_module_calls_total{module=\"hostile\",outcome=\"resting\"} 1",
         "wares_module_call_seconds_count{module=\"hostile\"} 4",
     ] {
         assert!(metrics.body.contains(line), "{line}\n{}", metrics.body);

@@ -3,8 +3,8 @@
 use std::fmt::Error;
 use std::time::Duration;
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -12,7 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 /// What a call came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The module answered, whatever it answered.
     Answered,
@@ -32,7 +32,7 @@ struct OfModule {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfOutcome {
     module: String,
-    outcome: Outcome,
+    outcome: &'static str,
 }
 
 /// Upper ends of the ranges that times are counted in, in seconds.
@@ -88,7 +88,7 @@ impl Default for Meters {
 
 impl Meters {
     pub(super) fn of(&self, module: &str) -> ModuleMeters {
-        let calls = |outcome| {
+        let calls = |outcome: &'static str| {
             let module = module.to_owned();
             self.calls
                 .get_or_create_owned(&OfOutcome { module, outcome })
@@ -97,10 +97,10 @@ impl Meters {
             module: module.to_owned(),
         };
         ModuleMeters {
-            answered: calls(Outcome::Answered),
-            failed: calls(Outcome::Failed),
-            busy: calls(Outcome::Busy),
-            turned_away: calls(Outcome::Resting),
+            answered: calls("answered"),
+            failed: calls("failed"),
+            busy: calls("busy"),
+            turned_away: calls("resting"),
             seconds: self.seconds.get_or_create_owned(&of_module),
             resting: self.resting.get_or_create_owned(&of_module),
         }
