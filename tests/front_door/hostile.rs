@@ -80,8 +80,8 @@ fn every_deed_ends_and_a_victim_goes_on_meanwhile() {
     let shop = shop(&[
         "breaker.failures_min=1000",
         "executor.threads=2",
-        "modules.hostile.limits.deadline_ms=20000",
-        "modules.hostile.limits.sql_statement_ms=1000",
+        "modules.hostile.limits.deadline_ms=300000",
+        "modules.hostile.limits.sql_statement_ms=3000",
         "modules.hostile.limits.sql_rows_max=100",
         "modules.hostile.limits.sql_result_bytes_max=2 MiB",
         "modules.hostile.limits.sql_statements_max=2000",
