@@ -186,6 +186,28 @@ fn a_key_that_is_revoked_for_later_works_until_then() {
 }
 
 #[test]
+fn an_end_is_brought_forward_but_not_put_off() {
+    let shop = Shop::open();
+    let (id, secret) = key(&shop, "Leaked");
+    let path = format!("{KEYS}/{id}/revoke");
+    assert_eq!(shop.post(&path, json!({"revoke_in": 3_600})).status, 200);
+    shop.post(&path, json!({"revoke_in": 7_200})).refuses(
+        400,
+        "invalid_data",
+        "There are 1 secret keys that are already revoked.",
+    );
+    assert_eq!(with(&shop, &secret).status, 200);
+    assert_eq!(shop.ask("POST", &path, None).status, 200);
+    with(&shop, &secret).is(401, json!({"message": "Unauthorized"}));
+    let (id, secret) = key(&shop, "Leaked too");
+    let path = format!("{KEYS}/{id}/revoke");
+    assert_eq!(shop.post(&path, json!({"revoke_in": 3_600})).status, 200);
+    assert!(shop.run(&["key", "revoke", &id]).status.success());
+    with(&shop, &secret).is(401, json!({"message": "Unauthorized"}));
+    assert!(!shop.run(&["key", "revoke", &id]).status.success());
+}
+
+#[test]
 fn keys_are_listed_by_what_is_asked() {
     let shop = Shop::open();
     let ids: Vec<String> = ["Web shop", "Import", "Web import"]

@@ -288,8 +288,9 @@ impl Directory {
         self.accounts.key_by_id(id)
     }
 
-    /// Makes a key void from a moment on; `false` where there is none with this
-    /// id that has not been revoked.
+    /// Makes a key void from a moment on. An end that was set before gives way to
+    /// an earlier one. `false` where there is none with this id that is valid for
+    /// longer.
     ///
     /// # Errors
     /// When the database cannot be written.

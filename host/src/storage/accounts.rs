@@ -306,8 +306,9 @@ impl Accounts {
         Ok(found)
     }
 
-    /// Makes a key void from a moment on. `false` where there is none with this id
-    /// that has not been revoked.
+    /// Makes a key void from a moment on. An end that was set before gives way to
+    /// an earlier one. `false` where there is none with this id that is valid for
+    /// longer.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -316,20 +317,21 @@ impl Accounts {
             .lock()
             .prepare_cached(
                 "update api_key set revoked_at = ?2, revoked_by = ?3, updated_at = ?4
-                 where id = ?1 and revoked_at is null",
+                 where id = ?1 and (revoked_at is null or revoked_at > ?2)",
             )?
             .execute((id, at, by, now()))?;
         Ok(revoked == 1)
     }
 
-    /// Gives a key another title. `false` where there is none with this id.
+    /// Gives a key another title, and notes when, unless it is the same. `false`
+    /// where there is none with this id.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub fn rename_key(&self, id: &str, title: &str) -> Result<bool, StorageError> {
         let renamed = self
             .lock()
-            .prepare_cached("update api_key set title = ?2, updated_at = ?3 where id = ?1")?
+            .prepare_cached("update api_key set updated_at = iif(title = ?2, updated_at, ?3), title = ?2 where id = ?1")?
             .execute((id, title, now()))?;
         Ok(renamed == 1)
     }
