@@ -99,6 +99,19 @@ fn a_key_needs_a_title_and_is_secret() {
             "Field 'title' must say what the key is for",
         ),
         (
+            json!({"title": "", "type": "secret"}),
+            "Field 'title' must say what the key is for",
+        ),
+        (
+            json!({"title": "x", "type": ""}),
+            "Expected: 'secret' for field 'type', but got: ''",
+        ),
+        (
+            json!({"title": 1, "type": 2, "a": 3, "b": 4}),
+            "Expected type: 'string' for field 'title', got: '1'; \
+             Expected type: 'string' for field 'type', got: '2'; Unrecognized fields: 'a, b'",
+        ),
+        (
             json!({"title": "x", "type": "publishable"}),
             "Expected: 'secret' for field 'type', but got: 'publishable'",
         ),
@@ -110,6 +123,9 @@ fn a_key_needs_a_title_and_is_secret() {
     ] {
         shop.post(KEYS, body).is_invalid(message);
     }
+    let fine = json!({"title": "x", "type": "secret"});
+    shop.post(&format!("{KEYS}?limit=1"), fine)
+        .is_invalid("Unrecognized fields: 'limit'");
     assert_eq!(shop.get(KEYS).value()["count"], 0);
     shop.send("GET", KEYS, &[], b"")
         .is(401, json!({"message": "Unauthorized"}));
@@ -173,6 +189,8 @@ fn a_key_that_is_revoked_for_later_works_until_then() {
     let path = format!("{KEYS}/{id}/revoke");
     shop.post(&path, json!({"revoke_in": "soon"}))
         .is_invalid("Expected type: 'number' for field 'revoke_in', got: 'soon'");
+    shop.post(&path, json!({"revoke_in": "3600"}))
+        .is_invalid("Expected type: 'number' for field 'revoke_in', got: '3600'");
     let revoked = shop.post(&path, json!({"revoke_in": 3_600}));
     assert!(revoked.at("/api_key/revoked_at") > revoked.at("/api_key/updated_at"));
     assert_eq!(with(&shop, &secret).status, 200);
@@ -238,11 +256,24 @@ fn keys_are_listed_by_what_is_asked() {
     );
     check("type=secret&limit=1&offset=1", "Import", 3);
     check("type=publishable", "", 0);
+    check("title[]=Import,Web%20shop", "Web shop, Import", 2);
+    check("title=Import,Web%20shop", "", 0);
+    check("limit=0x2", "Web shop, Import", 3);
     check("order=title", "Import, Web import, Web shop", 3);
     check("order=-title&limit=1", "Web shop", 3);
     check("fields=id&limit=1", "-", 3);
     check("fields=-id,%2Btype", "Web shop, Import, Web import", 3);
     for (query, message) in [
+        (
+            "id[$ne]=a",
+            "Expected type: 'string, array' for field 'id', got: '[object Object]'",
+        ),
+        (
+            "limit=x&offset=y&order=z&foo=1",
+            "Expected type: 'number' for field 'limit', got: 'x'; \
+             Expected type: 'number' for field 'offset', got: 'y'; \
+             Field 'order' names no field to order by, got: 'z'",
+        ),
         (
             "limit=abc",
             "Expected type: 'number' for field 'limit', got: 'abc'",

@@ -31,15 +31,22 @@ impl Input {
                     name.escape_debug()
                 )));
             };
-            let name = match name.split_once('[') {
-                Some((name, _)) => name.to_owned(),
-                None => name,
-            };
             let value = Value::String(value);
+            let (name, value) = match name.split_once('[') {
+                None => (name, value),
+                Some((list, place)) if is_place(place) => {
+                    (list.to_owned(), Value::Array(vec![value]))
+                }
+                // An operator, or a name within the name.
+                Some((object, _)) => (object.to_owned(), Value::Object(Map::new())),
+            };
             match fields.get_mut(&name) {
                 None => drop(fields.insert(name, value)),
-                Some(Value::Array(values)) => values.push(value),
-                Some(first) => *first = Value::Array(vec![first.take(), value]),
+                Some(before) => {
+                    let mut values = several(before.take());
+                    values.extend(several(value));
+                    *before = Value::Array(values);
+                }
             }
         }
         Ok(Self::of(fields))
@@ -80,41 +87,52 @@ impl Input {
     }
 
     /// A text that has to be there.
-    pub(super) fn required_text(&mut self, name: &str) -> String {
+    pub(super) fn required_text(&mut self, name: &str) -> Option<String> {
         if !self.fields.contains_key(name) {
             self.issue(format!("Field '{name}' is required"));
         }
-        self.text(name).unwrap_or_default()
+        self.text(name)
     }
 
-    /// A text, or several.
+    /// A text, or several. One alone in brackets is split at its commas.
     pub(super) fn texts(&mut self, name: &str) -> Option<Vec<String>> {
-        match self.fields.shift_remove(name)? {
-            Value::String(text) => Some(vec![text]),
-            Value::Array(values) => Some(
-                values
-                    .iter()
-                    .filter_map(|value| value.as_str().map(str::to_owned))
-                    .collect(),
-            ),
-            other => {
-                self.wrong_type("string, array", name, &other);
+        let value = self.fields.shift_remove(name)?;
+        let texts: Option<Vec<String>> = match &value {
+            Value::String(text) => Some(vec![text.clone()]),
+            Value::Array(values) => values
+                .iter()
+                .map(|value| value.as_str().map(str::to_owned))
+                .collect(),
+            _ => None,
+        };
+        match (texts, &value) {
+            (Some(texts), Value::Array(values)) if values.len() == 1 => {
+                Some(texts[0].split(',').map(str::to_owned).collect())
+            }
+            (Some(texts), _) => Some(texts),
+            (None, _) => {
+                self.wrong_type("string, array", name, &value);
                 None
             }
         }
     }
 
-    /// A whole number from 0 to `max`, given as one or, in a query, as a text
-    /// that begins with one.
+    /// A whole number from 0 to `max`, in a query: a text that begins with one.
     pub(super) fn number(&mut self, name: &str, max: u64) -> Option<u64> {
         let value = self.fields.shift_remove(name)?;
-        let number = match &value {
-            Value::String(text) => leading_number(text),
-            Value::Number(number) => number.as_i64(),
-            _ => None,
-        };
+        let number = value.as_str().and_then(leading_number);
+        self.bounded(name, &value, number, max)
+    }
+
+    /// A whole number from 0 to `max`, in a body.
+    pub(super) fn json_number(&mut self, name: &str, max: u64) -> Option<u64> {
+        let value = self.fields.shift_remove(name)?;
+        self.bounded(name, &value, value.as_i64(), max)
+    }
+
+    fn bounded(&mut self, name: &str, value: &Value, number: Option<i64>, max: u64) -> Option<u64> {
         let Some(number) = number else {
-            self.wrong_type("number", name, &value);
+            self.wrong_type("number", name, value);
             return None;
         };
         let bounded = u64::try_from(number).ok().filter(|number| *number <= max);
@@ -128,12 +146,12 @@ impl Input {
 
     /// That nothing is wrong, and nothing was sent that nobody asked for.
     pub(super) fn finish(mut self) -> Result<(), Refusal> {
-        self.issues.truncate(ISSUES_MAX);
         if !self.fields.is_empty() {
             let names: Vec<&str> = self.fields.keys().map(String::as_str).collect();
             self.issues
                 .push(format!("Unrecognized fields: '{}'", names.join(", ")));
         }
+        self.issues.truncate(ISSUES_MAX);
         if self.issues.is_empty() {
             Ok(())
         } else {
@@ -207,21 +225,45 @@ fn invalid(text: &str) -> Refusal {
     ))
 }
 
+/// Whether what follows a `[` says which element of a list it is.
+fn is_place(place: &str) -> bool {
+    place
+        .strip_suffix(']')
+        .is_some_and(|index| index.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn several(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(values) => values,
+        value => vec![value],
+    }
+}
+
 fn decode(text: &str) -> Option<String> {
     percent_decode(&text.replace('+', " ")).filter(|text| !text.contains('\0'))
 }
 
-/// As JavaScript's `parseInt` reads decimal numbers: what follows the digits does not count.
+/// As JavaScript's `parseInt` reads numbers: what follows the digits does not count.
 fn leading_number(text: &str) -> Option<i64> {
     let text = text.trim_start();
     let digits = text.trim_start_matches(['-', '+']);
-    let end = digits
-        .find(|letter: char| !letter.is_ascii_digit())
-        .unwrap_or(digits.len());
-    if end == 0 || text.len() - digits.len() > 1 {
+    if text.len() - digits.len() > 1 {
         return None;
     }
-    let number = digits[..end].parse().unwrap_or(i64::MAX);
+    let (radix, digits) = match digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+    {
+        Some(digits) => (16, digits),
+        None => (10, digits),
+    };
+    let end = digits
+        .find(|letter: char| !letter.is_digit(radix))
+        .unwrap_or(digits.len());
+    if end == 0 {
+        return None;
+    }
+    let number = i64::from_str_radix(&digits[..end], radix).unwrap_or(i64::MAX);
     Some(if text.starts_with('-') {
         -number
     } else {

@@ -108,13 +108,14 @@ pub(super) fn list(directory: &Directory, call: &Call<'_>) -> Result {
 pub(super) fn create(directory: &Directory, call: &Call<'_>) -> Result {
     let mut input = Input::body(&call.body)?;
     let title = title(&mut input);
-    let kind = input.required_text("type");
-    if !kind.is_empty() && kind != SECRET {
+    if let Some(kind) = input.required_text("type").filter(|kind| kind != SECRET) {
         input.issue(format!(
             "Expected: '{SECRET}' for field 'type', but got: '{kind}'"
         ));
     }
     input.finish()?;
+    // Read and passed over: the secret cannot be shown at another time.
+    fields(call)?;
     let (key, secret) = stored(directory.create_key(&title, actor(call)))?;
     let mut view = view(&key);
     view["token"] = secret.into();
@@ -142,7 +143,7 @@ pub(super) fn rename(directory: &Directory, call: &Call<'_>) -> Result {
 /// `POST /admin/api-keys/{id}/revoke`
 pub(super) fn revoke(directory: &Directory, call: &Call<'_>) -> Result {
     let mut input = Input::body(&call.body)?;
-    let revoke_in = input.number("revoke_in", REVOKE_IN_MAX_S).unwrap_or(0);
+    let revoke_in = input.json_number("revoke_in", REVOKE_IN_MAX_S).unwrap_or(0);
     input.finish()?;
     let fields = fields(call)?;
     let at = SystemTime::now() + Duration::from_secs(revoke_in);
@@ -192,10 +193,13 @@ fn actor<'a>(call: &'a Call<'_>) -> Option<&'a str> {
 
 fn title(input: &mut Input) -> String {
     let title = input.required_text("title");
-    if !title.is_empty() && title.trim().is_empty() || title.contains('\0') {
+    if title
+        .as_ref()
+        .is_some_and(|title| title.trim().is_empty() || title.contains('\0'))
+    {
         input.issue("Field 'title' must say what the key is for".to_owned());
     }
-    title
+    title.unwrap_or_default()
 }
 
 fn stored<T>(result: std::result::Result<T, StorageError>) -> Result<T> {
