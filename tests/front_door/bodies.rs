@@ -84,13 +84,15 @@ fn a_body_that_is_no_json_is_refused() {
         "a body needs a Content-Type: application/json",
         "invalid_data",
     );
-    let latin = [("content-type", "application/json; charset=iso-8859-1")];
-    refuse(
-        &send(&shop, &latin, body),
-        415,
-        "unsupported charset \"ISO-8859-1\"",
-        "unknown_error",
-    );
+    for charset in ["ISO-8859-1", "US-ASCII"] {
+        let other = format!("application/json; charset={}", charset.to_lowercase());
+        refuse(
+            &send(&shop, &[("content-type", &other)], body),
+            415,
+            &format!("unsupported charset \"{charset}\""),
+            "unknown_error",
+        );
+    }
     let foo = [JSON, ("content-encoding", "foo")];
     refuse(
         &send(&shop, &foo, body),
@@ -181,4 +183,54 @@ fn a_body_is_refused_before_credentials_are_looked_at() {
     assert_eq!(anonymous.status, 400);
     let fine = shop.send("POST", "/admin/customers", &[JSON], b"{}");
     fine.is(401, json!({"message": "Unauthorized"}));
+}
+
+#[test]
+fn unicode_is_read_however_wide_it_is() {
+    let shop = Shop::open();
+    let text = "{\"email\":\"a@b.co\",\"first_name\":\"\u{1f600}\"}";
+    let marked = format!("\u{feff}{text}");
+    let narrow = |text: &str, to: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        text.encode_utf16().flat_map(to).collect()
+    };
+    let wide = |text: &str, to: fn(u32) -> [u8; 4]| -> Vec<u8> {
+        text.chars().map(u32::from).flat_map(to).collect()
+    };
+    for (charset, body) in [
+        ("utf-16", narrow(&marked, u16::to_le_bytes)),
+        ("utf-16", narrow(&marked, u16::to_be_bytes)),
+        ("UTF-16LE", narrow(text, u16::to_le_bytes)),
+        ("utf-16be", narrow(text, u16::to_be_bytes)),
+        ("utf-32", wide(&marked, u32::to_le_bytes)),
+        ("utf-32", wide(&marked, u32::to_be_bytes)),
+        ("utf-32le", wide(text, u32::to_le_bytes)),
+        ("\"utf-32be\"", wide(text, u32::to_be_bytes)),
+    ] {
+        let media = format!("application/json; charset={charset}");
+        let made = send(&shop, &[("content-type", &media)], &body);
+        assert_eq!(made.status, 200, "{charset}: {}", made.body);
+        assert_eq!(made.at("/customer/first_name"), "\u{1f600}");
+        shop.delete(&format!("/admin/customers/{}", made.at("/customer/id")));
+    }
+    let utf_32 = [("content-type", "application/json; charset=utf-32le")];
+    refuse(
+        &send(&shop, &utf_32, &wide(text, u32::to_le_bytes)[..9]),
+        400,
+        "the body is not valid utf-32le",
+        "invalid_data",
+    );
+}
+
+#[test]
+fn a_form_keeps_the_order_of_its_names() {
+    let shop = Shop::open();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let body = b"metadata[z]=1&email=a@b.co&metadata[a][y]=2&metadata[a][b]=3&metadata[l][]=4&metadata[l][]=5";
+    let made = send(&shop, &form, body);
+    let metadata = json!({"z": "1", "a": {"y": "2", "b": "3"}, "l": ["4", "5"]});
+    made.is(
+        200,
+        json!({"customer": customer(&made.at("/customer/id"), "a@b.co", &[("metadata", metadata)])}),
+    );
+    send(&shop, &form, b"zz=1&email=b@b.co&foo=2").is_invalid("Unrecognized fields: 'zz, foo'");
 }

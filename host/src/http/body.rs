@@ -155,7 +155,7 @@ fn split_content_type(value: &str) -> (&str, Option<&str>) {
 fn decode_text(bytes: Bytes, charset: Option<&str>) -> Result<Bytes, Refusal> {
     let charset = charset.unwrap_or("utf-8").to_ascii_lowercase();
     match charset.as_str() {
-        "utf-8" | "utf8" | "us-ascii" => {
+        "utf-8" | "utf8" => {
             let bytes = if bytes.starts_with(b"\xef\xbb\xbf") {
                 bytes.slice(3..)
             } else {
@@ -168,21 +168,15 @@ fn decode_text(bytes: Bytes, charset: Option<&str>) -> Result<Bytes, Refusal> {
         }
         "utf-16" | "utf-16le" | "utf-16be" => {
             let big_endian = charset == "utf-16be" || bytes.starts_with(b"\xfe\xff");
-            let units = bytes.chunks_exact(2).map(|pair| {
-                let pair = [pair[0], pair[1]];
-                if big_endian {
-                    u16::from_be_bytes(pair)
-                } else {
-                    u16::from_le_bytes(pair)
-                }
-            });
-            let text: Option<String> = char::decode_utf16(units).collect::<Result<_, _>>().ok();
-            match text {
-                Some(text) if bytes.len().is_multiple_of(2) => {
-                    Ok(Bytes::from(text.trim_start_matches('\u{feff}').to_owned()))
-                }
-                _ => Err(malformed(&format!("the body is not valid {charset}"))),
-            }
+            let units = units(&bytes, u16::from_le_bytes, u16::from_be_bytes, big_endian);
+            let text = units.and_then(|units| String::from_utf16(&units).ok());
+            without_mark(text, &charset)
+        }
+        "utf-32" | "utf-32le" | "utf-32be" => {
+            let big_endian = charset == "utf-32be" || bytes.starts_with(b"\0\0\xfe\xff");
+            let units = units(&bytes, u32::from_le_bytes, u32::from_be_bytes, big_endian);
+            let text = units.and_then(|units| units.into_iter().map(char::from_u32).collect());
+            without_mark(text, &charset)
         }
         _ => {
             let message = format!("unsupported charset \"{}\"", charset.to_ascii_uppercase());
@@ -192,6 +186,26 @@ fn decode_text(bytes: Bytes, charset: Option<&str>) -> Result<Bytes, Refusal> {
                 &message,
             ))
         }
+    }
+}
+
+/// The bytes as numbers of `N` bytes each; `None` where some are left over.
+fn units<T, const N: usize>(
+    bytes: &[u8],
+    little: fn([u8; N]) -> T,
+    big: fn([u8; N]) -> T,
+    big_endian: bool,
+) -> Option<Vec<T>> {
+    let (units, rest) = bytes.as_chunks::<N>();
+    let read = if big_endian { big } else { little };
+    rest.is_empty()
+        .then(|| units.iter().map(|unit| read(*unit)).collect())
+}
+
+fn without_mark(text: Option<String>, charset: &str) -> Result<Bytes, Refusal> {
+    match text {
+        Some(text) => Ok(Bytes::from(text.trim_start_matches('\u{feff}').to_owned())),
+        None => Err(malformed(&format!("the body is not valid {charset}"))),
     }
 }
 
