@@ -47,11 +47,11 @@ fuzz-api EXAMPLES='450': build
 
 # What callers of one module notice of a hostile one beside it; needs wrk
 [group('check')]
-bench-hostile SECONDS='5': build
+bench-hostile ROUNDS='9' *DEEDS: build
     cargo build --package hostile-guest --target wasm32-wasip2 --profile component --target-dir target/component --locked
-    WARES=target/release/wares tests/with_host.sh \
+    CPUS=0,1 WARES=target/release/wares tests/with_host.sh \
         --set modules.hostile.component=target/component/wasm32-wasip2/component/hostile_guest.wasm \
-        --set breaker.failures_min=1000000 --set log.level=error -- tests/bench_hostile.sh {{SECONDS}}
+        --set breaker.failures_min=1000000 --set log.level=error -- tests/bench_hostile.sh {{ROUNDS}} {{DEEDS}}
 
 # Format, lint and document with warnings as errors
 [group('check')]

@@ -1,17 +1,24 @@
 #!/usr/bin/env bash
-# What a module's callers notice of a hostile neighbour: bench_hostile.sh [SECONDS].
+# What a module's callers notice of a hostile neighbour: bench_hostile.sh [ROUNDS] [DEED...].
 # The host at $WARES_URL serves the hostile guest beside the customers. For each
-# deed four callers ask for it again and again while one asks for a list; printed
-# is that one's latency, and how often it is that without a neighbour, measured
-# right before. Needs wrk.
+# deed one caller asks for a list of customers, for a second alone and for a second
+# while four others keep asking for the deed, ROUNDS times in turn. Printed are the
+# medians of all rounds. Needs wrk.
 set -euo pipefail
-seconds=${1:-5}
+rounds=${1:-9}
+shift || true
+deeds=("$@")
+[ ${#deeds[@]} -gt 0 ] || deeds=(well trap spin recurse grow storm flood-log long-line flood-answer
+    endless-statement endless-rows cross-join many-statements many-transactions many-events hold-writer)
 command -v wrk > /dev/null || { echo "wrk is needed: install the package wrk" >&2; exit 1; }
 token=$(curl --silent --fail "$WARES_URL/auth/user/emailpass" --header 'Content-Type: application/json' \
     --data "{\"email\":\"$WARES_ADMIN_EMAIL\",\"password\":\"$WARES_ADMIN_PASSWORD\"}" | cut -d '"' -f 4)
+# Where there are processors enough, callers are on others than the host.
+callers=()
+[ "$(nproc)" -lt 4 ] || callers=(taskset --cpu-list 2,3)
 # Microseconds within which 50 and 99 of 100 are answered.
 victim() {
-    wrk --threads 1 --connections 1 --duration "${seconds}s" --latency \
+    "${callers[@]}" wrk --threads 1 --connections 1 --duration 1s --latency \
         --header "Authorization: Bearer $token" "$WARES_URL/admin/customers" |
         awk '$1 == "50%" || $1 == "99%" {
             factor = $2 ~ /us$/ ? 1 : $2 ~ /ms$/ ? 1000 : 1000000
@@ -19,20 +26,38 @@ victim() {
         }
         END { print "" }'
 }
+median() {
+    sort --numeric-sort | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
+}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
 victim > /dev/null
 echo "| neighbour | p50 alone | p50 beside it | p99 alone | p99 beside it | p99 ratio |"
 echo "| --- | --- | --- | --- | --- | --- |"
-for deed in well spin grow storm recurse trap flood-log long-line endless-statement cross-join endless-rows many-statements many-transactions hold-writer; do
-    read -r alone50 alone99 < <(victim)
-    callers=()
-    for _ in 1 2 3 4; do
-        (while true; do curl --silent --output /dev/null "$WARES_URL/hostile/$deed" || true; done) &
-        callers+=($!)
+for deed in "${deeds[@]}"; do
+    rm -f "$folder"/*
+    for ((round = 0; round < rounds; round++)); do
+        read -r alone50 alone99 < <(victim)
+        "${callers[@]}" wrk --threads 1 --connections 4 --duration 60s --timeout 10s "$WARES_URL/hostile/$deed" > /dev/null &
+        neighbour=$!
+        # Until the first calls run.
+        sleep 0.3
+        read -r beside50 beside99 < <(victim)
+        kill -INT $neighbour
+        wait $neighbour || true
+        echo "$alone50" >> "$folder/alone50"
+        echo "$alone99" >> "$folder/alone99"
+        echo "$beside50" >> "$folder/beside50"
+        echo "$beside99" >> "$folder/beside99"
+        awk -v a="$alone99" -v b="$beside99" 'BEGIN { print b / a }' >> "$folder/ratio"
+        # Calls that have begun end at their deadline.
+        sleep 1
     done
-    read -r beside50 beside99 < <(victim)
-    kill "${callers[@]}"
-    wait "${callers[@]}" 2> /dev/null || true
-    awk -v d="$deed" -v a="$alone50" -v b="$beside50" -v c="$alone99" -v e="$beside99" 'BEGIN {
-        printf "| %s | %.2f ms | %.2f ms | %.2f ms | %.2f ms | %.2f |\n", d, a/1000, b/1000, c/1000, e/1000, e/c
+    awk -v deed="$deed" \
+        -v alone50="$(median < "$folder/alone50")" -v beside50="$(median < "$folder/beside50")" \
+        -v alone99="$(median < "$folder/alone99")" -v beside99="$(median < "$folder/beside99")" \
+        -v ratio="$(median < "$folder/ratio")" 'BEGIN {
+        printf "| %s | %.2f ms | %.2f ms | %.2f ms | %.2f ms | %.2f |\n",
+            deed, alone50 / 1000, beside50 / 1000, alone99 / 1000, beside99 / 1000, ratio
     }'
 done

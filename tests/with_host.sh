@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs a command beside a host of its own, which has a free port and an empty
 # data folder: with_host.sh [flags of serve] -- COMMAND. The command finds the
-# host at $WARES_URL, and signs in with the email and password below.
+# host at $WARES_URL, and signs in with the email and password below. With $CPUS
+# the host runs on these processors alone, if there are at least four.
 set -euo pipefail
 flags=()
 while [ "$1" != -- ]; do
@@ -13,7 +14,9 @@ export WARES_ADMIN_EMAIL=admin@test.com WARES_ADMIN_PASSWORD=supersecret
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 # Its log goes to a file, and to the screen only where it did not start.
-"${WARES:-target/debug/wares}" serve --data "$folder/data" --listen 127.0.0.1:0 "${flags[@]}" \
+processors=()
+[ -z "${CPUS:-}" ] || [ "$(nproc)" -lt 4 ] || processors=(taskset --cpu-list "$CPUS")
+"${processors[@]}" "${WARES:-target/debug/wares}" serve --data "$folder/data" --listen 127.0.0.1:0 "${flags[@]}" \
     > "$folder/out" 2> "$folder/log" &
 host=$!
 trap 'kill -INT $host 2> /dev/null; wait $host || true; rm -rf "$folder"' EXIT

@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use super::Common;
 use super::workplace::Workplace;
 use crate::config::{Config, Log};
+use crate::engine::Pace;
 use crate::http::{App, HttpOptions, Identity};
 use crate::identity::FirstAdmin;
 use crate::modules::{Access, BreakerOptions, Meters, Method, Module, Slot, SlotOptions};
@@ -71,9 +72,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .context("the first admin (admin.email, admin.password)")?;
     welcome(place, &admin, &modules)?;
     let meters = Meters::default();
+    let pace = Pace::start()?;
     let slots = modules
         .into_iter()
-        .map(|module| Ok(Arc::new(Slot::new(module, slot_options(config), &meters)?)))
+        .map(|module| {
+            Ok(Arc::new(Slot::new(
+                module,
+                slot_options(config),
+                &meters,
+                &pace,
+            )?))
+        })
         .collect::<std::io::Result<_>>()?;
     let app = Arc::new(App::new(
         slots,

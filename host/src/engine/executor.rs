@@ -1,28 +1,21 @@
 //! The threads that one module's calls run on: a fixed number, with one bounded
 //! queue before them. A guest that blocks or spins holds one of these threads,
-//! and nothing of another module or of the host. A call that takes long steps
-//! back: the kernel gives its thread what short ones leave over.
+//! and nothing of another module or of the host. What takes more than its share
+//! steps back; see [`super::pace`].
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, Thread, ThreadId};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-/// How long a call runs before it steps back. Almost all end long before.
-const LONG: Duration = Duration::from_millis(20);
-/// How often running calls are looked at.
-const LOOK: Duration = Duration::from_millis(5);
-/// How far a call steps back: the least that a thread can be given.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 19;
+use super::pace::{Pace, ThreadNumber};
 
 /// Runs jobs on threads of its own.
 pub struct Executor {
     queue: Arc<Queue>,
-    watch: Option<JoinHandle<()>>,
 }
 
 /// The queue is full: the caller should come back later.
@@ -32,11 +25,16 @@ pub struct Rejected;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-struct Queue {
+/// What an executor's threads share.
+pub(super) struct Queue {
     state: Mutex<State>,
     waiting_max: usize,
     workers: Mutex<Vec<Worker>>,
-    watch: Mutex<Option<Thread>>,
+    pace: Arc<Pace>,
+    /// Time of processors that jobs have taken, in nanoseconds, since it was last asked for.
+    used_ns: AtomicU64,
+    /// All threads are to step back, and to stay back.
+    back: AtomicBool,
 }
 
 struct State {
@@ -56,10 +54,10 @@ struct Worker {
 
 #[derive(Default)]
 struct Task {
-    /// Since when it runs a job, while it does; and the thread, to the kernel.
-    running: Mutex<Option<(Instant, ThreadNumber)>>,
+    /// The thread, to the kernel, once it runs; and since when it runs a job, while it does.
+    running: Mutex<(Option<ThreadNumber>, Option<Instant>)>,
     /// It has stepped back. A thread may not step forward again, so another
-    /// takes its place when its job has ended.
+    /// takes its place.
     back: AtomicBool,
     /// It has ended for that reason.
     gone: AtomicBool,
@@ -70,7 +68,7 @@ impl Executor {
     ///
     /// # Errors
     /// When the machine has no thread left.
-    pub fn new(threads: usize, waiting_max: usize) -> std::io::Result<Self> {
+    pub fn new(pace: &Arc<Pace>, threads: usize, waiting_max: usize) -> std::io::Result<Self> {
         let queue = Arc::new(Queue {
             state: Mutex::new(State {
                 jobs: VecDeque::new(),
@@ -79,20 +77,15 @@ impl Executor {
             }),
             waiting_max,
             workers: Mutex::default(),
-            watch: Mutex::default(),
+            pace: pace.clone(),
+            used_ns: AtomicU64::new(0),
+            back: AtomicBool::new(false),
         });
         for number in 0..threads.max(1) {
             queue.hire(number)?;
         }
-        let watch = thread::Builder::new().name("pace".to_owned()).spawn({
-            let queue = queue.clone();
-            move || queue.watch()
-        })?;
-        *lock(&queue.watch) = Some(watch.thread().clone());
-        Ok(Self {
-            queue,
-            watch: Some(watch),
-        })
+        pace.watch_over(&queue);
+        Ok(Self { queue })
     }
 
     /// Queues a job, whose result comes through the receiver. A job that
@@ -120,6 +113,7 @@ impl Executor {
         if let Some(idle) = idle {
             idle.unpark();
         }
+        self.queue.pace.wake();
         Ok(receiver)
     }
 }
@@ -148,13 +142,20 @@ impl Queue {
         Ok(())
     }
 
-    /// The next job, once there is one; `None` when there will be no more.
-    fn next(&self) -> Option<Job> {
+    /// The next job, once there is one; `None` when there will be no more for this thread.
+    fn next(&self, task: &Task) -> Option<Job> {
         let own: ThreadId = thread::current().id();
         loop {
             let mut state = lock(&self.state);
             // Waking up without having been woken leaves the thread in the list.
             state.idle.retain(|idle| idle.id() != own);
+            if self.is_misplaced(task) {
+                // It may have been woken for a job that another has to do then.
+                if let Some(idle) = (!state.jobs.is_empty()).then(|| state.idle.pop()).flatten() {
+                    idle.unpark();
+                }
+                return None;
+            }
             if let Some(job) = state.jobs.pop_front() {
                 return Some(job);
             }
@@ -167,56 +168,84 @@ impl Queue {
         }
     }
 
+    /// Whether a thread has stepped back, and the queue's threads are to stand in front.
+    fn is_misplaced(&self, task: &Task) -> bool {
+        task.back.load(Ordering::Relaxed) && !self.back.load(Ordering::Relaxed)
+    }
+
     fn run(&self, task: &Task) {
-        let thread = ThreadNumber::own();
-        while let Some(job) = self.next() {
-            *lock(&task.running) = Some((Instant::now(), thread));
+        lock(&task.running).0 = Some(ThreadNumber::own());
+        let mut used = ThreadNumber::processor_time();
+        while let Some(job) = self.next(task) {
+            lock(&task.running).1 = Some(Instant::now());
             // A panic is a fault of the host's. It must not take the thread along.
             if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
                 tracing::error!("a call panicked inside the host");
             }
-            *lock(&task.running) = None;
-            if task.back.load(Ordering::Relaxed) {
-                task.gone.store(true, Ordering::Release);
-                if let Some(watch) = &*lock(&self.watch) {
-                    watch.unpark();
-                }
-                return;
+            lock(&task.running).1 = None;
+            let now = ThreadNumber::processor_time();
+            let job = now.saturating_sub(used).as_nanos();
+            used = now;
+            self.used_ns
+                .fetch_add(job.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+        if self.is_misplaced(task) {
+            task.gone.store(true, Ordering::Release);
+            self.pace.hurry();
+        }
+    }
+
+    /// Time of processors that jobs have taken since this was last called.
+    pub(super) fn used(&self) -> Duration {
+        Duration::from_nanos(self.used_ns.swap(0, Ordering::Relaxed))
+    }
+
+    /// Whether a job runs or waits.
+    pub(super) fn is_busy(&self) -> bool {
+        !lock(&self.state).jobs.is_empty()
+            || lock(&self.workers)
+                .iter()
+                .any(|worker| lock(&worker.task.running).1.is_some())
+    }
+
+    /// From now on all threads step back, or none does.
+    pub(super) fn set_back(&self, back: bool) {
+        if self.back.swap(back, Ordering::Relaxed) && !back {
+            for idle in &lock(&self.state).idle {
+                idle.unpark();
             }
         }
     }
 
-    /// Has calls that take long step back, and replaces threads that did,
-    /// until the queue is closed. A new thread stands where the one that starts
-    /// it stands, so none that has stepped back can do that.
-    fn watch(self: &Arc<Self>) {
-        while !lock(&self.state).closed {
-            thread::park_timeout(LOOK);
-            let mut gone = Vec::new();
-            for worker in lock(&self.workers).iter() {
-                if worker.task.gone.load(Ordering::Acquire) {
-                    gone.push(worker.number);
-                } else {
-                    worker.task.look();
-                }
+    /// Has those step back that are to, and replaces those that have and are not.
+    /// A new thread stands where the one that starts it stands, so none that has
+    /// stepped back can do that.
+    pub(super) fn look(self: &Arc<Self>, long: Duration) {
+        let all = self.back.load(Ordering::Relaxed);
+        let mut gone = Vec::new();
+        for worker in lock(&self.workers).iter() {
+            if worker.task.gone.load(Ordering::Acquire) {
+                gone.push(worker.number);
+            } else {
+                worker.task.look(all, long);
             }
-            for number in gone {
-                if let Err(error) = self.hire(number) {
-                    // It is tried again at the next look.
-                    tracing::error!(%error, "a thread cannot be started");
-                }
+        }
+        for number in gone {
+            if let Err(error) = self.hire(number) {
+                // It is tried again at the next look.
+                tracing::error!(%error, "a thread cannot be started");
             }
         }
     }
 }
 
 impl Task {
-    /// Has it step back if it takes long.
-    fn look(&self) {
+    /// Has it step back if it takes long, or all are to.
+    fn look(&self, all: bool, long: Duration) {
         // Under the lock, or the next call would be the one to pay.
         let running = lock(&self.running);
-        if let Some((began, thread)) = *running
-            && began.elapsed() > LONG
+        let takes_long = running.1.is_some_and(|began| began.elapsed() > long);
+        if let (Some(thread), true) = (running.0, all || takes_long)
             && !self.back.load(Ordering::Relaxed)
         {
             self.back.store(thread.step_back(), Ordering::Relaxed);
@@ -228,56 +257,28 @@ impl Drop for Executor {
     /// Lets the queued jobs run to their end.
     fn drop(&mut self) {
         lock(&self.queue.state).closed = true;
-        // Panics of these threads were reported when they happened.
-        if let Some(watch) = self.watch.take() {
-            watch.thread().unpark();
-            let _ = watch.join();
-        }
+        // Whoever watched replaces no thread from here on.
+        self.queue.pace.forget(&self.queue);
         let workers = std::mem::take(&mut *lock(&self.queue.workers));
         for worker in &workers {
             worker.handle.thread().unpark();
         }
         for worker in workers {
+            // Panics of these threads were reported when they happened.
             let _ = worker.handle.join();
         }
         // Where all threads have stepped back and gone, what still waits is done here.
-        while let Some(job) = self.queue.next() {
+        while let Some(job) = self.queue.next(&Task::default()) {
             job();
         }
-    }
-}
-
-/// A thread, as the kernel knows it.
-#[derive(Clone, Copy)]
-struct ThreadNumber(#[cfg(target_os = "linux")] rustix::thread::Pid);
-
-impl ThreadNumber {
-    #[cfg(target_os = "linux")]
-    fn own() -> Self {
-        Self(rustix::thread::gettid())
-    }
-
-    /// Gives it what others leave over, and whether it could be.
-    #[cfg(target_os = "linux")]
-    fn step_back(self) -> bool {
-        rustix::process::setpriority_process(Some(self.0), NICE).is_ok()
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn own() -> Self {
-        Self()
-    }
-
-    /// Only Linux knows priorities of single threads.
-    #[cfg(not(target_os = "linux"))]
-    fn step_back(self) -> bool {
-        false
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_os = "linux")]
+    use crate::engine::pace::NICE;
 
     #[cfg(target_os = "linux")]
     fn nice() -> i32 {
@@ -287,7 +288,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_call_that_takes_long_steps_back_and_the_next_does_not() {
-        let executor = Executor::new(1, 10).unwrap();
+        let executor = Executor::new(&Pace::start().unwrap(), 1, 10).unwrap();
         let before = executor.submit(nice).unwrap().blocking_recv().unwrap();
         let long = executor.submit(|| {
             let began = Instant::now();
@@ -305,8 +306,39 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn a_queue_that_steps_back_stays_there_until_it_may_come_forward() {
+        let executor = Executor::new(&Pace::start().unwrap(), 2, 10).unwrap();
+        // The test does itself what the watch would do.
+        executor.queue.pace.forget(&executor.queue);
+        let until = |all: fn(&Task) -> bool| {
+            let deadline = Instant::now() + Duration::from_secs(30);
+            let met = || {
+                lock(&executor.queue.workers)
+                    .iter()
+                    .all(|worker| all(&worker.task))
+            };
+            while !met() && Instant::now() < deadline {
+                thread::yield_now();
+            }
+        };
+        until(|task| lock(&task.running).0.is_some());
+        let nice = || executor.submit(nice).unwrap().blocking_recv().unwrap();
+        let before = nice();
+        let hour = Duration::from_secs(3_600);
+        executor.queue.set_back(true);
+        executor.queue.look(hour);
+        assert_eq!([nice(), nice(), nice()], [NICE; 3]);
+        executor.queue.set_back(false);
+        until(|task| task.gone.load(Ordering::Acquire));
+        executor.queue.look(hour);
+        assert_eq!([nice(), nice()], [before; 2]);
+        assert_eq!(lock(&executor.queue.workers).len(), 2);
+    }
+
+    #[test]
     fn what_is_queued_is_done_before_the_end() {
-        let executor = Executor::new(2, 10).unwrap();
+        let executor = Executor::new(&Pace::start().unwrap(), 2, 10).unwrap();
         let results: Vec<_> = (0..10)
             .map(|number| executor.submit(move || number).unwrap())
             .collect();
@@ -320,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_turns_away() {
-        let executor = Executor::new(1, 1).unwrap();
+        let executor = Executor::new(&Pace::start().unwrap(), 1, 1).unwrap();
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let (begun, begins) = std::sync::mpsc::channel::<()>();
         let running = executor.submit(move || {
@@ -337,7 +369,7 @@ mod tests {
 
     #[test]
     fn a_panic_costs_nobody_a_thread() {
-        let executor = Executor::new(1, 10).unwrap();
+        let executor = Executor::new(&Pace::start().unwrap(), 1, 10).unwrap();
         let panicked = executor.submit(|| panic!("in the host")).unwrap();
         assert!(panicked.blocking_recv().is_err());
         assert_eq!(executor.submit(|| 1).unwrap().blocking_recv(), Ok(1));

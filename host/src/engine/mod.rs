@@ -9,6 +9,7 @@ mod component;
 mod error;
 mod executor;
 mod linker;
+mod pace;
 mod state;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ pub use component::{Component, Export, Import, Shape};
 pub use error::{CallError, LoadError};
 pub use executor::{Executor, Rejected};
 pub use linker::{GRANTS, ImportKind};
+pub use pace::Pace;
 pub use state::{CallContext, Settings};
 
 /// The interfaces of `wares:module`, as wasmtime sees them from the host.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::{CallError, Executor};
+use crate::engine::{CallError, Executor, Pace};
 
 use super::breaker::{Breaker, BreakerOptions};
 use super::meters::{Meters, ModuleMeters, Outcome};
@@ -53,11 +53,16 @@ impl Slot {
     ///
     /// # Errors
     /// When the machine has no thread left.
-    pub fn new(module: Module, options: SlotOptions, meters: &Meters) -> std::io::Result<Self> {
+    pub fn new(
+        module: Module,
+        options: SlotOptions,
+        meters: &Meters,
+        pace: &Arc<Pace>,
+    ) -> std::io::Result<Self> {
         Ok(Self {
             meters: meters.of(module.name()),
             module: Arc::new(module),
-            executor: Executor::new(options.threads, options.queue_max)?,
+            executor: Executor::new(pace, options.threads, options.queue_max)?,
             breaker: Breaker::new(options.breaker),
         })
     }

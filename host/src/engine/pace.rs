@@ -1,0 +1,236 @@
+//! Who runs first. A call that takes long steps back: the kernel gives its thread
+//! what others leave over. So do all calls of a module that takes more than half
+//! of the processors while another module is asked as well, however short each
+//! of them is. One thread watches over all modules; it sleeps while nothing runs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::executor::Queue;
+
+/// How long a call runs before it steps back. Almost all end long before.
+const LONG: Duration = Duration::from_millis(20);
+/// How often running calls are looked at.
+const LOOK: Duration = Duration::from_millis(5);
+/// How far back what was used counts: by then to a third.
+const MEMORY: Duration = Duration::from_millis(100);
+/// How long after its last call a module counts as one that is asked.
+const ASKED: Duration = Duration::from_secs(1);
+/// Shares of all processors: a module that takes more than the first steps back,
+/// and stands in front again when it takes less than the second.
+const SHARE: (f64, f64) = (0.5, 0.25);
+/// How far one steps back: the least that a thread can be given.
+#[cfg(target_os = "linux")]
+pub(super) const NICE: i32 = 19;
+
+/// Watches over the threads of all modules.
+pub struct Pace {
+    watched: Mutex<Vec<Watched>>,
+    asleep: AtomicBool,
+    stop: AtomicBool,
+    watch: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Watched {
+    queue: Weak<Queue>,
+    asked: Instant,
+    load: Load,
+}
+
+/// What a module takes of all processors, 1.0 being all of them.
+#[derive(Default)]
+struct Load {
+    share: f64,
+    greedy: bool,
+}
+
+impl Pace {
+    /// Starts to watch.
+    ///
+    /// # Errors
+    /// When the machine has no thread left.
+    pub fn start() -> std::io::Result<Arc<Self>> {
+        let pace = Arc::new(Self {
+            watched: Mutex::default(),
+            asleep: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+            watch: Mutex::default(),
+        });
+        let watch = thread::Builder::new().name("pace".to_owned()).spawn({
+            let pace = Arc::downgrade(&pace);
+            move || watch(&pace)
+        })?;
+        *lock(&pace.watch) = Some(watch);
+        Ok(pace)
+    }
+
+    pub(super) fn watch_over(&self, queue: &Arc<Queue>) {
+        lock(&self.watched).push(Watched {
+            queue: Arc::downgrade(queue),
+            asked: Instant::now(),
+            load: Load::default(),
+        });
+    }
+
+    /// When this returns, the queue is no longer looked at.
+    pub(super) fn forget(&self, queue: &Arc<Queue>) {
+        let queue = Arc::downgrade(queue);
+        lock(&self.watched).retain(|watched| !watched.queue.ptr_eq(&queue));
+    }
+
+    /// Something runs: it is time to watch.
+    pub(super) fn wake(&self) {
+        if self.asleep.load(Ordering::Relaxed) {
+            self.hurry();
+        }
+    }
+
+    /// There is something to be done now.
+    pub(super) fn hurry(&self) {
+        if let Some(watch) = &*lock(&self.watch) {
+            watch.thread().unpark();
+        }
+    }
+
+    /// Looks at all modules, and says for how long that is enough.
+    fn look(&self, since: Duration, processors: f64) -> Option<Duration> {
+        let now = Instant::now();
+        let mut watched = lock(&self.watched);
+        for one in &mut *watched {
+            let Some(queue) = one.queue.upgrade() else {
+                continue;
+            };
+            if queue.is_busy() {
+                one.asked = now;
+            }
+            one.load.add(queue.used().as_secs_f64() / processors, since);
+        }
+        let asked = watched.iter().filter(|one| now - one.asked < ASKED).count();
+        for one in &mut *watched {
+            if let Some(queue) = one.queue.upgrade() {
+                queue.set_back(asked > 1 && one.load.greedy);
+                queue.look(LONG);
+            }
+        }
+        (asked > 0).then_some(LOOK)
+    }
+}
+
+impl Load {
+    /// Counts what was used in the last while.
+    fn add(&mut self, used: f64, since: Duration) {
+        let since = since.as_secs_f64().max(1e-6);
+        let kept = (-since / MEMORY.as_secs_f64()).exp();
+        self.share = self.share * kept + used / since * (1.0 - kept);
+        let bound = if self.greedy { SHARE.1 } else { SHARE.0 };
+        self.greedy = self.share > bound;
+    }
+}
+
+fn watch(pace: &Weak<Pace>) {
+    let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut last = Instant::now();
+    loop {
+        let rest = {
+            let Some(pace) = pace.upgrade() else { return };
+            if pace.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let now = Instant::now();
+            #[expect(clippy::cast_precision_loss, reason = "a handful of processors")]
+            let rest = pace.look(now - last, processors as f64);
+            last = now;
+            pace.asleep.store(rest.is_none(), Ordering::Relaxed);
+            rest
+        };
+        match rest {
+            Some(rest) => thread::park_timeout(rest),
+            // Not for ever: what was queued in this very moment wakes nobody.
+            None => thread::park_timeout(ASKED),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Pace {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(watch) = lock(&self.watch).take() {
+            watch.thread().unpark();
+            // The watch itself may be the last to let go.
+            if watch.thread().id() != thread::current().id() {
+                let _ = watch.join();
+            }
+        }
+    }
+}
+
+/// A thread, as the kernel knows it.
+#[derive(Clone, Copy)]
+pub(super) struct ThreadNumber(#[cfg(target_os = "linux")] rustix::thread::Pid);
+
+impl ThreadNumber {
+    #[cfg(target_os = "linux")]
+    pub(super) fn own() -> Self {
+        Self(rustix::thread::gettid())
+    }
+
+    /// Gives it what others leave over, and whether it could be.
+    #[cfg(target_os = "linux")]
+    pub(super) fn step_back(self) -> bool {
+        rustix::process::setpriority_process(Some(self.0), NICE).is_ok()
+    }
+
+    /// The time of processors that the calling thread has had.
+    #[cfg(target_os = "linux")]
+    pub(super) fn processor_time() -> Duration {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::new(
+            time.tv_sec.try_into().unwrap_or_default(),
+            time.tv_nsec.try_into().unwrap_or_default(),
+        )
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn own() -> Self {
+        Self()
+    }
+
+    /// Only Linux knows priorities of single threads.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn step_back(self) -> bool {
+        false
+    }
+
+    /// Nothing steps back by it.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn processor_time() -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_that_takes_much_is_greedy_until_it_takes_little() {
+        let mut load = Load::default();
+        let mut after = |share: f64, looks: u32| {
+            for _ in 0..looks {
+                load.add(share * LOOK.as_secs_f64(), LOOK);
+            }
+            load.greedy
+        };
+        assert!(!after(0.4, 200));
+        assert!(!after(1.0, 2));
+        assert!(after(1.0, 40));
+        assert!(after(0.3, 200));
+        assert!(!after(0.1, 40));
+    }
+}
