@@ -103,7 +103,7 @@ fn a_component_that_does_not_fit() {
 fn settings_that_are_wrong_are_named_at_once() {
     let folder = data();
     let file = folder.path().join("wares.toml");
-    let settings = "[server]\nlisten = 5\n[serfer]\nport = 1\n[executor]\nthreads = 0\n";
+    let settings = "[server]\nlisten = 5\n[serfer]\nport = 1\n[limits]\ncalls_max = 0\n";
     std::fs::write(&file, settings).unwrap();
     let refused = run([
         "serve",
@@ -119,7 +119,7 @@ fn settings_that_are_wrong_are_named_at_once() {
     for key in [
         "server.listen",
         "serfer",
-        "executor.threads",
+        "limits.calls_max",
         "modules.customer.limits.deadline_ms",
     ] {
         assert!(said.contains(key), "{key}: {said}");
@@ -160,8 +160,12 @@ fn settings_that_make_no_sense() {
             "--set limits.memory_bytes_max: limits.memory_bytes_max must be bytes from 1 MiB to 4 GiB",
         ),
         (
-            "executor.threads=100000000000",
-            "--set executor.threads: executor.threads must be a whole number from 1 to 1024",
+            "limits.stack_bytes_max=1GiB",
+            "--set limits.stack_bytes_max: limits.stack_bytes_max must be bytes from 64 KiB to 4 MiB",
+        ),
+        (
+            "limits.calls_max=100000000000",
+            "--set limits.calls_max: limits.calls_max must be a whole number from 1 to 1024",
         ),
         (
             "server.listen=nope",

@@ -35,7 +35,7 @@ enum Gets {
 
 /// Every deed that ends by itself or by a limit, with the limits as they are
 /// unless the second part says otherwise.
-const DEEDS: [(&str, Gets); 34] = {
+const DEEDS: [(&str, Gets); 35] = {
     use Gets::{Error, Said};
     [
         ("trap", Error("unreachable")),
@@ -45,6 +45,7 @@ const DEEDS: [(&str, Gets); 34] = {
         ("sleep", Error("limits.deadline_ms")),
         ("doze", Error("limits.deadline_ms")),
         ("recurse", Error("wasm trap")),
+        ("dive", Said(r#"{"depth":10000}"#)),
         ("read-input", Said(r#"{"read":0}"#)),
         ("grow", Error("limits.memory_bytes_max")),
         ("storm", Error("limits.host_calls_max")),
@@ -79,7 +80,7 @@ const DEEDS: [(&str, Gets); 34] = {
 fn every_deed_ends_and_a_victim_goes_on_meanwhile() {
     let shop = shop(&[
         "breaker.failures_min=1000",
-        "executor.threads=2",
+        "limits.calls_max=2",
         "modules.hostile.limits.deadline_ms=300000",
         "modules.hostile.limits.sql_statement_ms=3000",
         "modules.hostile.limits.sql_rows_max=100",
@@ -182,7 +183,7 @@ fn whoever_spins_is_ended_and_delays_nobody() {
 fn whoever_sleeps_is_ended_and_delays_nobody() {
     let shop = shop(&[
         "modules.hostile.limits.deadline_ms=300",
-        "executor.threads=1",
+        "limits.calls_max=1",
     ]);
     for deed in ["sleep", "doze"] {
         is_500(&get(&shop, deed));
@@ -317,8 +318,8 @@ fn whoever_is_well_again_is_asked_again() {
 #[test]
 fn whoever_fills_its_queue_fills_no_other() {
     let shop = shop(&[
-        "executor.threads=1",
-        "executor.queue_max=1",
+        "limits.calls_max=1",
+        "limits.calls_waiting_max=1",
         "modules.hostile.limits.deadline_ms=2000",
     ]);
     std::thread::scope(|scope| {
@@ -359,4 +360,28 @@ fn a_database_that_is_full_takes_no_more_and_is_still_read() {
     );
     // Another module's database is its own.
     get(&shop, "things").is(200, json!({"things": 0}));
+}
+
+#[test]
+fn a_stack_is_as_deep_as_it_may_be() {
+    let shop = shop(&["limits.stack_bytes_max=64 KiB"]);
+    is_500(&get(&shop, "dive"));
+    get(&shop, "well").is(200, json!({"well": true}));
+    let log = shop.server.stop_for_log();
+    assert!(log.contains("(limits.stack_bytes_max)"), "{log}");
+}
+
+#[test]
+fn a_module_is_given_bodies_as_large_as_it_takes() {
+    let shop = shop(&["modules.customer.limits.request_bytes_max=60"]);
+    let body = |name: &str| json!({"email": "a@b.co", "first_name": name});
+    shop.post("/admin/customers", body(&"x".repeat(60))).is(
+        413,
+        json!({"message": "request entity too large", "type": "unknown_error"}),
+    );
+    assert_eq!(shop.post("/admin/customers", body("x")).status, 200);
+    // The host takes more, and so do other modules.
+    let title = "x".repeat(60);
+    let key = json!({"title": title, "type": "secret"});
+    assert_eq!(shop.post("/admin/api-keys", key).status, 200);
 }

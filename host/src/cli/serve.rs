@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use super::Common;
 use super::workplace::Workplace;
 use crate::config::{Config, Log};
-use crate::engine::Pace;
+use crate::engine::{ExecutorOptions, Pace};
 use crate::http::{App, HttpOptions, Identity};
 use crate::identity::FirstAdmin;
 use crate::modules::{Access, BreakerOptions, Meters, Method, Module, Slot, SlotOptions};
@@ -76,12 +76,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let slots = modules
         .into_iter()
         .map(|module| {
-            Ok(Arc::new(Slot::new(
-                module,
-                slot_options(config),
-                &meters,
-                &pace,
-            )?))
+            let options = slot_options(config, module.name());
+            Ok(Arc::new(Slot::new(module, options, &meters, &pace)?))
         })
         .collect::<std::io::Result<_>>()?;
     let app = Arc::new(App::new(
@@ -182,10 +178,15 @@ fn http_options(config: &Config) -> HttpOptions {
     }
 }
 
-fn slot_options(config: &Config) -> SlotOptions {
+fn slot_options(config: &Config, name: &str) -> SlotOptions {
+    let limits = config.limits_of(name);
     SlotOptions {
-        threads: config.executor.threads,
-        queue_max: config.executor.queue_max,
+        executor: ExecutorOptions {
+            threads: limits.calls_max,
+            waiting_max: limits.calls_waiting_max,
+            stack_bytes_max: config.stack_bytes_max,
+        },
+        request_bytes_max: limits.request_bytes_max,
         breaker: BreakerOptions {
             failures_min: config.breaker.failures_min,
             window: Duration::from_millis(config.breaker.window_ms),

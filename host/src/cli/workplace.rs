@@ -14,9 +14,6 @@ use crate::identity::{Directory, Lifetimes};
 use crate::modules::{self, Module, ModuleError, ModuleOptions, Source, SourceError};
 use crate::storage::{Database, DatabaseOptions, SessionLimits};
 
-/// The stack of a guest, in bytes.
-const STACK_BYTES_MAX: usize = 1024 * 1024;
-
 pub(super) struct Workplace {
     pub config: Config,
 }
@@ -45,8 +42,13 @@ impl Workplace {
 
     /// An engine for as many calls at once as the modules that are served have threads.
     pub(super) fn engine_to_serve(&self) -> anyhow::Result<Engine> {
+        // Which modules the files hold is not known yet; each may be the one that may do most.
+        let all = self.config.modules.values().map(|module| &module.limits);
+        let most = all
+            .chain([&self.config.limits])
+            .map(|limits| limits.calls_max);
         let modules = self.sources()?.len().max(1);
-        self.engine(self.config.executor.threads.saturating_mul(modules))
+        self.engine(most.max().unwrap_or(1).saturating_mul(modules))
     }
 
     /// An engine for so many calls at once.
@@ -69,7 +71,7 @@ impl Workplace {
                 .map(|limits| limits.table_elements_max)
                 .max()
                 .unwrap_or_default(),
-            stack_bytes_max: STACK_BYTES_MAX,
+            stack_bytes_max: self.config.stack_bytes_max,
             component_bytes_max: self.config.compile.component_bytes_max,
             compile: CompileLimits {
                 deadline_ms: self.config.compile.deadline_ms,

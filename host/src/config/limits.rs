@@ -2,9 +2,15 @@
 
 use super::reader::Reader;
 
-/// What one call of a component may use.
+/// What a component and each of its calls may use.
 #[derive(Clone, Debug)]
 pub struct Limits {
+    /// Calls at the same time.
+    pub calls_max: usize,
+    /// Calls that may wait for one of those to end.
+    pub calls_waiting_max: usize,
+    /// The body of a request, in bytes.
+    pub request_bytes_max: usize,
     /// Time of the guest's own, in milliseconds.
     pub deadline_ms: u64,
     /// Linear memories together, in bytes.
@@ -36,9 +42,13 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits under `key`, with those of `base` as defaults.
-    pub(super) fn read(key: &str, base: Option<&Self>, reader: &mut Reader) -> Self {
-        let standard = Self {
+    /// What holds where nothing is said, on a machine with so many cores and a
+    /// server that reads bodies of so many bytes.
+    pub(super) fn standard(cores: usize, body_bytes_max: usize) -> Self {
+        Self {
+            calls_max: (cores * 2).max(4),
+            calls_waiting_max: 1024,
+            request_bytes_max: body_bytes_max,
             deadline_ms: 1_000,
             memory_bytes_max: 64 * 1024 * 1024,
             table_elements_max: 20_000,
@@ -53,10 +63,28 @@ impl Limits {
             sql_writer_wait_ms: 5_000,
             sql_transaction_hold_ms: 2_000,
             database_bytes_max: 64 << 30,
-        };
-        let base = base.unwrap_or(&standard);
+        }
+    }
+
+    /// The limits under `key`, with those of `base` as defaults.
+    pub(super) fn read(key: &str, base: &Self, reader: &mut Reader) -> Self {
         let name = |limit: &str| format!("{key}.{limit}");
         Self {
+            calls_max: reader.threads(
+                &name("calls_max"),
+                base.calls_max,
+                "calls at the same time (default: two a core, at least 4)",
+            ),
+            calls_waiting_max: reader.count(
+                &name("calls_waiting_max"),
+                base.calls_waiting_max,
+                "requests that may wait for one of these calls to end; more get 503",
+            ),
+            request_bytes_max: reader.bytes(
+                &name("request_bytes_max"),
+                base.request_bytes_max,
+                "the body of a request (default: server.body_bytes_max)",
+            ),
             deadline_ms: reader.number(
                 &name("deadline_ms"),
                 base.deadline_ms,

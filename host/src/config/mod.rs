@@ -31,14 +31,14 @@ pub struct Config {
     pub identity: Identity,
     /// Other origins.
     pub cors: Cors,
-    /// The threads that modules run on.
-    pub executor: Executor,
     /// Modules that fail again and again.
     pub breaker: Breaker,
     /// What compiling a component may use.
     pub compile: Compile,
     /// What one call of any component may use.
     pub limits: Limits,
+    /// The stack of a call, in bytes; the same for all modules.
+    pub stack_bytes_max: usize,
     /// What is said of single modules, by name.
     pub modules: BTreeMap<String, Module>,
 }
@@ -126,15 +126,6 @@ pub struct Breaker {
     pub rest_ms: u64,
 }
 
-/// The threads that each module runs on.
-#[derive(Clone, Debug)]
-pub struct Executor {
-    /// How many.
-    pub threads: usize,
-    /// Requests that may wait for one.
-    pub queue_max: usize,
-}
-
 /// What is said of one module.
 #[derive(Clone, Debug)]
 pub struct Module {
@@ -164,66 +155,64 @@ impl Config {
     /// Every setting with its default and its meaning, as the code itself declares them.
     pub fn reference() -> Vec<Declaration> {
         let mut reader = Reader::new(Vec::new());
-        Self::read(&mut reader);
-        Module::read(
-            "NAME",
-            &Limits::read("limits", None, &mut Reader::new(Vec::new())),
-            &mut reader,
-        );
+        let config = Self::read(&mut reader);
+        Module::read("NAME", &config.limits, &mut reader);
         reader.declarations()
     }
 
     fn read(reader: &mut Reader) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let limits_default = Limits::read("limits", None, reader);
+        let server = Server {
+            listen: reader.text(
+                "server.listen",
+                "127.0.0.1:9000",
+                "host:port to serve on; :port is every interface",
+            ),
+            body_bytes_max: reader.bytes(
+                "server.body_bytes_max",
+                102_400,
+                "the largest body of a request, unpacked",
+            ),
+            head_bytes_max: reader.bytes(
+                "server.head_bytes_max",
+                16 * 1024,
+                "the longest request line and headers together",
+            ),
+            head_timeout_ms: reader.number(
+                "server.head_timeout_ms",
+                10_000,
+                "until a request's head must have arrived",
+            ),
+            body_timeout_ms: reader.number(
+                "server.body_timeout_ms",
+                30_000,
+                "until a request's body must have arrived",
+            ),
+            drain_ms: reader.number(
+                "server.drain_ms",
+                10_000,
+                "how long open requests may take after the signal to stop",
+            ),
+            connections_max: reader.count(
+                "server.connections_max",
+                10_000,
+                "connections at the same time",
+            ),
+            trust_forwarded: reader.flag(
+                "server.trust_forwarded",
+                false,
+                "believe a proxy's X-Forwarded-For and X-Forwarded-Proto",
+            ),
+            docs: reader.flag(
+                "server.docs",
+                true,
+                "describe the API at /openapi.json and /docs",
+            ),
+        };
+        let standard = Limits::standard(cores, server.body_bytes_max);
+        let limits_default = Limits::read("limits", &standard, reader);
         Self {
-            server: Server {
-                listen: reader.text(
-                    "server.listen",
-                    "127.0.0.1:9000",
-                    "host:port to serve on; :port is every interface",
-                ),
-                body_bytes_max: reader.bytes(
-                    "server.body_bytes_max",
-                    102_400,
-                    "the largest body of a request, unpacked",
-                ),
-                head_bytes_max: reader.bytes(
-                    "server.head_bytes_max",
-                    16 * 1024,
-                    "the longest request line and headers together",
-                ),
-                head_timeout_ms: reader.number(
-                    "server.head_timeout_ms",
-                    10_000,
-                    "until a request's head must have arrived",
-                ),
-                body_timeout_ms: reader.number(
-                    "server.body_timeout_ms",
-                    30_000,
-                    "until a request's body must have arrived",
-                ),
-                drain_ms: reader.number(
-                    "server.drain_ms",
-                    10_000,
-                    "how long open requests may take after the signal to stop",
-                ),
-                connections_max: reader.count(
-                    "server.connections_max",
-                    10_000,
-                    "connections at the same time",
-                ),
-                trust_forwarded: reader.flag(
-                    "server.trust_forwarded",
-                    false,
-                    "believe a proxy's X-Forwarded-For and X-Forwarded-Proto",
-                ),
-                docs: reader.flag(
-                    "server.docs",
-                    true,
-                    "describe the API at /openapi.json and /docs",
-                ),
-            },
+            server,
             data: Data {
                 dir: reader.text("data.dir", "data", "the data folder").into(),
                 modules_dir: reader
@@ -267,18 +256,6 @@ impl Config {
                 origins: reader.origins(
                     "cors.origins",
                     "origins whose pages may use the host, like https://shop.example",
-                ),
-            },
-            executor: Executor {
-                threads: reader.threads(
-                    "executor.threads",
-                    (cores * 2).max(4),
-                    "threads that each module runs on (default: two a core, at least 4)",
-                ),
-                queue_max: reader.count(
-                    "executor.queue_max",
-                    1024,
-                    "requests that may wait for a module's threads; more get 503",
                 ),
             },
             breaker: Breaker {
@@ -326,6 +303,11 @@ impl Config {
                     (name, module)
                 })
                 .collect(),
+            stack_bytes_max: reader.stack(
+                "limits.stack_bytes_max",
+                1024 * 1024,
+                "the stack of a call, the same for all modules",
+            ),
             limits: limits_default,
         }
     }
@@ -361,7 +343,7 @@ impl Module {
                 &GRANTS.map(|(grant, _)| grant),
                 "what the component may use of the host",
             ),
-            limits: Limits::read(&format!("{key}.limits"), Some(limits), reader),
+            limits: Limits::read(&format!("{key}.limits"), limits, reader),
             config: reader.table(&format!("{key}.config"), "the module's own settings"),
         }
     }

@@ -2,6 +2,7 @@
 //! them, so that an operator mends it all in one go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use super::source::{ConfigError, Entry, Value};
 
@@ -113,33 +114,36 @@ impl Reader {
 
     /// How much memory a component may have: what 32 bits can reach, at most.
     pub(super) fn memory(&mut self, key: &str, default: usize, meaning: &str) -> usize {
-        self.take(
-            key,
-            "bytes from 1 MiB to 4 GiB, like \"64 MiB\"",
-            &size(default),
-            meaning,
-            |value| {
-                let bytes = match value {
-                    Value::Text(text) | Value::Raw(text) => bytes(text)?,
-                    value => number(value)?.try_into().ok()?,
-                };
-                (1 << 20..=1 << 32).contains(&bytes).then_some(bytes)
-            },
-        )
-        .unwrap_or(default)
+        let kind = "bytes from 1 MiB to 4 GiB, like \"64 MiB\"";
+        self.bytes_within(key, kind, 1 << 20..=1 << 32, default, meaning)
+    }
+
+    /// How much stack a component may have: what every thread that runs it has.
+    pub(super) fn stack(&mut self, key: &str, default: usize, meaning: &str) -> usize {
+        let kind = "bytes from 64 KiB to 4 MiB, like \"1 MiB\"";
+        self.bytes_within(key, kind, 64 << 10..=4 << 20, default, meaning)
     }
 
     pub(super) fn bytes(&mut self, key: &str, default: usize, meaning: &str) -> usize {
-        self.take(
-            key,
-            "bytes, like 65536 or \"64 KiB\"",
-            &size(default),
-            meaning,
-            |value| match value {
-                Value::Text(text) | Value::Raw(text) => bytes(text),
-                value => number(value)?.try_into().ok(),
-            },
-        )
+        let kind = "bytes, like 65536 or \"64 KiB\"";
+        self.bytes_within(key, kind, 0..=usize::MAX, default, meaning)
+    }
+
+    fn bytes_within(
+        &mut self,
+        key: &str,
+        kind: &'static str,
+        range: RangeInclusive<usize>,
+        default: usize,
+        meaning: &str,
+    ) -> usize {
+        self.take(key, kind, &size(default), meaning, |value| {
+            let bytes = match value {
+                Value::Text(text) | Value::Raw(text) => bytes(text)?,
+                value => number(value)?.try_into().ok()?,
+            };
+            range.contains(&bytes).then_some(bytes)
+        })
         .unwrap_or(default)
     }
 

@@ -169,19 +169,19 @@ fn a_path_in_the_file_is_relative_to_the_file() {
 fn every_fault_is_named_at_once_with_where_it_is_from() {
     refuse(
         "[server]\nlisten = 5\nlisen = \":1\"\n[limits]\ndeadline_ms = -1\nmemory_bytes_max = \"much\"",
-        &[("WARES_EXECUTOR_THREADS", "0")],
+        &[("WARES_LIMITS_CALLS_MAX", "0")],
         &[
             ("server.trust_forwarded", "perhaps"),
             ("cors.origins", "https://a.example/"),
         ],
         "the settings have faults:\n  \
-         wares.toml:5: limits.deadline_ms must be a whole number, not -1\n  \
-         wares.toml:6: limits.memory_bytes_max must be bytes from 1 MiB to 4 GiB, like \"64 MiB\", not 'much'\n  \
          wares.toml:2: server.listen must be text, not 5\n  \
          --set server.trust_forwarded: server.trust_forwarded must be true or false, not 'perhaps'\n  \
+         WARES_LIMITS_CALLS_MAX: limits.calls_max must be a whole number from 1 to 1024, not '0'\n  \
+         wares.toml:5: limits.deadline_ms must be a whole number, not -1\n  \
+         wares.toml:6: limits.memory_bytes_max must be bytes from 1 MiB to 4 GiB, like \"64 MiB\", not 'much'\n  \
          --set cors.origins: cors.origins must be a list of origins, each scheme://host or scheme://host:port \
          (comma-separated outside the file), not 'https://a.example/'\n  \
-         WARES_EXECUTOR_THREADS: executor.threads must be a whole number from 1 to 1024, not '0'\n  \
          wares.toml:3: there is no setting server.lisen: did you mean server.listen?",
     );
 }
@@ -220,7 +220,7 @@ fn the_readme_names_every_setting_with_its_default() {
             .find(|line| line.starts_with(&format!("| `{}` |", setting.key)));
         let row = row.unwrap_or_else(|| panic!("{} is not in README.md", setting.key));
         // The number of threads is that of the machine.
-        let default = !setting.default.is_empty() && setting.key != "executor.threads";
+        let default = !setting.default.is_empty() && setting.key != "limits.calls_max";
         assert!(
             !default || row.contains(&format!("| `{}` |", setting.default)),
             "{row}"
@@ -243,7 +243,9 @@ fn the_example_file_changes_nothing_and_every_line_of_it_works() {
             _ => format!("{line}\n"),
         })
         .collect();
-    let all = load(Some(&uncommented), &[], &[]).unwrap();
+    let mut all = load(Some(&uncommented), &[], &[]).unwrap();
+    // Its default is that of the machine.
+    all.limits.calls_max = none.limits.calls_max;
     assert_eq!(
         format!("{:?}{:?}", all.server, all.limits),
         format!("{:?}{:?}", none.server, none.limits)

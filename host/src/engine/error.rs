@@ -132,6 +132,9 @@ impl CallError {
             };
         }
         let mut reason = match error.downcast_ref::<wasmtime::Trap>() {
+            Some(trap @ wasmtime::Trap::StackOverflow) => {
+                format!("{trap} (limits.stack_bytes_max)")
+            }
             Some(trap) => trap.to_string(),
             None => error.root_cause().to_string(),
         };

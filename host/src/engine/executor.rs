@@ -18,6 +18,20 @@ pub struct Executor {
     queue: Arc<Queue>,
 }
 
+/// How an executor is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct ExecutorOptions {
+    /// Jobs at the same time.
+    pub threads: usize,
+    /// Jobs that may wait for one of these to end.
+    pub waiting_max: usize,
+    /// The most stack that a guest takes, in bytes.
+    pub stack_bytes_max: usize,
+}
+
+/// What a thread has beside the guest's stack, in bytes, for the host's own part of a call.
+const STACK_BYTES_OF_HOST: usize = 1024 * 1024;
+
 /// The queue is full: the caller should come back later.
 #[derive(Debug, thiserror::Error)]
 #[error("too many requests are waiting")]
@@ -28,7 +42,7 @@ type Job = Box<dyn FnOnce() + Send>;
 /// What an executor's threads share.
 pub(super) struct Queue {
     state: Mutex<State>,
-    waiting_max: usize,
+    options: ExecutorOptions,
     workers: Mutex<Vec<Worker>>,
     pace: Arc<Pace>,
     /// Time of processors that jobs have taken, in nanoseconds, since it was last asked for.
@@ -64,24 +78,24 @@ struct Task {
 }
 
 impl Executor {
-    /// Starts so many threads, with room for so many waiting jobs.
+    /// Starts the threads.
     ///
     /// # Errors
     /// When the machine has no thread left.
-    pub fn new(pace: &Arc<Pace>, threads: usize, waiting_max: usize) -> std::io::Result<Self> {
+    pub fn new(pace: &Arc<Pace>, options: ExecutorOptions) -> std::io::Result<Self> {
         let queue = Arc::new(Queue {
             state: Mutex::new(State {
                 jobs: VecDeque::new(),
                 idle: Vec::new(),
                 closed: false,
             }),
-            waiting_max,
+            options,
             workers: Mutex::default(),
             pace: pace.clone(),
             used_ns: AtomicU64::new(0),
             back: AtomicBool::new(false),
         });
-        for number in 0..threads.max(1) {
+        for number in 0..options.threads.max(1) {
             queue.hire(number)?;
         }
         pace.watch_over(&queue);
@@ -99,7 +113,7 @@ impl Executor {
     ) -> Result<oneshot::Receiver<T>, Rejected> {
         let (sender, receiver) = oneshot::channel();
         let mut state = lock(&self.queue.state);
-        if state.jobs.len() >= self.queue.waiting_max {
+        if state.jobs.len() >= self.queue.options.waiting_max {
             return Err(Rejected);
         }
         state.jobs.push_back(Box::new(move || {
@@ -128,6 +142,7 @@ impl Queue {
         let task = Arc::new(Task::default());
         let handle = thread::Builder::new()
             .name(format!("guest-{number}"))
+            .stack_size(self.options.stack_bytes_max + STACK_BYTES_OF_HOST)
             .spawn({
                 let (queue, task) = (self.clone(), task.clone());
                 move || queue.run(&task)
@@ -285,10 +300,19 @@ mod tests {
         rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap()
     }
 
+    fn executor(threads: usize, waiting_max: usize) -> Executor {
+        let options = ExecutorOptions {
+            threads,
+            waiting_max,
+            stack_bytes_max: 64 * 1024,
+        };
+        Executor::new(&Pace::start().unwrap(), options).unwrap()
+    }
+
     #[test]
     #[cfg(target_os = "linux")]
     fn a_call_that_takes_long_steps_back_and_the_next_does_not() {
-        let executor = Executor::new(&Pace::start().unwrap(), 1, 10).unwrap();
+        let executor = executor(1, 10);
         let before = executor.submit(nice).unwrap().blocking_recv().unwrap();
         let long = executor.submit(|| {
             let began = Instant::now();
@@ -308,7 +332,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_queue_that_steps_back_stays_there_until_it_may_come_forward() {
-        let executor = Executor::new(&Pace::start().unwrap(), 2, 10).unwrap();
+        let executor = executor(2, 10);
         // The test does itself what the watch would do.
         executor.queue.pace.forget(&executor.queue);
         let until = |all: fn(&Task) -> bool| {
@@ -338,7 +362,7 @@ mod tests {
 
     #[test]
     fn what_is_queued_is_done_before_the_end() {
-        let executor = Executor::new(&Pace::start().unwrap(), 2, 10).unwrap();
+        let executor = executor(2, 10);
         let results: Vec<_> = (0..10)
             .map(|number| executor.submit(move || number).unwrap())
             .collect();
@@ -352,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_turns_away() {
-        let executor = Executor::new(&Pace::start().unwrap(), 1, 1).unwrap();
+        let executor = executor(1, 1);
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let (begun, begins) = std::sync::mpsc::channel::<()>();
         let running = executor.submit(move || {
@@ -369,7 +393,7 @@ mod tests {
 
     #[test]
     fn a_panic_costs_nobody_a_thread() {
-        let executor = Executor::new(&Pace::start().unwrap(), 1, 10).unwrap();
+        let executor = executor(1, 10);
         let panicked = executor.submit(|| panic!("in the host")).unwrap();
         assert!(panicked.blocking_recv().is_err());
         assert_eq!(executor.submit(|| 1).unwrap().blocking_recv(), Ok(1));

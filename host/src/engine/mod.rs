@@ -23,7 +23,7 @@ use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 pub use compiler::CompileLimits;
 pub use component::{Component, Export, Import, Shape};
 pub use error::{CallError, LoadError};
-pub use executor::{Executor, Rejected};
+pub use executor::{Executor, ExecutorOptions, Rejected};
 pub use linker::{GRANTS, ImportKind};
 pub use pace::Pace;
 pub use state::{CallContext, Settings};

@@ -234,7 +234,7 @@ fn form_to_json(text: &[u8]) -> Result<Bytes, Refusal> {
         .map_err(|error| malformed(&error.to_string()))
 }
 
-fn too_large() -> Refusal {
+pub(super) fn too_large() -> Refusal {
     parser_error(
         StatusCode::PAYLOAD_TOO_LARGE,
         "unknown_error",

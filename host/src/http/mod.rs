@@ -293,6 +293,7 @@ async fn call(slot: &Slot, request: modules::Request) -> Answer {
             "This part of the host fails again and again, and is not asked for a while",
             left.as_secs() + 1,
         ),
+        Err(SlotError::TooLarge) => *body::too_large(),
         Err(SlotError::Call(error)) => failed(&error),
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::{CallError, Executor, Pace};
+use crate::engine::{CallError, Executor, ExecutorOptions, Pace};
 
 use super::breaker::{Breaker, BreakerOptions};
 use super::meters::{Meters, ModuleMeters, Outcome};
@@ -13,10 +13,10 @@ use super::{Module, Request, Response};
 /// How a module is served.
 #[derive(Clone, Copy, Debug)]
 pub struct SlotOptions {
-    /// Calls at the same time.
-    pub threads: usize,
-    /// Calls that may wait for one of these to end.
-    pub queue_max: usize,
+    /// Its calls at the same time, and those that wait.
+    pub executor: ExecutorOptions,
+    /// The largest body of a request that it is given, in bytes.
+    pub request_bytes_max: usize,
     /// When it is given a rest.
     pub breaker: BreakerOptions,
 }
@@ -35,6 +35,9 @@ pub enum SlotError {
         /// Until it is tried again.
         left: Duration,
     },
+    /// The body of the request is larger than the module takes.
+    #[error("the body of the request is too large")]
+    TooLarge,
     /// The call was made, and gave no answer.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -46,6 +49,7 @@ pub struct Slot {
     executor: Executor,
     breaker: Breaker,
     meters: ModuleMeters,
+    request_bytes_max: usize,
 }
 
 impl Slot {
@@ -62,8 +66,9 @@ impl Slot {
         Ok(Self {
             meters: meters.of(module.name()),
             module: Arc::new(module),
-            executor: Executor::new(pace, options.threads, options.queue_max)?,
+            executor: Executor::new(pace, options.executor)?,
             breaker: Breaker::new(options.breaker),
+            request_bytes_max: options.request_bytes_max,
         })
     }
 
@@ -82,6 +87,9 @@ impl Slot {
     /// # Errors
     /// When it is not asked, or gives no answer.
     pub async fn handle(&self, request: Request) -> Result<Response, SlotError> {
+        if request.body.len() > self.request_bytes_max {
+            return Err(SlotError::TooLarge);
+        }
         let asked = Instant::now();
         if let Err(left) = self.breaker.admit(asked) {
             self.meters.count(Outcome::Resting);

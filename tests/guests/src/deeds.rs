@@ -10,7 +10,7 @@ pub type Deed = (&'static str, fn() -> Response);
 /// Numbers without end.
 const ENDLESS: &str = "with recursive n (x) as (select 1 union all select x + 1 from n) ";
 
-pub const DEEDS: [Deed; 42] = [
+pub const DEEDS: [Deed; 43] = [
     ("well", || answer(200, "{\"well\":true}")),
     // Stopping, or not.
     ("trap", || panic!("a hostile panic")),
@@ -32,6 +32,9 @@ pub const DEEDS: [Deed; 42] = [
         answer(200, "{}")
     }),
     ("recurse", || answer(200, &recurse(0).to_string())),
+    ("dive", || {
+        answer(200, &format!("{{\"depth\":{}}}", dive(10_000)))
+    }),
     ("read-input", || {
         let mut input = String::new();
         let read = std::io::stdin().read_line(&mut input);
@@ -250,4 +253,13 @@ fn tried(result: Result<(), sql::Error>) -> Response {
 fn recurse(depth: u64) -> u64 {
     let page = std::hint::black_box([depth; 64]);
     recurse(depth + 1) + page[0]
+}
+
+/// Ends, if it is given the stack: some frames of machine code, and little memory.
+#[inline(never)]
+fn dive(depth: u64) -> u64 {
+    if depth == 0 {
+        return 0;
+    }
+    1 + std::hint::black_box(dive(depth - 1))
 }
