@@ -53,6 +53,13 @@ bench-hostile ROUNDS='9' *DEEDS: build
         --set modules.hostile.component=target/component/wasm32-wasip2/component/hostile_guest.wasm \
         --set breaker.failures_min=1000000 --set log.level=error -- tests/bench_hostile.sh {{ROUNDS}} {{DEEDS}}
 
+# What the limits of a call cost: the same requests to a host that has none; needs wrk
+[group('check')]
+bench-limits ROUNDS='15': build
+    RUSTFLAGS="--cfg wares_unlimited" cargo build --release --locked --package wares --target-dir target/unlimited
+    CPUS=0,1 WARES=target/release/wares tests/with_host.sh --set log.level=error -- \
+        tests/bench_limits.sh target/unlimited/release/wares {{ROUNDS}}
+
 # Format, lint and document with warnings as errors
 [group('check')]
 lint: setup

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs a command beside a host of its own, which has a free port and an empty
 # data folder: with_host.sh [flags of serve] -- COMMAND. The command finds the
-# host at $WARES_URL, and signs in with the email and password below. With $CPUS
-# the host runs on these processors alone, if there are at least four.
+# host at $WARES_URL, as the process $WARES_PID, and signs in with the email and
+# password below. With $CPUS the host runs on these processors alone, if there are
+# at least four.
 set -euo pipefail
 flags=()
 while [ "$1" != -- ]; do
@@ -27,5 +28,5 @@ until WARES_URL=$(sed -n 's/^Wares serves //p' "$folder/out") && [ -n "$WARES_UR
     fi
     sleep 0.1
 done
-export WARES_URL
+export WARES_URL WARES_PID=$host
 "$@"

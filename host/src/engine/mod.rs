@@ -47,6 +47,10 @@ pub mod bindings {
     });
 }
 
+/// What limits cost is measured against a host that is built without them; see
+/// `tests/bench_limits.sh`. No other is.
+const UNLIMITED: bool = cfg!(wares_unlimited);
+
 /// How often running guests look at their deadline.
 const TICK: Duration = Duration::from_millis(5);
 
@@ -181,7 +185,7 @@ fn code_config() -> Config {
         // it: a mapping has to be undone after every call, and what is written
         // faults page by page, both with a flush of what all processors know of it.
         .memory_init_cow(false)
-        .epoch_interruption(true)
+        .epoch_interruption(!UNLIMITED)
         // A slot reserves all that 32 bits can reach, so that reads and writes
         // need no checks; what lies behind it catches offsets in an instruction.
         .memory_guard_size(64 * 1024)
