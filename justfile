@@ -68,6 +68,14 @@ lint: setup
     cargo clippy --package customer-component --package hostile-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
+# Licences and sources of all crates, and known weaknesses of them if the database can be had
+[group('check')]
+deny:
+    command -v cargo-deny > /dev/null || cargo install --locked cargo-deny
+    cargo deny --locked --config .ci/deny.toml check bans licenses sources
+    if cargo deny --locked --config .ci/deny.toml fetch db; then cargo deny --locked --config .ci/deny.toml check --disable-fetch advisories; \
+        else echo "The database of advisories cannot be reached: known weaknesses are NOT checked." >&2; fi
+
 # All that has to pass before a change is merged
 [group('check')]
 ci: test lint
