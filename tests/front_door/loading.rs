@@ -58,24 +58,110 @@ fn what_is_not_given_is_not_imported() {
     }
 }
 
+/// The hostile guest as it were if it had been built against other versions of
+/// what it imports and exports: its file with other names of the same length.
+fn renamed(names: &[(&str, &str)]) -> Vec<u8> {
+    let mut bytes = std::fs::read(hostile_guest()).unwrap();
+    for (from, to) in names {
+        assert_eq!(from.len(), to.len());
+        let mut found = 0;
+        for at in 0..=bytes.len() - from.len() {
+            if &bytes[at..at + from.len()] == from.as_bytes() {
+                bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+                found += 1;
+            }
+        }
+        assert!(found > 0, "{from}");
+    }
+    bytes
+}
+
+const NO_MODULE: &str = "it does not fit the world wares:module/module, version 1: ";
+
 #[test]
 fn another_world_is_no_module() {
-    let nothing = refused(&wat("(component)"), &[]);
-    assert!(
-        nothing.starts_with("it does not fit the world wares:module/module@1.0.0: "),
-        "{nothing}"
+    assert_eq!(
+        refused(&wat("(component)"), &[]),
+        format!("{NO_MODULE}it exports no wares:module/lifecycle")
     );
     // One that was built for a version to come.
-    let later = refused(
-        &wat(r#"(component
-                  (instance $nothing)
-                  (export "wares:module/lifecycle@9.0.0" (instance $nothing))
-                  (export "wares:module/http@9.0.0" (instance $nothing)))"#),
-        &[],
+    assert_eq!(
+        refused(
+            &wat(r#"(component
+                      (instance $nothing)
+                      (export "wares:module/lifecycle@9.0.0" (instance $nothing))
+                      (export "wares:module/http@9.0.0" (instance $nothing)))"#),
+            &[],
+        ),
+        format!(
+            "{NO_MODULE}it exports wares:module/lifecycle@9.0.0, and this host calls wares:module/lifecycle@1.1.0, or another version compatible with that"
+        )
     );
-    assert!(
-        later.starts_with("it does not fit the world wares:module/module@1.0.0: "),
-        "{later}"
+    assert_eq!(
+        refused(
+            &renamed(&[("wares:module/http@1.0.0", "wares:module/http@2.0.0")]),
+            &[]
+        ),
+        format!(
+            "{NO_MODULE}it exports wares:module/http@2.0.0, and this host calls wares:module/http@1.1.0, or another version compatible with that"
+        )
+    );
+    // One of the right name, in another shape.
+    let said = refused(&renamed(&[("check-settings", "check-buttings")]), &[]);
+    assert_eq!(
+        said,
+        format!(
+            "{NO_MODULE}instance export `wares:module/lifecycle@1.1.0` does not have export `check-settings`"
+        )
+    );
+}
+
+#[test]
+fn a_later_version_serves_if_all_that_is_needed_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("later.wasm");
+    let later = renamed(&[
+        (
+            "wares:module/lifecycle@1.0.0",
+            "wares:module/lifecycle@1.9.0",
+        ),
+        ("wares:module/http@1.0.0", "wares:module/http@1.9.3"),
+        ("wares:platform/sql@1.0.0", "wares:platform/sql@1.9.0"),
+    ]);
+    std::fs::write(&file, later).unwrap();
+    let setting = format!("modules.hostile.component={}", file.display());
+    let shop = Shop::with_setting(&setting);
+    let things = shop.send("GET", "/hostile/things", &[], b"");
+    assert_eq!(
+        (things.status, things.body.as_str()),
+        (200, "{\"things\":0}")
+    );
+}
+
+#[test]
+fn what_the_host_has_in_another_version_is_named() {
+    assert_eq!(
+        refused(&importing("wares:platform/sql@2.0.0"), &[]),
+        "it imports wares:platform/sql@2.0.0, which this host does not provide; it gives wares:platform/sql@1.0.0"
+    );
+    assert_eq!(
+        refused(&importing("wasi:cli/environment@0.3.0"), &[]),
+        "it imports wasi:cli/environment@0.3.0, which this host does not provide; it gives wasi:cli/environment@0.2.12"
+    );
+    // A later version that the host would fit, if it had all of its functions.
+    assert_eq!(
+        refused(&importing("wares:platform/sql@1.9.0"), &[]),
+        "it imports wares:platform/sql@1.9.0, and this host gives wares:platform/sql@1.0.0, which does not fit: instance export `open` has the wrong type: function implementation is missing"
+    );
+    // As one that the host has, in another shape.
+    assert_eq!(
+        refused(
+            &wat(
+                r#"(component (import "wares:platform/sql@1.0.0" (instance (export "query" (func)))))"#
+            ),
+            &[]
+        ),
+        "it imports wares:platform/sql@1.0.0, and this host gives wares:platform/sql@1.0.0, which does not fit: instance export `query` has the wrong type: type mismatch with parameters: expected 2-tuple, found 0-tuple"
     );
 }
 

@@ -3,23 +3,35 @@
 
 use sha2::{Digest, Sha256};
 use wasmtime::Store;
-use wasmtime::component::InstancePre;
 use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Instance, InstancePre};
 
-use super::bindings::exports::wares::module::http::{Request, Response, Route};
-use super::bindings::exports::wares::module::lifecycle::{Description, Migration, SqlDialect};
-use super::bindings::exports::wares::module::seed::Kind;
-use super::bindings::{Module as Bindings, ModulePre};
+use super::bindings::exports::wares::module::http::{self, Request, Response, Route};
+use super::bindings::exports::wares::module::lifecycle::{
+    self, Description, Migration, SqlDialect,
+};
+use super::bindings::exports::wares::module::schema;
+use super::bindings::exports::wares::module::seed::{self, Kind};
 use super::linker::{self, ImportKind};
 use super::state::{CallContext, CallState};
-use super::{CallError, Engine, LoadError, artifact, compiler, root};
+use super::{CallError, Engine, LoadError, artifact, compiler, root, versions};
 
 /// A compiled component. Cheap to share; each call makes an instance of its own.
 pub struct Component {
     engine: wasmtime::Engine,
     pub(super) pre: InstancePre<CallState>,
-    module: ModulePre<CallState>,
+    exports: Exports,
     digest: String,
+}
+
+/// Where the functions that the host calls are in a component. wasmtime finds
+/// those of any version 1 of `wares:module`, whichever the host was built with.
+struct Exports {
+    lifecycle: lifecycle::GuestIndices,
+    http: http::GuestIndices,
+    seed: seed::GuestIndices,
+    /// `None` in a component that was built before 1.1.0.
+    schema: Option<schema::GuestIndices>,
 }
 
 /// What a component imports and exports.
@@ -66,13 +78,12 @@ impl Engine {
         let linker = linker::link(&self.wasmtime, &component)?;
         let pre = linker
             .instantiate_pre(&component)
-            .map_err(|error| LoadError::WrongWorld(error.root_cause().to_string()))?;
-        let module =
-            ModulePre::new(pre.clone()).map_err(|error| LoadError::WrongWorld(root(&error)))?;
+            .map_err(|error| linker::refusal(&self.wasmtime, &component, &error))?;
+        let exports = Exports::find(&self.wasmtime, &pre)?;
         Ok(Component {
             engine: self.wasmtime.clone(),
             pre,
-            module,
+            exports,
             digest,
         })
     }
@@ -153,6 +164,67 @@ fn check_header(bytes: &[u8], bytes_max: usize) -> Result<(), LoadError> {
     }))
 }
 
+/// What a component has to export, in the version that the host was built with.
+const NEEDED: [&str; 3] = [
+    "wares:module/lifecycle@1.1.0",
+    "wares:module/http@1.1.0",
+    "wares:module/seed@1.1.0",
+];
+/// What it may leave out.
+const SCHEMA: &str = "wares:module/schema@1.1.0";
+
+impl Exports {
+    fn find(engine: &wasmtime::Engine, pre: &InstancePre<CallState>) -> Result<Self, LoadError> {
+        let component = pre.component();
+        for needed in NEEDED {
+            if component.get_export_index(None, needed).is_none() {
+                return Err(LoadError::WrongWorld(lacking(engine, component, needed)));
+            }
+        }
+        let wrong = |error: wasmtime::Error| LoadError::WrongWorld(root(&error));
+        let schema = component.get_export_index(None, SCHEMA);
+        Ok(Self {
+            lifecycle: lifecycle::GuestIndices::new(pre).map_err(wrong)?,
+            http: http::GuestIndices::new(pre).map_err(wrong)?,
+            seed: seed::GuestIndices::new(pre).map_err(wrong)?,
+            schema: schema
+                .map(|_| schema::GuestIndices::new(pre))
+                .transpose()
+                .map_err(wrong)?,
+        })
+    }
+
+    /// Checks that all functions take and give what they must.
+    fn check(&self, store: &mut Store<CallState>, instance: &Instance) -> wasmtime::Result<()> {
+        self.lifecycle.load(&mut *store, instance)?;
+        self.http.load(&mut *store, instance)?;
+        self.seed.load(&mut *store, instance)?;
+        if let Some(schema) = &self.schema {
+            schema.load(&mut *store, instance)?;
+        }
+        Ok(())
+    }
+}
+
+/// Says what a component has instead of an export that it needs.
+fn lacking(
+    engine: &wasmtime::Engine,
+    component: &wasmtime::component::Component,
+    needed: &str,
+) -> String {
+    let (interface, _) = versions::split(needed);
+    let ty = component.component_type();
+    let other = ty
+        .exports(engine)
+        .find(|(name, _)| versions::split(name).0 == interface);
+    match other {
+        Some((name, _)) => format!(
+            "it exports {name}, and this host calls {needed}, or another version compatible with that"
+        ),
+        None => format!("it exports no {interface}"),
+    }
+}
+
 impl Component {
     /// SHA-256 of the component's bytes, in hexadecimal.
     pub fn digest(&self) -> &str {
@@ -173,8 +245,11 @@ impl Component {
     /// # Errors
     /// When the call gives no answer.
     pub fn describe(&self, context: CallContext) -> Result<Description, CallError> {
-        self.call(context, |module, store| {
-            module.wares_module_lifecycle().call_describe(store)
+        self.call(context, |exports, instance, store| {
+            // The first call of any component: what it has in another shape is refused here.
+            exports.check(store, instance)?;
+            let lifecycle = exports.lifecycle.load(&mut *store, instance)?;
+            lifecycle.call_describe(store)
         })
     }
 
@@ -186,8 +261,9 @@ impl Component {
         &self,
         context: CallContext,
     ) -> Result<Result<(), Vec<String>>, CallError> {
-        self.call(context, |module, store| {
-            module.wares_module_lifecycle().call_check_settings(store)
+        self.call(context, |exports, instance, store| {
+            let lifecycle = exports.lifecycle.load(&mut *store, instance)?;
+            lifecycle.call_check_settings(store)
         })
     }
 
@@ -196,10 +272,24 @@ impl Component {
     /// # Errors
     /// When the call gives no answer.
     pub fn migrations(&self, context: CallContext) -> Result<Vec<Migration>, CallError> {
-        self.call(context, |module, store| {
-            module
-                .wares_module_lifecycle()
-                .call_migrations(store, SqlDialect::Sqlite)
+        self.call(context, |exports, instance, store| {
+            let lifecycle = exports.lifecycle.load(&mut *store, instance)?;
+            lifecycle.call_migrations(store, SqlDialect::Sqlite)
+        })
+    }
+
+    /// Asks the component how many of its steps a version of it has to know to
+    /// work on what all of them leave. `None` if it does not say: it needs them all.
+    ///
+    /// # Errors
+    /// When the call gives no answer.
+    pub fn steps_needed(&self, context: CallContext) -> Result<Option<u32>, CallError> {
+        let Some(schema) = &self.exports.schema else {
+            return Ok(None);
+        };
+        self.call(context, |_, instance, store| {
+            let schema = schema.load(&mut *store, instance)?;
+            schema.call_steps_needed(store).map(Some)
         })
     }
 
@@ -208,8 +298,9 @@ impl Component {
     /// # Errors
     /// When the call gives no answer.
     pub fn routes(&self, context: CallContext) -> Result<Vec<Route>, CallError> {
-        self.call(context, |module, store| {
-            module.wares_module_http().call_routes(store)
+        self.call(context, |exports, instance, store| {
+            let http = exports.http.load(&mut *store, instance)?;
+            http.call_routes(store)
         })
     }
 
@@ -218,8 +309,9 @@ impl Component {
     /// # Errors
     /// When the call gives no answer.
     pub fn schemas(&self, context: CallContext) -> Result<String, CallError> {
-        self.call(context, |module, store| {
-            module.wares_module_http().call_schemas(store)
+        self.call(context, |exports, instance, store| {
+            let http = exports.http.load(&mut *store, instance)?;
+            http.call_schemas(store)
         })
     }
 
@@ -229,8 +321,9 @@ impl Component {
     /// When it gives no answer, or one beyond its limits.
     pub fn handle(&self, context: CallContext, request: &Request) -> Result<Response, CallError> {
         let limits = context.limits.clone();
-        let response = self.call(context, |module, store| {
-            module.wares_module_http().call_handle(store, request)
+        let response = self.call(context, |exports, instance, store| {
+            let http = exports.http.load(&mut *store, instance)?;
+            http.call_handle(store, request)
         })?;
         let max = limits.response_bytes_max;
         if response.body.len() > max {
@@ -247,8 +340,9 @@ impl Component {
     /// # Errors
     /// When the call gives no answer.
     pub fn kinds(&self, context: CallContext) -> Result<Vec<Kind>, CallError> {
-        self.call(context, |module, store| {
-            module.wares_module_seed().call_kinds(store)
+        self.call(context, |exports, instance, store| {
+            let seed = exports.seed.load(&mut *store, instance)?;
+            seed.call_kinds(store)
         })
     }
 
@@ -262,21 +356,22 @@ impl Component {
         kind: u32,
         count: u32,
     ) -> Result<Result<(), String>, CallError> {
-        self.call(context, |module, store| {
-            module.wares_module_seed().call_sow(store, kind, count)
+        self.call(context, |exports, instance, store| {
+            let seed = exports.seed.load(&mut *store, instance)?;
+            seed.call_sow(store, kind, count)
         })
     }
 
     fn call<T>(
         &self,
         context: CallContext,
-        function: impl FnOnce(&Bindings, &mut Store<CallState>) -> wasmtime::Result<T>,
+        function: impl FnOnce(&Exports, &Instance, &mut Store<CallState>) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
         let limits = context.limits.clone();
         let mut store = CallState::store(&self.engine, context);
-        self.module
+        self.pre
             .instantiate(&mut store)
-            .and_then(|module| function(&module, &mut store))
+            .and_then(|instance| function(&self.exports, &instance, &mut store))
             .map_err(|error| CallError::new(&error, &limits, store.data().refused_memory()))
     }
 

@@ -32,8 +32,23 @@ pub enum LoadError {
     #[error("the compiler does not start: {0}")]
     Compiler(String),
     /// It imports what no component is given.
-    #[error("it imports {}, which this host does not provide", list(.0))]
-    UnknownImports(Vec<String>),
+    #[error("it imports {}, which this host does not provide{}", imports.join(", "), instead(given))]
+    UnknownImports {
+        /// The imports.
+        imports: Vec<String>,
+        /// What the host has of them, in versions that do not fit.
+        given: Vec<&'static str>,
+    },
+    /// It imports a capability that the host has, but not as it has it.
+    #[error("it imports {import}, and this host gives {given}, which does not fit: {reason}")]
+    WrongImport {
+        /// The import.
+        import: String,
+        /// What the host has of it.
+        given: &'static str,
+        /// Where they differ.
+        reason: String,
+    },
     /// It imports what the operator has not granted it.
     #[error(
         "it imports {import}, which it is not granted: add \"{grant}\" to modules.{module}.grants"
@@ -47,7 +62,7 @@ pub enum LoadError {
         module: String,
     },
     /// It lacks an interface of its world, or has another version or shape of one.
-    #[error("it does not fit the world wares:module/module@1.0.0: {0}")]
+    #[error("it does not fit the world wares:module/module, version 1: {0}")]
     WrongWorld(String),
     /// A call that every component must answer at loading failed.
     #[error("it does not start: {0}")]
@@ -60,8 +75,12 @@ pub enum LoadError {
     Settings(Vec<String>),
 }
 
-fn list(names: &[String]) -> String {
-    names.join(", ")
+fn instead(given: &[&str]) -> String {
+    if given.is_empty() {
+        String::new()
+    } else {
+        format!("; it gives {}", given.join(", "))
+    }
 }
 
 /// Why a call gave no answer. The instance is gone, and with it whatever

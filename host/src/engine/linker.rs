@@ -7,6 +7,7 @@ use wasmtime::component::{Linker, Type, Val};
 
 use super::error::LoadError;
 use super::state::CallState;
+use super::{root, versions};
 use crate::capabilities;
 
 /// What an operator grants, and the interface that it opens. All other
@@ -16,29 +17,30 @@ pub const GRANTS: [(&str, &str); 2] = [
     ("events", "wares:platform/events"),
 ];
 
-/// The interfaces that a component may be given, without their versions.
+/// The interfaces that a component may be given, in the versions that the host
+/// has of them. Compatible ones are the same to the linker.
 pub(super) const CAPABILITIES: [&str; 21] = [
-    "wares:platform/events",
-    "wares:platform/sql",
-    "wasi:cli/environment",
-    "wasi:cli/exit",
-    "wasi:cli/stderr",
-    "wasi:cli/stdin",
-    "wasi:cli/stdout",
-    "wasi:cli/terminal-input",
-    "wasi:cli/terminal-output",
-    "wasi:cli/terminal-stderr",
-    "wasi:cli/terminal-stdin",
-    "wasi:cli/terminal-stdout",
-    "wasi:clocks/monotonic-clock",
-    "wasi:clocks/wall-clock",
-    "wasi:config/store",
-    "wasi:io/error",
-    "wasi:io/poll",
-    "wasi:io/streams",
-    "wasi:logging/logging",
-    "wasi:random/insecure-seed",
-    "wasi:random/random",
+    "wares:platform/events@1.0.0",
+    "wares:platform/sql@1.0.0",
+    "wasi:cli/environment@0.2.12",
+    "wasi:cli/exit@0.2.12",
+    "wasi:cli/stderr@0.2.12",
+    "wasi:cli/stdin@0.2.12",
+    "wasi:cli/stdout@0.2.12",
+    "wasi:cli/terminal-input@0.2.12",
+    "wasi:cli/terminal-output@0.2.12",
+    "wasi:cli/terminal-stderr@0.2.12",
+    "wasi:cli/terminal-stdin@0.2.12",
+    "wasi:cli/terminal-stdout@0.2.12",
+    "wasi:clocks/monotonic-clock@0.2.12",
+    "wasi:clocks/wall-clock@0.2.12",
+    "wasi:config/store@0.2.0-rc.1",
+    "wasi:io/error@0.2.12",
+    "wasi:io/poll@0.2.12",
+    "wasi:io/streams@0.2.12",
+    "wasi:logging/logging@0.1.0-draft",
+    "wasi:random/insecure-seed@0.2.12",
+    "wasi:random/random@0.2.12",
 ];
 
 /// Namespaces of the host. An import from one of these that is no capability
@@ -63,11 +65,12 @@ pub(super) fn kind(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) 
     let ComponentItem::ComponentInstance(instance) = item else {
         return ImportKind::Unknown;
     };
-    let interface = name
-        .split_once('@')
-        .map_or(name, |(interface, _)| interface);
-    if CAPABILITIES.contains(&interface) {
-        return ImportKind::Capability;
+    if let Some(given) = given(name) {
+        return if versions::are_compatible(name, given) {
+            ImportKind::Capability
+        } else {
+            ImportKind::Unknown
+        };
     }
     let mut functions = functions(engine, instance).peekable();
     if functions.peek().is_none() {
@@ -81,11 +84,17 @@ pub(super) fn kind(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) 
     }
 }
 
+/// What the host has of an interface: its name in the host's version.
+fn given(import: &str) -> Option<&'static str> {
+    let (interface, _) = versions::split(import);
+    CAPABILITIES
+        .into_iter()
+        .find(|capability| versions::split(capability).0 == interface)
+}
+
 /// The grant that an import needs, if it needs one.
 pub(super) fn grant(import: &str) -> Option<&'static str> {
-    let interface = import
-        .split_once('@')
-        .map_or(import, |(interface, _)| interface);
+    let (interface, _) = versions::split(import);
     GRANTS
         .iter()
         .find(|(_, opened)| *opened == interface)
@@ -115,10 +124,36 @@ pub(super) fn link(
         }
     }
     if unknown.is_empty() {
-        Ok(linker)
-    } else {
-        Err(LoadError::UnknownImports(unknown))
+        return Ok(linker);
     }
+    let given = unknown.iter().filter_map(|name| given(name)).collect();
+    Err(LoadError::UnknownImports {
+        imports: unknown,
+        given,
+    })
+}
+
+/// What is wrong with the imports of a component that the linker refuses: it
+/// was built for a later version of a capability, or for one of another shape.
+pub(super) fn refusal(
+    engine: &wasmtime::Engine,
+    component: &wasmtime::component::Component,
+    error: &wasmtime::Error,
+) -> LoadError {
+    let said = error.to_string();
+    let reasons: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+    component
+        .component_type()
+        .imports(engine)
+        .find(|(name, _)| said.contains(&format!("`{name}`")))
+        .and_then(|(name, _)| {
+            Some(LoadError::WrongImport {
+                import: name.to_owned(),
+                given: given(name)?,
+                reason: reasons.join(": "),
+            })
+        })
+        .unwrap_or_else(|| LoadError::WrongWorld(root(error)))
 }
 
 /// Everything that the host gives.

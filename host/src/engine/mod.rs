@@ -11,6 +11,7 @@ mod executor;
 mod linker;
 mod pace;
 mod state;
+mod versions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +29,8 @@ pub use linker::{GRANTS, ImportKind};
 pub use pace::Pace;
 pub use state::{CallContext, Settings};
 
-/// The interfaces of `wares:module`, as wasmtime sees them from the host.
+/// The interfaces of `wares:module`, as wasmtime sees them from the host, in the
+/// latest version. Those of an earlier one are the same under another name.
 pub mod bindings {
     #![allow(missing_docs)]
     wasmtime::component::bindgen!({
@@ -36,9 +38,9 @@ pub mod bindings {
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
             "../wit/platform@1.0.0",
-            "../wit/module@1.0.0",
+            "../wit/module@1.1.0",
         ],
-        world: "wares:module/module@1.0.0",
+        world: "wares:module/module@1.1.0",
         with: {
             "wares:platform": crate::capabilities::bindings::wares::platform,
             "wasi:config": crate::capabilities::bindings::wasi::config,
