@@ -7,9 +7,10 @@ use semver::Version;
 use serde_json::{Map, Value};
 
 use crate::engine::bindings::exports::wares::module::http as wit;
+use crate::engine::bindings::exports::wares::module::lifecycle;
 use crate::engine::bindings::exports::wares::module::seed::Kind;
 use crate::engine::{CallContext, CallError, Component, Engine, Limits, LoadError, Settings};
-use crate::storage::{Database, DatabaseOptions, Migration, MigrationError, StorageError};
+use crate::storage::{Database, DatabaseOptions, Migration, MigrationError, Schema, StorageError};
 
 use super::source::Source;
 
@@ -204,7 +205,8 @@ impl Module {
     }
 
     /// Opens the module's database in `folder` and, if `migrate`, brings its
-    /// schema up to date; otherwise the schema has to be so already.
+    /// schema up to date; otherwise the schema has to be so already. One that a
+    /// later version brought further is left alone, if that version allows it.
     ///
     /// # Errors
     /// When the database does not open or its schema does not fit.
@@ -217,19 +219,10 @@ impl Module {
             name: self.name.clone(),
             source,
         };
-        let steps: Vec<Migration> = self
-            .component
-            .migrations(self.context("load", None))
-            .map_err(|error| ModuleError::Load {
-                origin: self.name.to_string(),
-                source: error.into(),
-            })?
-            .into_iter()
-            .map(|step| Migration {
-                name: step.name,
-                statements: step.statements,
-            })
-            .collect();
+        let schema = self.schema().map_err(|error| ModuleError::Load {
+            origin: self.name.to_string(),
+            source: error.into(),
+        })?;
         let options = DatabaseOptions {
             bytes_max: self.database_bytes_max,
             ..DatabaseOptions::default()
@@ -237,11 +230,11 @@ impl Module {
         let database =
             Database::open(&folder.join(format!("{}.db", self.name)), &options).map_err(storage)?;
         if migrate {
-            for step in database.migrate(&steps).map_err(migration)? {
+            for step in database.migrate(&schema).map_err(migration)? {
                 tracing::info!(module = &*self.name, step, "schema brought forward");
             }
         } else if let Some(step) = database
-            .pending(&steps)
+            .pending(&schema)
             .map_err(migration)?
             .into_iter()
             .next()
@@ -332,6 +325,18 @@ impl Module {
     pub fn sow(&self, kind: u32, count: u32) -> Result<Result<(), String>, CallError> {
         self.component
             .sow(self.context("seed", self.database.as_ref()), kind, count)
+    }
+
+    fn schema(&self) -> Result<Schema, CallError> {
+        let steps = self.component.migrations(self.context("load", None))?;
+        let step = |step: lifecycle::Migration| Migration {
+            name: step.name,
+            statements: step.statements,
+        };
+        Ok(Schema {
+            steps: steps.into_iter().map(step).collect(),
+            steps_needed: self.component.steps_needed(self.context("load", None))?,
+        })
     }
 
     fn context(&self, request_id: &str, database: Option<&Database>) -> CallContext {

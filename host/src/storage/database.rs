@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::events::{self, Event};
-use super::migrations::{self, Migration};
+use super::migrations::{self, Schema};
 use super::readers::Readers;
 use super::session::{Session, SessionLimits};
 use super::statement::Guarded;
@@ -61,7 +61,7 @@ impl Database {
         let connection = Guarded::open(path, options, false).map_err(sqlite)?;
         connection
             .host()
-            .execute_batch(migrations::TABLE)
+            .execute_batch(migrations::TABLES)
             .map_err(sqlite)?;
         events::prepare(connection.host(), options.events_max).map_err(sqlite)?;
         Ok(Self(Arc::new(Inner {
@@ -74,20 +74,21 @@ impl Database {
     /// those that ran now.
     ///
     /// # Errors
-    /// When a step fails, or the steps are not those that this data has seen.
-    pub fn migrate(&self, steps: &[Migration]) -> Result<Vec<String>, MigrationError> {
+    /// When a step fails, or the steps are not those that this data has seen,
+    /// and the version that brought it there does not let this one go on.
+    pub fn migrate(&self, schema: &Schema) -> Result<Vec<String>, MigrationError> {
         self.0.writer.exclusively(HOST_WAIT, |connection| {
-            migrations::migrate(connection, steps)
+            migrations::migrate(connection, schema)
         })?
     }
 
     /// The names of the steps that have yet to run.
     ///
     /// # Errors
-    /// When the steps are not those that this data has seen.
-    pub fn pending(&self, steps: &[Migration]) -> Result<Vec<String>, MigrationError> {
+    /// As [`Self::migrate`], but for steps that fail.
+    pub fn pending(&self, schema: &Schema) -> Result<Vec<String>, MigrationError> {
         let pending = self.0.writer.exclusively(HOST_WAIT, |connection| {
-            migrations::pending(connection.host(), steps)
+            migrations::pending(connection.host(), schema)
         })??;
         Ok(pending.iter().map(|step| step.name.clone()).collect())
     }

@@ -94,11 +94,32 @@ pub enum MigrationError {
     /// A step that ran here before is not what it was.
     #[error("the step {0} has changed since it ran on this data")]
     Changed(String),
-    /// This data has seen a step that the component does not know.
+    /// This data has seen a step that the component does not know, and not the
+    /// others that it has: they are not versions of one schema.
     #[error(
-        "this data has seen the step {0}, which this component does not have: it is older than the data"
+        "this data has seen the step {0}, which this component does not have, and not all of those that it has"
     )]
     Unknown(String),
+    /// This data has seen a step that the component does not know and cannot do without.
+    #[error(
+        "this component is too old for its database: it does not know the step {step}, and knows {known} steps where {needed} are needed"
+    )]
+    TooOld {
+        /// The first step that it does not know.
+        step: String,
+        /// How many of the steps that have run a component has to know.
+        needed: u32,
+        /// How many of them it knows.
+        known: u32,
+    },
+    /// The component needs more steps than it has.
+    #[error("it says that {needed} steps are needed, and has {steps}")]
+    NeedsMore {
+        /// What it says.
+        needed: u32,
+        /// What it has.
+        steps: u32,
+    },
     /// Two steps have one name.
     #[error("there are two steps named {0}")]
     Duplicate(String),

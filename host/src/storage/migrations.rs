@@ -1,7 +1,7 @@
-//! The steps of a component's schema: which ones this data has seen, and how
-//! the others are brought about, all or none.
+//! The steps of a component's schema: which ones this data has seen, how the
+//! others are brought about, all or none, and which older versions may go on.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use super::statement::Guarded;
@@ -16,7 +16,17 @@ pub struct Migration {
     pub statements: String,
 }
 
-pub(super) const TABLE: &str = "
+/// What a component says of its schema.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    /// Every step since the first version, oldest first.
+    pub steps: Vec<Migration>,
+    /// How many of the steps a version has to know to work on what all of them
+    /// leave; `None` for all.
+    pub steps_needed: Option<u32>,
+}
+
+pub(super) const TABLES: &str = "
     create table if not exists _wares_migrations (
         -- The order in which the steps ran.
         number integer primary key,
@@ -24,15 +34,53 @@ pub(super) const TABLE: &str = "
         -- SHA-256 of the statements, in hexadecimal: a step must not change once it ran.
         digest text not null,
         applied_at text not null
+    ) strict;
+    create table if not exists _wares_steps_needed (
+        -- How many steps had run when this was said; it holds for that schema alone.
+        steps integer primary key,
+        -- How many of them a version has to know.
+        needed integer not null
     ) strict";
 const SEEN: &str = "select name, digest from _wares_migrations order by number";
 const RECORD: &str = "insert into _wares_migrations (name, digest, applied_at) values (?1, ?2, ?3)";
 
-/// The steps that have yet to run.
+const NEEDED: &str = "select needed from _wares_steps_needed where steps = ?1";
+const RECORD_NEEDED: &str = "
+    insert into _wares_steps_needed (steps, needed) values (?1, ?2)
+    on conflict (steps) do update set needed = excluded.needed where needed <> excluded.needed";
+
+/// The steps that have yet to run. None where the data went further than the
+/// component, and the version that brought it there lets this one go on.
 pub(super) fn pending<'a>(
     connection: &Connection,
-    steps: &'a [Migration],
+    schema: &'a Schema,
 ) -> Result<Vec<&'a Migration>, MigrationError> {
+    check(schema)?;
+    let steps = &schema.steps;
+    let seen = seen(connection).map_err(SqlError::from)?;
+    let mut unknown = None;
+    for (name, digest) in &seen {
+        match steps.iter().find(|step| step.name == *name) {
+            None => unknown = unknown.or(Some(name)),
+            Some(step) if digest_of(step) != *digest => {
+                return Err(MigrationError::Changed(name.clone()));
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some(unknown) = unknown {
+        check_older(connection, &seen, steps, unknown)?;
+        return Ok(Vec::new());
+    }
+    Ok(steps
+        .iter()
+        .filter(|step| seen.iter().all(|(name, _)| *name != step.name))
+        .collect())
+}
+
+/// Whether what a component says makes sense by itself.
+fn check(schema: &Schema) -> Result<(), MigrationError> {
+    let steps = &schema.steps;
     for (place, step) in steps.iter().enumerate() {
         if steps[..place]
             .iter()
@@ -41,20 +89,42 @@ pub(super) fn pending<'a>(
             return Err(MigrationError::Duplicate(step.name.clone()));
         }
     }
-    let seen = seen(connection).map_err(SqlError::from)?;
-    for (name, digest) in &seen {
-        match steps.iter().find(|step| step.name == *name) {
-            None => return Err(MigrationError::Unknown(name.clone())),
-            Some(step) if digest_of(step) != *digest => {
-                return Err(MigrationError::Changed(name.clone()));
-            }
-            Some(_) => {}
-        }
+    match schema.steps_needed {
+        Some(needed) if needed > count(steps) => Err(MigrationError::NeedsMore {
+            needed,
+            steps: count(steps),
+        }),
+        _ => Ok(()),
     }
-    Ok(steps
-        .iter()
-        .filter(|step| seen.iter().all(|(name, _)| *name != step.name))
-        .collect())
+}
+
+/// Whether a component that does not know the step `unknown` may work on this
+/// data: it knows the first of the steps that ran, and enough of them.
+fn check_older(
+    connection: &Connection,
+    seen: &[(String, String)],
+    steps: &[Migration],
+    unknown: &str,
+) -> Result<(), MigrationError> {
+    let known = count(steps);
+    let begins = |((name, _), step): (&(String, String), &Migration)| *name == step.name;
+    if known > count(seen) || !seen.iter().zip(steps).all(begins) {
+        return Err(MigrationError::Unknown(unknown.to_owned()));
+    }
+    let needed: Option<u32> = connection
+        .query_row(NEEDED, [count(seen)], |row| row.get(0))
+        .optional()
+        .map_err(SqlError::from)?;
+    // Without a record: this data is from before there was one.
+    let needed = needed.unwrap_or(count(seen));
+    if known < needed {
+        return Err(MigrationError::TooOld {
+            step: unknown.to_owned(),
+            needed,
+            known,
+        });
+    }
+    Ok(())
 }
 
 fn seen(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
@@ -64,19 +134,25 @@ fn seen(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
         .collect()
 }
 
+/// How many there are. A component's answer is far too small for more.
+fn count<T>(steps: &[T]) -> u32 {
+    u32::try_from(steps.len()).unwrap_or(u32::MAX)
+}
+
 fn digest_of(step: &Migration) -> String {
     hex::encode(Sha256::digest(&step.statements))
 }
 
-/// Runs the steps that have yet to run, in one transaction.
+/// Runs the steps that have yet to run, and keeps what the component says of
+/// older versions, in one transaction.
 pub(super) fn migrate(
     connection: &Guarded,
-    steps: &[Migration],
+    schema: &Schema,
 ) -> Result<Vec<String>, MigrationError> {
     let host = connection.host();
     host.execute_batch("begin immediate")
         .map_err(SqlError::from)?;
-    let done = run(connection, steps).and_then(|names| {
+    let done = run(connection, schema).and_then(|names| {
         host.execute_batch("commit").map_err(SqlError::from)?;
         Ok(names)
     });
@@ -86,9 +162,9 @@ pub(super) fn migrate(
     done
 }
 
-fn run(connection: &Guarded, steps: &[Migration]) -> Result<Vec<String>, MigrationError> {
+fn run(connection: &Guarded, schema: &Schema) -> Result<Vec<String>, MigrationError> {
     let mut names = Vec::new();
-    for step in pending(connection.host(), steps)? {
+    for step in pending(connection.host(), schema)? {
         connection
             .migrate(&step.statements)
             .map_err(|error| MigrationError::Failed {
@@ -101,5 +177,26 @@ fn run(connection: &Guarded, steps: &[Migration]) -> Result<Vec<String>, Migrati
             .map_err(SqlError::from)?;
         names.push(step.name.clone());
     }
+    record_needed(connection.host(), schema).map_err(SqlError::from)?;
     Ok(names)
+}
+
+/// Keeps what a component says of older versions, if it knows all of the schema.
+fn record_needed(connection: &Connection, schema: &Schema) -> rusqlite::Result<()> {
+    let seen = seen(connection)?;
+    let all = count(&schema.steps);
+    if count(&seen) > all {
+        return Ok(());
+    }
+    // A step that was put between others ran after them: what the first so
+    // many left is then not what the component counts by.
+    let in_order = seen
+        .iter()
+        .zip(&schema.steps)
+        .all(|((name, _), step)| *name == step.name);
+    let needed = match schema.steps_needed {
+        Some(needed) if in_order => needed,
+        _ => all,
+    };
+    connection.execute(RECORD_NEEDED, [all, needed]).map(drop)
 }

@@ -22,7 +22,7 @@ mod tests;
 pub use database::{Database, DatabaseOptions};
 pub use error::{ConstraintKind, MigrationError, SqlError, StorageError};
 pub use events::Event;
-pub use migrations::Migration;
+pub use migrations::{Migration, Schema};
 pub use rows::Rows;
 pub use session::{Session, SessionLimits};
 pub use value::Value;

@@ -4,10 +4,13 @@ mod attacks;
 mod batches;
 mod files;
 mod sessions;
+mod versions;
 
 use tempfile::TempDir;
 
-use super::{Database, DatabaseOptions, Migration, Rows, Session, SessionLimits, SqlError, Value};
+use super::{
+    Database, DatabaseOptions, Migration, Rows, Schema, Session, SessionLimits, SqlError, Value,
+};
 
 /// A table that everything is tried on.
 const THINGS: &str = "
@@ -32,6 +35,14 @@ fn step(name: &str, statements: &str) -> Migration {
     }
 }
 
+/// What a component says that does not speak of older versions.
+fn schema(steps: impl Into<Vec<Migration>>) -> Schema {
+    Schema {
+        steps: steps.into(),
+        steps_needed: None,
+    }
+}
+
 fn place() -> Place {
     place_with(&DatabaseOptions::default())
 }
@@ -39,7 +50,7 @@ fn place() -> Place {
 fn place_with(options: &DatabaseOptions) -> Place {
     let folder = TempDir::new().unwrap();
     let database = Database::open(&folder.path().join("x.db"), options).unwrap();
-    database.migrate(&[step("0001", THINGS)]).unwrap();
+    database.migrate(&schema([step("0001", THINGS)])).unwrap();
     Place { folder, database }
 }
 

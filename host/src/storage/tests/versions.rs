@@ -1,0 +1,150 @@
+//! Versions of one component, one after another on one database: which of the
+//! older ones may go on.
+
+use rusqlite::Connection;
+
+use super::super::MigrationError;
+use super::*;
+
+/// A version that has the first so many of four steps.
+fn version(steps: usize, steps_needed: Option<u32>) -> Schema {
+    let all = [
+        step("0001", THINGS),
+        step("0002", "alter table thing add column colour text;"),
+        step("0003", "create table box (id integer primary key);"),
+        step("0004", "create index thing_colour on thing (colour);"),
+    ];
+    Schema {
+        steps: all[..steps].to_vec(),
+        steps_needed,
+    }
+}
+
+/// A database on which these versions were active, one after another.
+fn after(versions: &[Schema]) -> Place {
+    let place = place();
+    for version in versions {
+        place.database.migrate(version).unwrap();
+    }
+    place
+}
+
+/// What a version is told, as the one that may bring the schema forward and as another.
+fn told(place: &Place, version: &Schema) -> String {
+    let pending = place.database.pending(version);
+    let migrated = place.database.migrate(version);
+    let told = format!("{migrated:?}");
+    if told == "Ok([])" || migrated.is_err() {
+        assert_eq!(format!("{pending:?}"), told);
+    }
+    migrated.map_or_else(|error| error.to_string(), |names| names.join(" "))
+}
+
+fn too_old(step: &str, needed: u32, known: u32) -> String {
+    format!(
+        "this component is too old for its database: it does not know the step {step}, and knows {known} steps where {needed} are needed"
+    )
+}
+
+#[test]
+fn an_older_version_goes_on_where_the_newest_one_allows_it() {
+    let place = after(&[version(4, Some(2))]);
+    assert_eq!(told(&place, &version(3, None)), "");
+    assert_eq!(told(&place, &version(2, Some(1))), "");
+    assert_eq!(told(&place, &version(1, None)), too_old("0002", 2, 1));
+    assert_eq!(told(&place, &schema([])), too_old("0001", 2, 0));
+    // What the older ones said changes nothing.
+    assert_eq!(told(&place, &version(4, Some(2))), "");
+    assert_eq!(told(&place, &version(2, None)), "");
+    insert(&mut place.session(), "still served").unwrap();
+    assert_eq!(place.things(), 1);
+}
+
+#[test]
+fn a_version_that_does_not_say_needs_all_its_steps() {
+    let place = after(&[version(2, Some(1)), version(3, None)]);
+    assert_eq!(told(&place, &version(2, Some(1))), too_old("0003", 3, 2));
+    assert_eq!(told(&place, &version(3, None)), "");
+}
+
+#[test]
+fn a_version_without_a_new_step_may_say_otherwise() {
+    let place = after(&[version(3, Some(3))]);
+    assert_eq!(told(&place, &version(1, None)), too_old("0002", 3, 1));
+    // A process beside the host's reads, and leaves what is kept alone.
+    place.database.pending(&version(3, Some(1))).unwrap();
+    assert_eq!(told(&place, &version(1, None)), too_old("0002", 3, 1));
+    place.database.migrate(&version(3, Some(1))).unwrap();
+    assert_eq!(told(&place, &version(1, None)), "");
+    place.database.migrate(&version(3, Some(2))).unwrap();
+    assert_eq!(told(&place, &version(1, None)), too_old("0002", 2, 1));
+}
+
+#[test]
+fn data_from_before_there_was_a_record_needs_all_its_steps() {
+    let place = after(&[version(3, Some(1))]);
+    let beside = Connection::open(place.folder.path().join("x.db")).unwrap();
+    beside
+        .execute("delete from _wares_steps_needed", [])
+        .unwrap();
+    assert_eq!(told(&place, &version(2, None)), too_old("0003", 3, 2));
+    // As does what a host from before brought further: the record is of another schema.
+    place.database.migrate(&version(3, Some(1))).unwrap();
+    beside
+        .execute(
+            "insert into _wares_migrations (name, digest, applied_at) values ('0009', '', '')",
+            [],
+        )
+        .unwrap();
+    assert_eq!(told(&place, &version(3, None)), too_old("0009", 4, 3));
+}
+
+#[test]
+fn what_is_said_is_kept_with_the_steps_or_not_at_all() {
+    let place = after(&[version(2, Some(1))]);
+    let mut bad = version(3, Some(3));
+    bad.steps
+        .push(step("0004", "insert into nowhere values (1);"));
+    let failed = place.database.migrate(&bad);
+    assert!(
+        matches!(&failed, Err(MigrationError::Failed { step, .. }) if step == "0004"),
+        "{failed:?}"
+    );
+    assert_eq!(told(&place, &version(1, None)), "");
+}
+
+#[test]
+fn only_a_beginning_of_what_ran_is_an_older_version() {
+    let place = after(&[version(3, Some(1))]);
+    let other = Schema {
+        steps: vec![step("0001", THINGS), step("0002-other", "select 1;")],
+        steps_needed: None,
+    };
+    let unknown = "this data has seen the step 0002, which this component does not have, and not all of those that it has";
+    assert_eq!(told(&place, &other), unknown);
+    let mut changed = version(2, None);
+    changed.steps[1].statements.push(' ');
+    assert_eq!(
+        told(&place, &changed),
+        "the step 0002 has changed since it ran on this data"
+    );
+    let mut gap = version(3, None);
+    gap.steps.remove(1);
+    assert_eq!(told(&place, &gap), unknown);
+}
+
+#[test]
+fn a_step_between_others_lets_no_older_version_go_on() {
+    let mut between = version(3, Some(1));
+    between.steps.insert(1, step("0001-b", "select 1;"));
+    let place = after(&[version(3, Some(1)), between]);
+    assert_eq!(told(&place, &version(3, None)), too_old("0001-b", 4, 3));
+}
+
+#[test]
+fn more_steps_are_not_needed_than_there_are() {
+    let place = place();
+    let said = told(&place, &version(1, Some(2)));
+    assert_eq!(said, "it says that 2 steps are needed, and has 1");
+    assert_eq!(told(&place, &version(1, Some(0))), "");
+}
