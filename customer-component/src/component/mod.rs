@@ -12,23 +12,40 @@ mod bindings {
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
             "../wit/platform@1.0.0",
+            // Stands in the world that the package of the domain has.
             "../wit/module@1.0.0",
+            "../wit/module@1.1.0",
             "../wit/customer@1.0.0",
         ],
-        world: "wares:customer/customer-module@1.0.0",
+        // All of customer-module@1.0.0, over a later version of what a module exports.
+        inline: "
+            package wares:customer-component;
+
+            world component {
+                include wares:module/module@1.1.0;
+                import wares:customer/hooks@1.0.0;
+                export wares:customer/customers@1.0.0;
+                export wares:customer/addresses@1.0.0;
+                export wares:customer/groups@1.0.0;
+            }
+        ",
+        world: "wares:customer-component/component",
         generate_all,
     });
 }
 
-use bindings::exports::wares::module::http::{self, Access, Method, Request, Response, Route};
-use bindings::exports::wares::module::lifecycle::{self, Description, Migration, SqlDialect};
-use bindings::exports::wares::module::seed as wit_seed;
+use bindings::exports::wares::module1_1_0 as module;
 use bindings::wasi::config::store as config;
 use bindings::wasi::logging::logging;
 
+use module::http::{self, Access, Method, Request, Response, Route};
+use module::lifecycle::{self, Description, Migration, SqlDialect};
+use module::schema as wit_schema;
+use module::seed as wit_seed;
+
 use crate::domain::Domain;
 use crate::settings::{self, Compat};
-use crate::sql::{MIGRATIONS, SqlStore};
+use crate::sql::{MIGRATIONS, STEPS_NEEDED, SqlStore};
 use crate::{http as api, seed};
 
 use database::Database;
@@ -91,6 +108,12 @@ impl lifecycle::Guest for Customers {
                 })
                 .collect(),
         }
+    }
+}
+
+impl wit_schema::Guest for Customers {
+    fn steps_needed() -> u32 {
+        STEPS_NEEDED
     }
 }
 

@@ -15,3 +15,18 @@ pub const MIGRATIONS: [Migration; 1] = [Migration {
     name: "0001_tables",
     statements: include_str!("0001_tables.sql"),
 }];
+
+/// How many of the steps a version has to know to work on a database that all
+/// of them have run on: older ones that know so many may come back to it. A step
+/// that older versions would stumble over makes it the number of all.
+pub const STEPS_NEEDED: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_steps_are_needed_than_there_are() {
+        assert!((1..=MIGRATIONS.len()).contains(&(STEPS_NEEDED as usize)));
+    }
+}

@@ -14,7 +14,7 @@ use crate::records::{Cell, Records};
 use crate::store::{DefaultFor, Membership, Read, Store, StoreError, Stored, Transaction};
 use crate::types::{Address, Customer, Group, Page};
 
-pub use migrations::{MIGRATIONS, Migration};
+pub use migrations::{MIGRATIONS, Migration, STEPS_NEEDED};
 
 /// Why a statement was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
