@@ -1,11 +1,19 @@
-//! Builds the hostile guest as a component.
+//! Builds the components that the tests load: the hostile guest, and modules
+//! against each version of the contracts that there was.
 
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
+/// The packages, and the variables in which the tests find their components.
+const PACKAGES: [(&str, &str); 2] = [
+    ("hostile-guest", "HOSTILE_GUEST"),
+    ("fixture-module-1-0-0", "FIXTURE_MODULE_1_0_0"),
+];
+
 fn main() {
     println!("cargo:rerun-if-changed=guests");
+    println!("cargo:rerun-if-changed=fixtures");
     println!("cargo:rerun-if-changed=../wit");
     println!("cargo:rerun-if-changed=build.rs");
     let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -15,15 +23,12 @@ fn main() {
     let mut command = Command::new(cargo);
     command
         .current_dir(&workspace)
-        .args([
-            "build",
-            "--package",
-            "hostile-guest",
-            "--target",
-            "wasm32-wasip2",
-        ])
+        .args(["build", "--target", "wasm32-wasip2"])
         .args(["--profile", "component", "--target-dir"])
         .arg(&target);
+    for (package, _) in PACKAGES {
+        command.args(["--package", package]);
+    }
     for name in [
         "RUSTFLAGS",
         "CARGO_ENCODED_RUSTFLAGS",
@@ -35,8 +40,12 @@ fn main() {
     }
     assert!(
         command.status().expect("cargo runs").success(),
-        "the hostile guest does not build"
+        "the tests' components do not build"
     );
-    let component = target.join("wasm32-wasip2/component/hostile_guest.wasm");
-    println!("cargo:rustc-env=HOSTILE_GUEST={}", component.display());
+    for (package, variable) in PACKAGES {
+        let component = target
+            .join("wasm32-wasip2/component")
+            .join(format!("{}.wasm", package.replace('-', "_")));
+        println!("cargo:rustc-env={variable}={}", component.display());
+    }
 }

@@ -464,3 +464,8 @@ pub fn root() -> PathBuf {
 pub fn hostile_guest() -> &'static Path {
     Path::new(env!("HOSTILE_GUEST"))
 }
+
+/// A module that was built against version 1.0.0 of the contracts.
+pub fn fixture_module_1_0_0() -> &'static Path {
+    Path::new(env!("FIXTURE_MODULE_1_0_0"))
+}

@@ -20,3 +20,4 @@ mod loading;
 mod openapi;
 mod sdk;
 mod transport;
+mod versions;
