@@ -6,20 +6,7 @@ use std::path::{Path, PathBuf};
 use wit_parser::{Resolve, WorldItem};
 
 use crate::harness::{root, run, text};
-
-fn resolve() -> Resolve {
-    let mut resolve = Resolve::default();
-    for folder in [
-        "deps/wasi-config@0.2.0-rc.1",
-        "deps/wasi-logging@0.1.0-draft",
-        "platform@1.0.0",
-        "module@1.0.0",
-        "customer@1.0.0",
-    ] {
-        resolve.push_dir(root().join("wit").join(folder)).unwrap();
-    }
-    resolve
-}
+use crate::wit::resolve;
 
 fn names(
     resolve: &Resolve,

@@ -21,3 +21,4 @@ mod openapi;
 mod sdk;
 mod transport;
 mod versions;
+mod wit;
