@@ -65,7 +65,7 @@ bench-limits ROUNDS='15': build
 lint: setup
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    cargo clippy --package customer-component --package hostile-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
+    cargo clippy --package customer-component --package hostile-guest --package marked-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
 # Licences and sources of all crates, and known weaknesses of them if the database can be had

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The packages, and the variables in which the tests find their components.
-const PACKAGES: [(&str, &str); 2] = [
+const PACKAGES: [(&str, &str); 3] = [
     ("hostile-guest", "HOSTILE_GUEST"),
+    ("marked-guest", "MARKED_GUEST"),
     ("fixture-module-1-0-0", "FIXTURE_MODULE_1_0_0"),
 ];
 

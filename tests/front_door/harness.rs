@@ -469,3 +469,18 @@ pub fn hostile_guest() -> &'static Path {
 pub fn fixture_module_1_0_0() -> &'static Path {
     Path::new(env!("FIXTURE_MODULE_1_0_0"))
 }
+
+/// A version of the module `marked`: what the mark says, in words like `version=2.0.0`.
+pub fn marked(mark: &str) -> Vec<u8> {
+    const BEGINNING: &[u8] = b"wares-mark:";
+    const LENGTH: usize = 140;
+    let mut bytes = fs::read(env!("MARKED_GUEST")).unwrap();
+    let place = bytes
+        .windows(BEGINNING.len())
+        .position(|window| window == BEGINNING)
+        .unwrap();
+    let text = format!("{}{mark}", String::from_utf8_lossy(BEGINNING));
+    assert!(text.len() <= LENGTH, "{mark}");
+    bytes[place..place + LENGTH].copy_from_slice(format!("{text:LENGTH$}").as_bytes());
+    bytes
+}

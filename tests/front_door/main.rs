@@ -19,6 +19,7 @@ mod lists;
 mod loading;
 mod openapi;
 mod sdk;
+mod swap;
 mod transport;
 mod versions;
 mod wit;

@@ -1,10 +1,13 @@
 //! The `wares` command: reads its arguments, does one thing, and says on one
 //! line what is wrong. Answers go to stdout, progress and logs to stderr.
 
+mod audit;
 mod call;
+mod client;
 mod events;
 mod inspect;
 mod key;
+mod module;
 mod seed;
 mod serve;
 mod user;
@@ -40,6 +43,10 @@ enum Command {
     User(user::Arguments),
     /// Create, list and revoke secret API keys.
     Key(key::Arguments),
+    /// Install, activate, try, roll back and remove versions of modules.
+    Module(module::Arguments),
+    /// List what was done with versions of modules, newest first.
+    Audit(audit::Arguments),
     /// Say what a component imports, exports, is given and serves.
     Inspect(inspect::Arguments),
     /// Call a typed operation of a module.
@@ -95,6 +102,8 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::User(arguments) => user::run(&arguments),
         Command::Key(arguments) => key::run(&arguments),
+        Command::Module(arguments) => module::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Call(arguments) => call::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),

@@ -12,11 +12,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::Common;
-use super::workplace::Workplace;
+use super::workplace::{Folder, Workplace};
 use crate::config::{Config, Log};
 use crate::engine::{ExecutorOptions, Pace};
 use crate::http::{App, HttpOptions, Identity};
-use crate::identity::FirstAdmin;
+use crate::identity::{Directory, FirstAdmin};
 use crate::modules::{Access, BreakerOptions, Meters, Method, Module, Slot, SlotOptions};
 use crate::server::{self, ServerLimits};
 use crate::storage::Database;
@@ -41,17 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     start_log(&config.log)?;
     let folder = workplace.folder()?;
     folder.require_lock()?;
-    let directory = Arc::new(workplace.directory(&folder)?);
-    let engine = workplace.engine_to_serve()?;
-    let mut modules = workplace.modules(&engine)?;
-    for module in &mut modules {
-        folder.open_module(module)?;
-        tracing::info!(module = module.name(), version = %module.version(), digest = module.digest(), "loaded");
-    }
-    let databases: Vec<Database> = modules
-        .iter()
-        .filter_map(|module| module.database().cloned())
-        .collect();
+    let shop = Shop::open(&workplace, &folder)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -64,31 +54,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     // Only now, when nothing can fail any more, so that a password that is shown is one that works.
     let admin = config.identity.admin_password.as_str();
-    let admin = directory
+    let admin = shop
+        .directory
         .ensure_admin(
             &config.identity.admin_email,
             (!admin.is_empty()).then_some(admin),
         )
         .context("the first admin (admin.email, admin.password)")?;
-    welcome(place, &admin, &modules)?;
-    let meters = Meters::default();
-    let pace = Pace::start()?;
-    let slots = modules
-        .into_iter()
-        .map(|module| {
-            let options = slot_options(config, module.name());
-            Ok(Arc::new(Slot::new(module, options, &meters, &pace)?))
-        })
-        .collect::<std::io::Result<_>>()?;
-    let app = Arc::new(App::new(
-        slots,
-        meters,
-        Identity::new(directory),
-        http_options(config),
-    )?);
+    folder.announce(place)?;
+    welcome(place, &admin, shop.first_list.as_deref())?;
     let unfinished = runtime.block_on(server::run(
         listener,
-        app.clone(),
+        shop.app.clone(),
         server_limits(config),
         stop,
     ));
@@ -96,12 +73,66 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         tracing::warn!(connections = unfinished, "stopped before these had ended");
     }
     drop(runtime);
-    drop(app);
-    for database in databases {
-        database.close();
-    }
+    shop.close();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// All that answers requests, on one data folder.
+pub(super) struct Shop {
+    pub app: Arc<App>,
+    pub directory: Arc<Directory>,
+    databases: Vec<Database>,
+    /// A list that somebody may want to look at first.
+    first_list: Option<String>,
+}
+
+impl Shop {
+    pub(super) fn open(workplace: &Workplace, folder: &Folder) -> anyhow::Result<Self> {
+        let config = &workplace.config;
+        let directory = Arc::new(workplace.directory(folder)?);
+        let engine = Arc::new(workplace.engine_to_serve()?);
+        let mut modules = workplace.modules(&engine)?;
+        for module in &mut modules {
+            folder.open_module(module)?;
+            tracing::info!(module = module.name(), version = %module.version(), digest = module.digest(), "loaded");
+        }
+        let databases = modules
+            .iter()
+            .filter_map(|module| module.database().cloned())
+            .collect();
+        let first_list = first_list(&modules).map(str::to_owned);
+        let meters = Meters::default();
+        let pace = Pace::start()?;
+        let slots: Vec<Arc<Slot>> = modules
+            .into_iter()
+            .map(|module| {
+                let options = slot_options(config, module.name());
+                Ok(Arc::new(Slot::new(module, options, &meters, &pace)?))
+            })
+            .collect::<std::io::Result<_>>()?;
+        let manager = Arc::new(workplace.manager(engine, &slots)?);
+        let app = App::new(
+            manager,
+            meters,
+            Identity::new(directory.clone()),
+            http_options(config),
+        )?;
+        Ok(Self {
+            app: Arc::new(app),
+            directory,
+            databases,
+            first_list,
+        })
+    }
+
+    /// Ends what still runs, and leaves the databases whole.
+    pub(super) fn close(self) {
+        drop(self.app);
+        for database in self.databases {
+            database.close();
+        }
+    }
 }
 
 /// The levels, as they are written alone or after `target=`.
@@ -171,6 +202,7 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 fn http_options(config: &Config) -> HttpOptions {
     HttpOptions {
         body_bytes_max: config.server.body_bytes_max,
+        component_bytes_max: config.compile.component_bytes_max,
         body_timeout: Duration::from_millis(config.server.body_timeout_ms),
         origins: config.cors.origins.clone(),
         trust_forwarded: config.server.trust_forwarded,
@@ -205,7 +237,7 @@ fn server_limits(config: &Config) -> ServerLimits {
 }
 
 /// Says where the host is and, once, how to get in.
-fn welcome(place: SocketAddr, admin: &FirstAdmin, modules: &[Module]) -> anyhow::Result<()> {
+fn welcome(place: SocketAddr, admin: &FirstAdmin, first_list: Option<&str>) -> anyhow::Result<()> {
     let host = if place.ip().is_unspecified() || place.ip().is_loopback() {
         format!("localhost:{}", place.port())
     } else {
@@ -220,7 +252,7 @@ fn welcome(place: SocketAddr, admin: &FirstAdmin, modules: &[Module]) -> anyhow:
                 out,
                 "with the password {password}, which is shown only now."
             )?;
-            if let Some(path) = first_list(modules) {
+            if let Some(path) = first_list {
                 writeln!(out, "\nTry it:\n{}", curl(&host, email, password, path))?;
             }
         }

@@ -1,8 +1,10 @@
 //! What every command needs: the settings, an engine, modules, a data folder.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -11,8 +13,11 @@ use super::Common;
 use crate::config::{Config, Limits as LimitSettings, Sources};
 use crate::engine::{CompileLimits, Engine, EngineOptions, GRANTS, Limits};
 use crate::identity::{Directory, Lifetimes};
-use crate::modules::{self, Module, ModuleError, ModuleOptions, Source, SourceError};
-use crate::storage::{Database, DatabaseOptions, SessionLimits};
+use crate::modules::{
+    self, CanaryOptions, Keys, Manager, ManagerOptions, Module, ModuleError, ModuleOptions, Slot,
+    Source,
+};
+use crate::storage::{Database, DatabaseOptions, Registry, SessionLimits};
 
 pub(super) struct Workplace {
     pub config: Config,
@@ -92,13 +97,19 @@ impl Workplace {
     }
 
     /// Where the modules' components come from.
-    fn sources(&self) -> Result<Vec<Source>, SourceError> {
+    fn sources(&self) -> anyhow::Result<Vec<Source>> {
         let configured = self
             .config
             .modules
             .iter()
             .filter_map(|(name, module)| Some((name.as_str(), module.component.as_deref()?)));
-        modules::find(configured, &self.config.data.modules_dir)
+        let activated =
+            modules::activated(&self.config.data.dir).context("the active versions of modules")?;
+        Ok(modules::find(
+            configured,
+            activated,
+            &self.config.data.modules_dir,
+        )?)
     }
 
     /// Loads all modules; their databases stay closed.
@@ -134,22 +145,46 @@ impl Workplace {
     }
 
     fn options(&self, name: &str) -> ModuleOptions {
-        let all = || GRANTS.map(|(grant, _)| grant.to_owned()).to_vec();
-        ModuleOptions {
-            database_bytes_max: self.config.limits_of(name).database_bytes_max as u64,
-            grants: self
-                .config
-                .modules
-                .get(name)
-                .map_or_else(all, |module| module.grants.clone()),
-            limits: limits(self.config.limits_of(name)),
-            settings: self
-                .config
-                .modules
-                .get(name)
-                .map(|module| module.config.clone())
-                .unwrap_or_default(),
-        }
+        module_options(&self.config, name)
+    }
+
+    /// What manages the versions of these modules.
+    pub(super) fn manager(
+        &self,
+        engine: Arc<Engine>,
+        slots: &[Arc<Slot>],
+    ) -> anyhow::Result<Manager> {
+        let config = &self.config;
+        let canary = &config.canary;
+        let pinned = |(name, module): (&String, &crate::config::Module)| {
+            module.component.is_some().then(|| name.clone())
+        };
+        let options = ManagerOptions {
+            data: config.data.dir.clone(),
+            pinned: config.modules.iter().filter_map(pinned).collect(),
+            component_bytes_max: config.compile.component_bytes_max,
+            // They were read as such.
+            keys: Keys::new(&config.versions.public_keys).unwrap_or_default(),
+            require_signature: config.versions.require_signature,
+            drain: Duration::from_millis(config.versions.drain_ms),
+            canary: CanaryOptions {
+                calls_min: canary.calls_min as u64,
+                promote_calls: canary.promote_calls,
+                bad_percent_max: canary.bad_percent_max as f64,
+                latency_percent_max: canary.latency_percent_max as f64,
+            },
+            asking: limits(&config.limits),
+        };
+        let registry = Registry::open(&config.data.dir.join("host.db"))?;
+        let of_modules = config.clone();
+        let modules = move |name: &str| module_options(&of_modules, name);
+        Ok(Manager::new(
+            engine,
+            options,
+            Box::new(modules),
+            registry,
+            slots,
+        ))
     }
 
     /// The data folder, made if it is missing.
@@ -205,6 +240,39 @@ impl Folder {
         })
     }
 
+    /// A file in it.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Says in the data folder where the host is, for other commands.
+    pub(super) fn announce(&self, place: SocketAddr) -> anyhow::Result<()> {
+        let mut reachable = place;
+        if place.ip().is_unspecified() {
+            reachable.set_ip(match place.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        let path = self.path.join("listening");
+        fs::write(&path, reachable.to_string())
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Where the host is that serves this folder; `None` where none does.
+    pub(super) fn host(&self) -> anyhow::Result<Option<SocketAddr>> {
+        if self.lock.is_some() {
+            return Ok(None);
+        }
+        let path = self.path.join("listening");
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("cannot read where the host is: {}", path.display()))?;
+        let place = text.trim().parse();
+        Ok(Some(place.with_context(|| {
+            format!("{} names no place", path.display())
+        })?))
+    }
+
     /// # Errors
     /// When another host serves this folder.
     pub(super) fn require_lock(&self) -> anyhow::Result<()> {
@@ -252,6 +320,19 @@ impl Folder {
             bail!("{} has no data of a module {name}", self.path.display());
         }
         Ok(Database::open(&file, &DatabaseOptions::default())?)
+    }
+}
+
+fn module_options(config: &Config, name: &str) -> ModuleOptions {
+    let all = || GRANTS.map(|(grant, _)| grant.to_owned()).to_vec();
+    let module = config.modules.get(name);
+    ModuleOptions {
+        database_bytes_max: config.limits_of(name).database_bytes_max as u64,
+        grants: module.map_or_else(all, |module| module.grants.clone()),
+        limits: limits(config.limits_of(name)),
+        settings: module
+            .map(|module| module.config.clone())
+            .unwrap_or_default(),
     }
 }
 

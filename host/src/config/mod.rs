@@ -35,6 +35,10 @@ pub struct Config {
     pub breaker: Breaker,
     /// What compiling a component may use.
     pub compile: Compile,
+    /// Versions of modules.
+    pub versions: Versions,
+    /// Versions on trial.
+    pub canary: Canary,
     /// What one call of any component may use.
     pub limits: Limits,
     /// The stack of a call, in bytes; the same for all modules.
@@ -113,6 +117,30 @@ pub struct Compile {
     pub deadline_ms: u64,
     /// Memory, in bytes.
     pub memory_bytes_max: usize,
+}
+
+/// Versions of modules.
+#[derive(Clone, Debug)]
+pub struct Versions {
+    /// Whether components have to be signed.
+    pub require_signature: bool,
+    /// The keys that they may be signed with, as minisign writes them.
+    pub public_keys: Vec<String>,
+    /// How long calls of a version that was replaced may take, in milliseconds.
+    pub drain_ms: u64,
+}
+
+/// When a version on trial is judged, and how.
+#[derive(Clone, Debug)]
+pub struct Canary {
+    /// Calls before it can be found worse.
+    pub calls_min: usize,
+    /// Good calls after which it is promoted; 0 for never.
+    pub promote_calls: u64,
+    /// Percent points by which more of its calls may be bad.
+    pub bad_percent_max: u64,
+    /// What a call may take on the average, in percent of what it takes now.
+    pub latency_percent_max: u64,
 }
 
 /// When a module that fails again and again is given a rest.
@@ -293,6 +321,44 @@ impl Config {
                     "compile.memory_bytes_max",
                     2 * 1024 * 1024 * 1024,
                     "the memory that compiling one may take",
+                ),
+            },
+            versions: Versions {
+                require_signature: reader.flag(
+                    "versions.require_signature",
+                    false,
+                    "install signed components alone",
+                ),
+                public_keys: reader.keys(
+                    "versions.public_keys",
+                    "the keys that they may be signed with, as minisign writes them",
+                ),
+                drain_ms: reader.number(
+                    "versions.drain_ms",
+                    30_000,
+                    "how long calls of a version that was replaced may take",
+                ),
+            },
+            canary: Canary {
+                calls_min: reader.count(
+                    "canary.calls_min",
+                    20,
+                    "calls before a version on trial can be found worse",
+                ),
+                promote_calls: reader.number(
+                    "canary.promote_calls",
+                    1_000,
+                    "good calls after which it is promoted; 0 for never",
+                ),
+                bad_percent_max: reader.number(
+                    "canary.bad_percent_max",
+                    5,
+                    "percent points by which more of its calls may fail or be answered with 5xx",
+                ),
+                latency_percent_max: reader.number(
+                    "canary.latency_percent_max",
+                    300,
+                    "what a call may take on the average, in percent of what it takes in service",
                 ),
             },
             modules: reader

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use crate::modules::Keys;
+
 use super::source::{ConfigError, Entry, Value};
 
 /// One setting, as the code declares it.
@@ -175,6 +177,21 @@ impl Reader {
             |value| {
                 let origins = list(value)?;
                 origins.iter().all(|origin| is_origin(origin)).then_some(origins)
+            },
+        )
+        .unwrap_or_default()
+    }
+
+    /// Public keys of minisign.
+    pub(super) fn keys(&mut self, key: &str, meaning: &str) -> Vec<String> {
+        self.take(
+            key,
+            "a list of minisign's public keys, each like RWQ… (comma-separated outside the file)",
+            "",
+            meaning,
+            |value| {
+                let keys = list(value)?;
+                Keys::new(&keys).is_ok().then_some(keys)
             },
         )
         .unwrap_or_default()

@@ -93,6 +93,9 @@ pub enum CallError {
         /// The limit.
         deadline_ms: u64,
     },
+    /// Another version has taken the guest's place, and it did not end in time.
+    #[error("stopped: another version was activated, and this call had versions.drain_ms to end")]
+    Retired,
     /// The guest called the host more often than it may.
     #[error("stopped at {max} calls into the host (limits.host_calls_max)")]
     HostCalls {
@@ -128,6 +131,11 @@ pub enum CallError {
 #[error("deadline")]
 pub(super) struct DeadlineReached;
 
+/// Marks a guest whose version was replaced a while ago, on its way through wasmtime's errors.
+#[derive(Debug, thiserror::Error)]
+#[error("retired")]
+pub(super) struct Retired;
+
 /// Marks a guest that called too often, on its way through wasmtime's errors.
 #[derive(Debug, thiserror::Error)]
 #[error("host calls")]
@@ -144,6 +152,9 @@ impl CallError {
             return Self::Deadline {
                 deadline_ms: limits.deadline_ms,
             };
+        }
+        if error.is::<Retired>() {
+            return Self::Retired;
         }
         if error.is::<HostCallsReached>() {
             return Self::HostCalls {

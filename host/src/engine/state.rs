@@ -2,6 +2,7 @@
 //! are held against. Lives in the store of the call's instance and dies with it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
@@ -10,12 +11,15 @@ use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 
-use super::error::{DeadlineReached, HostCallsReached};
+use super::error::{DeadlineReached, HostCallsReached, Retired};
 use super::{Limits, TICK};
 use crate::capabilities::logging::Log;
 use crate::capabilities::sql::{SqlContext, SqlView};
 use crate::capabilities::wasi::{self, Clock, Sleeper};
 use crate::storage::Session;
+
+/// How often a call that takes long is asked whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A component's settings, as the operator wrote them.
 #[derive(Clone)]
@@ -40,6 +44,9 @@ pub struct CallContext {
     pub session: Option<Session>,
     /// What it may use.
     pub limits: Arc<Limits>,
+    /// Whether calls of this component are to end: another version has taken its
+    /// place, and waited long enough.
+    pub retired: Arc<AtomicBool>,
 }
 
 /// The state of one call, as wasmtime's store holds it.
@@ -57,6 +64,7 @@ pub struct CallState {
 /// What the call has used so far.
 struct Meter {
     limits: Arc<Limits>,
+    retired: Arc<AtomicBool>,
     started: Instant,
     /// When the guest last called into the host, while it has not yet returned.
     left_guest: Option<Instant>,
@@ -85,6 +93,7 @@ impl CallState {
             settings: context.settings,
             meter: Meter {
                 limits: context.limits,
+                retired: context.retired,
                 started: Instant::now(),
                 left_guest: None,
                 in_host: Duration::ZERO,
@@ -103,6 +112,9 @@ impl CallState {
         // The epoch is wall time: when it runs out, the guest gets back what the host took.
         store.epoch_deadline_callback(|context| {
             let meter = &context.data().meter;
+            if meter.retired.load(Ordering::Relaxed) {
+                return Err(wasmtime::Error::new(Retired));
+            }
             if meter.guest_time() >= meter.deadline() {
                 return Err(wasmtime::Error::new(DeadlineReached));
             }
@@ -163,10 +175,11 @@ impl Meter {
         self.started.elapsed().saturating_sub(self.in_host)
     }
 
-    /// Ticks until the guest's time is up, at least one.
+    /// Ticks until the guest's time is up or it is looked at again, at least one.
     fn ticks_left(&self) -> u64 {
         let left = self.deadline().saturating_sub(self.guest_time());
-        left.as_millis()
+        left.min(LOOK)
+            .as_millis()
             .div_ceil(TICK.as_millis())
             .max(1)
             .try_into()

@@ -42,12 +42,36 @@ pub async fn read(
     match tokio::time::timeout(patience, collect(&mut body, bytes_max)).await {
         Ok(Ok(bytes)) => decode(headers, bytes, bytes_max),
         Ok(Err(refusal)) => Err(refusal),
-        Err(_) => Err(parser_error(
-            StatusCode::REQUEST_TIMEOUT,
-            "unknown_error",
-            "the body did not arrive in time",
-        )),
+        Err(_) => Err(late()),
     }
+}
+
+/// Reads a body of any kind as it is.
+///
+/// # Errors
+/// The answer to give instead: 400, 408 or 413.
+pub async fn read_bytes(
+    headers: &HeaderMap,
+    mut body: Incoming,
+    bytes_max: usize,
+    patience: Duration,
+) -> Result<Bytes, Refusal> {
+    if body.size_hint().lower() > bytes_max as u64 && headers.contains_key(EXPECT) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(patience, collect(&mut body, bytes_max)).await {
+        Ok(done) => done,
+        Err(_) => Err(late()),
+    }
+}
+
+/// The answer to a body that takes too long.
+fn late() -> Refusal {
+    parser_error(
+        StatusCode::REQUEST_TIMEOUT,
+        "unknown_error",
+        "the body did not arrive in time",
+    )
 }
 
 async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Refusal> {

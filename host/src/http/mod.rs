@@ -9,6 +9,7 @@ mod finish;
 mod openapi;
 mod own;
 mod routes;
+mod tables;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,14 +25,14 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 
 use crate::engine::CallError;
-use crate::identity::Actor;
-use crate::modules::{self, Access, Meters, Module, Slot, SlotError};
+use crate::identity::{Actor, ActorKind};
+use crate::modules::{self, Access, Manager, Meters, Module, Slot, SlotError};
 
 use cors::Cors;
 use envelope::{Answer, JSON};
 use finish::Conditions;
-use openapi::Described;
 use routes::{Endpoint, Found, Target};
+use tables::Tables;
 
 pub use own::Identity;
 pub use routes::{RouteError, Routes};
@@ -39,6 +40,8 @@ pub use routes::{RouteError, Routes};
 /// Paths below this one are for signed-in callers. That goes for those that
 /// lead nowhere as well: a stranger does not learn which ones exist.
 const PRIVATE: &str = "/admin";
+/// So are those below this one, where the host itself is managed.
+const MANAGED: &str = "/_wares";
 /// What a client that was turned away should wait, in seconds.
 const RETRY_AFTER_S: u64 = 1;
 
@@ -47,6 +50,8 @@ const RETRY_AFTER_S: u64 = 1;
 pub struct HttpOptions {
     /// The largest body, in bytes, unpacked.
     pub body_bytes_max: usize,
+    /// The largest component, in bytes.
+    pub component_bytes_max: usize,
     /// Until a body must have arrived.
     pub body_timeout: Duration,
     /// Origins whose pages may use the host: `https://shop.example`.
@@ -59,7 +64,7 @@ pub struct HttpOptions {
 
 /// What answers requests: routes, identity, and modules in service.
 pub struct App {
-    routes: Routes,
+    tables: Arc<Tables>,
     identity: Arc<Identity>,
     cors: Cors,
     options: HttpOptions,
@@ -68,48 +73,36 @@ pub struct App {
 
 /// What the host can tell about itself.
 struct About {
-    slots: Vec<Arc<Slot>>,
+    manager: Arc<Manager>,
     meters: Meters,
-    /// The OpenAPI document, as it is sent.
-    document: Bytes,
+    tables: Arc<Tables>,
 }
 
 impl App {
-    /// An app that serves these modules beside the host's own endpoints.
+    /// An app that serves the manager's modules beside the host's own endpoints.
     ///
     /// # Errors
     /// When two routes collide, or two modules' descriptions of them.
     pub fn new(
-        slots: Vec<Arc<Slot>>,
+        manager: Arc<Manager>,
         meters: Meters,
         identity: Identity,
         options: HttpOptions,
     ) -> Result<Self, RouteError> {
-        let mut routes = Routes::default();
-        own::add_to(&mut routes, &options)?;
-        for slot in &slots {
-            for (number, route) in (0u32..).zip(slot.module().routes()) {
-                let target = Target::Module(slot.clone(), number);
-                let endpoint = Endpoint {
-                    target,
-                    access: route.access,
-                };
-                routes.add(method(route.method), &route.path, endpoint)?;
-            }
-        }
-        let modules: Vec<&Module> = slots.iter().map(|slot| slot.module()).collect();
-        let document = document(&modules, &options)?;
+        let slots = manager.slots().cloned().collect();
+        let tables = Arc::new(Tables::new(slots, options.clone())?);
+        manager.route_by(tables.clone());
         let cors = Cors::new(&options.origins);
         Ok(Self {
-            routes,
             identity: Arc::new(identity),
             cors,
             options,
             about: About {
-                slots,
+                manager,
                 meters,
-                document,
+                tables: tables.clone(),
             },
+            tables,
         })
     }
 
@@ -150,6 +143,10 @@ impl App {
         request_id: &str,
     ) -> Answer {
         let (method, path) = (&parts.method, parts.uri.path());
+        let table = self.tables.present();
+        if own::takes_component(method, path) {
+            return self.install(parts, body).await;
+        }
         let body = match body::read(
             &parts.headers,
             body,
@@ -163,13 +160,13 @@ impl App {
         };
         if let Some(wanted) = Cors::preflight(method, &parts.headers)
             && matches!(
-                self.routes.find(&wanted, path),
+                table.find(&wanted, path, None),
                 Found::Endpoint(..) | Found::BadEncoding
             )
         {
             return Cors::allow(&parts.headers);
         }
-        let found = self.routes.find(method, path);
+        let found = table.find(method, path, None);
         let private = match &found {
             Found::Endpoint(endpoint, _) => endpoint.access == Access::Admin,
             _ => is_private(path),
@@ -178,10 +175,17 @@ impl App {
             Ok(actor) => actor,
             Err(refusal) => return *refusal,
         };
+        // Whoever has the data folder manages modules, and does nothing else here.
+        let actor =
+            actor.filter(|actor| actor.kind != ActorKind::Operator || is_below(path, MANAGED));
         if private && actor.is_none() {
             return Answer::unauthorized();
         }
-        match found {
+        let key = match &actor {
+            Some(actor) => actor.id.clone(),
+            None => self.peer(peer, &parts.headers).to_string(),
+        };
+        match table.find(method, path, Some(&key)) {
             Found::Endpoint(
                 Endpoint {
                     target: Target::Own(own),
@@ -201,15 +205,19 @@ impl App {
             }
             Found::Endpoint(
                 Endpoint {
-                    target: Target::Module(slot, route),
+                    target: Target::Module(slot, module, route),
                     ..
                 },
                 parameters,
             ) => {
-                let module = slot.module();
                 let request =
                     self.request(module, *route, parts, parameters, &body, actor, request_id);
-                call(slot, request).await
+                let answer = call(slot, module, request).await;
+                if slot.canary().is_some() && self.about.manager.is_due(slot) {
+                    let (manager, slot) = (self.about.manager.clone(), slot.clone());
+                    tokio::task::spawn_blocking(move || manager.decide(&slot));
+                }
+                answer
             }
             Found::OtherMethods(allowed) => Answer::method_not_allowed(method, path, &allowed),
             Found::Nothing => Answer::no_route(method, path),
@@ -219,6 +227,28 @@ impl App {
                 "The path is not valid percent-encoding",
             ),
         }
+    }
+
+    /// A component that is to become a version: it is larger than any other body,
+    /// so credentials come before it.
+    async fn install(&self, parts: &Parts, body: Incoming) -> Answer {
+        let actor = match self.identity.actor(&parts.headers) {
+            Ok(Some(actor)) => actor,
+            Ok(None) => return Answer::unauthorized(),
+            Err(refusal) => return *refusal,
+        };
+        let bytes = match body::read_bytes(
+            &parts.headers,
+            body,
+            self.options.component_bytes_max,
+            self.options.body_timeout,
+        )
+        .await
+        {
+            Ok(bytes) => bytes,
+            Err(refusal) => return *refusal,
+        };
+        own::install(&self.about.manager, parts, &bytes, &actor)
     }
 
     #[expect(
@@ -275,18 +305,18 @@ impl App {
 }
 
 /// Has a module answer, or says why it does not.
-async fn call(slot: &Slot, request: modules::Request) -> Answer {
+async fn call(slot: &Slot, module: &Arc<Module>, request: modules::Request) -> Answer {
     let request_id = request.request_id.clone();
     let failed = |error: &CallError| {
         let backtrace = match error {
             CallError::Trap { backtrace, .. } => backtrace.join(" < "),
             _ => String::new(),
         };
-        let module = slot.module().name();
+        let module = slot.name();
         tracing::error!(request_id, module, %error, backtrace, "a call gave no answer");
         Answer::unknown_error()
     };
-    match slot.handle(request).await {
+    match slot.handle(module, request).await {
         Ok(response) => answer_of(response).unwrap_or_else(|error| failed(&error)),
         Err(SlotError::Busy) => Answer::busy("Too many requests are waiting", RETRY_AFTER_S),
         Err(SlotError::Resting { left, .. }) => Answer::busy(
@@ -298,28 +328,14 @@ async fn call(slot: &Slot, request: modules::Request) -> Answer {
     }
 }
 
-/// What these modules and the host serve, as OpenAPI.
-fn document(modules: &[&Module], options: &HttpOptions) -> Result<Bytes, RouteError> {
-    let mut endpoints = Vec::new();
-    for module in modules {
-        for (route, operation) in module.routes().iter().zip(module.operations()) {
-            endpoints.push(Described {
-                method: method(route.method),
-                path: &route.path,
-                access: route.access,
-                operation: operation.clone(),
-            });
-        }
-    }
-    endpoints.extend(own::described(options));
-    let document = openapi::document(modules, endpoints)?;
-    Ok(document.to_string().into())
+fn is_private(path: &str) -> bool {
+    is_below(path, PRIVATE) || is_below(path, MANAGED)
 }
 
-fn is_private(path: &str) -> bool {
-    path.get(..PRIVATE.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(PRIVATE))
-        && matches!(path.as_bytes().get(PRIVATE.len()), None | Some(b'/'))
+fn is_below(path: &str, root: &str) -> bool {
+    path.get(..root.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(root))
+        && matches!(path.as_bytes().get(root.len()), None | Some(b'/'))
 }
 
 fn query(uri: &Uri) -> &str {

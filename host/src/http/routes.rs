@@ -7,15 +7,15 @@ use std::sync::Arc;
 use hyper::Method;
 
 use super::own::Own;
-use crate::modules::{Access, Slot};
+use crate::modules::{Access, Module, Slot};
 
 /// Where a request goes.
 #[derive(Clone)]
 pub enum Target {
     /// One of the host's own endpoints.
     Own(Own),
-    /// A route of a module, by its place in the module's list.
-    Module(Arc<Slot>, u32),
+    /// A route of one version of a module, by its place in that version's list.
+    Module(Arc<Slot>, Arc<Module>, u32),
 }
 
 /// An endpoint: where the request goes, and who may call it.

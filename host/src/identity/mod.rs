@@ -31,6 +31,8 @@ pub enum ActorKind {
     User,
     /// A secret API key.
     ApiKey,
+    /// A command of `wares` of someone who can write the data folder.
+    Operator,
 }
 
 /// Who makes a request.
@@ -212,6 +214,12 @@ impl Directory {
         self.tokens.issue(user_id, unix_now())
     }
 
+    /// A token for a command that was started by this user of the system. It holds
+    /// for a moment.
+    pub fn issue_operator_token(&self, name: &str) -> String {
+        self.tokens.issue_operator(name, unix_now())
+    }
+
     /// The user with this id.
     ///
     /// # Errors
@@ -363,6 +371,12 @@ impl Directory {
     }
 
     fn by_token(&self, token: &str) -> Result<Option<Actor>, StorageError> {
+        if let Some(operator) = self.tokens.verify_operator(token) {
+            return Ok(Some(Actor {
+                kind: ActorKind::Operator,
+                id: operator,
+            }));
+        }
         let Some(user_id) = self.tokens.verify(token) else {
             return Ok(None);
         };

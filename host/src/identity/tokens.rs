@@ -5,8 +5,12 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-/// The only kind of actor that a token of this host stands for.
+/// Somebody who signed in.
 const USER: &str = "user";
+/// A command of somebody who can read the secret that tokens are signed with.
+const OPERATOR: &str = "operator";
+/// How long a command has to say what it wants, in seconds: a component is to be sent.
+const OPERATOR_LIFETIME_S: i64 = 300;
 
 #[derive(Serialize, Deserialize)]
 struct Claims {
@@ -57,7 +61,7 @@ impl Tokens {
 
     /// A token for a user, valid from `now` (seconds since 1970).
     pub(super) fn issue(&self, user_id: &str, now: i64) -> String {
-        let claims = Claims {
+        self.sign(&Claims {
             actor_id: user_id.to_owned(),
             actor_type: USER.to_owned(),
             auth_identity_id: user_id.replacen("user_", "authid_", 1),
@@ -70,20 +74,49 @@ impl Tokens {
             user_metadata: Empty {},
             iat: now,
             exp: now.saturating_add(self.lifetime_s),
-        };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
-            .unwrap_or_else(|error| {
+        })
+    }
+
+    /// A token for a command, valid from `now` (seconds since 1970).
+    pub(super) fn issue_operator(&self, name: &str, now: i64) -> String {
+        self.sign(&Claims {
+            actor_id: name.to_owned(),
+            actor_type: OPERATOR.to_owned(),
+            auth_identity_id: String::new(),
+            auth_provider: String::new(),
+            mfa_enabled: false,
+            mfa_challenge_completed_at: None,
+            app_metadata: AppMetadata::default(),
+            user_metadata: Empty {},
+            iat: now,
+            exp: now.saturating_add(OPERATOR_LIFETIME_S),
+        })
+    }
+
+    fn sign(&self, claims: &Claims) -> String {
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.encoding).unwrap_or_else(
+            |error| {
                 // Only a key of the wrong kind could do this. An empty token lets nobody in.
                 tracing::error!(%error, "a token could not be signed");
                 String::new()
-            })
+            },
+        )
     }
 
     /// The user that a valid token stands for.
     pub(super) fn verify(&self, token: &str) -> Option<String> {
+        self.verify_as(USER, token)
+    }
+
+    /// The operator that a valid token stands for.
+    pub(super) fn verify_operator(&self, token: &str) -> Option<String> {
+        self.verify_as(OPERATOR, token)
+    }
+
+    fn verify_as(&self, kind: &str, token: &str) -> Option<String> {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .ok()?
             .claims;
-        (claims.actor_type == USER).then_some(claims.actor_id)
+        (claims.actor_type == kind).then_some(claims.actor_id)
     }
 }

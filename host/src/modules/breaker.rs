@@ -110,6 +110,13 @@ impl Breaker {
         opens
     }
 
+    /// Forgets all calls so far: another version answers from here on.
+    pub(super) fn reset(&self) {
+        let mut state = self.lock();
+        state.begin_window(Instant::now());
+        state.phase = Phase::Closed;
+    }
+
     /// Whether calls are turned away.
     pub(super) fn is_open(&self) -> bool {
         self.lock().phase != Phase::Closed

@@ -4,17 +4,37 @@
 
 mod breaker;
 mod bundled;
+mod canary;
+mod figures;
+mod manager;
 mod meters;
 mod module;
+mod signature;
 mod slot;
 mod source;
+mod versions;
 
 pub use breaker::BreakerOptions;
+pub use canary::{Canary, CanaryOptions, share};
+pub use figures::{Counted, Figures};
+pub use manager::{
+    ChangeError, Installation, Manager, ManagerOptions, Prepared, Router, activated,
+};
 pub use meters::Meters;
 pub use module::{Access, Method, Module, ModuleError, ModuleOptions, Route};
+pub use signature::{Keys, SignatureError};
 pub use slot::{Slot, SlotError, SlotOptions};
 pub use source::{Source, SourceError, find};
+pub use versions::{Versions, VersionsError, digest};
 
 pub use crate::engine::bindings::exports::wares::module::http::{
     Actor, ActorKind, Header, Request, Response,
 };
+
+/// Where a crash is provoked, to see that what is left is whole: in builds with
+/// debug assertions, the process ends where `WARES_FAULT` names the place.
+fn fault(place: &str) {
+    if cfg!(debug_assertions) && std::env::var_os("WARES_FAULT").is_some_and(|name| name == place) {
+        std::process::abort();
+    }
+}

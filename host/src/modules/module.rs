@@ -1,7 +1,9 @@
 //! One module that is ready to serve.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use semver::Version;
 use serde_json::{Map, Value};
@@ -12,6 +14,7 @@ use crate::engine::bindings::exports::wares::module::seed::Kind;
 use crate::engine::{CallContext, CallError, Component, Engine, Limits, LoadError, Settings};
 use crate::storage::{Database, DatabaseOptions, Migration, MigrationError, Schema, StorageError};
 
+use super::figures::Figures;
 use super::source::Source;
 
 pub use wit::{Access, Method, Route};
@@ -26,6 +29,10 @@ pub struct Module {
     operations: Vec<Map<String, Value>>,
     schemas: Map<String, Value>,
     unused_grants: Vec<String>,
+    schema: Schema,
+    figures: Figures,
+    retired: Arc<AtomicBool>,
+    base: Option<Cow<'static, [u8]>>,
     database_bytes_max: u64,
     database: Option<Database>,
     settings: Settings,
@@ -90,6 +97,17 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
+fn schema(steps: Vec<lifecycle::Migration>, steps_needed: Option<u32>) -> Schema {
+    let step = |step: lifecycle::Migration| Migration {
+        name: step.name,
+        statements: step.statements,
+    };
+    Schema {
+        steps: steps.into_iter().map(step).collect(),
+        steps_needed,
+    }
+}
+
 fn not_described(what: &str, reason: &str) -> LoadError {
     LoadError::Contract(format!(
         "what it says of {what} is no JSON object: {reason}"
@@ -128,6 +146,7 @@ impl Module {
             settings: settings.clone(),
             session: None,
             limits: limits.clone(),
+            retired: Arc::default(),
         };
         let description = component.describe(context(&Settings::new([]), &asking))?;
         if !is_name(&description.name) {
@@ -186,6 +205,10 @@ impl Module {
                     .map_err(|reason| not_described(&format!("the route {}", route.path), &reason))
             })
             .collect::<Result<_, _>>()?;
+        let schema = schema(
+            component.migrations(context(&settings, &limits))?,
+            component.steps_needed(context(&settings, &limits))?,
+        );
         let schemas = object(&component.schemas(context(&settings, &limits))?)
             .map_err(|reason| not_described("its schemas", &reason))?;
         Ok(Self {
@@ -197,6 +220,10 @@ impl Module {
             operations,
             schemas,
             unused_grants,
+            schema,
+            figures: Figures::default(),
+            retired: Arc::default(),
+            base: (!source.activated).then(|| source.bytes.clone()),
             database_bytes_max: options.database_bytes_max,
             database: None,
             settings,
@@ -219,22 +246,15 @@ impl Module {
             name: self.name.clone(),
             source,
         };
-        let schema = self.schema().map_err(|error| ModuleError::Load {
-            origin: self.name.to_string(),
-            source: error.into(),
-        })?;
-        let options = DatabaseOptions {
-            bytes_max: self.database_bytes_max,
-            ..DatabaseOptions::default()
-        };
-        let database =
-            Database::open(&folder.join(format!("{}.db", self.name)), &options).map_err(storage)?;
+        let database = self
+            .database_at(&folder.join(format!("{}.db", self.name)))
+            .map_err(storage)?;
         if migrate {
-            for step in database.migrate(&schema).map_err(migration)? {
+            for step in database.migrate(&self.schema).map_err(migration)? {
                 tracing::info!(module = &*self.name, step, "schema brought forward");
             }
         } else if let Some(step) = database
-            .pending(&schema)
+            .pending(&self.schema)
             .map_err(migration)?
             .into_iter()
             .next()
@@ -243,6 +263,40 @@ impl Module {
         }
         self.database = Some(database);
         Ok(())
+    }
+
+    /// A database with this module's limits.
+    pub(super) fn database_at(&self, file: &Path) -> Result<Database, StorageError> {
+        let options = DatabaseOptions {
+            bytes_max: self.database_bytes_max,
+            ..DatabaseOptions::default()
+        };
+        Database::open(file, &options)
+    }
+
+    /// Gives it the database of the version before it, whose schema fits it.
+    pub(super) fn attach(&mut self, database: Database) {
+        self.database = Some(database);
+    }
+
+    /// The steps of its schema.
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// What its calls came to so far.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// Its component, unless it is kept as a version already.
+    pub(super) fn base(&self) -> Option<&[u8]> {
+        self.base.as_deref()
+    }
+
+    /// Ends the calls that still run, each as soon as its component is looked at.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
     }
 
     /// The module's name.
@@ -327,18 +381,6 @@ impl Module {
             .sow(self.context("seed", self.database.as_ref()), kind, count)
     }
 
-    fn schema(&self) -> Result<Schema, CallError> {
-        let steps = self.component.migrations(self.context("load", None))?;
-        let step = |step: lifecycle::Migration| Migration {
-            name: step.name,
-            statements: step.statements,
-        };
-        Ok(Schema {
-            steps: steps.into_iter().map(step).collect(),
-            steps_needed: self.component.steps_needed(self.context("load", None))?,
-        })
-    }
-
     fn context(&self, request_id: &str, database: Option<&Database>) -> CallContext {
         CallContext {
             component: self.name.clone(),
@@ -346,6 +388,7 @@ impl Module {
             settings: self.settings.clone(),
             session: database.map(|database| database.session(&self.limits.sql)),
             limits: self.limits.clone(),
+            retired: self.retired.clone(),
         }
     }
 }

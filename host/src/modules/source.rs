@@ -17,6 +17,8 @@ pub struct Source {
     pub bytes: Cow<'static, [u8]>,
     /// Whether another source of the same module takes its place.
     pub replaceable: bool,
+    /// Whether it is a version that was activated.
+    pub activated: bool,
 }
 
 /// A component that cannot be read.
@@ -42,17 +44,20 @@ impl Source {
             name: None,
             bytes: Cow::Owned(bytes),
             replaceable: false,
+            activated: false,
         })
     }
 }
 
 /// All components that a host may serve: those of `configured` (name and file),
-/// those in `folder` if there is such a folder, and those that the binary carries.
+/// those that were `activated`, those in `folder` if there is such a folder, and
+/// those that the binary carries.
 ///
 /// # Errors
 /// When one of the files cannot be read.
 pub fn find<'a>(
     configured: impl IntoIterator<Item = (&'a str, &'a Path)>,
+    activated: Vec<Source>,
     folder: &Path,
 ) -> Result<Vec<Source>, SourceError> {
     let mut sources = Vec::new();
@@ -62,6 +67,7 @@ pub fn find<'a>(
             ..Source::read(path)?
         });
     }
+    sources.extend(activated);
     for path in files(folder)? {
         sources.push(Source::read(&path)?);
     }
@@ -70,6 +76,7 @@ pub fn find<'a>(
         name: None,
         bytes: Cow::Borrowed(*bytes),
         replaceable: true,
+        activated: false,
     }));
     Ok(sources)
 }

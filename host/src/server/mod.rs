@@ -1,14 +1,19 @@
 //! Connections: accepts them, speaks HTTP/1.1 and HTTP/2 without TLS on them,
 //! bounds them, and lets open requests finish when it is told to stop.
 
+pub mod client;
+
 use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -32,6 +37,21 @@ const STREAMS_MAX: u32 = 200;
 /// A pause after a failed accept, for example because there are no file
 /// descriptors left: trying at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves one connection to this process itself, until its other side is dropped.
+pub async fn serve_one(stream: impl AsyncRead + AsyncWrite + Unpin, app: Arc<App>) {
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let service = service_fn(move |request| {
+        let app = app.clone();
+        async move { Ok::<_, Infallible>(app.respond(peer, request).await) }
+    });
+    let served = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "connection ended");
+    }
+}
 
 /// Serves until `stop` resolves, then finishes what is open, no longer than the
 /// drain time. Gives the number of connections that did not finish by then.

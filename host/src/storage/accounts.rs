@@ -58,7 +58,7 @@ pub struct Accounts {
 const OTHER_PROCESS_WAIT: Duration = Duration::from_secs(5);
 
 /// The schema, a step a version.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
     create table user (
         id text primary key,
@@ -99,11 +99,57 @@ const STEPS: [&str; 2] = [
     alter table api_key add column updated_at text not null default '';
     update api_key set updated_at = coalesce(revoked_at, created_at);
 ",
+    "
+    create table module_version (
+        module text not null,
+        -- SHA-256 of the component, in hexadecimal: its name in the folder of versions.
+        digest text not null,
+        version text not null,
+        size_bytes integer not null,
+        installed_at text not null,
+        installed_by text not null,
+        signed_by text,
+        unique (module, digest)
+    ) strict;
+    create table audit (
+        number integer primary key,
+        at text not null,
+        actor text not null,
+        act text not null,
+        module text not null,
+        digest text,
+        outcome text not null,
+        detail text not null
+    ) strict;
+",
 ];
 
 const USER_COLUMNS: &str = "id, email, password_hash, created_at, updated_at";
 const KEY_COLUMNS: &str =
     "id, title, redacted, created_by, created_at, updated_at, last_used_at, revoked_at, revoked_by";
+
+/// A connection to the host's own database; the file is made if it is missing.
+pub(super) fn connect(path: &Path) -> Result<Connection, StorageError> {
+    create_private(path)?;
+    let sqlite = |source| StorageError::Sqlite {
+        path: path.to_owned(),
+        source,
+    };
+    let connection = Connection::open(path).map_err(sqlite)?;
+    connection
+        .busy_timeout(OTHER_PROCESS_WAIT)
+        .map_err(sqlite)?;
+    for (pragma, value) in [
+        ("journal_mode", "wal"),
+        ("synchronous", "full"),
+        ("foreign_keys", "on"),
+    ] {
+        connection
+            .pragma_update(None, pragma, value)
+            .map_err(sqlite)?;
+    }
+    Ok(connection)
+}
 
 impl Accounts {
     /// Opens the file, or makes one that only its owner can read.
@@ -111,24 +157,7 @@ impl Accounts {
     /// # Errors
     /// When it cannot be opened, or a newer host made it.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
-        create_private(path)?;
-        let sqlite = |source| StorageError::Sqlite {
-            path: path.to_owned(),
-            source,
-        };
-        let connection = Connection::open(path).map_err(sqlite)?;
-        connection
-            .busy_timeout(OTHER_PROCESS_WAIT)
-            .map_err(sqlite)?;
-        for (pragma, value) in [
-            ("journal_mode", "wal"),
-            ("synchronous", "full"),
-            ("foreign_keys", "on"),
-        ] {
-            connection
-                .pragma_update(None, pragma, value)
-                .map_err(sqlite)?;
-        }
+        let connection = connect(path)?;
         let accounts = Self {
             path: path.to_owned(),
             connection: Mutex::new(connection),

@@ -2,12 +2,14 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::{Connection, OpenFlags};
+
 use super::events::{self, Event};
-use super::migrations::{self, Schema};
+use super::migrations::{self, Activated, Schema};
 use super::readers::Readers;
 use super::session::{Session, SessionLimits};
 use super::statement::Guarded;
@@ -43,6 +45,7 @@ const HOST_WAIT: Duration = Duration::from_secs(30);
 pub struct Database(Arc<Inner>);
 
 struct Inner {
+    path: PathBuf,
     writer: Arc<Writer>,
     readers: Readers,
 }
@@ -65,6 +68,7 @@ impl Database {
             .map_err(sqlite)?;
         events::prepare(connection.host(), options.events_max).map_err(sqlite)?;
         Ok(Self(Arc::new(Inner {
+            path: path.to_owned(),
             writer: Arc::new(Writer::new(connection)),
             readers: Readers::new(path.to_owned(), options.clone()),
         })))
@@ -78,8 +82,72 @@ impl Database {
     /// and the version that brought it there does not let this one go on.
     pub fn migrate(&self, schema: &Schema) -> Result<Vec<String>, MigrationError> {
         self.0.writer.exclusively(HOST_WAIT, |connection| {
-            migrations::migrate(connection, schema)
+            migrations::migrate(connection, schema, &[])
         })?
+    }
+
+    /// Brings the schema forward as [`Self::migrate`] does, and makes the last of
+    /// these versions the active one, in one transaction.
+    ///
+    /// # Errors
+    /// As [`Self::migrate`]; then everything is as it was.
+    pub fn activate(
+        &self,
+        schema: &Schema,
+        digests: &[&str],
+    ) -> Result<Vec<String>, MigrationError> {
+        self.0.writer.exclusively(HOST_WAIT, |connection| {
+            migrations::migrate(connection, schema, digests)
+        })?
+    }
+
+    /// Which versions were activated last.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn activated(&self) -> Result<Activated, SqlError> {
+        self.0.writer.exclusively(HOST_WAIT, |connection| {
+            Ok(migrations::activated(connection.host())?)
+        })?
+    }
+
+    /// Which versions of a module were activated last, by the file of its database,
+    /// which is not made where it is missing.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn activated_in(path: &Path) -> Result<Activated, StorageError> {
+        let sqlite = |source| StorageError::Sqlite {
+            path: path.to_owned(),
+            source,
+        };
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(sqlite)?;
+        connection
+            .busy_timeout(Duration::from_secs(5))
+            .map_err(sqlite)?;
+        let known = connection
+            .table_exists(None, "_wares_activations")
+            .map_err(sqlite)?;
+        if known {
+            migrations::activated(&connection).map_err(sqlite)
+        } else {
+            Ok(Activated::default())
+        }
+    }
+
+    /// Writes a copy of all that is committed to a new file.
+    ///
+    /// # Errors
+    /// When the file is there already, or the disk is full.
+    pub fn copy_to(&self, path: &Path) -> Result<(), SqlError> {
+        create_private(path).map_err(|error| SqlError::Unavailable(error.to_string()))?;
+        // A guarded connection attaches nothing, which is what this does inside.
+        let connection =
+            Connection::open_with_flags(&self.0.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(HOST_WAIT)?;
+        connection.execute("vacuum into ?1", [path.display().to_string()])?;
+        Ok(())
     }
 
     /// The names of the steps that have yet to run.

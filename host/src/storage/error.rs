@@ -84,10 +84,12 @@ pub enum StorageError {
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     /// A step fails.
-    #[error("the step {step} fails: {reason}")]
+    #[error("the step {step} fails at its statement {statement}: {reason}")]
     Failed {
         /// The step.
         step: String,
+        /// Which of its statements, counted from one.
+        statement: usize,
         /// What SQLite says.
         reason: String,
     },

@@ -40,7 +40,21 @@ pub(super) const TABLES: &str = "
         steps integer primary key,
         -- How many of them a version has to know.
         needed integer not null
+    ) strict;
+    create table if not exists _wares_activations (
+        -- Counts up: the last one says which version is active.
+        number integer primary key,
+        -- SHA-256 of the component, in hexadecimal.
+        digest text not null,
+        activated_at text not null
     ) strict";
+const ACTIVATE: &str = "insert into _wares_activations (digest, activated_at) values (?1, ?2)";
+const ACTIVE: &str = "select digest from _wares_activations order by number desc limit 1";
+/// The one that was active before the one that is.
+const BEFORE: &str = "
+    select digest from _wares_activations
+    where digest <> (select digest from _wares_activations order by number desc limit 1)
+    order by number desc limit 1";
 const SEEN: &str = "select name, digest from _wares_migrations order by number";
 const RECORD: &str = "insert into _wares_migrations (name, digest, applied_at) values (?1, ?2, ?3)";
 
@@ -143,16 +157,21 @@ fn digest_of(step: &Migration) -> String {
     hex::encode(Sha256::digest(&step.statements))
 }
 
-/// Runs the steps that have yet to run, and keeps what the component says of
-/// older versions, in one transaction.
+/// Runs the steps that have yet to run, keeps what the component says of older
+/// versions, and that the last of these versions is active now, in one transaction.
 pub(super) fn migrate(
     connection: &Guarded,
     schema: &Schema,
+    activated: &[&str],
 ) -> Result<Vec<String>, MigrationError> {
     let host = connection.host();
     host.execute_batch("begin immediate")
         .map_err(SqlError::from)?;
     let done = run(connection, schema).and_then(|names| {
+        for digest in activated {
+            host.execute(ACTIVATE, [*digest, &now()])
+                .map_err(SqlError::from)?;
+        }
         host.execute_batch("commit").map_err(SqlError::from)?;
         Ok(names)
     });
@@ -167,8 +186,9 @@ fn run(connection: &Guarded, schema: &Schema) -> Result<Vec<String>, MigrationEr
     for step in pending(connection.host(), schema)? {
         connection
             .migrate(&step.statements)
-            .map_err(|error| MigrationError::Failed {
+            .map_err(|(statement, error)| MigrationError::Failed {
                 step: step.name.clone(),
+                statement,
                 reason: error.to_string(),
             })?;
         connection
@@ -199,4 +219,22 @@ fn record_needed(connection: &Connection, schema: &Schema) -> rusqlite::Result<(
         _ => all,
     };
     connection.execute(RECORD_NEEDED, [all, needed]).map(drop)
+}
+
+/// The version that was activated last, and the one before that. None where none ever was.
+pub(super) fn activated(connection: &Connection) -> rusqlite::Result<Activated> {
+    let one = |sql| connection.query_row(sql, [], |row| row.get(0)).optional();
+    Ok(Activated {
+        active: one(ACTIVE)?,
+        before: one(BEFORE)?,
+    })
+}
+
+/// Which versions of a module were activated last, by their digests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Activated {
+    /// The one that is active; `None` where none was ever activated.
+    pub active: Option<String>,
+    /// The one that was active before.
+    pub before: Option<String>,
 }

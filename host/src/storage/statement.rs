@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
+use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::hooks::{AuthContext, Authorization};
 use rusqlite::limits::Limit;
-use rusqlite::{CachedStatement, Connection, OpenFlags};
+use rusqlite::{Batch, CachedStatement, Connection, OpenFlags, Statement};
 
 use super::rows::{Rows, RowsLimits};
 use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer, functions};
@@ -45,6 +46,13 @@ struct Clock {
     base: Instant,
     /// Nanoseconds after `base`; `u64::MAX` where nothing is to be ended.
     deadline: AtomicU64,
+}
+
+/// Runs a statement, whatever rows it gives.
+fn run_to_end(statement: &mut Statement<'_>) -> rusqlite::Result<()> {
+    let mut rows = statement.raw_query();
+    while rows.next()?.is_some() {}
+    Ok(())
 }
 
 impl Clock {
@@ -195,10 +203,23 @@ impl Guarded {
         })
     }
 
-    /// Runs the statements of one step of a schema.
-    pub(super) fn migrate(&self, statements: &str) -> rusqlite::Result<()> {
+    /// Runs the statements of one step of a schema. An error comes with the
+    /// place of the statement that failed, counted from one.
+    pub(super) fn migrate(&self, statements: &str) -> Result<(), (usize, rusqlite::Error)> {
         self.mode.store(Mode::Migration as u8, Ordering::Relaxed);
-        let done = self.connection.execute_batch(statements);
+        let mut batch = Batch::new(&self.connection, statements);
+        let mut place = 1;
+        let done = loop {
+            let ran = match batch.next() {
+                Ok(None) => break Ok(()),
+                Ok(Some(mut statement)) => run_to_end(&mut statement),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = ran {
+                break Err((place, error));
+            }
+            place += 1;
+        };
         self.mode.store(Mode::Host as u8, Ordering::Relaxed);
         done
     }

@@ -70,7 +70,18 @@ impl Own {
                 "Retrieve this document",
                 answer(json!({"type": "object"})),
             ),
-            Self::Page | Self::PagePart => return None,
+            // Where the host itself is managed is described in docs/versions.md.
+            Self::ListModules
+            | Self::RetrieveModule
+            | Self::InstallVersion
+            | Self::ActivateVersion
+            | Self::RollBack
+            | Self::Promote
+            | Self::Withdraw
+            | Self::RemoveVersion
+            | Self::Audit
+            | Self::Page
+            | Self::PagePart => return None,
         };
         let mut operation = json!({
             "operationId": id,

@@ -4,6 +4,7 @@ mod describe;
 mod input;
 mod keys;
 mod session;
+mod versions;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,8 +19,10 @@ use super::openapi::Described;
 use super::routes::{Endpoint, RouteError, Routes, Target};
 use super::{About, HttpOptions, docs};
 use crate::identity::{Actor, ActorKind, Directory};
-use crate::modules::{self, Access};
+use crate::modules::{self, Access, Manager};
 
+/// A module, where its versions are managed.
+const MODULE: &str = "/_wares/modules/{name}";
 /// The session cookie's name, the one that Medusa's clients know.
 pub(super) const COOKIE_NAME: &str = "connect.sid";
 /// One of the host's own endpoints.
@@ -53,6 +56,24 @@ pub enum Own {
     RevokeKey,
     /// `DELETE /admin/api-keys/{id}`
     DeleteKey,
+    /// `GET /_wares/modules`
+    ListModules,
+    /// `GET /_wares/modules/{name}`
+    RetrieveModule,
+    /// `PUT /_wares/modules/{name}`
+    InstallVersion,
+    /// `POST /_wares/modules/{name}/activate`
+    ActivateVersion,
+    /// `POST /_wares/modules/{name}/rollback`
+    RollBack,
+    /// `POST /_wares/modules/{name}/promote`
+    Promote,
+    /// `POST /_wares/modules/{name}/withdraw`
+    Withdraw,
+    /// `DELETE /_wares/modules/{name}/versions/{digest}`
+    RemoveVersion,
+    /// `GET /_wares/audit`
+    Audit,
     /// `GET /openapi.json`
     Document,
     /// `GET /docs`
@@ -61,10 +82,11 @@ pub enum Own {
     PagePart,
 }
 
-const ENDPOINTS: [(Method, &str, Own, Access); 17] = {
+const ENDPOINTS: [(Method, &str, Own, Access); 26] = {
     use Access::{Admin, Anyone};
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
+    const PUT: Method = Method::PUT;
     const DELETE: Method = Method::DELETE;
     [
         (GET, "/health", Own::Health, Anyone),
@@ -81,6 +103,35 @@ const ENDPOINTS: [(Method, &str, Own, Access); 17] = {
         (POST, "/admin/api-keys/{id}", Own::RenameKey, Admin),
         (POST, "/admin/api-keys/{id}/revoke", Own::RevokeKey, Admin),
         (DELETE, "/admin/api-keys/{id}", Own::DeleteKey, Admin),
+        (GET, "/_wares/modules", Own::ListModules, Admin),
+        (GET, MODULE, Own::RetrieveModule, Admin),
+        (PUT, MODULE, Own::InstallVersion, Admin),
+        (
+            POST,
+            "/_wares/modules/{name}/activate",
+            Own::ActivateVersion,
+            Admin,
+        ),
+        (
+            POST,
+            "/_wares/modules/{name}/rollback",
+            Own::RollBack,
+            Admin,
+        ),
+        (POST, "/_wares/modules/{name}/promote", Own::Promote, Admin),
+        (
+            POST,
+            "/_wares/modules/{name}/withdraw",
+            Own::Withdraw,
+            Admin,
+        ),
+        (
+            DELETE,
+            "/_wares/modules/{name}/versions/{digest}",
+            Own::RemoveVersion,
+            Admin,
+        ),
+        (GET, "/_wares/audit", Own::Audit, Admin),
         (GET, docs::DOCUMENT, Own::Document, Anyone),
         (GET, docs::PAGE, Own::Page, Anyone),
         (GET, "/docs/{file}", Own::PagePart, Anyone),
@@ -139,7 +190,8 @@ impl Identity {
 impl From<Actor> for modules::Actor {
     fn from(actor: Actor) -> Self {
         let kind = match actor.kind {
-            ActorKind::User => modules::ActorKind::User,
+            // An operator reaches no module.
+            ActorKind::User | ActorKind::Operator => modules::ActorKind::User,
             ActorKind::ApiKey => modules::ActorKind::ApiKey,
         };
         Self { kind, id: actor.id }
@@ -196,7 +248,23 @@ impl Own {
             Self::RenameKey => on_disk(|| given(keys::rename(directory, &call))),
             Self::RevokeKey => on_disk(|| given(keys::revoke(directory, &call))),
             Self::DeleteKey => on_disk(|| given(keys::delete(directory, &call))),
-            Self::Document => Answer::bytes(StatusCode::OK, JSON, call.about.document.clone()),
+            Self::ListModules => on_disk(|| given(versions::list(&call.about.manager))),
+            Self::RetrieveModule => {
+                on_disk(|| given(versions::retrieve(&call.about.manager, &call)))
+            }
+            Self::Audit => on_disk(|| given(versions::audit(&call.about.manager, &call))),
+            Self::ActivateVersion => change(&call, versions::activate),
+            Self::RollBack => change(&call, versions::roll_back),
+            Self::Promote => change(&call, versions::promote),
+            Self::Withdraw => change(&call, versions::withdraw),
+            Self::RemoveVersion => change(&call, versions::remove),
+            // Its body is read in another way; see `install`.
+            Self::InstallVersion => Answer::unknown_error(),
+            Self::Document => Answer::bytes(
+                StatusCode::OK,
+                JSON,
+                call.about.tables.present().document.clone(),
+            ),
             Self::Page => docs::page(call.parts.uri.path()),
             Self::PagePart => {
                 let file = call.parameters.first().map_or("", String::as_str);
@@ -210,13 +278,13 @@ impl Own {
 /// That the host lives, and which modules are given a rest.
 fn health(about: &About) -> Answer {
     let resting: String = about
-        .slots
-        .iter()
+        .manager
+        .slots()
         .filter(|slot| slot.is_resting())
         .map(|slot| {
             format!(
                 "\nThe module {} fails again and again, and answers 503",
-                slot.module().name()
+                slot.name()
             )
         })
         .collect();
@@ -235,6 +303,34 @@ fn metrics(about: &About) -> Answer {
             text.into(),
         ),
         Err(error) => failed(&error),
+    }
+}
+
+/// Whether a request brings a component.
+pub(super) fn takes_component(method: &Method, path: &str) -> bool {
+    method == Method::PUT && module_of(path).is_some()
+}
+
+/// The module that `/_wares/modules/{name}` names.
+fn module_of(path: &str) -> Option<&str> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let (root, name) = path.rsplit_once('/')?;
+    (MODULE.strip_suffix("/{name}")?.eq_ignore_ascii_case(root) && !name.is_empty()).then_some(name)
+}
+
+/// Installs a component.
+pub(super) fn install(manager: &Manager, parts: &Parts, bytes: &[u8], actor: &Actor) -> Answer {
+    let name = module_of(parts.uri.path()).unwrap_or_default();
+    on_disk(|| given(versions::install(manager, parts, name, bytes, actor)))
+}
+
+fn change(
+    call: &Call<'_>,
+    work: impl FnOnce(&Manager, &Call<'_>, &Actor) -> Result<Answer, Refusal>,
+) -> Answer {
+    match &call.actor {
+        Some(actor) => on_disk(|| given(work(&call.about.manager, call, actor))),
+        None => Answer::unauthorized(),
     }
 }
 

@@ -1,0 +1,63 @@
+//! `wares audit`: what was done with versions of modules, by whom, and what came of it.
+
+use std::io::Write;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::Common;
+use super::workplace::Workplace;
+use crate::storage::Registry;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// How many to list.
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    /// Only those before the act with this number.
+    #[arg(long, value_name = "NUMBER")]
+    before: Option<i64>,
+    /// Print a JSON array.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let workplace = Workplace::open(&arguments.common)?;
+    let registry = Registry::open(&workplace.folder()?.file("host.db"))?;
+    let acts = registry.acts(arguments.before, arguments.limit)?;
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        let acts = acts.iter().map(|act| {
+            serde_json::json!({
+                "number": act.number,
+                "at": act.at,
+                "actor": act.actor,
+                "act": act.act,
+                "module": act.module,
+                "digest": act.digest,
+                "outcome": act.outcome,
+                "detail": act.detail,
+            })
+        });
+        writeln!(out, "{}", Value::from_iter(acts))?;
+        return Ok(());
+    }
+    for act in acts {
+        let digest = act.digest.as_deref().unwrap_or("-");
+        let digest = digest.get(..12).unwrap_or(digest);
+        let detail = if act.detail.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", act.detail)
+        };
+        writeln!(
+            out,
+            "{}  {}  {}  {} {} {digest}  {}{detail}",
+            act.number, act.at, act.actor, act.act, act.module, act.outcome
+        )?;
+    }
+    Ok(())
+}

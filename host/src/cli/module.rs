@@ -1,0 +1,307 @@
+//! `wares module`: versions of modules, of a host that runs or of a data folder at rest.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::Common;
+use super::client::ask;
+use super::workplace::Workplace;
+use crate::modules::Source;
+use crate::server::client::Ask;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Verify a component and keep it as a version of its module.
+    Install(Install),
+    /// Put an installed version in service, or on trial.
+    Activate(Activate),
+    /// Put the version in service that was so before.
+    Rollback(Named),
+    /// Put the version on trial in service.
+    Promote(Named),
+    /// End the trial of a version.
+    Withdraw(Named),
+    /// Forget an installed version.
+    Remove(Remove),
+    /// List the installed versions of all modules.
+    List(List),
+    /// Show what modules do now: versions, calls, trials.
+    Status(List),
+}
+
+#[derive(Args, Debug)]
+struct Install {
+    /// The component.
+    file: PathBuf,
+    /// Put it in service at once.
+    #[arg(long)]
+    activate: bool,
+    /// Have it answer this share of the requests first: 10%.
+    #[arg(long, value_name = "SHARE")]
+    canary: Option<String>,
+    /// The SHA-256 that it has to have, in hexadecimal.
+    #[arg(long)]
+    digest: Option<String>,
+    /// What minisign wrote of it [default: FILE.minisig, if there is one].
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+    /// The module [default: the one that the component says it is].
+    #[arg(long, value_name = "MODULE")]
+    name: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
+struct Activate {
+    /// The module.
+    name: String,
+    /// The version's digest, or its beginning.
+    digest: String,
+    /// Have it answer this share of the requests first: 10%.
+    #[arg(long, value_name = "SHARE")]
+    canary: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
+struct Named {
+    /// The module.
+    name: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
+struct Remove {
+    /// The module.
+    name: String,
+    /// The version's digest, or its beginning.
+    digest: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
+struct List {
+    /// One module alone.
+    name: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match &arguments.command {
+        Command::Install(install) => {
+            let answer = install.run()?;
+            say(&mut out, &answer)
+        }
+        Command::Activate(activate) => {
+            let mut body = json!({"digest": activate.digest});
+            if let Some(share) = &activate.canary {
+                body["canary"] = share.as_str().into();
+            }
+            let path = path(&activate.name, "/activate");
+            let answer = ask(&activate.common, Ask::post(path, &body))?;
+            say(&mut out, &answer)
+        }
+        Command::Rollback(named) => say(&mut out, &named.post("/rollback")?),
+        Command::Promote(named) => {
+            let answer = named.post("/promote")?;
+            Ok(writeln!(
+                out,
+                "{} serves {}",
+                named.name,
+                version(&answer["module"])
+            )?)
+        }
+        Command::Withdraw(named) => {
+            let answer = named.post("/withdraw")?;
+            Ok(writeln!(
+                out,
+                "{} serves {}",
+                named.name,
+                version(&answer["module"])
+            )?)
+        }
+        Command::Remove(remove) => {
+            let path = path(
+                &remove.name,
+                &format!("/versions/{}", segment(&remove.digest)),
+            );
+            let answer = ask(&remove.common, Ask::delete(path))?;
+            Ok(writeln!(out, "{} is forgotten", text(&answer, "digest"))?)
+        }
+        Command::List(list) => list.run(&mut out, installed),
+        Command::Status(list) => list.run(&mut out, status),
+    }
+}
+
+impl Install {
+    fn run(&self) -> anyhow::Result<Value> {
+        let read = |path: &Path| {
+            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let bytes = read(&self.file)?;
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => self.name_of_component()?,
+        };
+        let beside = PathBuf::from(format!("{}.minisig", self.file.display()));
+        let signature = match &self.signature {
+            Some(path) => Some(read(path)?),
+            None if beside.exists() => Some(read(&beside)?),
+            None => None,
+        };
+        let mut query = Vec::new();
+        if self.activate {
+            query.push("activate=true".to_owned());
+        }
+        if let Some(share) = &self.canary {
+            query.push(format!("canary={}", segment(share)));
+        }
+        if let Some(digest) = &self.digest {
+            query.push(format!("digest={}", segment(digest)));
+        }
+        let put = Ask::put(
+            path(&name, &format!("?{}", query.join("&"))),
+            bytes,
+            signature.map(|text| STANDARD.encode(text)),
+        );
+        ask(&self.common, put)
+    }
+
+    /// What the component says that it is.
+    fn name_of_component(&self) -> anyhow::Result<String> {
+        let workplace = Workplace::open(&self.common)?;
+        let engine = workplace.engine(1)?;
+        let source = Source::read(&self.file)?;
+        let module = workplace
+            .module(&engine, &source)
+            .map_err(|error| anyhow!("{error}"))?;
+        Ok(module.name().to_owned())
+    }
+}
+
+impl Named {
+    fn post(&self, act: &str) -> anyhow::Result<Value> {
+        ask(&self.common, Ask::post(path(&self.name, act), &json!({})))
+    }
+}
+
+impl List {
+    fn run(
+        &self,
+        out: &mut impl Write,
+        show: fn(&mut dyn Write, &Value) -> std::io::Result<()>,
+    ) -> anyhow::Result<()> {
+        let modules = match &self.name {
+            Some(name) => vec![ask(&self.common, Ask::get(path(name, "")))?["module"].take()],
+            None => match ask(&self.common, Ask::get("/_wares/modules"))?["modules"].take() {
+                Value::Array(modules) => modules,
+                _ => Vec::new(),
+            },
+        };
+        if self.json {
+            writeln!(out, "{}", Value::from(modules))?;
+            return Ok(());
+        }
+        for module in &modules {
+            show(out, module)?;
+        }
+        Ok(())
+    }
+}
+
+fn installed(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
+    writeln!(out, "{} serves {}", text(module, "name"), version(module))?;
+    for one in module["versions"].as_array().into_iter().flatten() {
+        writeln!(
+            out,
+            "  {}  {}  {}  {}  by {}",
+            text(one, "digest"),
+            text(one, "version"),
+            text(one, "state"),
+            text(one, "installed_at"),
+            text(one, "installed_by")
+        )?;
+    }
+    Ok(())
+}
+
+fn status(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
+    writeln!(out, "{} serves {}", text(module, "name"), version(module))?;
+    if module["resting"] == true {
+        writeln!(
+            out,
+            "  it fails again and again, and answers 503 for a while"
+        )?;
+    }
+    writeln!(out, "  calls: {}", calls(&module["calls"]))?;
+    let canary = &module["canary"];
+    if !canary.is_null() {
+        writeln!(
+            out,
+            "  on trial for {} %: {}\n    its calls: {}\n    meanwhile, in service: {}",
+            canary["share_percent"],
+            version(canary),
+            calls(&canary["calls"]),
+            calls(&canary["calls_in_service"])
+        )?;
+    }
+    Ok(())
+}
+
+fn calls(calls: &Value) -> String {
+    format!(
+        "{} made, {} failed, {} answered 5xx, {} ms on the average",
+        calls["made"], calls["failed"], calls["server_errors"], calls["mean_ms"]
+    )
+}
+
+/// Says what a version is now.
+fn say(out: &mut impl Write, answer: &Value) -> anyhow::Result<()> {
+    let one = &answer["version"];
+    let name = text(&answer["module"], "name");
+    let state = match text(one, "state") {
+        "active" => "serves",
+        "canary" => "tries",
+        _ => "has",
+    };
+    Ok(writeln!(out, "{name} {state} {}", version(one))?)
+}
+
+/// A version for people: what it says of itself, and its digest, which other commands take.
+fn version(value: &Value) -> String {
+    format!("{} {}", text(value, "version"), text(value, "digest"))
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+fn path(name: &str, rest: &str) -> String {
+    format!("/_wares/modules/{}{rest}", segment(name))
+}
+
+/// A text as one segment of a path, or one value of a query.
+fn segment(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

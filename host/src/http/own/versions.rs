@@ -1,0 +1,288 @@
+//! `/_wares`: versions of modules, and what was done with them.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::StatusCode;
+use hyper::http::request::Parts;
+use serde_json::{Value, json};
+
+use super::super::envelope::{Answer, Refusal};
+use super::super::query;
+use super::Call;
+use super::input::Input;
+use crate::identity::{Actor, ActorKind};
+use crate::modules::{ChangeError, Counted, Installation, Manager, Slot};
+use crate::storage::{Act, Installed};
+
+/// The header that holds what minisign wrote, in base 64.
+const SIGNATURE: &str = "wares-signature";
+/// Acts that one answer shows, if nothing else is said, and at most.
+const ACTS: (u64, u64) = (50, 1_000);
+
+type Result<T = Answer> = std::result::Result<T, Refusal>;
+
+/// `GET /_wares/modules`
+pub(super) fn list(manager: &Manager) -> Result {
+    let modules: Vec<Value> = manager
+        .slots()
+        .map(|slot| module(manager, slot))
+        .collect::<Result<_>>()?;
+    Ok(Answer::json(&json!({"modules": modules})))
+}
+
+/// `GET /_wares/modules/{name}`
+pub(super) fn retrieve(manager: &Manager, call: &Call<'_>) -> Result {
+    shown(manager, parameter(call, 0))
+}
+
+/// `PUT /_wares/modules/{name}`
+pub(super) fn install(
+    manager: &Manager,
+    parts: &Parts,
+    name: &str,
+    bytes: &[u8],
+    actor: &Actor,
+) -> Result {
+    let mut input = Input::query(query(&parts.uri))?;
+    let digest = input.text("digest");
+    let activate = input.text("activate");
+    if let Some(other) = activate
+        .as_deref()
+        .filter(|text| !matches!(*text, "true" | "false"))
+    {
+        input.issue(format!(
+            "Expected: 'true, false' for field 'activate', but got: '{other}'"
+        ));
+    }
+    let canary = input.text("canary");
+    let share = share(&mut input, canary.as_deref());
+    input.finish()?;
+    let signature = parts.headers.get(SIGNATURE).map(|value| {
+        STANDARD
+            .decode(value.as_bytes())
+            .ok()
+            .and_then(|text| String::from_utf8(text).ok())
+            // Minisign says what is wrong with it.
+            .unwrap_or_default()
+    });
+    let by = name_of(actor);
+    let installation = Installation {
+        bytes,
+        digest: digest.as_deref(),
+        signature: signature.as_deref(),
+    };
+    let installed = changed(manager.install(name, &installation, &by))?;
+    if let Some(share) = share {
+        changed(manager.begin_trial(name, &installed.digest, share, &by))?;
+    } else if activate.as_deref() == Some("true") {
+        changed(manager.activate(name, &installed.digest, &by))?;
+    }
+    shown_with(manager, name, &installed)
+}
+
+/// `POST /_wares/modules/{name}/activate`
+pub(super) fn activate(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Result {
+    let name = parameter(call, 0);
+    let mut input = Input::body(&call.body)?;
+    let digest = input.required_text("digest");
+    let canary = input.text("canary");
+    let share = share(&mut input, canary.as_deref());
+    input.finish()?;
+    let (digest, by) = (digest.unwrap_or_default(), name_of(actor));
+    let version = changed(match share {
+        Some(share) => manager.begin_trial(name, &digest, share, &by),
+        None => manager.activate(name, &digest, &by),
+    })?;
+    shown_with(manager, name, &version)
+}
+
+/// `POST /_wares/modules/{name}/rollback`
+pub(super) fn roll_back(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Result {
+    let name = parameter(call, 0);
+    Input::body(&call.body)?.finish()?;
+    let version = changed(manager.roll_back(name, &name_of(actor)))?;
+    shown_with(manager, name, &version)
+}
+
+/// `POST /_wares/modules/{name}/promote`
+pub(super) fn promote(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Result {
+    let name = parameter(call, 0);
+    Input::body(&call.body)?.finish()?;
+    changed(manager.promote(name, &name_of(actor)))?;
+    shown(manager, name)
+}
+
+/// `POST /_wares/modules/{name}/withdraw`
+pub(super) fn withdraw(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Result {
+    let name = parameter(call, 0);
+    Input::body(&call.body)?.finish()?;
+    changed(manager.withdraw(name, &name_of(actor), ""))?;
+    shown(manager, name)
+}
+
+/// `DELETE /_wares/modules/{name}/versions/{digest}`
+pub(super) fn remove(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Result {
+    let (name, digest) = (parameter(call, 0), parameter(call, 1));
+    let removed = changed(manager.remove(name, digest, &name_of(actor)))?;
+    Ok(Answer::json(&json!({
+        "digest": removed.digest, "object": "module_version", "deleted": true,
+    })))
+}
+
+/// `GET /_wares/audit`
+pub(super) fn audit(manager: &Manager, call: &Call<'_>) -> Result {
+    let mut input = Input::query(query(&call.parts.uri))?;
+    let limit = input.number("limit", ACTS.1).unwrap_or(ACTS.0);
+    let before = input.number("before", i64::MAX.unsigned_abs());
+    input.finish()?;
+    let acts = manager
+        .acts(
+            before.and_then(|before| before.try_into().ok()),
+            limit.try_into().unwrap_or(u32::MAX),
+        )
+        .map_err(|error| Box::new(super::failed(&error)))?;
+    let acts: Vec<Value> = acts.iter().map(act).collect();
+    Ok(Answer::json(&json!({"acts": acts})))
+}
+
+/// A share of requests, `10%`, of ten thousand.
+fn share(input: &mut Input, text: Option<&str>) -> Option<u32> {
+    let text = text?;
+    let parsed = crate::modules::share(text);
+    if parsed.is_none() {
+        input.issue(format!(
+            "Field 'canary' must be a share from 0.01% to 100%, got: '{text}'"
+        ));
+    }
+    parsed
+}
+
+fn parameter<'a>(call: &'a Call<'_>, place: usize) -> &'a str {
+    call.parameters.get(place).map_or("", String::as_str)
+}
+
+/// Who somebody is, in the audit log.
+fn name_of(actor: &Actor) -> String {
+    match actor.kind {
+        ActorKind::User | ActorKind::ApiKey => actor.id.clone(),
+        ActorKind::Operator => format!("operator {}", actor.id),
+    }
+}
+
+fn changed<T>(result: std::result::Result<T, ChangeError>) -> Result<T> {
+    result.map_err(|error| Box::new(refusal(&error)))
+}
+
+/// What a refused change is to whoever asked for it.
+fn refusal(error: &ChangeError) -> Answer {
+    let (status, kind) = match error {
+        _ if error.is_disk_full() => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+        ChangeError::UnknownModule(_) | ChangeError::UnknownVersion { .. } => {
+            (StatusCode::NOT_FOUND, "not_found")
+        }
+        ChangeError::Ambiguous { .. } => (StatusCode::BAD_REQUEST, "invalid_data"),
+        ChangeError::Pinned(_) | ChangeError::InUse(_) | ChangeError::Nothing(_) => {
+            (StatusCode::CONFLICT, "not_allowed")
+        }
+        ChangeError::Busy(_) => (StatusCode::CONFLICT, "conflict"),
+        ChangeError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        ChangeError::Digest { .. } => (StatusCode::BAD_REQUEST, "wrong_digest"),
+        ChangeError::Signature(_) => (StatusCode::BAD_REQUEST, "wrong_signature"),
+        ChangeError::Component(_) => (StatusCode::BAD_REQUEST, "invalid_component"),
+        ChangeError::Migration(_) => (StatusCode::BAD_REQUEST, "failed_migration"),
+        ChangeError::Incompatible { .. } => (StatusCode::CONFLICT, "incompatible_schema"),
+        ChangeError::Probe { .. } => (StatusCode::BAD_REQUEST, "failed_probe"),
+        ChangeError::Versions(_) | ChangeError::Storage(_) | ChangeError::Database(_) => {
+            tracing::error!(%error, "a version cannot be kept");
+            (StatusCode::INTERNAL_SERVER_ERROR, "unexpected_state")
+        }
+    };
+    Answer::error(status, kind, &error.to_string())
+}
+
+fn shown(manager: &Manager, name: &str) -> Result {
+    let slot = changed(manager.slot(name))?;
+    Ok(Answer::json(&json!({"module": module(manager, slot)?})))
+}
+
+fn shown_with(manager: &Manager, name: &str, version: &Installed) -> Result {
+    let slot = changed(manager.slot(name))?;
+    let state = state(slot, &version.digest);
+    Ok(Answer::json(&json!({
+        "version": installed(version, state),
+        "module": module(manager, slot)?,
+    })))
+}
+
+fn module(manager: &Manager, slot: &Slot) -> Result<Value> {
+    let current = slot.module();
+    let canary = slot.canary().map(|canary| {
+        json!({
+            "version": canary.module.version().to_string(),
+            "digest": canary.module.digest(),
+            "share_percent": f64::from(canary.share) / 100.0,
+            "calls": figures(canary.module.figures().counted()),
+            "calls_in_service": figures(current.figures().counted().since(canary.before)),
+        })
+    });
+    let versions: Vec<Value> = changed(manager.installed(slot.name()))?
+        .iter()
+        .map(|version| installed(version, state(slot, &version.digest)))
+        .collect();
+    Ok(json!({
+        "name": slot.name(),
+        "version": current.version().to_string(),
+        "digest": current.digest(),
+        "resting": slot.is_resting(),
+        "calls": figures(current.figures().counted()),
+        "canary": canary,
+        "versions": versions,
+    }))
+}
+
+fn state(slot: &Slot, digest: &str) -> &'static str {
+    if slot.module().digest() == digest {
+        "active"
+    } else if slot
+        .canary()
+        .is_some_and(|canary| canary.module.digest() == digest)
+    {
+        "canary"
+    } else {
+        "installed"
+    }
+}
+
+fn installed(version: &Installed, state: &str) -> Value {
+    json!({
+        "digest": version.digest,
+        "version": version.version,
+        "state": state,
+        "size_bytes": version.size_bytes,
+        "installed_at": version.installed_at,
+        "installed_by": version.installed_by,
+        "signed_by": version.signed_by,
+    })
+}
+
+fn figures(counted: Counted) -> Value {
+    json!({
+        "made": counted.calls,
+        "failed": counted.failed,
+        "server_errors": counted.server_errors,
+        "mean_ms": (counted.mean_ms() * 1_000.0).round() / 1_000.0,
+    })
+}
+
+fn act(act: &Act) -> Value {
+    json!({
+        "number": act.number,
+        "at": act.at,
+        "actor": act.actor,
+        "act": act.act,
+        "module": act.module,
+        "digest": act.digest,
+        "outcome": act.outcome,
+        "detail": act.detail,
+    })
+}

@@ -1,0 +1,183 @@
+//! Which requests go where, and what the document says of it: made anew for every
+//! version that is put in service, and exchanged by one pointer. A request uses
+//! the table that it began with.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use bytes::Bytes;
+use hyper::Method;
+
+use super::openapi::{self, Described};
+use super::routes::{Endpoint, Found, RouteError, Routes, Target};
+use super::{HttpOptions, method, own};
+use crate::modules::{Canary, Module, Prepared, Router, Slot};
+
+/// One state of all routes.
+pub(super) struct Table {
+    routes: Routes,
+    trials: Vec<Trial>,
+    /// The OpenAPI document, as it is sent.
+    pub document: Bytes,
+}
+
+/// The routes of a version on trial.
+struct Trial {
+    slot: Arc<Slot>,
+    canary: Arc<Canary>,
+    routes: Routes,
+}
+
+/// The present table, and what the next one is made of.
+pub(super) struct Tables {
+    slots: Vec<Arc<Slot>>,
+    options: HttpOptions,
+    present: Arc<ArcSwap<Table>>,
+}
+
+impl Tables {
+    /// # Errors
+    /// When two routes collide, or two modules' descriptions of them.
+    pub(super) fn new(slots: Vec<Arc<Slot>>, options: HttpOptions) -> Result<Self, RouteError> {
+        let served = served(&slots, None);
+        let table = Table::new(&served, Vec::new(), &options)?;
+        Ok(Self {
+            slots,
+            options,
+            present: Arc::new(ArcSwap::from_pointee(table)),
+        })
+    }
+
+    pub(super) fn present(&self) -> Guard<Arc<Table>> {
+        self.present.load()
+    }
+}
+
+/// Every module with its version in service, or with another in its place.
+fn served(slots: &[Arc<Slot>], other: Option<&Arc<Module>>) -> Vec<(Arc<Slot>, Arc<Module>)> {
+    slots
+        .iter()
+        .map(|slot| {
+            let other = other.filter(|module| module.name() == slot.name());
+            let module = other.map_or_else(|| slot.module(), Arc::clone);
+            (slot.clone(), module)
+        })
+        .collect()
+}
+
+impl Router for Tables {
+    fn prepare(
+        &self,
+        module: &Arc<Module>,
+        canary: Option<&Arc<Canary>>,
+    ) -> Result<Prepared, String> {
+        let prepare = || {
+            let served = served(&self.slots, Some(module));
+            let mut trials = Vec::new();
+            for slot in &self.slots {
+                let canary = if slot.name() == module.name() {
+                    canary.cloned()
+                } else {
+                    slot.canary()
+                };
+                if let Some(canary) = canary {
+                    // Beside the other modules it must not collide either.
+                    Table::new(
+                        &self::served(&self.slots, Some(&canary.module)),
+                        Vec::new(),
+                        &self.options,
+                    )?;
+                    trials.push(Trial::new(slot, canary)?);
+                }
+            }
+            Table::new(&served, trials, &self.options)
+        };
+        let table = Arc::new(prepare().map_err(|error: RouteError| error.to_string())?);
+        let present = self.present.clone();
+        Ok(Box::new(move || present.store(table)))
+    }
+}
+
+impl Trial {
+    fn new(slot: &Arc<Slot>, canary: Arc<Canary>) -> Result<Self, RouteError> {
+        let mut routes = Routes::default();
+        add(&mut routes, slot, &canary.module)?;
+        Ok(Self {
+            slot: slot.clone(),
+            canary,
+            routes,
+        })
+    }
+}
+
+fn add(routes: &mut Routes, slot: &Arc<Slot>, module: &Arc<Module>) -> Result<(), RouteError> {
+    for (number, route) in (0u32..).zip(module.routes()) {
+        let endpoint = Endpoint {
+            target: Target::Module(slot.clone(), module.clone(), number),
+            access: route.access,
+        };
+        routes.add(method(route.method), &route.path, endpoint)?;
+    }
+    Ok(())
+}
+
+impl Table {
+    fn new(
+        served: &[(Arc<Slot>, Arc<Module>)],
+        trials: Vec<Trial>,
+        options: &HttpOptions,
+    ) -> Result<Self, RouteError> {
+        let mut routes = Routes::default();
+        own::add_to(&mut routes, options)?;
+        for (slot, module) in served {
+            add(&mut routes, slot, module)?;
+        }
+        let modules: Vec<&Module> = served.iter().map(|(_, module)| &**module).collect();
+        Ok(Self {
+            routes,
+            trials,
+            document: document(&modules, options)?,
+        })
+    }
+
+    /// Looks an endpoint up. `key` says who asks: with it, whoever a version on
+    /// trial answers finds that one's routes.
+    pub(super) fn find(&self, method: &Method, path: &str, key: Option<&str>) -> Found<'_> {
+        let found = self.routes.find(method, path);
+        let Some(key) = key else {
+            return found;
+        };
+        for trial in self.trials.iter().filter(|trial| trial.canary.answers(key)) {
+            let theirs = trial.routes.find(method, path);
+            let is_theirs = match &found {
+                Found::Endpoint(endpoint, _) => {
+                    matches!(&endpoint.target, Target::Module(slot, ..) if Arc::ptr_eq(slot, &trial.slot))
+                }
+                // A path, or a method, that only the version on trial has.
+                _ => matches!(theirs, Found::Endpoint(..)),
+            };
+            if is_theirs {
+                return theirs;
+            }
+        }
+        found
+    }
+}
+
+/// What these modules and the host serve, as OpenAPI.
+fn document(modules: &[&Module], options: &HttpOptions) -> Result<Bytes, RouteError> {
+    let mut endpoints = Vec::new();
+    for module in modules {
+        for (route, operation) in module.routes().iter().zip(module.operations()) {
+            endpoints.push(Described {
+                method: method(route.method),
+                path: &route.path,
+                access: route.access,
+                operation: operation.clone(),
+            });
+        }
+    }
+    endpoints.extend(own::described(options));
+    let document = openapi::document(modules, endpoints)?;
+    Ok(document.to_string().into())
+}

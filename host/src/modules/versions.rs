@@ -1,0 +1,137 @@
+//! The folder of versions: components by their SHA-256. A file is there whole or
+//! not at all, and is held against its name each time it is read.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// Components by their digests.
+#[derive(Clone)]
+pub struct Versions {
+    folder: PathBuf,
+}
+
+/// What is wrong with the folder, or with a file in it.
+#[derive(Debug, thiserror::Error)]
+pub enum VersionsError {
+    /// It cannot be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It is not there.
+    #[error("there is no {}: put the component back", .0.display())]
+    Missing(PathBuf),
+    /// It is not what it was.
+    #[error("{} is damaged: its SHA-256 is not its name", .0.display())]
+    Damaged(PathBuf),
+}
+
+/// SHA-256, in hexadecimal.
+pub fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+impl Versions {
+    /// The folder of versions in a data folder. It is made when something is put there.
+    pub fn of(data: &Path) -> Self {
+        Self {
+            folder: data.join("versions"),
+        }
+    }
+
+    fn path(&self, digest: &str) -> PathBuf {
+        self.folder.join(format!("{digest}.wasm"))
+    }
+
+    /// The component with this digest.
+    ///
+    /// # Errors
+    /// When it is not there, or not what it was.
+    pub fn read(&self, digest: &str) -> Result<Vec<u8>, VersionsError> {
+        let path = self.path(digest);
+        match fs::read(&path) {
+            Ok(bytes) if self::digest(&bytes) == digest => Ok(bytes),
+            Ok(_) => Err(VersionsError::Damaged(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(VersionsError::Missing(path))
+            }
+            Err(source) => Err(VersionsError::File { path, source }),
+        }
+    }
+
+    /// Keeps a component. It is durable when this returns.
+    pub(super) fn write(&self, digest: &str, bytes: &[u8]) -> Result<(), VersionsError> {
+        if self.read(digest).is_ok() {
+            return Ok(());
+        }
+        let path = self.path(digest);
+        let partial = path.with_extension("partial");
+        let done = self.write_partial(&partial, bytes).and_then(|()| {
+            super::fault("versions.written");
+            fs::rename(&partial, &path)?;
+            File::open(&self.folder)?.sync_all()
+        });
+        if done.is_err() {
+            // What is left of it is written over the next time, if it stays.
+            let _ = fs::remove_file(&partial);
+        }
+        done.map_err(|source| VersionsError::File { path, source })
+    }
+
+    fn write_partial(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        let mut file = File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    }
+
+    /// Forgets a component; it may be gone already.
+    pub(super) fn remove(&self, digest: &str) -> Result<(), VersionsError> {
+        let path = self.path(digest);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(VersionsError::File { path, source })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_comes_back_and_what_was_damaged_does_not() {
+        let data = tempfile::tempdir().unwrap();
+        let versions = Versions::of(data.path());
+        let digest = digest(b"component");
+        let path = versions.path(&digest);
+        assert!(matches!(
+            versions.read(&digest),
+            Err(VersionsError::Missing(_))
+        ));
+        versions.write(&digest, b"component").unwrap();
+        assert_eq!(versions.read(&digest).unwrap(), b"component");
+        fs::write(&path, "compoment").unwrap();
+        assert_eq!(
+            versions.read(&digest).unwrap_err().to_string(),
+            format!("{} is damaged: its SHA-256 is not its name", path.display())
+        );
+        // Installing it again mends it.
+        versions.write(&digest, b"component").unwrap();
+        assert_eq!(versions.read(&digest).unwrap(), b"component");
+        versions.remove(&digest).unwrap();
+        versions.remove(&digest).unwrap();
+        assert_eq!(
+            fs::read_dir(data.path().join("versions")).unwrap().count(),
+            0
+        );
+    }
+}

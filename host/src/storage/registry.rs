@@ -1,0 +1,201 @@
+//! What the host's own database knows of versions of modules: which are
+//! installed, and everything that was done with them. Which one is active stands
+//! in the module's own database, beside the schema that it was activated with.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::{StorageError, accounts, now};
+
+/// A version of a module that is installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// The module.
+    pub module: String,
+    /// SHA-256 of the component, in hexadecimal.
+    pub digest: String,
+    /// What the component says of itself.
+    pub version: String,
+    /// Of the component.
+    pub size_bytes: u64,
+    /// RFC 3339 in UTC.
+    pub installed_at: String,
+    /// Who installed it.
+    pub installed_by: String,
+    /// The key that signed it, in hexadecimal; `None` where nothing was shown.
+    pub signed_by: Option<String>,
+}
+
+/// Something that was done, or refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// Counts up.
+    pub number: i64,
+    /// RFC 3339 in UTC.
+    pub at: String,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub act: String,
+    /// With which module.
+    pub module: String,
+    /// With which version of it, as far as that is known.
+    pub digest: Option<String>,
+    /// `done`, or `refused`.
+    pub outcome: String,
+    /// Why it was refused, or what else there is to say.
+    pub detail: String,
+}
+
+/// Versions and acts, in the host's own database.
+pub struct Registry {
+    connection: Mutex<Connection>,
+}
+
+const COLUMNS: &str = "module, digest, version, size_bytes, installed_at, installed_by, signed_by";
+
+impl Registry {
+    /// Opens the host's own database; see [`accounts::Accounts::open`], which makes it.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, StorageError> {
+        accounts::Accounts::open(path)?;
+        Ok(Self {
+            connection: Mutex::new(accounts::connect(path)?),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a version. One that is there already stays as it is.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn insert(&self, version: &Installed) -> Result<(), StorageError> {
+        self.lock()
+            .prepare_cached(
+                "insert into module_version
+                 (module, digest, version, size_bytes, installed_at, installed_by, signed_by)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict (module, digest) do nothing",
+            )?
+            .execute((
+                &version.module,
+                &version.digest,
+                &version.version,
+                i64::try_from(version.size_bytes).unwrap_or(i64::MAX),
+                &version.installed_at,
+                &version.installed_by,
+                &version.signed_by,
+            ))?;
+        Ok(())
+    }
+
+    /// The versions of a module, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn versions(&self, module: &str) -> Result<Vec<Installed>, StorageError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(&format!(
+            "select {COLUMNS} from module_version where module = ?1 order by rowid desc"
+        ))?;
+        let rows = statement.query_map([module], version)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// One version of a module.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn version(&self, module: &str, digest: &str) -> Result<Option<Installed>, StorageError> {
+        let found = self
+            .lock()
+            .prepare_cached(&format!(
+                "select {COLUMNS} from module_version where module = ?1 and digest = ?2"
+            ))?
+            .query_row([module, digest], version)
+            .optional()?;
+        Ok(found)
+    }
+
+    /// Forgets a version, and says whether another module has the same component.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn remove(&self, module: &str, digest: &str) -> Result<bool, StorageError> {
+        let connection = self.lock();
+        connection
+            .prepare_cached("delete from module_version where module = ?1 and digest = ?2")?
+            .execute([module, digest])?;
+        let others = connection
+            .prepare_cached("select exists (select 1 from module_version where digest = ?1)")?
+            .query_row([digest], |row| row.get(0))?;
+        Ok(others)
+    }
+
+    /// Keeps what was done, or refused. `number` and `at` are given here.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn record(&self, act: &Act) -> Result<(), StorageError> {
+        self.lock()
+            .prepare_cached(
+                "insert into audit (at, actor, act, module, digest, outcome, detail)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute((
+                now(),
+                &act.actor,
+                &act.act,
+                &act.module,
+                &act.digest,
+                &act.outcome,
+                &act.detail,
+            ))?;
+        Ok(())
+    }
+
+    /// What was done, newest first, before the act with this number.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn acts(&self, before: Option<i64>, limit: u32) -> Result<Vec<Act>, StorageError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "select number, at, actor, act, module, digest, outcome, detail from audit
+             where number < ?1 order by number desc limit ?2",
+        )?;
+        let rows = statement.query_map((before.unwrap_or(i64::MAX), limit), |row| {
+            Ok(Act {
+                number: row.get(0)?,
+                at: row.get(1)?,
+                actor: row.get(2)?,
+                act: row.get(3)?,
+                module: row.get(4)?,
+                digest: row.get(5)?,
+                outcome: row.get(6)?,
+                detail: row.get(7)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+fn version(row: &Row<'_>) -> rusqlite::Result<Installed> {
+    Ok(Installed {
+        module: row.get(0)?,
+        digest: row.get(1)?,
+        version: row.get(2)?,
+        size_bytes: row.get::<_, i64>(3)?.try_into().unwrap_or_default(),
+        installed_at: row.get(4)?,
+        installed_by: row.get(5)?,
+        signed_by: row.get(6)?,
+    })
+}

@@ -1,0 +1,169 @@
+//! A module whose versions differ in nothing but a mark: a text in their bytes,
+//! which the tests write over. It says what a version calls itself, how far its
+//! schema goes, and what is wrong with it.
+
+#[cfg(target_family = "wasm")]
+mod component {
+    pub mod bindings {
+        wit_bindgen::generate!({
+            path: [
+                "../../../wit/deps/wasi-config@0.2.0-rc.1",
+                "../../../wit/deps/wasi-logging@0.1.0-draft",
+                "../../../wit/platform@1.0.0",
+                "../../../wit/module@1.1.0",
+            ],
+            world: "wares:module/module@1.1.0",
+            generate_all,
+        });
+    }
+
+    use bindings::exports::wares::module::http::{
+        self, Access, Header, Method, Request, Response, Route,
+    };
+    use bindings::exports::wares::module::lifecycle::{self, Description, Migration, SqlDialect};
+    use bindings::exports::wares::module::{schema, seed};
+    use bindings::wares::platform::sql;
+
+    /// `wares-mark:` and then words of the form `key=value`, filled up with spaces.
+    static MARK: [u8; 140] =
+        *b"wares-mark:version=1.0.0                                                                                                                    ";
+
+    /// The value of a key of the mark.
+    fn mark(key: &str) -> Option<String> {
+        // Not what the compiler knows, but what stands in the memory.
+        let mark = std::hint::black_box(&MARK);
+        let text = std::str::from_utf8(mark).ok()?;
+        text.strip_prefix("wares-mark:")?
+            .split_whitespace()
+            .filter_map(|word| word.split_once('='))
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value.to_owned())
+    }
+
+    fn number(key: &str, default: u32) -> u32 {
+        mark(key)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
+    }
+
+    struct Marked;
+
+    bindings::export!(Marked with_types_in bindings);
+
+    impl lifecycle::Guest for Marked {
+        fn describe() -> Description {
+            Description {
+                name: mark("name").unwrap_or_else(|| "marked".to_owned()),
+                version: mark("version").unwrap_or_default(),
+                summary: "Differs in a mark".to_owned(),
+            }
+        }
+
+        fn check_settings() -> Result<(), Vec<String>> {
+            Ok(())
+        }
+
+        fn migrations(_: SqlDialect) -> Vec<Migration> {
+            let steps = [
+                ("0001_thing", "create table thing (name text not null);"),
+                ("0002_colour", "alter table thing add column colour text;"),
+                (
+                    "0003_broken",
+                    "create table other (x); insert into nowhere values (1);",
+                ),
+            ];
+            let count = number("steps", 1) as usize;
+            steps[..count.min(steps.len())]
+                .iter()
+                .map(|(name, statements)| Migration {
+                    name: (*name).to_owned(),
+                    statements: (*statements).to_owned(),
+                })
+                .collect()
+        }
+    }
+
+    impl schema::Guest for Marked {
+        fn steps_needed() -> u32 {
+            number("needed", 1)
+        }
+    }
+
+    impl http::Guest for Marked {
+        fn routes() -> Vec<Route> {
+            let route = |method, path: &str| Route {
+                method,
+                path: path.to_owned(),
+                access: Access::Admin,
+                headers: Vec::new(),
+                operation: String::new(),
+            };
+            let mut routes = vec![
+                route(Method::Get, "/admin/marked"),
+                route(Method::Post, "/admin/marked"),
+                route(Method::Get, "/admin/marked/long"),
+                route(Method::Get, "/admin/marked/bad"),
+            ];
+            routes.extend(mark("route").map(|path| route(Method::Get, &path)));
+            routes
+        }
+
+        fn schemas() -> String {
+            String::new()
+        }
+
+        fn handle(request: Request) -> Response {
+            let version = mark("version").unwrap_or_default();
+            match (request.route, mark("bad").as_deref()) {
+                (0, Some("probe")) | (3, Some("trap")) => panic!("as the mark says"),
+                (3, Some("500")) => return answer(500, &version, "{}"),
+                (2, _) => loop {
+                    std::hint::black_box(());
+                },
+                (1, _) => {
+                    let name = String::from_utf8_lossy(&request.body).into_owned();
+                    sql::execute(
+                        "insert into thing (name) values ($1)",
+                        &[sql::Value::Text(name)],
+                    )
+                    .unwrap();
+                }
+                _ => {}
+            }
+            // Read from the memory once more, at the other end of the call.
+            let body = format!(
+                "{{\"version\":\"{}\",\"things\":{}}}",
+                mark("version").unwrap_or_default(),
+                things()
+            );
+            answer(200, &version, &body)
+        }
+    }
+
+    fn things() -> i64 {
+        let rows = sql::query("select count(*) from thing", &[]).unwrap();
+        let cell = rows.data.get(1..9).and_then(|cell| cell.try_into().ok());
+        cell.map_or(-1, i64::from_le_bytes)
+    }
+
+    fn answer(status: u16, version: &str, body: &str) -> Response {
+        Response {
+            status,
+            headers: vec![Header {
+                name: "x-version".to_owned(),
+                value: version.to_owned(),
+            }],
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    impl seed::Guest for Marked {
+        fn kinds() -> Vec<seed::Kind> {
+            Vec::new()
+        }
+
+        fn sow(_: u32, _: u32) -> Result<(), String> {
+            Err("nothing grows here".to_owned())
+        }
+    }
+}
