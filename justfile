@@ -45,6 +45,13 @@ fuzz-api EXAMPLES='450': build
     WARES=target/release/wares tests/with_host.sh -- tests/fuzz_api.sh {{EXAMPLES}}
     WARES=target/release/wares tests/with_host.sh --set modules.customer.config.compat=medusa-2 -- tests/fuzz_api.sh {{EXAMPLES}}
 
+# Fuzz each target for so long, on the nightly toolchain; ends at the first crash
+[group('check')]
+fuzz SECONDS='60': setup
+    command -v cargo-fuzz > /dev/null || cargo install --locked cargo-fuzz
+    rustup run nightly cargo --version > /dev/null || { echo "fuzzing needs Rust's nightly toolchain: rustup toolchain install nightly" >&2; exit 1; }
+    tests/fuzz/run.sh {{SECONDS}}
+
 # What callers of one module notice of a hostile one beside it; needs wrk
 [group('check')]
 bench-hostile ROUNDS='9' *DEEDS: build

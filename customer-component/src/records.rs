@@ -36,9 +36,14 @@ impl Records {
     /// # Errors
     /// When it is cut short or has an unknown tag.
     pub fn unpack(columns: usize, count: usize, data: Vec<u8>) -> Result<Self, Malformed> {
-        let mut cells = Vec::with_capacity(columns * count);
+        // A cell takes a byte at least, so a buffer has no more cells than bytes.
+        let number = columns.checked_mul(count).ok_or(Malformed)?;
+        if number > data.len() {
+            return Err(Malformed);
+        }
+        let mut cells = Vec::with_capacity(number);
         let mut at = 0;
-        for _ in 0..columns * count {
+        for _ in 0..number {
             cells.push(u32::try_from(at).map_err(|_| Malformed)?);
             at += match data.get(at).ok_or(Malformed)? {
                 0 => 1,

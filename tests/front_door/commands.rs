@@ -230,6 +230,10 @@ fn a_component_is_inspected() {
         shown["size_bytes"],
         std::fs::metadata(hostile_guest()).unwrap().len()
     );
+    assert_eq!(
+        (&shown["loads"], &module["unused_grants"]),
+        (&json!(true), &json!([]))
+    );
     let plain = run([Path::new("inspect"), hostile_guest()]);
     assert!(
         text(&plain.stdout).contains("GET    /hostile/well (anyone)"),

@@ -253,6 +253,7 @@ fn what_is_not_granted_is_not_given() {
         text(&run(["inspect", path, "--set", &grants]).stdout)
     };
     let all = inspect("sql,events");
+    assert!(!all.contains("Grants that it does not use"), "{all}");
     assert!(all.starts_with("hostile 1.0.0: "), "{all}");
     for line in [
         "  wares:platform/sql@1.0.0 (by the grant sql)\n",
@@ -269,6 +270,30 @@ fn what_is_not_granted_is_not_given() {
         )),
         "{less}"
     );
+    // It says all that it can, and still fails.
+    let refused = run([
+        "inspect",
+        file.to_str().unwrap(),
+        "--json",
+        "--set",
+        "modules.hostile.grants=sql",
+    ]);
+    assert_eq!(
+        (refused.status.code(), text(&refused.stderr)),
+        (
+            Some(1),
+            format!("wares: {}: it is refused, as said above\n", file.display())
+        )
+    );
+    let shown: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(shown["loads"], false);
+    assert!(
+        shown["refused"]
+            .as_str()
+            .unwrap()
+            .ends_with("add \"events\" to modules.hostile.grants")
+    );
+    assert!(shown["imports"].as_array().unwrap().len() > 2);
     let wrong = run([
         "inspect",
         file.to_str().unwrap(),

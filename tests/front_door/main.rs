@@ -5,6 +5,7 @@ mod harness;
 
 mod addresses;
 mod bodies;
+mod broken;
 mod commands;
 mod contracts;
 mod customers;

@@ -434,6 +434,15 @@ impl Client {
     }
 }
 
+/// Ends what others do until then, however this ends.
+struct Until<'a>(&'a AtomicBool);
+
+impl Drop for Until<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Memory of a process that is its own, in KiB.
 fn resident_kib(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
@@ -453,6 +462,7 @@ fn a_thousand_swaps_cost_no_answer() {
     let (end, written) = (AtomicBool::new(false), AtomicUsize::new(0));
     let mut resident = Vec::new();
     std::thread::scope(|scope| {
+        let _until = Until(&end);
         for _ in 0..2 {
             scope.spawn(|| {
                 let mut client = Client::of(&shop);
@@ -490,7 +500,6 @@ fn a_thousand_swaps_cost_no_answer() {
                 resident.push(resident_kib(shop.server.child.id()));
             }
         }
-        end.store(true, Ordering::Relaxed);
         drop(swapping);
     });
     assert_eq!(written.load(Ordering::Relaxed), 2_000);

@@ -269,7 +269,7 @@ fn list<S: Store, H: Hooks>(
 ///
 /// # Errors
 /// When a parameter is wrong or not known.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub fn searched(entity: Entity, query: &str) -> Result<crate::filter::Search, Fault> {
     let filters = match entity {
         Entity::Customer => &parameters::CUSTOMERS,
@@ -279,6 +279,24 @@ pub fn searched(entity: Entity, query: &str) -> Result<crate::filter::Search, Fa
     let defaults = Selection::shown(entity);
     parameters::list(filters, query, crate::settings::Compat::Document, &defaults)
         .map(|list| list.search)
+}
+
+/// Reads a body as every operation would that takes one, in both settings.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn read_as_any(bytes: &[u8]) {
+    use crate::settings::Compat;
+    for route in &ROUTES {
+        let Some(read) = route.operation.declaration().body else {
+            continue;
+        };
+        for compat in [Compat::Document, Compat::Medusa2] {
+            if let Ok(mut body) = Body::parse(bytes) {
+                read(&mut body, compat);
+                // What is wrong with it is all that becomes of it.
+                let _ = body.finish();
+            }
+        }
+    }
 }
 
 /// One thing: `{"<name>":{…}}`.

@@ -14,6 +14,11 @@ use crate::records::{Cell, Records};
 use crate::store::{DefaultFor, Membership, Read, Store, StoreError, Stored, Transaction};
 use crate::types::{Address, Customer, Group, Page};
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod spy;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use spy::{Spy, statements};
+
 pub use migrations::{MIGRATIONS, Migration, STEPS_NEEDED};
 
 /// Why a statement was not carried out.

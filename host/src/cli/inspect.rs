@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -36,6 +37,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
         print(&mut out, &source, &shape, module.as_ref())?;
+    }
+    if module.is_err() {
+        bail!("{}: it is refused, as said above", source.origin);
     }
     Ok(())
 }
@@ -78,6 +82,7 @@ fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
         }
         Err(error) => report["refused"] = json!(error.to_string()),
     }
+    report["loads"] = module.is_ok().into();
     report
 }
 

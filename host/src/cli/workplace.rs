@@ -78,10 +78,10 @@ impl Workplace {
                 .unwrap_or_default(),
             stack_bytes_max: self.config.stack_bytes_max,
             component_bytes_max: self.config.compile.component_bytes_max,
-            compile: CompileLimits {
+            compile: Some(CompileLimits {
                 deadline_ms: self.config.compile.deadline_ms,
                 memory_bytes_max: self.config.compile.memory_bytes_max as u64,
-            },
+            }),
             artifacts: artifacts.is_dir().then_some(artifacts),
         })?)
     }

@@ -110,13 +110,18 @@ pub fn run(memory_bytes_max: u64) -> Result<(), String> {
     std::io::stdin()
         .read_to_end(&mut bytes)
         .map_err(|error| error.to_string())?;
-    let engine = wasmtime::Engine::new(&code_config()).map_err(|error| root(&error))?;
-    let code = engine
-        .precompile_component(&bytes)
-        .map_err(|error| root(&error))?;
+    let code = compile_here(&bytes)?;
     std::io::stdout()
         .write_all(&code)
         .map_err(|error| error.to_string())
+}
+
+/// The machine code of a component, made in this process.
+pub(super) fn compile_here(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let engine = wasmtime::Engine::new(&code_config()).map_err(|error| root(&error))?;
+    engine
+        .precompile_component(bytes)
+        .map_err(|error| root(&error))
 }
 
 #[cfg(target_os = "linux")]

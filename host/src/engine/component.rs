@@ -134,7 +134,10 @@ impl Engine {
         {
             return Ok((component, digest));
         }
-        let code = compiler::compile(bytes, self.options.compile)?;
+        let code = match self.options.compile {
+            Some(limits) => compiler::compile(bytes, limits)?,
+            None => compiler::compile_here(bytes).map_err(LoadError::Compile)?,
+        };
         if let Some(folder) = folder {
             artifact::write(&self.wasmtime, folder, &digest, &code);
         }

@@ -90,8 +90,9 @@ pub struct EngineOptions {
     pub stack_bytes_max: usize,
     /// The largest component file, in bytes.
     pub component_bytes_max: usize,
-    /// What compiling one of them may use.
-    pub compile: CompileLimits,
+    /// What compiling one of them may use, in a process of its own. `None` compiles
+    /// in this very process, which is for a fuzzer.
+    pub compile: Option<CompileLimits>,
     /// Where compiled components are kept between starts; `None` keeps none.
     pub artifacts: Option<PathBuf>,
 }

@@ -13,8 +13,8 @@ use crate::tests::memory::Memory;
 use crate::tests::{NoHooks, guest};
 use crate::types::{NewAddress, NewGroup};
 
+use super::Spy;
 use native::Native;
-use properties::Spy;
 
 /// Fills a store with a few odd things; gives the ids of customers and groups.
 fn fill<S: Store>(store: S) -> (Domain<S, NoHooks>, Vec<String>, Vec<String>) {

@@ -9,22 +9,9 @@ use super::native::Native;
 use super::*;
 use crate::http::searched;
 
-/// Keeps statements instead of running them.
-#[derive(Default)]
-pub struct Spy(pub std::cell::RefCell<Vec<String>>);
-
-impl Queries for Spy {
-    fn query(&self, statement: &str, _: &[Cell<'_>]) -> Result<Records, SqlError> {
-        self.0.borrow_mut().push(statement.to_owned());
-        Ok(Records::default())
-    }
-}
-
 /// The statements of a search.
 fn statements(entity: Entity, search: &Search) -> Vec<String> {
-    let spy = Spy::default();
-    search::search(&spy, entity, search).unwrap();
-    spy.0.into_inner()
+    crate::sql::statements(entity, search).unwrap()
 }
 
 /// The same filter with other texts. Words keep what decides between the index

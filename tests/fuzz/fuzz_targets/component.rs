@@ -1,0 +1,28 @@
+//! Any bytes as a component: looked at, compiled and linked, or refused.
+
+#![no_main]
+
+use std::sync::OnceLock;
+
+use libfuzzer_sys::fuzz_target;
+use wares::engine::{Engine, EngineOptions};
+
+fuzz_target!(|bytes: &[u8]| {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    let engine = ENGINE.get_or_init(|| {
+        let options = EngineOptions {
+            calls_max: 1,
+            memory_bytes_max: 1 << 20,
+            table_elements_max: 1_000,
+            stack_bytes_max: 256 * 1024,
+            component_bytes_max: 1 << 20,
+            // A crash has to be one of this process.
+            compile: None,
+            artifacts: None,
+        };
+        Engine::new(options).expect("an engine")
+    });
+    let looked_at = engine.inspect(bytes).is_ok();
+    let loaded = engine.load(bytes).is_ok();
+    assert!(looked_at || !loaded, "it loads, and cannot be looked at");
+});
