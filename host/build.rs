@@ -56,7 +56,18 @@ fn watch(package: &Path) {
 /// Builds one component in a target folder of its own: the outer cargo holds
 /// the lock of the usual one.
 fn build(workspace: &Path, target: &Path, package: &str) -> PathBuf {
-    let mut command = Command::new(variable("CARGO"));
+    // A fuzzer needs the host on the nightly toolchain. The component stays on the
+    // project's own, which has its target.
+    let nightly = env::var("RUSTUP_TOOLCHAIN").is_ok_and(|name| name.starts_with("nightly"));
+    let mut command = if nightly {
+        let mut command = Command::new("cargo");
+        for name in ["RUSTUP_TOOLCHAIN", "RUSTC", "RUSTDOC"] {
+            command.env_remove(name);
+        }
+        command
+    } else {
+        Command::new(variable("CARGO"))
+    };
     command
         .current_dir(workspace)
         .args([
