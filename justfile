@@ -11,6 +11,38 @@ default:
 serve *ARGS: setup
     cargo run --release --locked --quiet --package wares -- serve {{ARGS}}
 
+# Serve ./data, and the customers module anew whenever one of its source files is saved
+[group('run')]
+dev *ARGS: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --locked --quiet --package wares
+    folder=$(mktemp -d)
+    component=$folder/customer.wasm saved=$folder/saved
+    # Takes the time of the newest source with it: what the host says it took is from there.
+    build() {
+        cargo build --locked --quiet --package customer-component --target wasm32-wasip2 --target-dir target/component || return
+        cp target/component/wasm32-wasip2/debug/customer_component.wasm "$component.new"
+        touch --no-create --reference="$saved" "$component.new"
+        mv "$component.new" "$component"
+    }
+    touch "$saved"
+    build
+    target/debug/wares serve --watch --set modules.customer.component="$component" {{ARGS}} &
+    host=$!
+    trap 'kill -INT $host 2> /dev/null || true; wait $host || true; rm -rf "$folder"' EXIT
+    # Ctrl-C is the host's as well, which ends when its requests have.
+    trap 'wait $host || true; exit 130' INT TERM
+    while kill -0 $host 2> /dev/null; do
+        newest=$(find customer-component/src customer-component/Cargo.toml wit -type f -newer "$saved" -printf '%T@ %p\n' | sort --numeric-sort | tail -n 1)
+        if [ -n "$newest" ]; then
+            touch --no-create --reference="${newest#* }" "$saved"
+            build || true
+        fi
+        sleep 0.1
+    done
+    wait $host
+
 # Fill ./data with plausible data: just seed --customers 1000
 [group('run')]
 seed *ARGS: setup

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -86,7 +86,27 @@ pub fn data() -> TempDir {
 pub struct Server {
     pub child: Child,
     pub port: u16,
-    log: Option<JoinHandle<String>>,
+    log: Arc<Log>,
+    logging: Option<JoinHandle<()>>,
+}
+
+/// What a server said on stderr so far.
+#[derive(Default)]
+struct Log {
+    text: Mutex<String>,
+    grown: Condvar,
+}
+
+impl Log {
+    fn read(&self, stderr: impl Read) {
+        // A server that is killed may end its log within a letter.
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let mut text = self.text.lock().unwrap();
+            text.push_str(&line);
+            text.push('\n');
+            self.grown.notify_all();
+        }
+    }
 }
 
 impl Server {
@@ -104,12 +124,11 @@ impl Server {
         command.current_dir(data);
         set_up(&mut command);
         let mut child = command.spawn().unwrap();
-        let mut stderr = child.stderr.take().unwrap();
-        let log = std::thread::spawn(move || {
-            let mut text = String::new();
-            // A server that is killed may end its log within a letter.
-            let _ = stderr.read_to_string(&mut text);
-            text
+        let stderr = child.stderr.take().unwrap();
+        let log = Arc::new(Log::default());
+        let logging = std::thread::spawn({
+            let log = log.clone();
+            move || log.read(stderr)
         });
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut greeting = String::new();
@@ -120,7 +139,8 @@ impl Server {
             .next()
             .and_then(|port| port.parse().ok())
         else {
-            let log = log.join().unwrap();
+            logging.join().unwrap();
+            let log = log.text.lock().unwrap();
             panic!("the server did not start: {greeting}{log}");
         };
         std::thread::spawn(move || {
@@ -130,8 +150,21 @@ impl Server {
         Self {
             child,
             port,
-            log: Some(log),
+            log,
+            logging: Some(logging),
         }
+    }
+
+    /// Waits until it has logged this; gives the lines since it last was waited for.
+    pub fn wait_for_log(&self, what: &str) -> String {
+        let text = self.log.text.lock().unwrap();
+        let (mut text, waited) = self
+            .log
+            .grown
+            .wait_timeout_while(text, Duration::from_secs(60), |text| !text.contains(what))
+            .unwrap();
+        assert!(!waited.timed_out(), "it never logs {what:?}:\n{text}");
+        std::mem::take(&mut *text)
     }
 
     /// Sends a signal by name.
@@ -152,7 +185,8 @@ impl Server {
     /// Stops it, and gives all that it logged.
     pub fn stop_for_log(mut self) -> String {
         self.stop();
-        self.log.take().unwrap().join().unwrap()
+        self.logging.take().unwrap().join().unwrap();
+        std::mem::take(&mut *self.log.text.lock().unwrap())
     }
 }
 

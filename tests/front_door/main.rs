@@ -23,4 +23,5 @@ mod sdk;
 mod swap;
 mod transport;
 mod versions;
+mod watch;
 mod wit;

@@ -17,7 +17,7 @@ use crate::config::{Config, Log};
 use crate::engine::{ExecutorOptions, Pace};
 use crate::http::{App, HttpOptions, Identity};
 use crate::identity::{Directory, FirstAdmin};
-use crate::modules::{Access, BreakerOptions, Meters, Method, Module, Slot, SlotOptions};
+use crate::modules::{Access, BreakerOptions, Manager, Meters, Method, Module, Slot, SlotOptions};
 use crate::server::{self, ServerLimits};
 use crate::storage::Database;
 
@@ -26,6 +26,9 @@ pub(super) struct Arguments {
     /// Where to serve: host:port, or :port for every interface [default: 127.0.0.1:9000].
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// Serve a component anew whenever its file changes; for development.
+    #[arg(long)]
+    watch: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -42,6 +45,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder = workplace.folder()?;
     folder.require_lock()?;
     let shop = Shop::open(&workplace, &folder)?;
+    let _watch = arguments
+        .watch
+        .then(|| workplace.watch(shop.manager.clone()))
+        .transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -82,6 +89,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 pub(super) struct Shop {
     pub app: Arc<App>,
     pub directory: Arc<Directory>,
+    manager: Arc<Manager>,
     databases: Vec<Database>,
     /// A list that somebody may want to look at first.
     first_list: Option<String>,
@@ -113,7 +121,7 @@ impl Shop {
             .collect::<std::io::Result<_>>()?;
         let manager = Arc::new(workplace.manager(engine, &slots)?);
         let app = App::new(
-            manager,
+            manager.clone(),
             meters,
             Identity::new(directory.clone()),
             http_options(config),
@@ -121,6 +129,7 @@ impl Shop {
         Ok(Self {
             app: Arc::new(app),
             directory,
+            manager,
             databases,
             first_list,
         })
@@ -129,6 +138,7 @@ impl Shop {
     /// Ends what still runs, and leaves the databases whole.
     pub(super) fn close(self) {
         drop(self.app);
+        drop(self.manager);
         for database in self.databases {
             database.close();
         }

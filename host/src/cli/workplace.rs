@@ -15,7 +15,7 @@ use crate::engine::{CompileLimits, Engine, EngineOptions, GRANTS, Limits};
 use crate::identity::{Directory, Lifetimes};
 use crate::modules::{
     self, CanaryOptions, Keys, Manager, ManagerOptions, Module, ModuleError, ModuleOptions, Slot,
-    Source,
+    Source, Watch, WatchError,
 };
 use crate::storage::{Database, DatabaseOptions, Registry, SessionLimits};
 
@@ -98,18 +98,24 @@ impl Workplace {
 
     /// Where the modules' components come from.
     fn sources(&self) -> anyhow::Result<Vec<Source>> {
-        let configured = self
-            .config
-            .modules
-            .iter()
-            .filter_map(|(name, module)| Some((name.as_str(), module.component.as_deref()?)));
         let activated =
             modules::activated(&self.config.data.dir).context("the active versions of modules")?;
         Ok(modules::find(
-            configured,
+            self.configured(),
             activated,
             &self.config.data.modules_dir,
         )?)
+    }
+
+    /// The files that the settings name, each with its module.
+    fn configured(&self) -> impl Iterator<Item = (&str, &Path)> {
+        let modules = self.config.modules.iter();
+        modules.filter_map(|(name, module)| Some((name.as_str(), module.component.as_deref()?)))
+    }
+
+    /// Has components served anew when their files change.
+    pub(super) fn watch(&self, manager: Arc<Manager>) -> Result<Watch, WatchError> {
+        Watch::start(manager, self.configured(), &self.config.data.modules_dir)
     }
 
     /// Loads all modules; their databases stay closed.

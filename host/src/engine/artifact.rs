@@ -49,6 +49,8 @@ pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> 
 /// start compiles again.
 pub(super) fn write(engine: &Engine, folder: &Path, digest: &str, code: &[u8]) {
     let path = path(engine, folder, digest);
+    // What other versions of the host or another processor left.
+    forget(folder, digest);
     let write = || -> std::io::Result<()> {
         // Written beside and renamed, so that no reader ever sees a half of it.
         let mut file = tempfile_in(folder)?;
@@ -58,6 +60,21 @@ pub(super) fn write(engine: &Engine, folder: &Path, digest: &str, code: &[u8]) {
     };
     if let Err(error) = write() {
         tracing::debug!(%error, "the compiled component is not kept");
+    }
+}
+
+/// Removes what was compiled of the component with this digest.
+pub(super) fn forget(folder: &Path, digest: &str) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_of = |name: &str| name.strip_prefix(digest)?.strip_prefix('-').map(|_| ());
+        if name.to_str().and_then(is_of).is_some() {
+            // What stays takes room, and is of no harm.
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

@@ -133,6 +133,13 @@ impl Engine {
             ticker: Some(ticker),
         })
     }
+
+    /// Removes what is kept between starts of the component with this digest.
+    pub fn forget(&self, digest: &str) {
+        if let Some(folder) = &self.options.artifacts {
+            artifact::forget(folder, digest);
+        }
+    }
 }
 
 impl Drop for Engine {

@@ -284,7 +284,9 @@ impl Manager {
             installation.signature,
             self.options.require_signature,
         )?;
-        let module = Arc::new(self.verify(slot, bytes)?);
+        let mut module = self.load(name, bytes)?;
+        self.verify(slot, &mut module)?;
+        let module = Arc::new(module);
         drop(self.prepare(&module, None)?);
         self.versions.write(digest, bytes)?;
         fault("install.stored");
@@ -303,10 +305,8 @@ impl Manager {
         Ok(self.registry.version(name, digest)?.unwrap_or(installed))
     }
 
-    /// Loads a component as another version of a module, rehearses its schema on
-    /// a copy of the data, and has it answer once.
-    fn verify(&self, slot: &Slot, bytes: &[u8]) -> Result<Module, ChangeError> {
-        let mut module = self.load(slot.name(), bytes)?;
+    /// Rehearses another version's schema on a copy of the data, and has it answer once.
+    fn verify(&self, slot: &Slot, module: &mut Module) -> Result<(), ChangeError> {
         let current = slot.module();
         let database = database(&current)?;
         if database
@@ -315,7 +315,7 @@ impl Manager {
             .is_empty()
         {
             module.attach(database.clone());
-            probe(&module)?;
+            probe(module)
         } else {
             let copy = tempfile::Builder::new()
                 .prefix("rehearsal-")
@@ -331,11 +331,10 @@ impl Manager {
                 .migrate(module.schema())
                 .map_err(ChangeError::Migration)?;
             module.attach(rehearsal.clone());
-            let probed = probe(&module);
+            let probed = probe(module);
             rehearsal.close();
-            probed?;
+            probed
         }
-        Ok(module)
     }
 
     fn load(&self, name: &str, bytes: &[u8]) -> Result<Module, ChangeError> {
@@ -346,21 +345,75 @@ impl Manager {
             replaceable: false,
             activated: true,
         };
-        let module = Module::load(
-            &self.engine,
-            &source,
-            |name| (self.modules)(name),
-            &self.options.asking,
-        )
-        .map_err(|error| match error {
-            ModuleError::Load { source, .. } => ChangeError::Component(source.to_string()),
-            other => ChangeError::Component(other.to_string()),
-        })?;
+        let module = self.load_source(&source)?;
         if module.name() != name {
             return Err(ChangeError::Component(format!(
                 "it is the module '{}', not '{name}'",
                 module.name()
             )));
+        }
+        Ok(module)
+    }
+
+    fn load_source(&self, source: &Source) -> Result<Module, ChangeError> {
+        let options = |name: &str| (self.modules)(name);
+        Module::load(&self.engine, source, options, &self.options.asking).map_err(|error| {
+            ChangeError::Component(match error {
+                ModuleError::Load { source, .. } => source.to_string(),
+                other => other.to_string(),
+            })
+        })
+    }
+
+    /// Serves a file's component in place of the one that its module is served
+    /// from. No version is kept, and steps of its schema need not suit the one
+    /// before. `None` where it is in service already.
+    ///
+    /// # Errors
+    /// When it cannot be served, or a version that was activated goes before
+    /// files; then everything is as it was.
+    pub fn reload(&self, source: &Source) -> Result<Option<Arc<Module>>, ChangeError> {
+        let digest = digest(&source.bytes);
+        if self.slots().any(|slot| slot.module().digest() == digest) {
+            return Ok(None);
+        }
+        let module = self.load_source(source)?;
+        let name = module.name().to_owned();
+        self.audited("reload", &name, Some(&digest), "host", || {
+            let _alone = self.lock(&name)?;
+            if source.name.is_none() && self.options.pinned.contains(&name) {
+                return Err(ChangeError::Pinned(name.clone()));
+            }
+            self.try_reload(&name, module).map(Some)
+        })
+    }
+
+    fn try_reload(&self, name: &str, mut module: Module) -> Result<Arc<Module>, ChangeError> {
+        let slot = self.slot(name)?;
+        let current = slot.module();
+        let database = database(&current)?;
+        let activated = database.activated()?.active;
+        if let Some(active) = activated.filter(|_| !self.options.pinned.contains(name)) {
+            return Err(ChangeError::InUse(format!(
+                "the version {} of the module {name} was activated, and goes before files",
+                short(&active)
+            )));
+        }
+        if slot.canary().is_some() {
+            return Err(ChangeError::InUse(format!(
+                "the module {name} has a version on trial"
+            )));
+        }
+        self.verify(slot, &mut module)?;
+        module.attach(database.clone());
+        let module = Arc::new(module);
+        let prepared = self.prepare(&module, None)?;
+        migrate(database, &module)?;
+        let before = slot.switch(module.clone());
+        prepared();
+        self.drain(&before);
+        if self.registry.version(name, before.digest())?.is_none() {
+            self.engine.forget(before.digest());
         }
         Ok(module)
     }
@@ -445,9 +498,7 @@ impl Manager {
             .activate(module.schema(), &digests[usize::from(!first)..])
             .map_err(ChangeError::Migration)?;
         fault("activate.recorded");
-        for step in steps {
-            tracing::info!(module = module.name(), step, "schema brought forward");
-        }
+        tell(module.name(), steps);
         let before = slot.switch(module.clone());
         prepared();
         fault("activate.switched");
@@ -528,12 +579,7 @@ impl Manager {
         let database = database(&current)?;
         check_coexistence(database, current.schema(), module.schema())?;
         // The schema goes forward for both. Withdrawn, the version leaves it there.
-        let steps = database
-            .migrate(module.schema())
-            .map_err(ChangeError::Migration)?;
-        for step in steps {
-            tracing::info!(module = name, step, "schema brought forward");
-        }
+        migrate(database, &module)?;
         module.attach(database.clone());
         let canary = Arc::new(Canary {
             module: Arc::new(module),
@@ -652,6 +698,7 @@ impl Manager {
             let shared = self.registry.remove(name, &version.digest)?;
             if !shared {
                 self.versions.remove(&version.digest)?;
+                self.engine.forget(&version.digest);
             }
             Ok(version)
         })
@@ -663,12 +710,18 @@ impl Manager {
             .ok_or_else(|| ChangeError::UnknownModule(name.to_owned()))
     }
 
-    /// Keeps every other change of a module out.
+    /// Keeps every other change of a module out, if its versions may change.
     fn alone(&self, name: &str) -> Result<MutexGuard<'_, ()>, ChangeError> {
-        let (_, lock) = self.place(name)?;
+        self.place(name)?;
         if self.options.pinned.contains(name) {
             return Err(ChangeError::Pinned(name.to_owned()));
         }
+        self.lock(name)
+    }
+
+    /// Keeps every other change of a module out.
+    fn lock(&self, name: &str) -> Result<MutexGuard<'_, ()>, ChangeError> {
+        let (_, lock) = self.place(name)?;
         match lock.try_lock() {
             Ok(alone) => Ok(alone),
             Err(TryLockError::Poisoned(poisoned)) => Ok(PoisonError::into_inner(poisoned)),
@@ -811,6 +864,21 @@ fn database(module: &Module) -> Result<&Database, ChangeError> {
     module
         .database()
         .ok_or_else(|| SqlError::Unavailable("it is not open".to_owned()).into())
+}
+
+/// Brings the schema forward for a module.
+fn migrate(database: &Database, module: &Module) -> Result<(), ChangeError> {
+    let steps = database
+        .migrate(module.schema())
+        .map_err(ChangeError::Migration)?;
+    tell(module.name(), steps);
+    Ok(())
+}
+
+fn tell(module: &str, steps: Vec<String>) {
+    for step in steps {
+        tracing::info!(module, step, "schema brought forward");
+    }
 }
 
 /// Whether a version that runs can go on while another one's schema is in force.

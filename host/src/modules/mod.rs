@@ -13,6 +13,7 @@ mod signature;
 mod slot;
 mod source;
 mod versions;
+mod watch;
 
 pub use breaker::BreakerOptions;
 pub use canary::{Canary, CanaryOptions, share};
@@ -26,6 +27,7 @@ pub use signature::{Keys, SignatureError};
 pub use slot::{Slot, SlotError, SlotOptions};
 pub use source::{Source, SourceError, find};
 pub use versions::{Versions, VersionsError, digest};
+pub use watch::{Watch, WatchError};
 
 pub use crate::engine::bindings::exports::wares::module::http::{
     Actor, ActorKind, Header, Request, Response,
