@@ -32,7 +32,7 @@ dev *ARGS: setup
     host=$!
     trap 'kill -INT $host 2> /dev/null || true; wait $host || true; rm -rf "$folder"' EXIT
     # Ctrl-C is the host's as well, which ends when its requests have.
-    trap 'wait $host || true; exit 130' INT TERM
+    trap 'wait $host || true; exit' INT TERM
     while kill -0 $host 2> /dev/null; do
         newest=$(find customer-component/src customer-component/Cargo.toml wit -type f -newer "$saved" -printf '%T@ %p\n' | sort --numeric-sort | tail -n 1)
         if [ -n "$newest" ]; then
@@ -98,6 +98,11 @@ bench-limits ROUNDS='15': build
     RUSTFLAGS="--cfg wares_unlimited" cargo build --release --locked --package wares --target-dir target/unlimited
     CPUS=0,1 WARES=target/release/wares tests/with_host.sh --set log.level=error -- \
         tests/bench_limits.sh target/unlimited/release/wares {{ROUNDS}}
+
+# What callers notice of a version that is activated; needs wrk
+[group('check')]
+bench-swap ROUNDS='15': build component
+    CPUS=0,1 WARES=target/release/wares tests/with_host.sh --set log.level=error -- tests/bench_swap.sh {{ROUNDS}}
 
 # Format, lint and document with warnings as errors
 [group('check')]

@@ -3,6 +3,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -657,7 +660,7 @@ fn one_change_of_a_module_at_a_time() {
 }
 
 /// The version that the data folder comes up on.
-fn comes_up_on(data: &std::path::Path) -> String {
+fn comes_up_on(data: &Path) -> String {
     let shown = run([
         "module",
         "status",
@@ -852,4 +855,114 @@ fn operators_manage_versions_by_commands_with_a_host_and_without() {
         "{audit}"
     );
     assert!(lines[1].contains("rollback marked"), "{audit}");
+}
+
+/// A folder becomes a disk of its own, of so many bytes, for this server alone.
+fn on_small_disk(command: &mut Command, folder: &Path, bytes: u32) {
+    let mut small = Command::new("unshare");
+    small.arg("--mount");
+    // Who is not root becomes it in a namespace of its own.
+    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+        small.arg("--map-root-user");
+    }
+    small
+        .args(["sh", "-c"])
+        .arg(format!(
+            "mount -t tmpfs -o size={bytes} none \"$0\" && exec \"$@\""
+        ))
+        .arg(folder)
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(command.get_current_dir().unwrap())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    *command = small;
+}
+
+#[test]
+fn a_full_disk_is_said_and_changes_nothing() {
+    let data = data();
+    std::fs::write(
+        data.path().join("modules/marked.wasm"),
+        marked("version=1.0.0"),
+    )
+    .unwrap();
+    let versions = data.path().join("versions");
+    std::fs::create_dir_all(&versions).unwrap();
+    let second = marked("version=2.0.0");
+    let shop = Shop::open_on(data, |command| {
+        on_small_disk(command, &versions, 32 << 10);
+    });
+    assert!(second.len() > 32 << 10);
+    for query in ["", "?activate=true", "?canary=10%25"] {
+        let answer = put(&shop, query, &second);
+        answer.refuses(
+            507,
+            "disk_full",
+            &format!(
+                "{}/{}.wasm: No space left on device (os error 28)",
+                versions.display(),
+                digest(&second)
+            ),
+        );
+    }
+    assert_eq!(serving(&shop), "1.0.0");
+    let module = shop.get(MODULE).value();
+    assert_eq!(module["module"]["versions"], json!([]));
+    assert_eq!(module["module"]["canary"], json!(null));
+    let refused = ("install".to_owned(), "refused".to_owned());
+    assert_eq!(acts(&shop), [refused.clone(), refused.clone(), refused]);
+}
+
+#[test]
+fn a_start_without_the_active_version_says_what_is_missing() {
+    let shop = shop(&[]);
+    let second = marked("version=2.0.0");
+    let digest = install(&shop, "version=2.0.0");
+    assert_eq!(activate(&shop, &digest).status, 200);
+    let Shop {
+        mut server, data, ..
+    } = shop;
+    assert!(server.stop().success());
+    let file = data.path().join(format!("versions/{digest}.wasm"));
+    let refused = || {
+        let ended = run([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+            data.path().to_str().unwrap(),
+        ]);
+        assert_eq!(ended.status.code(), Some(1));
+        assert_eq!(text(&ended.stdout), "");
+        text(&ended.stderr)
+    };
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(
+        refused(),
+        format!(
+            "wares: the active versions of modules: there is no {}: put the component back\n",
+            file.display()
+        )
+    );
+    std::fs::write(&file, marked("version=6.6.6")).unwrap();
+    assert_eq!(
+        refused(),
+        format!(
+            "wares: the active versions of modules: {} is damaged: its SHA-256 is not its name\n",
+            file.display()
+        )
+    );
+    // What was compiled of it is made anew where it does not fit.
+    std::fs::write(&file, &second).unwrap();
+    for entry in std::fs::read_dir(data.path().join("compiled")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut code = std::fs::read(&path).unwrap();
+        let middle = code.len() / 2;
+        code[middle] ^= 1;
+        std::fs::write(path, code).unwrap();
+    }
+    let shop = Shop::open_on(data, |_| {});
+    assert_eq!(serving(&shop), "2.0.0");
 }
