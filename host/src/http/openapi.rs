@@ -2,6 +2,8 @@
 //! the endpoints describe themselves with, and around them what the host does
 //! for every one of them. Knows no route by name.
 
+use std::collections::BTreeSet;
+
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
@@ -22,14 +24,25 @@ pub(super) struct Described<'a> {
 /// Where answers that many operations give are described once.
 const RESPONSES: &str = "#/components/responses/";
 
-/// Writes the document.
-///
 /// # Errors
 /// When two modules give one name to two things.
-pub(super) fn document(
-    modules: &[&Module],
-    endpoints: Vec<Described<'_>>,
-) -> Result<Value, RouteError> {
+pub(super) fn check_names<'a>(modules: impl Iterator<Item = &'a Module>) -> Result<(), RouteError> {
+    let mut names = BTreeSet::from(["Error"]);
+    for module in modules {
+        for name in module.schemas().keys() {
+            if !names.insert(name) {
+                return Err(RouteError::Schema {
+                    module: module.name().to_owned(),
+                    name: name.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes the document.
+pub(super) fn document(modules: &[&Module], endpoints: Vec<Described<'_>>) -> Value {
     let mut paths = Map::new();
     for endpoint in endpoints {
         let item = paths
@@ -41,14 +54,7 @@ pub(super) fn document(
     let mut schemas = Map::new();
     schemas.insert("Error".to_owned(), error());
     for module in modules {
-        for (name, schema) in module.schemas() {
-            if schemas.insert(name.clone(), schema.clone()).is_some() {
-                return Err(RouteError::Schema {
-                    module: module.name().to_owned(),
-                    name: name.clone(),
-                });
-            }
-        }
+        schemas.extend(module.schemas().clone());
     }
     let summaries: Vec<String> = modules
         .iter()
@@ -61,7 +67,7 @@ pub(super) fn document(
             )
         })
         .collect();
-    Ok(json!({
+    json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Wares",
@@ -92,7 +98,7 @@ pub(super) fn document(
                 },
             },
         },
-    }))
+    })
 }
 
 fn path_item(path: &str) -> Value {

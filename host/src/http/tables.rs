@@ -2,7 +2,7 @@
 //! version that is put in service, and exchanged by one pointer. A request uses
 //! the table that it began with.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
@@ -17,8 +17,10 @@ use crate::modules::{Canary, Module, Prepared, Router, Slot};
 pub(super) struct Table {
     routes: Routes,
     trials: Vec<Trial>,
-    /// The OpenAPI document, as it is sent.
-    pub document: Bytes,
+    modules: Vec<Arc<Module>>,
+    options: HttpOptions,
+    /// The OpenAPI document, as it is sent; written when it is asked for.
+    document: OnceLock<Bytes>,
 }
 
 /// The routes of a version on trial.
@@ -132,12 +134,21 @@ impl Table {
         for (slot, module) in served {
             add(&mut routes, slot, module)?;
         }
-        let modules: Vec<&Module> = served.iter().map(|(_, module)| &**module).collect();
+        let modules: Vec<_> = served.iter().map(|(_, module)| module.clone()).collect();
+        openapi::check_names(modules.iter().map(|module| &**module))?;
         Ok(Self {
             routes,
             trials,
-            document: document(&modules, options)?,
+            modules,
+            options: options.clone(),
+            document: OnceLock::new(),
         })
+    }
+
+    /// What is served, as OpenAPI.
+    pub(super) fn document(&self) -> Bytes {
+        let document = || document(&self.modules, &self.options);
+        self.document.get_or_init(document).clone()
     }
 
     /// Looks an endpoint up. `key` says who asks: with it, whoever a version on
@@ -165,7 +176,7 @@ impl Table {
 }
 
 /// What these modules and the host serve, as OpenAPI.
-fn document(modules: &[&Module], options: &HttpOptions) -> Result<Bytes, RouteError> {
+fn document(modules: &[Arc<Module>], options: &HttpOptions) -> Bytes {
     let mut endpoints = Vec::new();
     for module in modules {
         for (route, operation) in module.routes().iter().zip(module.operations()) {
@@ -178,6 +189,6 @@ fn document(modules: &[&Module], options: &HttpOptions) -> Result<Bytes, RouteEr
         }
     }
     endpoints.extend(own::described(options));
-    let document = openapi::document(modules, endpoints)?;
-    Ok(document.to_string().into())
+    let modules: Vec<&Module> = modules.iter().map(|module| &**module).collect();
+    openapi::document(&modules, endpoints).to_string().into()
 }

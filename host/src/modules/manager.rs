@@ -162,6 +162,16 @@ pub trait Router: Send + Sync {
     ) -> Result<Prepared, String>;
 }
 
+/// A module that is served, and what its changes need.
+struct Place {
+    slot: Arc<Slot>,
+    /// Held by whoever changes it.
+    changing: Mutex<()>,
+    /// The version that is most likely put in service next: the one that was
+    /// installed, or replaced, last. To load it takes longer than all the rest.
+    next: Mutex<Option<Module>>,
+}
+
 /// The versions of all modules that are served.
 pub struct Manager {
     engine: Arc<Engine>,
@@ -169,7 +179,7 @@ pub struct Manager {
     modules: Box<dyn Fn(&str) -> ModuleOptions + Send + Sync>,
     registry: Registry,
     versions: Versions,
-    slots: BTreeMap<String, (Arc<Slot>, Mutex<()>)>,
+    places: BTreeMap<String, Place>,
     router: OnceLock<Arc<dyn Router>>,
     drained: Sender<(Instant, Weak<Module>)>,
 }
@@ -188,14 +198,21 @@ impl Manager {
         let _ = thread::Builder::new()
             .name("drain".to_owned())
             .spawn(move || retire(&waiting));
-        let slot = |slot: &Arc<Slot>| (slot.name().to_owned(), (slot.clone(), Mutex::new(())));
+        let place = |slot: &Arc<Slot>| {
+            let place = Place {
+                slot: slot.clone(),
+                changing: Mutex::default(),
+                next: Mutex::default(),
+            };
+            (slot.name().to_owned(), place)
+        };
         Self {
             versions: Versions::of(&options.data),
             engine,
             options,
             modules,
             registry,
-            slots: slots.iter().map(slot).collect(),
+            places: slots.iter().map(place).collect(),
             router: OnceLock::new(),
             drained,
         }
@@ -209,7 +226,7 @@ impl Manager {
 
     /// The modules that are served, by their names.
     pub fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
-        self.slots.values().map(|(slot, _)| slot)
+        self.places.values().map(|place| &place.slot)
     }
 
     /// The module of this name.
@@ -217,7 +234,7 @@ impl Manager {
     /// # Errors
     /// When there is none.
     pub fn slot(&self, name: &str) -> Result<&Arc<Slot>, ChangeError> {
-        Ok(&self.place(name)?.0)
+        Ok(&self.place(name)?.slot)
     }
 
     /// The installed versions of a module, newest first.
@@ -288,6 +305,7 @@ impl Manager {
         self.verify(slot, &mut module)?;
         let module = Arc::new(module);
         drop(self.prepare(&module, None)?);
+        self.expect(&module);
         self.versions.write(digest, bytes)?;
         fault("install.stored");
         let installed = Installed {
@@ -353,6 +371,29 @@ impl Manager {
             )));
         }
         Ok(module)
+    }
+
+    /// Loads an installed version, unless it is loaded yet. Its file has to be there
+    /// in either case: it is what the next start comes up on.
+    fn load_version(&self, name: &str, version: &Installed) -> Result<Module, ChangeError> {
+        let bytes = self.versions.read(&version.digest)?;
+        let next = self.next(name)?;
+        match next.as_ref().filter(|next| next.digest() == version.digest) {
+            Some(module) => Ok(module.again()),
+            None => self.load(name, &bytes),
+        }
+    }
+
+    /// Keeps a version loaded, in place of the one before.
+    fn expect(&self, module: &Module) {
+        if let Ok(mut next) = self.next(module.name()) {
+            *next = Some(module.again());
+        }
+    }
+
+    fn next(&self, name: &str) -> Result<MutexGuard<'_, Option<Module>>, ChangeError> {
+        let next = self.place(name)?.next.lock();
+        Ok(next.unwrap_or_else(PoisonError::into_inner))
     }
 
     fn load_source(&self, source: &Source) -> Result<Module, ChangeError> {
@@ -470,7 +511,7 @@ impl Manager {
         let module = match on_trial {
             Some(canary) => canary.module.clone(),
             None => {
-                let mut module = self.load(name, &self.versions.read(&version.digest)?)?;
+                let mut module = self.load_version(name, version)?;
                 module.attach(database(&current)?.clone());
                 Arc::new(module)
             }
@@ -502,6 +543,7 @@ impl Manager {
         let before = slot.switch(module.clone());
         prepared();
         fault("activate.switched");
+        self.expect(&before);
         self.drain(&before);
         Ok(())
     }
@@ -575,7 +617,7 @@ impl Manager {
                 "the module {name} has a version on trial already, or this one is in service"
             )));
         }
-        let mut module = self.load(name, &self.versions.read(&version.digest)?)?;
+        let mut module = self.load_version(name, version)?;
         let database = database(&current)?;
         check_coexistence(database, current.schema(), module.schema())?;
         // The schema goes forward for both. Withdrawn, the version leaves it there.
@@ -696,6 +738,8 @@ impl Manager {
                 )));
             }
             let shared = self.registry.remove(name, &version.digest)?;
+            self.next(name)?
+                .take_if(|next| next.digest() == version.digest);
             if !shared {
                 self.versions.remove(&version.digest)?;
                 self.engine.forget(&version.digest);
@@ -704,8 +748,8 @@ impl Manager {
         })
     }
 
-    fn place(&self, name: &str) -> Result<&(Arc<Slot>, Mutex<()>), ChangeError> {
-        self.slots
+    fn place(&self, name: &str) -> Result<&Place, ChangeError> {
+        self.places
             .get(name)
             .ok_or_else(|| ChangeError::UnknownModule(name.to_owned()))
     }
@@ -721,8 +765,7 @@ impl Manager {
 
     /// Keeps every other change of a module out.
     fn lock(&self, name: &str) -> Result<MutexGuard<'_, ()>, ChangeError> {
-        let (_, lock) = self.place(name)?;
-        match lock.try_lock() {
+        match self.place(name)?.changing.try_lock() {
             Ok(alone) => Ok(alone),
             Err(TryLockError::Poisoned(poisoned)) => Ok(PoisonError::into_inner(poisoned)),
             Err(TryLockError::WouldBlock) => Err(ChangeError::Busy(name.to_owned())),

@@ -21,6 +21,15 @@ pub use wit::{Access, Method, Route};
 
 /// A module: a component with a name, routes and a database.
 pub struct Module {
+    loaded: Arc<Loaded>,
+    figures: Figures,
+    retired: Arc<AtomicBool>,
+    base: Option<Cow<'static, [u8]>>,
+    database: Option<Database>,
+}
+
+/// A component, and all that it said of itself.
+struct Loaded {
     name: Arc<str>,
     version: Version,
     summary: String,
@@ -30,11 +39,7 @@ pub struct Module {
     schemas: Map<String, Value>,
     unused_grants: Vec<String>,
     schema: Schema,
-    figures: Figures,
-    retired: Arc<AtomicBool>,
-    base: Option<Cow<'static, [u8]>>,
     database_bytes_max: u64,
-    database: Option<Database>,
     settings: Settings,
     limits: Arc<Limits>,
 }
@@ -211,7 +216,7 @@ impl Module {
         );
         let schemas = object(&component.schemas(context(&settings, &limits))?)
             .map_err(|reason| not_described("its schemas", &reason))?;
-        Ok(Self {
+        let loaded = Loaded {
             name: description.name.into(),
             version,
             summary: description.summary,
@@ -221,14 +226,29 @@ impl Module {
             schemas,
             unused_grants,
             schema,
+            database_bytes_max: options.database_bytes_max,
+            settings,
+            limits,
+        };
+        Ok(Self {
+            loaded: Arc::new(loaded),
             figures: Figures::default(),
             retired: Arc::default(),
             base: (!source.activated).then(|| source.bytes.clone()),
-            database_bytes_max: options.database_bytes_max,
             database: None,
-            settings,
-            limits,
         })
+    }
+
+    /// The same version, to be put in service once more: it has counted nothing
+    /// yet, and its database stays closed. Costs next to nothing.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            loaded: self.loaded.clone(),
+            figures: Figures::default(),
+            retired: Arc::default(),
+            base: None,
+            database: None,
+        }
     }
 
     /// Opens the module's database in `folder` and, if `migrate`, brings its
@@ -239,22 +259,22 @@ impl Module {
     /// When the database does not open or its schema does not fit.
     pub fn open(&mut self, folder: &Path, migrate: bool) -> Result<(), ModuleError> {
         let storage = |source| ModuleError::Storage {
-            name: self.name.clone(),
+            name: self.loaded.name.clone(),
             source,
         };
         let migration = |source| ModuleError::Migration {
-            name: self.name.clone(),
+            name: self.loaded.name.clone(),
             source,
         };
         let database = self
-            .database_at(&folder.join(format!("{}.db", self.name)))
+            .database_at(&folder.join(format!("{}.db", self.loaded.name)))
             .map_err(storage)?;
         if migrate {
-            for step in database.migrate(&self.schema).map_err(migration)? {
-                tracing::info!(module = &*self.name, step, "schema brought forward");
+            for step in database.migrate(&self.loaded.schema).map_err(migration)? {
+                tracing::info!(module = &*self.loaded.name, step, "schema brought forward");
             }
         } else if let Some(step) = database
-            .pending(&self.schema)
+            .pending(&self.loaded.schema)
             .map_err(migration)?
             .into_iter()
             .next()
@@ -268,7 +288,7 @@ impl Module {
     /// A database with this module's limits.
     pub(super) fn database_at(&self, file: &Path) -> Result<Database, StorageError> {
         let options = DatabaseOptions {
-            bytes_max: self.database_bytes_max,
+            bytes_max: self.loaded.database_bytes_max,
             ..DatabaseOptions::default()
         };
         Database::open(file, &options)
@@ -281,7 +301,7 @@ impl Module {
 
     /// The steps of its schema.
     pub(super) fn schema(&self) -> &Schema {
-        &self.schema
+        &self.loaded.schema
     }
 
     /// What its calls came to so far.
@@ -301,42 +321,42 @@ impl Module {
 
     /// The module's name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.loaded.name
     }
 
     /// The module's own version.
     pub fn version(&self) -> &Version {
-        &self.version
+        &self.loaded.version
     }
 
     /// One sentence on what it is.
     pub fn summary(&self) -> &str {
-        &self.summary
+        &self.loaded.summary
     }
 
     /// SHA-256 of its component, in hexadecimal.
     pub fn digest(&self) -> &str {
-        self.component.digest()
+        self.loaded.component.digest()
     }
 
     /// Its routes.
     pub fn routes(&self) -> &[Route] {
-        &self.routes
+        &self.loaded.routes
     }
 
     /// What each of its routes takes and gives, in their order: OpenAPI operation objects.
     pub fn operations(&self) -> &[Map<String, Value>] {
-        &self.operations
+        &self.loaded.operations
     }
 
     /// The JSON Schemas that the operations refer to, by their names.
     pub fn schemas(&self) -> &Map<String, Value> {
-        &self.schemas
+        &self.loaded.schemas
     }
 
     /// What it is granted, and does not import.
     pub fn unused_grants(&self) -> &[String] {
-        &self.unused_grants
+        &self.loaded.unused_grants
     }
 
     /// Its database, once it is open.
@@ -349,7 +369,7 @@ impl Module {
     /// # Errors
     /// When the component gives no answer.
     pub fn handle(&self, request: &wit::Request) -> Result<wit::Response, CallError> {
-        self.component.handle(
+        self.loaded.component.handle(
             self.context(&request.request_id, self.database.as_ref()),
             request,
         )
@@ -360,7 +380,8 @@ impl Module {
     /// # Errors
     /// As there.
     pub fn call_by_name(&self, call: &str) -> Result<Result<String, String>, CallError> {
-        self.component
+        self.loaded
+            .component
             .call_by_name(self.context("call", self.database.as_ref()), call)
     }
 
@@ -369,7 +390,7 @@ impl Module {
     /// # Errors
     /// When the component gives no answer.
     pub fn kinds(&self) -> Result<Vec<Kind>, CallError> {
-        self.component.kinds(self.context("seed", None))
+        self.loaded.component.kinds(self.context("seed", None))
     }
 
     /// Adds plausible data. The inner error says what went wrong.
@@ -377,17 +398,18 @@ impl Module {
     /// # Errors
     /// When the component gives no answer.
     pub fn sow(&self, kind: u32, count: u32) -> Result<Result<(), String>, CallError> {
-        self.component
+        self.loaded
+            .component
             .sow(self.context("seed", self.database.as_ref()), kind, count)
     }
 
     fn context(&self, request_id: &str, database: Option<&Database>) -> CallContext {
         CallContext {
-            component: self.name.clone(),
+            component: self.loaded.name.clone(),
             request_id: request_id.into(),
-            settings: self.settings.clone(),
-            session: database.map(|database| database.session(&self.limits.sql)),
-            limits: self.limits.clone(),
+            settings: self.loaded.settings.clone(),
+            session: database.map(|database| database.session(&self.loaded.limits.sql)),
+            limits: self.loaded.limits.clone(),
             retired: self.retired.clone(),
         }
     }

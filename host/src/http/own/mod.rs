@@ -260,11 +260,9 @@ impl Own {
             Self::RemoveVersion => change(&call, versions::remove),
             // Its body is read in another way; see `install`.
             Self::InstallVersion => Answer::unknown_error(),
-            Self::Document => Answer::bytes(
-                StatusCode::OK,
-                JSON,
-                call.about.tables.present().document.clone(),
-            ),
+            Self::Document => {
+                Answer::bytes(StatusCode::OK, JSON, call.about.tables.present().document())
+            }
             Self::Page => docs::page(call.parts.uri.path()),
             Self::PagePart => {
                 let file = call.parameters.first().map_or("", String::as_str);
