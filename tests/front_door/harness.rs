@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -180,6 +180,19 @@ impl Server {
     pub fn stop(&mut self) -> std::process::ExitStatus {
         self.signal("-INT");
         self.child.wait().unwrap()
+    }
+
+    /// Stops it as Ctrl-C does. It has to end within this time.
+    pub fn stop_within(&mut self, time: Duration) -> std::process::ExitStatus {
+        self.signal("-INT");
+        let end = Instant::now() + time;
+        loop {
+            if let Some(ended) = self.child.try_wait().unwrap() {
+                return ended;
+            }
+            assert!(Instant::now() < end, "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Stops it, and gives all that it logged.

@@ -1,5 +1,9 @@
 //! A module that does what no module should, next to one that does its work.
 
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::harness::{Answer, Shop, hostile_guest, text};
@@ -360,6 +364,20 @@ fn a_database_that_is_full_takes_no_more_and_is_still_read() {
     );
     // Another module's database is its own.
     get(&shop, "things").is(200, json!({"things": 0}));
+}
+
+#[test]
+fn a_host_ends_while_a_call_spins_that_nobody_waits_for() {
+    let mut shop = shop(&["limits.deadline_ms=3000"]);
+    let mut caller = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
+    caller
+        .write_all(b"GET /hostile/spin HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    // By when this is answered, what was asked before runs.
+    assert_eq!(shop.get("/admin/customers").status, 200);
+    drop(caller);
+    let ended = shop.server.stop_within(Duration::from_secs(30));
+    assert!(ended.success(), "{ended}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A component that has been compiled and linked, ready to be called any
 //! number of times, each time in a fresh instance.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 use wasmtime::Store;
 use wasmtime::component::types::ComponentItem;
@@ -14,11 +16,12 @@ use super::bindings::exports::wares::module::schema;
 use super::bindings::exports::wares::module::seed::{self, Kind};
 use super::linker::{self, ImportKind};
 use super::state::{CallContext, CallState};
-use super::{CallError, Engine, LoadError, artifact, compiler, root, versions};
+use super::{CallError, Clock, Engine, LoadError, artifact, compiler, root, versions};
 
 /// A compiled component. Cheap to share; each call makes an instance of its own.
 pub struct Component {
     engine: wasmtime::Engine,
+    _clock: Arc<Clock>,
     pub(super) pre: InstancePre<CallState>,
     exports: Exports,
     digest: String,
@@ -82,6 +85,7 @@ impl Engine {
         let exports = Exports::find(&self.wasmtime, &pre)?;
         Ok(Component {
             engine: self.wasmtime.clone(),
+            _clock: self.clock.clone(),
             pre,
             exports,
             digest,

@@ -102,6 +102,12 @@ pub struct EngineOptions {
 pub struct Engine {
     wasmtime: wasmtime::Engine,
     options: EngineOptions,
+    clock: Arc<Clock>,
+}
+
+/// What deadlines are measured by. It goes on as long as anything of a component
+/// may run, so that also what still runs when a host ends comes to its own end.
+struct Clock {
     stop: Arc<AtomicBool>,
     ticker: Option<JoinHandle<()>>,
 }
@@ -113,24 +119,11 @@ impl Engine {
     /// When the machine has not the virtual memory or the thread for it.
     pub fn new(options: EngineOptions) -> Result<Self, LoadError> {
         let wasmtime = wasmtime::Engine::new(&config(&options)).map_err(LoadError::Engine)?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let ticker = std::thread::Builder::new()
-            .name("epoch".to_owned())
-            .spawn({
-                let (stop, wasmtime) = (stop.clone(), wasmtime.clone());
-                move || {
-                    while !stop.load(Ordering::Relaxed) {
-                        std::thread::sleep(TICK);
-                        wasmtime.increment_epoch();
-                    }
-                }
-            })
-            .map_err(|error| LoadError::Engine(error.into()))?;
+        let clock = Arc::new(Clock::start(&wasmtime)?);
         Ok(Self {
             wasmtime,
             options,
-            stop,
-            ticker: Some(ticker),
+            clock,
         })
     }
 
@@ -142,7 +135,29 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+impl Clock {
+    fn start(engine: &wasmtime::Engine) -> Result<Self, LoadError> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let ticker = std::thread::Builder::new()
+            .name("epoch".to_owned())
+            .spawn({
+                let (stop, engine) = (stop.clone(), engine.clone());
+                move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        std::thread::sleep(TICK);
+                        engine.increment_epoch();
+                    }
+                }
+            })
+            .map_err(|error| LoadError::Engine(error.into()))?;
+        Ok(Self {
+            stop,
+            ticker: Some(ticker),
+        })
+    }
+}
+
+impl Drop for Clock {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(ticker) = self.ticker.take() {
