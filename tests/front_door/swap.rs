@@ -284,6 +284,14 @@ fn what_is_wrong_with_a_version_is_said_and_changes_nothing() {
     assert_eq!(serving(&shop), "1.0.0");
 }
 
+/// Far more than sockets hold: a host that answers early and hangs up is found out.
+#[test]
+fn a_stranger_who_sends_a_component_is_told_to_sign_in() {
+    let shop = shop(&[]);
+    let answer = shop.send("PUT", MODULE, &[], &vec![0; 32 << 20]);
+    answer.is(401, json!({"message": "Unauthorized"}));
+}
+
 #[test]
 fn the_component_that_the_settings_name_is_not_replaced() {
     let data = data();

@@ -65,6 +65,29 @@ pub async fn read_bytes(
     }
 }
 
+/// Reads a body that nobody wants, up to a limit, so that its sender sees the answer.
+pub async fn discard(
+    headers: &HeaderMap,
+    mut body: Incoming,
+    bytes_max: usize,
+    patience: Duration,
+) {
+    if headers.contains_key(EXPECT) {
+        // The client asks before it sends.
+        return;
+    }
+    let all = async {
+        let mut seen = 0_usize;
+        while let Some(Ok(frame)) = body.frame().await
+            && seen <= bytes_max
+        {
+            seen += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    // Whoever is slower than that has had the time to look for an answer.
+    let _ = tokio::time::timeout(patience, all).await;
+}
+
 /// The answer to a body that takes too long.
 fn late() -> Refusal {
     parser_error(

@@ -232,19 +232,18 @@ impl App {
     /// A component that is to become a version: it is larger than any other body,
     /// so credentials come before it.
     async fn install(&self, parts: &Parts, body: Incoming) -> Answer {
+        let (bytes_max, patience) = (self.options.component_bytes_max, self.options.body_timeout);
         let actor = match self.identity.actor(&parts.headers) {
             Ok(Some(actor)) => actor,
-            Ok(None) => return Answer::unauthorized(),
-            Err(refusal) => return *refusal,
+            refused => {
+                body::discard(&parts.headers, body, bytes_max, patience).await;
+                return match refused {
+                    Err(refusal) => *refusal,
+                    Ok(_) => Answer::unauthorized(),
+                };
+            }
         };
-        let bytes = match body::read_bytes(
-            &parts.headers,
-            body,
-            self.options.component_bytes_max,
-            self.options.body_timeout,
-        )
-        .await
-        {
+        let bytes = match body::read_bytes(&parts.headers, body, bytes_max, patience).await {
             Ok(bytes) => bytes,
             Err(refusal) => return *refusal,
         };
