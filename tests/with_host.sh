@@ -15,6 +15,7 @@ export WARES_ADMIN_EMAIL=admin@test.com WARES_ADMIN_PASSWORD=supersecret
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 # Its log goes to a file, and to the screen only where it did not start.
+: > "$folder/out"
 processors=()
 [ -z "${CPUS:-}" ] || [ "$(nproc)" -lt 4 ] || processors=(taskset --cpu-list "$CPUS")
 "${processors[@]}" "${WARES:-target/debug/wares}" serve --data "$folder/data" --listen 127.0.0.1:0 "${flags[@]}" \
