@@ -8,5 +8,6 @@ pub mod engine;
 pub mod http;
 pub mod identity;
 pub mod modules;
+mod printable;
 pub mod server;
 pub mod storage;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::component::{HasData, Linker};
 
 use super::bindings::wasi::logging::logging::{self as wit, Host, Level};
+use crate::printable::printable;
 
 /// Where a call's log lines go. Clones write to the same place.
 #[derive(Clone)]
@@ -35,23 +36,36 @@ impl Log {
         })))
     }
 
-    /// Adds one line. The first one beyond the limits is replaced by a note
-    /// that says so; the ones after it are dropped.
-    pub fn line(&self, level: tracing::Level, context: &str, message: &str) {
+    /// Adds what a component says, line by line: none of it can look like a line
+    /// of the host's own.
+    pub fn lines(&self, level: tracing::Level, context: &str, message: &str) {
+        for line in message.lines().filter(|line| !line.trim().is_empty()) {
+            if !self.line(level, context, &printable(line)) {
+                return;
+            }
+        }
+    }
+
+    /// Adds one line, and says whether there is room for more. The first one
+    /// beyond the limits is replaced by a note that says so; the ones after it
+    /// are dropped.
+    fn line(&self, level: tracing::Level, context: &str, message: &str) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.lines_left == 0 {
-            return;
+            return false;
         }
-        let (level, message) = if state.lines_left == 1 || message.len() > state.bytes_left {
+        let bytes = context.len().saturating_add(message.len());
+        let (level, context, message) = if state.lines_left == 1 || bytes > state.bytes_left {
             state.lines_left = 0;
             (
                 tracing::Level::WARN,
+                "",
                 "more log than the component's limits allow: the rest of this call is dropped",
             )
         } else {
             state.lines_left -= 1;
-            state.bytes_left -= message.len();
-            (level, message)
+            state.bytes_left -= bytes;
+            (level, context, message)
         };
         let component = &*state.component;
         let request_id = &*state.request_id;
@@ -73,6 +87,7 @@ impl Log {
                 tracing::trace!(target: "component", component, request_id, context, "{message}")
             }
         }
+        state.lines_left > 0
     }
 }
 
@@ -85,7 +100,7 @@ impl Host for &mut Log {
             Level::Warn => tracing::Level::WARN,
             Level::Error | Level::Critical => tracing::Level::ERROR,
         };
-        self.line(level, &context, &message);
+        self.lines(level, &context, &message);
         Ok(())
     }
 }

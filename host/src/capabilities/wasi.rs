@@ -150,12 +150,8 @@ impl Lines {
     }
 
     fn show(&self, bytes: &[u8]) {
-        for line in String::from_utf8_lossy(bytes)
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-        {
-            self.log.line(self.level, self.name, line);
-        }
+        let text = String::from_utf8_lossy(bytes);
+        self.log.lines(self.level, self.name, &text);
     }
 }
 

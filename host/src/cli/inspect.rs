@@ -11,6 +11,7 @@ use super::Common;
 use super::workplace::Workplace;
 use crate::engine::{ImportKind, Shape};
 use crate::modules::{Access, Method, Module, Source};
+use crate::printable::printable;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -99,11 +100,15 @@ fn print(
                 "{} {}: {}",
                 module.name(),
                 module.version(),
-                module.summary()
+                line(module.summary())
             )?;
             writeln!(out, "sha256:{}", module.digest())?;
         }
-        Err(error) => writeln!(out, "This component is refused as a module: {error}")?,
+        Err(error) => {
+            let error = error.to_string();
+            let error = printable(&error);
+            writeln!(out, "This component is refused as a module: {error}")?;
+        }
     }
     writeln!(out, "{} bytes", source.bytes.len())?;
     for (title, wanted) in [
@@ -143,12 +148,17 @@ fn print(
                 out,
                 "  {:<6} {} ({})",
                 method(route.method),
-                route.path,
+                line(&route.path),
                 access(route.access)
             )?;
         }
     }
     Ok(())
+}
+
+/// What a component says of itself, on one line.
+fn line(text: &str) -> String {
+    printable(text).replace('\n', " ")
 }
 
 fn kind(kind: ImportKind) -> &'static str {

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::engine::compiler;
+use crate::printable::printable;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// A commerce host whose business modules are WebAssembly components.
@@ -136,7 +137,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     {
         return ExitCode::SUCCESS;
     }
-    eprintln!("wares: {}", one_line(error));
+    eprintln!("wares: {}", printable(&one_line(error)));
     ExitCode::FAILURE
 }
 
