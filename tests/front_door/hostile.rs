@@ -39,7 +39,7 @@ enum Gets {
 
 /// Every deed that ends by itself or by a limit, with the limits as they are
 /// unless the second part says otherwise.
-const DEEDS: [(&str, Gets); 35] = {
+const DEEDS: [(&str, Gets); 47] = {
     use Gets::{Error, Said};
     [
         ("trap", Error("unreachable")),
@@ -56,8 +56,14 @@ const DEEDS: [(&str, Gets); 35] = {
         ("flood-log", Said("{}")),
         ("flood-errors", Said("{}")),
         ("long-line", Said("{}")),
+        ("long-context", Said("{}")),
+        ("forged-lines", Said("{}")),
+        ("heavy-calls", Error("limits.call_ms")),
         ("flood-answer", Error("limits.response_bytes_max")),
         ("bad-status", Error("the status 99")),
+        ("huge-status", Error("the status 9999")),
+        ("many-headers", Error("more than 100 headers")),
+        ("huge-header", Error("more than 65536 bytes of headers")),
         ("half-written", Error("unreachable")),
         ("left-open", Said(r#"{"sql":"done"}"#)),
         ("hold-writer", Error("limits.deadline_ms")),
@@ -74,6 +80,12 @@ const DEEDS: [(&str, Gets); 35] = {
         ("huge-expression", Said(r#"{"sql":"invalid"}"#)),
         ("long-statement", Said(r#"{"sql":"limit-exceeded"}"#)),
         ("huge-parameter", Said(r#"{"sql":"limit-exceeded"}"#)),
+        ("many-parameters", Error("fuel")),
+        ("wide-row", Said(r#"{"sql":"limit-exceeded"}"#)),
+        ("hoard-rows", Said(r#"{"sql":"limit-exceeded"}"#)),
+        ("hoard-values", Said(r#"{"sql":"limit-exceeded"}"#)),
+        ("sort-much", Said(r#"{"sql":"limit-exceeded"}"#)),
+        ("join-text", Said(r#"{"sql":"timeout"}"#)),
         ("regexp-bomb", Said(r#"{"sql":"invalid"}"#)),
         ("two-statements", Said(r#"{"sql":"invalid"}"#)),
         ("quoted-statement", Said(r#"{"sql":"done"}"#)),
@@ -89,16 +101,18 @@ fn every_deed_ends_and_a_victim_goes_on_meanwhile() {
         "modules.hostile.limits.sql_statement_ms=3000",
         "modules.hostile.limits.sql_rows_max=100",
         "modules.hostile.limits.sql_result_bytes_max=2 MiB",
+        "modules.hostile.limits.sql_memory_bytes_max=32 MiB",
         "modules.hostile.limits.sql_statements_max=2000",
     ]);
     // Those that only a deadline ends get a short one, in a shop of their own.
     let impatient = self::shop(&[
         "breaker.failures_min=1000",
         "modules.hostile.limits.deadline_ms=200",
+        "modules.hostile.limits.call_ms=1000",
     ]);
     for (deed, gets) in &DEEDS {
         let shop = match gets {
-            Gets::Error("limits.deadline_ms") => &impatient,
+            Gets::Error("limits.deadline_ms" | "limits.call_ms") => &impatient,
             _ => &shop,
         };
         std::thread::scope(|scope| {
@@ -133,6 +147,19 @@ fn every_deed_ends_and_a_victim_goes_on_meanwhile() {
         }
     }
     assert!(log.lines().count() < 5_000, "{}", log.lines().count());
+    assert!(log.len() < 1024 * 1024, "{}", log.len());
+    // What a component writes is in a line with its name.
+    for forged in ["forged", "gone"] {
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(forged)).collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(
+            lines
+                .iter()
+                .all(|line| line.contains("component=\"hostile\"")),
+            "{lines:?}"
+        );
+    }
+    assert!(!log.contains(['\x1b', '\r']), "{log}");
 }
 
 #[test]

@@ -94,6 +94,7 @@ pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow
     let mut workplace = Workplace::open(&arguments.common)?;
     for limits in workplace.config.all_limits() {
         limits.deadline_ms = BATCH_MS_MAX;
+        limits.call_ms = BATCH_MS_MAX;
         limits.sql_transaction_hold_ms = BATCH_MS_MAX;
         limits.sql_writer_wait_ms = BATCH_MS_MAX;
     }

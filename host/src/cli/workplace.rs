@@ -334,6 +334,7 @@ fn module_options(config: &Config, name: &str) -> ModuleOptions {
     let module = config.modules.get(name);
     ModuleOptions {
         database_bytes_max: config.limits_of(name).database_bytes_max as u64,
+        migration_ms: config.limits_of(name).sql_migration_ms,
         grants: module.map_or_else(all, |module| module.grants.clone()),
         limits: limits(config.limits_of(name)),
         settings: module
@@ -345,6 +346,7 @@ fn module_options(config: &Config, name: &str) -> ModuleOptions {
 fn limits(settings: &LimitSettings) -> Limits {
     Limits {
         deadline_ms: settings.deadline_ms,
+        call_ms: settings.call_ms,
         memory_bytes_max: settings.memory_bytes_max,
         table_elements_max: settings.table_elements_max,
         response_bytes_max: settings.response_bytes_max,
@@ -356,6 +358,7 @@ fn limits(settings: &LimitSettings) -> Limits {
             statements_max: settings.sql_statements_max,
             rows_max: settings.sql_rows_max,
             result_bytes_max: settings.sql_result_bytes_max,
+            memory_bytes_max: settings.sql_memory_bytes_max,
             writer_wait_ms: settings.sql_writer_wait_ms,
             transaction_hold_ms: settings.sql_transaction_hold_ms,
         },

@@ -13,6 +13,8 @@ pub struct Limits {
     pub request_bytes_max: usize,
     /// Time of the guest's own, in milliseconds.
     pub deadline_ms: u64,
+    /// A call from its beginning to its end, in milliseconds.
+    pub call_ms: u64,
     /// Linear memories together, in bytes.
     pub memory_bytes_max: usize,
     /// Tables together, in elements.
@@ -33,10 +35,14 @@ pub struct Limits {
     pub sql_rows_max: u32,
     /// Rows of one statement, in bytes.
     pub sql_result_bytes_max: usize,
+    /// Memory that the database takes for one statement, in bytes.
+    pub sql_memory_bytes_max: usize,
     /// Waiting for the writer, in milliseconds.
     pub sql_writer_wait_ms: u64,
     /// Holding the writer, in milliseconds.
     pub sql_transaction_hold_ms: u64,
+    /// The steps of a schema together, in milliseconds.
+    pub sql_migration_ms: u64,
     /// The database, in bytes.
     pub database_bytes_max: usize,
 }
@@ -50,6 +56,7 @@ impl Limits {
             calls_waiting_max: 1024,
             request_bytes_max: body_bytes_max,
             deadline_ms: 1_000,
+            call_ms: 30_000,
             memory_bytes_max: 64 * 1024 * 1024,
             table_elements_max: 20_000,
             response_bytes_max: 8 * 1024 * 1024,
@@ -60,8 +67,10 @@ impl Limits {
             sql_statements_max: 20_000,
             sql_rows_max: 100_000,
             sql_result_bytes_max: 16 * 1024 * 1024,
+            sql_memory_bytes_max: 128 * 1024 * 1024,
             sql_writer_wait_ms: 5_000,
             sql_transaction_hold_ms: 2_000,
+            sql_migration_ms: 60_000,
             database_bytes_max: 64 << 30,
         }
     }
@@ -89,6 +98,11 @@ impl Limits {
                 &name("deadline_ms"),
                 base.deadline_ms,
                 "time of the component's own a call; time in the host does not count",
+            ),
+            call_ms: reader.number(
+                &name("call_ms"),
+                base.call_ms,
+                "a call from beginning to end, with all that the host does for it",
             ),
             memory_bytes_max: reader.memory(
                 &name("memory_bytes_max"),
@@ -152,6 +166,11 @@ impl Limits {
                 base.sql_result_bytes_max,
                 "rows of one statement",
             ),
+            sql_memory_bytes_max: reader.bytes(
+                &name("sql_memory_bytes_max"),
+                base.sql_memory_bytes_max,
+                "memory that the database takes for one statement",
+            ),
             sql_writer_wait_ms: reader.number(
                 &name("sql_writer_wait_ms"),
                 base.sql_writer_wait_ms,
@@ -161,6 +180,11 @@ impl Limits {
                 &name("sql_transaction_hold_ms"),
                 base.sql_transaction_hold_ms,
                 "holding the database's writer",
+            ),
+            sql_migration_ms: reader.number(
+                &name("sql_migration_ms"),
+                base.sql_migration_ms,
+                "the steps of a schema that have yet to run, together",
             ),
             database_bytes_max: reader.bytes(
                 &name("database_bytes_max"),

@@ -93,6 +93,12 @@ pub enum CallError {
         /// The limit.
         deadline_ms: u64,
     },
+    /// The call took longer than it may, what the host did for it included.
+    #[error("stopped after {call_ms} ms in the guest and in the host together (limits.call_ms)")]
+    CallTime {
+        /// The limit.
+        call_ms: u64,
+    },
     /// Another version has taken the guest's place, and it did not end in time.
     #[error("stopped: another version was activated, and this call had versions.drain_ms to end")]
     Retired,
@@ -131,6 +137,11 @@ pub enum CallError {
 #[error("deadline")]
 pub(super) struct DeadlineReached;
 
+/// Marks a call that took too long as a whole, on its way through wasmtime's errors.
+#[derive(Debug, thiserror::Error)]
+#[error("call time")]
+pub(super) struct CallTimeReached;
+
 /// Marks a guest whose version was replaced a while ago, on its way through wasmtime's errors.
 #[derive(Debug, thiserror::Error)]
 #[error("retired")]
@@ -151,6 +162,11 @@ impl CallError {
         if error.is::<DeadlineReached>() || error.is::<SleepsTooLong>() {
             return Self::Deadline {
                 deadline_ms: limits.deadline_ms,
+            };
+        }
+        if error.is::<CallTimeReached>() {
+            return Self::CallTime {
+                call_ms: limits.call_ms,
             };
         }
         if error.is::<Retired>() {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::STACK_BYTES_OF_HOST;
 use super::pace::{Pace, ThreadNumber};
 
 /// Runs jobs on threads of its own.
@@ -28,9 +29,6 @@ pub struct ExecutorOptions {
     /// The most stack that a guest takes, in bytes.
     pub stack_bytes_max: usize,
 }
-
-/// What a thread has beside the guest's stack, in bytes, for the host's own part of a call.
-const STACK_BYTES_OF_HOST: usize = 1024 * 1024;
 
 /// The queue is full: the caller should come back later.
 #[derive(Debug, thiserror::Error)]

@@ -61,6 +61,8 @@ const TICK: Duration = Duration::from_millis(5);
 pub struct Limits {
     /// Time that the guest itself runs, in milliseconds; time spent in the host does not count.
     pub deadline_ms: u64,
+    /// A call from its beginning to its end, in milliseconds.
+    pub call_ms: u64,
     /// All linear memories together, in bytes.
     pub memory_bytes_max: usize,
     /// All tables together, in elements.
@@ -76,6 +78,10 @@ pub struct Limits {
     /// What its statements may use.
     pub sql: crate::storage::SessionLimits,
 }
+
+/// What a thread that calls components has beside the guest's stack, in bytes, for
+/// the host's own part of a call.
+const STACK_BYTES_OF_HOST: usize = 1024 * 1024;
 
 /// How an engine is set up.
 #[derive(Clone, Debug)]
@@ -124,6 +130,27 @@ impl Engine {
             wasmtime,
             options,
             clock,
+        })
+    }
+
+    /// Does work that calls components, or compiles them, while others are served:
+    /// on a thread of its own, which has the stack for it and stands back.
+    ///
+    /// # Errors
+    /// When the machine has no thread left.
+    pub fn aside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, LoadError> {
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new()
+                .name("aside".to_owned())
+                .stack_size(self.options.stack_bytes_max + STACK_BYTES_OF_HOST)
+                .spawn_scoped(scope, || {
+                    pace::stand_aside();
+                    work()
+                })
+                .map_err(|error| LoadError::Engine(error.into()))?;
+            Ok(thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
     }
 
@@ -198,7 +225,10 @@ fn config(options: &EngineOptions) -> Config {
     let mut config = code_config();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
-        .max_wasm_stack(options.stack_bytes_max);
+        .max_wasm_stack(options.stack_bytes_max)
+        // No call has a stack of its own beside its thread's, but the two are held
+        // against each other.
+        .async_stack_size(options.stack_bytes_max + STACK_BYTES_OF_HOST);
     config
 }
 

@@ -11,7 +11,7 @@ use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 
-use super::error::{DeadlineReached, HostCallsReached, Retired};
+use super::error::{CallTimeReached, DeadlineReached, HostCallsReached, Retired};
 use super::{Limits, TICK};
 use crate::capabilities::logging::Log;
 use crate::capabilities::sql::{SqlContext, SqlView};
@@ -118,6 +118,7 @@ impl CallState {
             if meter.guest_time() >= meter.deadline() {
                 return Err(wasmtime::Error::new(DeadlineReached));
             }
+            meter.check_call_time()?;
             Ok(UpdateDeadline::Continue(meter.ticks_left()))
         });
         store.call_hook(|mut context, hook| context.data_mut().meter.pass(hook));
@@ -175,6 +176,14 @@ impl Meter {
         self.started.elapsed().saturating_sub(self.in_host)
     }
 
+    /// What the host does for a guest is bounded each time; this bounds the sum.
+    fn check_call_time(&self) -> wasmtime::Result<()> {
+        if self.started.elapsed() > Duration::from_millis(self.limits.call_ms) {
+            return Err(wasmtime::Error::new(CallTimeReached));
+        }
+        Ok(())
+    }
+
     /// Ticks until the guest's time is up or it is looked at again, at least one.
     fn ticks_left(&self) -> u64 {
         let left = self.deadline().saturating_sub(self.guest_time());
@@ -193,6 +202,7 @@ impl Meter {
                 if self.host_calls > self.limits.host_calls_max {
                     return Err(wasmtime::Error::new(HostCallsReached));
                 }
+                self.check_call_time()?;
                 self.left_guest = Some(Instant::now());
             }
             CallHook::ReturningFromHost => {

@@ -45,6 +45,11 @@ const MANAGED: &str = "/_wares";
 /// What a client that was turned away should wait, in seconds.
 const RETRY_AFTER_S: u64 = 1;
 
+/// Headers that a module's answer may have.
+const HEADERS_MAX: usize = 100;
+/// Their names and values together, in bytes; clients take hardly more.
+const HEADERS_BYTES_MAX: usize = 64 * 1024;
+
 /// How requests are read.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
@@ -370,6 +375,15 @@ fn answer_of(response: modules::Response) -> Result<Answer, CallError> {
         .ok()
         .filter(|status| (200..600).contains(&status.as_u16()))
         .ok_or_else(|| bad(format!("the status {}", response.status)))?;
+    if response.headers.len() > HEADERS_MAX {
+        return Err(bad(format!("more than {HEADERS_MAX} headers")));
+    }
+    let bytes = |header: &modules::Header| header.name.len() + header.value.len();
+    if response.headers.iter().map(bytes).sum::<usize>() > HEADERS_BYTES_MAX {
+        return Err(bad(format!(
+            "more than {HEADERS_BYTES_MAX} bytes of headers"
+        )));
+    }
     let mut headers = HeaderMap::with_capacity(response.headers.len() + 4);
     for header in response.headers {
         let name = HeaderName::from_bytes(header.name.as_bytes())

@@ -40,6 +40,7 @@ struct Loaded {
     unused_grants: Vec<String>,
     schema: Schema,
     database_bytes_max: u64,
+    migration_ms: u64,
     settings: Settings,
     limits: Arc<Limits>,
 }
@@ -49,6 +50,8 @@ struct Loaded {
 pub struct ModuleOptions {
     /// The largest that its database may become, in bytes.
     pub database_bytes_max: u64,
+    /// How long the steps of its schema may run, in milliseconds.
+    pub migration_ms: u64,
     /// What of the host it may use; see [`crate::engine::GRANTS`].
     pub grants: Vec<String>,
     /// What one call may use.
@@ -227,6 +230,7 @@ impl Module {
             unused_grants,
             schema,
             database_bytes_max: options.database_bytes_max,
+            migration_ms: options.migration_ms,
             settings,
             limits,
         };
@@ -289,6 +293,7 @@ impl Module {
     pub(super) fn database_at(&self, file: &Path) -> Result<Database, StorageError> {
         let options = DatabaseOptions {
             bytes_max: self.loaded.database_bytes_max,
+            migration_ms: self.loaded.migration_ms,
             ..DatabaseOptions::default()
         };
         Database::open(file, &options)

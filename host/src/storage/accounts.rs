@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::database::create_private;
-use super::{StorageError, now};
+use super::{StorageError, memory, now};
 
 /// A person who may sign in.
 #[derive(Clone, Debug)]
@@ -135,6 +135,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StorageError> {
         path: path.to_owned(),
         source,
     };
+    memory::count().map_err(sqlite)?;
     let connection = Connection::open(path).map_err(sqlite)?;
     connection
         .busy_timeout(OTHER_PROCESS_WAIT)

@@ -9,9 +9,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::events::{self, Event};
+use super::memory;
 use super::migrations::{self, Activated, Schema};
 use super::readers::Readers;
-use super::session::{Session, SessionLimits};
+use super::session::{Keeps, Session, SessionLimits};
 use super::statement::Guarded;
 use super::writer::Writer;
 use super::{MigrationError, SqlError, StorageError};
@@ -23,6 +24,8 @@ pub struct DatabaseOptions {
     pub other_process_wait_ms: u64,
     /// The largest the file may become, in bytes; 0 for no limit.
     pub bytes_max: u64,
+    /// How long the steps of a schema may run, in milliseconds; 0 for no limit.
+    pub migration_ms: u64,
     /// How many events are kept.
     pub events_max: u32,
 }
@@ -32,6 +35,7 @@ impl Default for DatabaseOptions {
         Self {
             other_process_wait_ms: 5_000,
             bytes_max: 0,
+            migration_ms: 0,
             events_max: 100_000,
         }
     }
@@ -121,6 +125,7 @@ impl Database {
             path: path.to_owned(),
             source,
         };
+        memory::count().map_err(sqlite)?;
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(sqlite)?;
         connection
@@ -163,7 +168,12 @@ impl Database {
 
     /// A session for one call.
     pub fn session(&self, limits: &SessionLimits) -> Session {
-        Session::new(self.clone(), limits.clone())
+        Session::new(self.clone(), limits.clone(), Keeps::Commits)
+    }
+
+    /// A session for one call of which nothing is kept, whatever it is told.
+    pub fn rehearsal(&self, limits: &SessionLimits) -> Session {
+        Session::new(self.clone(), limits.clone(), Keeps::Nothing)
     }
 
     /// The events after the one with this number, oldest first.

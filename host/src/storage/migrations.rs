@@ -164,6 +164,19 @@ pub(super) fn migrate(
     schema: &Schema,
     activated: &[&str],
 ) -> Result<Vec<String>, MigrationError> {
+    if pending(connection.host(), schema)?.is_empty() {
+        return in_transaction(connection, schema, activated);
+    }
+    connection
+        .migrating(|| in_transaction(connection, schema, activated))
+        .map_err(SqlError::from)?
+}
+
+fn in_transaction(
+    connection: &Guarded,
+    schema: &Schema,
+    activated: &[&str],
+) -> Result<Vec<String>, MigrationError> {
     let host = connection.host();
     host.execute_batch("begin immediate")
         .map_err(SqlError::from)?;
@@ -186,10 +199,10 @@ fn run(connection: &Guarded, schema: &Schema) -> Result<Vec<String>, MigrationEr
     for step in pending(connection.host(), schema)? {
         connection
             .migrate(&step.statements)
-            .map_err(|(statement, error)| MigrationError::Failed {
+            .map_err(|(statement, reason)| MigrationError::Failed {
                 step: step.name.clone(),
                 statement,
-                reason: error.to_string(),
+                reason,
             })?;
         connection
             .host()

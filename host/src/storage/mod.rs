@@ -8,6 +8,7 @@ mod database;
 mod error;
 mod events;
 mod functions;
+mod memory;
 mod migrations;
 mod readers;
 mod registry;

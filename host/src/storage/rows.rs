@@ -44,12 +44,13 @@ impl Rows {
             packed.count += 1;
             for column in 0..columns {
                 packed.push(row.get_ref(column)?);
-            }
-            if packed.data.len() > limits.bytes_max {
-                return Err(SqlError::LimitExceeded(format!(
-                    "more than {} bytes of rows (sql_result_bytes_max)",
-                    limits.bytes_max
-                )));
+                // A row may be as wide as all of them together.
+                if packed.data.len() > limits.bytes_max {
+                    return Err(SqlError::LimitExceeded(format!(
+                        "more than {} bytes of rows (sql_result_bytes_max)",
+                        limits.bytes_max
+                    )));
+                }
             }
         }
         Ok(packed)

@@ -20,6 +20,8 @@ pub struct SessionLimits {
     pub rows_max: u32,
     /// Packed rows of one statement, in bytes.
     pub result_bytes_max: usize,
+    /// Memory that SQLite takes for one statement, in bytes.
+    pub memory_bytes_max: usize,
     /// Waiting for the writer, in milliseconds.
     pub writer_wait_ms: u64,
     /// Holding the writer, in milliseconds.
@@ -33,6 +35,7 @@ impl Default for SessionLimits {
             statements_max: 20_000,
             rows_max: 100_000,
             result_bytes_max: 16 * 1024 * 1024,
+            memory_bytes_max: 128 * 1024 * 1024,
             writer_wait_ms: 5_000,
             transaction_hold_ms: 2_000,
         }
@@ -46,16 +49,27 @@ const PARAMETERS_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub struct Session {
     database: Database,
     limits: SessionLimits,
+    keeps: Keeps,
     statements: u32,
     reader: Option<Guarded>,
     transaction: Option<Lease>,
 }
 
+/// What becomes of a session's transactions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeps {
+    /// Those that it commits are kept.
+    Commits,
+    /// All are rolled back, those that it commits as well.
+    Nothing,
+}
+
 impl Session {
-    pub(super) fn new(database: Database, limits: SessionLimits) -> Self {
+    pub(super) fn new(database: Database, limits: SessionLimits, keeps: Keeps) -> Self {
         Self {
             database,
             limits,
+            keeps,
             statements: 0,
             reader: None,
             transaction: None,
@@ -151,6 +165,7 @@ impl Session {
     pub fn commit(&mut self) -> Result<(), SqlError> {
         self.in_transaction(|_| Ok(()))?;
         match self.transaction.take() {
+            Some(_) if self.keeps == Keeps::Nothing => Ok(()),
             Some(transaction) => transaction.commit(),
             None => Err(no_transaction()),
         }

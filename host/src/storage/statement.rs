@@ -12,6 +12,7 @@ use rusqlite::hooks::{AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Batch, CachedStatement, Connection, OpenFlags, Statement};
 
+use super::memory::{self, Budget};
 use super::rows::{Rows, RowsLimits};
 use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer, functions};
 
@@ -24,6 +25,10 @@ const READER_CACHE_KIB: i32 = -8 * 1024;
 /// Pages of cache of the writer. There is one, and what it changes all over the
 /// file should not have to be written and read again within a batch.
 const WRITER_CACHE_KIB: i32 = -64 * 1024;
+
+/// Memory that SQLite takes for the steps of a schema, in bytes. What they sort
+/// beyond that goes to a file.
+const MIGRATION_MEMORY_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// Whose statements a connection is preparing.
 #[derive(Clone, Copy)]
@@ -39,6 +44,7 @@ pub(super) struct Guarded {
     connection: Connection,
     mode: Arc<AtomicU8>,
     clock: Arc<Clock>,
+    migration_ms: u64,
 }
 
 /// Ends statements that run for too long.
@@ -59,6 +65,18 @@ impl Clock {
     fn expired(&self) -> bool {
         self.base.elapsed().as_nanos() as u64 > self.deadline.load(Ordering::Relaxed)
     }
+
+    /// What runs is ended from so many milliseconds on.
+    fn set(&self, deadline_ms: u64) {
+        let deadline = self.base.elapsed() + Duration::from_millis(deadline_ms);
+        let deadline = deadline.as_nanos().try_into().unwrap_or(u64::MAX);
+        self.deadline.store(deadline, Ordering::Relaxed);
+    }
+
+    /// Nothing is ended.
+    fn clear(&self) {
+        self.deadline.store(u64::MAX, Ordering::Relaxed);
+    }
 }
 
 impl Guarded {
@@ -68,6 +86,7 @@ impl Guarded {
         options: &DatabaseOptions,
         reading: bool,
     ) -> rusqlite::Result<Self> {
+        memory::count()?;
         let mut connection = Connection::open_with_flags(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -147,6 +166,7 @@ impl Guarded {
             connection,
             mode,
             clock,
+            migration_ms: options.migration_ms,
         })
     }
 
@@ -169,7 +189,7 @@ impl Guarded {
         limits: &SessionLimits,
         writing: bool,
     ) -> Result<Rows, SqlError> {
-        self.guest(limits.statement_ms, || {
+        self.guest(limits, || {
             let mut statement = self.prepare(sql, parameters)?;
             if !writing && !statement.readonly() {
                 return Err(SqlError::Invalid(
@@ -192,7 +212,7 @@ impl Guarded {
         parameters: &[Value],
         limits: &SessionLimits,
     ) -> Result<u64, SqlError> {
-        self.guest(limits.statement_ms, || {
+        self.guest(limits, || {
             let mut statement = self.prepare(sql, parameters)?;
             if statement.column_count() > 0 {
                 return Err(SqlError::Invalid(
@@ -203,9 +223,25 @@ impl Guarded {
         })
     }
 
-    /// Runs the statements of one step of a schema. An error comes with the
+    /// Work in which steps of a schema run: with a deadline for all of them, and
+    /// with files for what does not go into memory.
+    pub(super) fn migrating<T>(&self, work: impl FnOnce() -> T) -> rusqlite::Result<T> {
+        // Within a transaction it cannot be changed.
+        self.connection.pragma_update(None, "temp_store", "file")?;
+        if self.migration_ms > 0 {
+            self.clock.set(self.migration_ms);
+        }
+        let done = work();
+        self.clock.clear();
+        self.connection
+            .pragma_update(None, "temp_store", "memory")?;
+        Ok(done)
+    }
+
+    /// Runs the statements of one step of a schema. What is wrong comes with the
     /// place of the statement that failed, counted from one.
-    pub(super) fn migrate(&self, statements: &str) -> Result<(), (usize, rusqlite::Error)> {
+    pub(super) fn migrate(&self, statements: &str) -> Result<(), (usize, String)> {
+        let budget = Budget::of(MIGRATION_MEMORY_BYTES_MAX);
         self.mode.store(Mode::Migration as u8, Ordering::Relaxed);
         let mut batch = Batch::new(&self.connection, statements);
         let mut place = 1;
@@ -221,23 +257,40 @@ impl Guarded {
             place += 1;
         };
         self.mode.store(Mode::Host as u8, Ordering::Relaxed);
-        done
+        done.map_err(|(place, error)| {
+            let reason = if budget.was_exceeded() {
+                format!("it needs more than {MIGRATION_MEMORY_BYTES_MAX} bytes of memory")
+            } else if self.clock.expired() {
+                format!(
+                    "the steps take longer than {} ms (sql_migration_ms)",
+                    self.migration_ms
+                )
+            } else {
+                error.to_string()
+            };
+            (place, reason)
+        })
     }
 
     fn guest<T>(
         &self,
-        deadline_ms: u64,
+        limits: &SessionLimits,
         work: impl FnOnce() -> Result<T, SqlError>,
     ) -> Result<T, SqlError> {
-        let deadline = self.clock.base.elapsed() + Duration::from_millis(deadline_ms);
-        self.clock
-            .deadline
-            .store(deadline.as_nanos() as u64, Ordering::Relaxed);
+        let budget = Budget::of(limits.memory_bytes_max);
+        self.clock.set(limits.statement_ms);
         self.mode.store(Mode::Guest as u8, Ordering::Relaxed);
         let result = work();
         self.mode.store(Mode::Host as u8, Ordering::Relaxed);
-        self.clock.deadline.store(u64::MAX, Ordering::Relaxed);
-        result
+        self.clock.clear();
+        match result {
+            // Whatever SQLite makes of it.
+            Err(_) if budget.was_exceeded() => Err(SqlError::LimitExceeded(format!(
+                "more than {} bytes of memory for one statement (sql_memory_bytes_max)",
+                limits.memory_bytes_max
+            ))),
+            result => result,
+        }
     }
 
     /// Prepares a statement and binds `$1`, `$2`, … to the parameters of that

@@ -2,6 +2,7 @@
 
 use crate::component::bindings::wares::platform::{events, sql};
 use crate::component::bindings::wasi::config::store;
+use crate::component::bindings::wasi::logging::logging;
 use crate::component::{Header, Response};
 
 /// The last segment of a route's path, and what it does.
@@ -10,7 +11,7 @@ pub type Deed = (&'static str, fn() -> Response);
 /// Numbers without end.
 const ENDLESS: &str = "with recursive n (x) as (select 1 union all select x + 1 from n) ";
 
-pub const DEEDS: [Deed; 43] = [
+pub const DEEDS: [Deed; 55] = [
     ("well", || answer(200, "{\"well\":true}")),
     // Stopping, or not.
     ("trap", || panic!("a hostile panic")),
@@ -68,6 +69,25 @@ pub const DEEDS: [Deed; 43] = [
         println!("{}", "x".repeat(10 * 1024 * 1024));
         answer(200, "{}")
     }),
+    ("long-context", || {
+        let context = "x".repeat(1024 * 1024);
+        for _ in 0..100 {
+            logging::log(logging::Level::Info, &context, "short");
+        }
+        answer(200, "{}")
+    }),
+    ("forged-lines", || {
+        let forged = "mine\n2026-01-01T00:00:00Z ERROR wares: forged\n\x1b[2J\rgone";
+        logging::log(logging::Level::Info, "", forged);
+        println!("{forged}");
+        answer(200, "{}")
+    }),
+    ("heavy-calls", || {
+        let context = "x".repeat(16 * 1024 * 1024);
+        loop {
+            logging::log(logging::Level::Trace, &context, "");
+        }
+    }),
     ("flood-answer", || Response {
         status: 200,
         headers: Vec::new(),
@@ -75,6 +95,19 @@ pub const DEEDS: [Deed; 43] = [
     }),
     // Answers that are none.
     ("bad-status", || answer(99, "{}")),
+    ("huge-status", || answer(9999, "{}")),
+    ("many-headers", || Response {
+        status: 200,
+        headers: (0..40_000)
+            .map(|number| header(&format!("x-{number}"), "1"))
+            .collect(),
+        body: Vec::new(),
+    }),
+    ("huge-header", || Response {
+        status: 200,
+        headers: vec![header("x-huge", &"x".repeat(1024 * 1024))],
+        body: Vec::new(),
+    }),
     ("bad-header", || Response {
         status: 200,
         headers: vec![
@@ -157,6 +190,47 @@ pub const DEEDS: [Deed; 43] = [
     ("huge-parameter", || {
         let text = sql::Value::Text("x".repeat(5 * 1024 * 1024));
         tried(sql::query("select length($1)", &[text]).map(drop))
+    }),
+    ("many-parameters", || {
+        // The same text two thousand times: a gigabyte, once it is copied.
+        let text = "x".repeat(1024 * 1024).leak();
+        let parameters: Vec<_> = (0..2_000)
+            .map(|_| {
+                // SAFETY: none; that is the point. It is only read, and never freed.
+                let same =
+                    unsafe { String::from_raw_parts(text.as_mut_ptr(), text.len(), text.len()) };
+                sql::Value::Text(same)
+            })
+            .collect();
+        let said = tried(sql::query("select 1", &parameters).map(drop));
+        std::mem::forget(parameters);
+        said
+    }),
+    ("wide-row", || {
+        let blobs = vec!["randomblob(16000000)"; 100].join(", ");
+        query(&format!("select {blobs}"))
+    }),
+    ("hoard-rows", || {
+        query(
+            "with recursive n (x, y) as (select 1, zeroblob(1000000) \
+             union select x + 1, zeroblob(1000000) from n) select count(*) from n",
+        )
+    }),
+    ("hoard-values", || {
+        query(&format!(
+            "{ENDLESS} select count(distinct randomblob(1000000)) from n"
+        ))
+    }),
+    ("sort-much", || {
+        query(
+            "with recursive n (x) as (select 1 union all select x + 1 from n limit 100000) \
+             select x from n order by randomblob(1000000)",
+        )
+    }),
+    ("join-text", || {
+        query(&format!(
+            "{ENDLESS} select length(group_concat(hex(randomblob(500000)))) from n"
+        ))
     }),
     ("regexp-bomb", || {
         query("select 'aaa' regexp '(a{1000}){1000}'")

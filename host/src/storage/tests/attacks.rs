@@ -213,3 +213,74 @@ fn values_without_end() {
     let deep = format!("select {}1{}", "(".repeat(5_000), ")".repeat(5_000));
     assert!(place.session().query(&deep, &[]).is_err());
 }
+
+#[test]
+fn memory_without_end() {
+    let place = place();
+    let n = "with recursive n (x) as (select 1 union all select x + 1 from n)";
+    for hoard in [
+        format!("select {}", vec!["randomblob(16000000)"; 100].join(", ")),
+        "with recursive n (x, y) as
+            (select 1, zeroblob(1000000) union select x + 1, zeroblob(1000000) from n)
+            select count(*) from n"
+            .to_owned(),
+        format!("{n} select count(distinct randomblob(1000000)) from n"),
+        "with recursive n (x) as (select 1 union all select x + 1 from n limit 5000)
+            select x from n order by randomblob(100000)"
+            .to_owned(),
+    ] {
+        let mut session = place.session_with(|limits| limits.memory_bytes_max = 32 * 1024 * 1024);
+        let refused = session.query(&hoard, &[]);
+        assert_eq!(
+            refused.map(|rows| rows.count),
+            Err(SqlError::LimitExceeded(
+                "more than 33554432 bytes of memory for one statement (sql_memory_bytes_max)"
+                    .to_owned()
+            )),
+            "{hoard}"
+        );
+        // What is within it goes on, with as much as before.
+        assert_eq!(count(&mut session), 0);
+        let modest = "with recursive n (x) as (select 1 union all select x + 1 from n limit 50)
+            select x from n order by randomblob(100000)";
+        assert_eq!(session.query(modest, &[]).unwrap().count, 50);
+    }
+    // A transaction that it happens in can be gone; the next one is as good as any.
+    let mut session = place.session_with(|limits| limits.memory_bytes_max = 8 * 1024 * 1024);
+    session.begin().unwrap();
+    let hoard =
+        format!("insert into thing (name) {n} select hex(randomblob(10000)) from n limit 100000");
+    assert!(session.transaction_execute(&hoard, &[]).is_err());
+    drop(session);
+    assert_eq!(place.things(), 0);
+    assert_eq!(insert(&mut place.session(), "next"), Ok(1));
+}
+
+#[test]
+fn a_row_as_wide_as_the_whole_result() {
+    let place = place();
+    let mut session = place.session_with(|limits| limits.result_bytes_max = 1_000_000);
+    let row = format!("select {}", vec!["zeroblob(900000)"; 50].join(", "));
+    assert_eq!(
+        session.query(&row, &[]).map(|rows| rows.count),
+        Err(SqlError::LimitExceeded(
+            "more than 1000000 bytes of rows (sql_result_bytes_max)".to_owned()
+        ))
+    );
+}
+
+#[test]
+fn a_rehearsal_keeps_nothing() {
+    let place = place();
+    let mut rehearsal = place.database.rehearsal(&SessionLimits::default());
+    assert_eq!(insert(&mut rehearsal, "tried"), Ok(1));
+    rehearsal.begin().unwrap();
+    rehearsal
+        .transaction_execute(INSERT, &[text("tried too")])
+        .unwrap();
+    assert_eq!(rehearsal.commit(), Ok(()));
+    drop(rehearsal);
+    assert_eq!(place.things(), 0);
+    assert_eq!(insert(&mut place.session(), "kept"), Ok(1));
+    assert_eq!(place.things(), 1);
+}

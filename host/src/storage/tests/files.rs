@@ -168,3 +168,26 @@ fn a_file_that_is_no_database_is_named() {
         "{refused}"
     );
 }
+
+#[test]
+fn steps_without_end_are_ended_and_leave_nothing() {
+    let place = place_with(&DatabaseOptions {
+        migration_ms: 50,
+        ..DatabaseOptions::default()
+    });
+    let n = "with recursive n (x) as (select 1 union all select x + 1 from n)";
+    let endless =
+        format!("create table other (x); insert into other {n} select x from n where x < 0;");
+    let failed = place
+        .database
+        .migrate(&schema([step("0001", THINGS), step("0002", &endless)]));
+    assert_eq!(
+        failed.map_err(|error| error.to_string()),
+        Err("the step 0002 fails at its statement 2: the steps take longer than 50 ms (sql_migration_ms)".to_owned())
+    );
+    let short = schema([
+        step("0001", THINGS),
+        step("0002", "create table other (x);"),
+    ]);
+    assert_eq!(place.database.migrate(&short).unwrap(), ["0002"]);
+}

@@ -1,0 +1,178 @@
+//! The memory that SQLite takes. What a statement holds while it runs (rows that
+//! it sorts or has seen, values, a wide row) is bounded by nothing else, so every
+//! allocation is counted for the thread that makes it, and one beyond the
+//! statement's budget is refused: that statement ends, and no other.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::sync::OnceLock;
+
+use rusqlite::ffi;
+
+thread_local! {
+    /// What this thread has allocated, without what it has freed, in bytes. Below
+    /// zero where it freed what another one allocated.
+    static USED: Cell<i64> = const { Cell::new(0) };
+    /// What it may get to.
+    static USED_MAX: Cell<i64> = const { Cell::new(i64::MAX) };
+    /// Whether something was refused under the present budget.
+    static REFUSED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// SQLite's own allocator, which does the work.
+static BENEATH: OnceLock<Allocator> = OnceLock::new();
+
+#[derive(Clone, Copy)]
+struct Allocator {
+    malloc: unsafe extern "C" fn(c_int) -> *mut c_void,
+    free: unsafe extern "C" fn(*mut c_void),
+    realloc: unsafe extern "C" fn(*mut c_void, c_int) -> *mut c_void,
+    size: unsafe extern "C" fn(*mut c_void) -> c_int,
+}
+
+/// Until it is dropped, the calling thread gets so much memory more for SQLite.
+pub(super) struct Budget(());
+
+impl Budget {
+    pub(super) fn of(bytes: usize) -> Self {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        USED_MAX.set(USED.get().saturating_add(bytes));
+        REFUSED.set(false);
+        Self(())
+    }
+
+    /// Whether there was not enough of it.
+    pub(super) fn was_exceeded(&self) -> bool {
+        REFUSED.get()
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        USED_MAX.set(i64::MAX);
+    }
+}
+
+/// Has SQLite count what it allocates. Has to come before all else that is asked
+/// of SQLite, and does nothing from the second time on.
+///
+/// # Errors
+/// When SQLite has been used before, so that nothing would be bounded.
+pub(super) fn count() -> rusqlite::Result<()> {
+    static DONE: OnceLock<c_int> = OnceLock::new();
+    if cfg!(wares_unlimited) {
+        return Ok(());
+    }
+    match *DONE.get_or_init(install) {
+        ffi::SQLITE_OK => Ok(()),
+        code => Err(rusqlite::Error::SqliteFailure(
+            ffi::Error::new(code),
+            Some("the memory of SQLite cannot be bounded".to_owned()),
+        )),
+    }
+}
+
+fn install() -> c_int {
+    let mut methods = ffi::sqlite3_mem_methods {
+        xMalloc: None,
+        xFree: None,
+        xRealloc: None,
+        xSize: None,
+        xRoundup: None,
+        xInit: None,
+        xShutdown: None,
+        pAppData: std::ptr::null_mut(),
+    };
+    // SAFETY: SQLite fills the table that it is given, and keeps no pointer to it.
+    let got = unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_GETMALLOC, &raw mut methods) };
+    let (Some(malloc), Some(free), Some(realloc), Some(size)) = (
+        methods.xMalloc,
+        methods.xFree,
+        methods.xRealloc,
+        methods.xSize,
+    ) else {
+        return if got == ffi::SQLITE_OK {
+            ffi::SQLITE_ERROR
+        } else {
+            got
+        };
+    };
+    BENEATH.get_or_init(|| Allocator {
+        malloc,
+        free,
+        realloc,
+        size,
+    });
+    methods.xMalloc = Some(counted_malloc);
+    methods.xFree = Some(counted_free);
+    methods.xRealloc = Some(counted_realloc);
+    // SAFETY: SQLite copies the table. Its functions do what the ones that were in
+    // it do, or give no memory, which an allocator may at any time. SQLite refuses
+    // both settings once it is in use, so no allocation is freed by the other kind.
+    unsafe {
+        // The total of all threads, which nobody reads, would cost every allocation a lock.
+        let quiet = ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0);
+        match ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw mut methods) {
+            ffi::SQLITE_OK => quiet,
+            refused => refused,
+        }
+    }
+}
+
+/// Whether so many bytes more can be had.
+fn affords(bytes: i64) -> bool {
+    let affords = USED.get().saturating_add(bytes) <= USED_MAX.get();
+    if !affords {
+        REFUSED.set(true);
+    }
+    affords
+}
+
+fn add(bytes: i64) {
+    USED.set(USED.get().saturating_add(bytes));
+}
+
+// SAFETY, of all three: SQLite calls them as it would call what stands beneath, with
+// sizes that are not negative and pointers that came from here, and so from beneath.
+
+unsafe extern "C" fn counted_malloc(bytes: c_int) -> *mut c_void {
+    let Some(beneath) = BENEATH.get().filter(|_| affords(bytes.into())) else {
+        return std::ptr::null_mut();
+    };
+    // SAFETY: see above.
+    unsafe {
+        let memory = (beneath.malloc)(bytes);
+        if !memory.is_null() {
+            add((beneath.size)(memory).into());
+        }
+        memory
+    }
+}
+
+unsafe extern "C" fn counted_free(memory: *mut c_void) {
+    if let Some(beneath) = BENEATH.get() {
+        // SAFETY: see above.
+        unsafe {
+            add(-i64::from((beneath.size)(memory)));
+            (beneath.free)(memory);
+        }
+    }
+}
+
+unsafe extern "C" fn counted_realloc(memory: *mut c_void, bytes: c_int) -> *mut c_void {
+    let Some(beneath) = BENEATH.get() else {
+        return std::ptr::null_mut();
+    };
+    // SAFETY: see above. What is not given leaves the old memory as it was.
+    unsafe {
+        let before = i64::from((beneath.size)(memory));
+        if !affords(i64::from(bytes) - before) {
+            return std::ptr::null_mut();
+        }
+        let memory = (beneath.realloc)(memory, bytes);
+        if !memory.is_null() {
+            add(i64::from((beneath.size)(memory)) - before);
+        }
+        memory
+    }
+}
