@@ -284,6 +284,33 @@ fn what_is_wrong_with_a_version_is_said_and_changes_nothing() {
     assert_eq!(serving(&shop), "1.0.0");
 }
 
+#[test]
+fn what_is_verified_changes_nothing_and_ends_in_time() {
+    let shop = shop(&[
+        "limits.stack_bytes_max=4 MiB",
+        "modules.marked.limits.sql_migration_ms=200",
+    ]);
+    // It writes whenever it is read, the first time before it is in service.
+    let writing = install(&shop, "version=2.0.0 bad=writes");
+    shop.get("/admin/marked")
+        .is(200, json!({"version": "1.0.0", "things": 0}));
+    assert_eq!(activate(&shop, &writing).status, 200);
+    shop.get("/admin/marked")
+        .is(200, json!({"version": "2.0.0", "things": 1}));
+    put(&shop, "", &marked("version=3.0.0 steps=3 third=endless")).refuses(
+        400,
+        "failed_migration",
+        "the schema: the step 0003_endless fails at its statement 1: \
+         the steps take longer than 200 ms (sql_migration_ms)",
+    );
+    put(&shop, "", &marked("version=3.0.0 bad=describe")).refuses(
+        400,
+        "invalid_component",
+        "it does not start: wasm trap: call stack exhausted (limits.stack_bytes_max)",
+    );
+    assert_eq!(serving(&shop), "2.0.0");
+}
+
 /// Far more than sockets hold: a host that answers early and hangs up is found out.
 #[test]
 fn a_stranger_who_sends_a_component_is_told_to_sign_in() {

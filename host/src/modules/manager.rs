@@ -323,36 +323,53 @@ impl Manager {
         Ok(self.registry.version(name, digest)?.unwrap_or(installed))
     }
 
-    /// Rehearses another version's schema on a copy of the data, and has it answer once.
+    /// Rehearses another version's schema on a copy of the data, and has it answer
+    /// once, by which nothing changes.
     fn verify(&self, slot: &Slot, module: &mut Module) -> Result<(), ChangeError> {
         let current = slot.module();
         let database = database(&current)?;
-        if database
-            .pending(module.schema())
-            .map_err(ChangeError::Migration)?
-            .is_empty()
-        {
-            module.attach(database.clone());
-            probe(module)
-        } else {
-            let copy = tempfile::Builder::new()
-                .prefix("rehearsal-")
-                .tempdir_in(&self.options.data)
-                .map_err(|source| VersionsError::File {
-                    path: self.options.data.clone(),
-                    source,
-                })?;
-            let file = copy.path().join("copy.db");
-            database.copy_to(&file)?;
-            let rehearsal = module.database_at(&file)?;
-            rehearsal
-                .migrate(module.schema())
-                .map_err(ChangeError::Migration)?;
-            module.attach(rehearsal.clone());
-            let probed = probe(module);
-            rehearsal.close();
-            probed
-        }
+        self.aside(|| {
+            if database
+                .pending(module.schema())
+                .map_err(ChangeError::Migration)?
+                .is_empty()
+            {
+                module.attach(database.clone());
+                probe(module)
+            } else {
+                self.rehearse(database, module)
+            }
+        })
+    }
+
+    fn rehearse(&self, database: &Database, module: &mut Module) -> Result<(), ChangeError> {
+        let copy = tempfile::Builder::new()
+            .prefix("rehearsal-")
+            .tempdir_in(&self.options.data)
+            .map_err(|source| VersionsError::File {
+                path: self.options.data.clone(),
+                source,
+            })?;
+        let file = copy.path().join("copy.db");
+        database.copy_to(&file)?;
+        let rehearsal = module.database_at(&file)?;
+        rehearsal
+            .migrate(module.schema())
+            .map_err(ChangeError::Migration)?;
+        module.attach(rehearsal.clone());
+        let probed = probe(module);
+        rehearsal.close();
+        probed
+    }
+
+    /// Has components called, or compiled, where that is in no request's way.
+    fn aside<T: Send>(
+        &self,
+        work: impl FnOnce() -> Result<T, ChangeError> + Send,
+    ) -> Result<T, ChangeError> {
+        self.engine
+            .aside(work)
+            .map_err(|error| ChangeError::Component(error.to_string()))?
     }
 
     fn load(&self, name: &str, bytes: &[u8]) -> Result<Module, ChangeError> {
@@ -397,11 +414,13 @@ impl Manager {
     }
 
     fn load_source(&self, source: &Source) -> Result<Module, ChangeError> {
-        let options = |name: &str| (self.modules)(name);
-        Module::load(&self.engine, source, options, &self.options.asking).map_err(|error| {
-            ChangeError::Component(match error {
-                ModuleError::Load { source, .. } => source.to_string(),
-                other => other.to_string(),
+        self.aside(|| {
+            let options = |name: &str| (self.modules)(name);
+            Module::load(&self.engine, source, options, &self.options.asking).map_err(|error| {
+                ChangeError::Component(match error {
+                    ModuleError::Load { source, .. } => source.to_string(),
+                    other => other.to_string(),
+                })
             })
         })
     }
@@ -965,7 +984,7 @@ fn probe(module: &Module) -> Result<(), ChangeError> {
         route: format!("GET {}", route.path),
         reason,
     };
-    match module.handle(&request) {
+    match module.rehearse(&request) {
         Ok(response) if response.status < 500 => Ok(()),
         Ok(response) => Err(failed(format!("it answered {}", response.status))),
         Err(error) => Err(failed(error.to_string())),

@@ -12,7 +12,9 @@ use crate::engine::bindings::exports::wares::module::http as wit;
 use crate::engine::bindings::exports::wares::module::lifecycle;
 use crate::engine::bindings::exports::wares::module::seed::Kind;
 use crate::engine::{CallContext, CallError, Component, Engine, Limits, LoadError, Settings};
-use crate::storage::{Database, DatabaseOptions, Migration, MigrationError, Schema, StorageError};
+use crate::storage::{
+    Database, DatabaseOptions, Migration, MigrationError, Schema, Session, StorageError,
+};
 
 use super::figures::Figures;
 use super::source::Source;
@@ -380,6 +382,16 @@ impl Module {
         )
     }
 
+    /// Answers a request as [`Self::handle`] does, but keeps nothing of what it writes.
+    pub(super) fn rehearse(&self, request: &wit::Request) -> Result<wit::Response, CallError> {
+        let session = self
+            .database
+            .as_ref()
+            .map(|database| database.rehearsal(&self.loaded.limits.sql));
+        let context = self.context_of(&request.request_id, session);
+        self.loaded.component.handle(context, request)
+    }
+
     /// Calls a typed operation; see [`Component::call_by_name`].
     ///
     /// # Errors
@@ -409,11 +421,16 @@ impl Module {
     }
 
     fn context(&self, request_id: &str, database: Option<&Database>) -> CallContext {
+        let session = database.map(|database| database.session(&self.loaded.limits.sql));
+        self.context_of(request_id, session)
+    }
+
+    fn context_of(&self, request_id: &str, session: Option<Session>) -> CallContext {
         CallContext {
             component: self.loaded.name.clone(),
             request_id: request_id.into(),
             settings: self.loaded.settings.clone(),
-            session: database.map(|database| database.session(&self.loaded.limits.sql)),
+            session,
             limits: self.loaded.limits.clone(),
             retired: self.retired.clone(),
         }

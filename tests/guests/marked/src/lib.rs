@@ -52,6 +52,9 @@ mod component {
 
     impl lifecycle::Guest for Marked {
         fn describe() -> Description {
+            if mark("bad").as_deref() == Some("describe") {
+                recurse(0);
+            }
             Description {
                 name: mark("name").unwrap_or_else(|| "marked".to_owned()),
                 version: mark("version").unwrap_or_default(),
@@ -67,10 +70,17 @@ mod component {
             let steps = [
                 ("0001_thing", "create table thing (name text not null);"),
                 ("0002_colour", "alter table thing add column colour text;"),
-                (
-                    "0003_broken",
-                    "create table other (x); insert into nowhere values (1);",
-                ),
+                match mark("third").as_deref() {
+                    Some("endless") => (
+                        "0003_endless",
+                        "insert into thing (name) with recursive n (x) as \
+                         (select 1 union all select x + 1 from n) select x from n where x < 0;",
+                    ),
+                    _ => (
+                        "0003_broken",
+                        "create table other (x); insert into nowhere values (1);",
+                    ),
+                },
             ];
             let count = number("steps", 1) as usize;
             steps[..count.min(steps.len())]
@@ -120,7 +130,7 @@ mod component {
                 (2, _) => loop {
                     std::hint::black_box(());
                 },
-                (1, _) => {
+                (1, _) | (0, Some("writes")) => {
                     let name = String::from_utf8_lossy(&request.body).into_owned();
                     sql::execute(
                         "insert into thing (name) values ($1)",
@@ -138,6 +148,12 @@ mod component {
             );
             answer(200, &version, &body)
         }
+    }
+
+    #[expect(unconditional_recursion, reason = "that is what is wrong with it")]
+    #[inline(never)]
+    fn recurse(depth: u64) -> u64 {
+        1 + std::hint::black_box(recurse(depth + 1))
     }
 
     fn things() -> i64 {
