@@ -5,6 +5,7 @@ pub mod capabilities;
 pub mod cli;
 pub mod config;
 pub mod engine;
+mod giving_way;
 pub mod http;
 pub mod identity;
 pub mod modules;

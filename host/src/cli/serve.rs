@@ -15,6 +15,7 @@ use super::Common;
 use super::workplace::{Folder, Workplace};
 use crate::config::{Config, Log};
 use crate::engine::{ExecutorOptions, Pace};
+use crate::giving_way;
 use crate::http::{App, HttpOptions, Identity};
 use crate::identity::{Directory, FirstAdmin};
 use crate::modules::{Access, BreakerOptions, Manager, Meters, Method, Module, Slot, SlotOptions};
@@ -51,6 +52,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_start(giving_way::enlist)
+        .on_thread_stop(giving_way::retire)
         .build()?;
     let listener = runtime.block_on(bind(&config.server.listen))?;
     let place = listener.local_addr()?;
@@ -70,6 +73,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .context("the first admin (admin.email, admin.password)")?;
     folder.announce(place)?;
     welcome(place, &admin, shop.first_list.as_deref())?;
+    // This thread accepts connections.
+    giving_way::enlist();
     let unfinished = runtime.block_on(server::run(
         listener,
         shop.app.clone(),

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::STACK_BYTES_OF_HOST;
-use super::pace::{Pace, ThreadNumber};
+use super::pace::Pace;
+use crate::giving_way::{self, AtWork, Place, ThreadNumber};
 
 /// Runs jobs on threads of its own.
 pub struct Executor {
@@ -66,13 +67,23 @@ struct Worker {
 
 #[derive(Default)]
 struct Task {
-    /// The thread, to the kernel, once it runs; and since when it runs a job, while it does.
-    running: Mutex<(Option<ThreadNumber>, Option<Instant>)>,
+    running: Mutex<Running>,
     /// It has stepped back. A thread may not step forward again, so another
     /// takes its place.
-    back: AtomicBool,
+    back: Arc<AtomicBool>,
     /// It has ended for that reason.
     gone: AtomicBool,
+}
+
+#[derive(Default)]
+struct Running {
+    /// The thread, to the kernel, once it runs.
+    thread: Option<ThreadNumber>,
+    /// Since when it runs a job, while it does.
+    since: Option<Instant>,
+    /// It does so where it gives way.
+    behind: Option<AtWork>,
+    place: Place,
 }
 
 impl Executor {
@@ -187,15 +198,16 @@ impl Queue {
     }
 
     fn run(&self, task: &Task) {
-        lock(&task.running).0 = Some(ThreadNumber::own());
+        giving_way::follow(task.back.clone());
+        lock(&task.running).thread = Some(ThreadNumber::own());
         let mut used = ThreadNumber::processor_time();
         while let Some(job) = self.next(task) {
-            lock(&task.running).1 = Some(Instant::now());
+            task.begin();
             // A panic is a fault of the host's. It must not take the thread along.
             if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
                 tracing::error!("a call panicked inside the host");
             }
-            lock(&task.running).1 = None;
+            task.end();
             let now = ThreadNumber::processor_time();
             let job = now.saturating_sub(used).as_nanos();
             used = now;
@@ -218,7 +230,7 @@ impl Queue {
         !lock(&self.state).jobs.is_empty()
             || lock(&self.workers)
                 .iter()
-                .any(|worker| lock(&worker.task.running).1.is_some())
+                .any(|worker| lock(&worker.task.running).since.is_some())
     }
 
     /// From now on all threads step back, or none does.
@@ -230,17 +242,18 @@ impl Queue {
         }
     }
 
-    /// Has those step back that are to, and replaces those that have and are not.
+    /// Has those step back that are to, keeps them and the others apart if
+    /// `parted`, and replaces those that have and are not.
     /// A new thread stands where the one that starts it stands, so none that has
     /// stepped back can do that.
-    pub(super) fn look(self: &Arc<Self>, long: Duration) {
+    pub(super) fn look(self: &Arc<Self>, long: Duration, parted: bool) {
         let all = self.back.load(Ordering::Relaxed);
         let mut gone = Vec::new();
         for worker in lock(&self.workers).iter() {
             if worker.task.gone.load(Ordering::Acquire) {
                 gone.push(worker.number);
             } else {
-                worker.task.look(all, long);
+                worker.task.look(all, long, parted);
             }
         }
         for number in gone {
@@ -253,15 +266,40 @@ impl Queue {
 }
 
 impl Task {
-    /// Has it step back if it takes long, or all are to.
-    fn look(&self, all: bool, long: Duration) {
+    fn begin(&self) {
+        let mut running = lock(&self.running);
+        running.since = Some(Instant::now());
+        running.behind = self.back.load(Ordering::Relaxed).then(AtWork::begin);
+    }
+
+    fn end(&self) {
+        let mut running = lock(&self.running);
+        running.since = None;
+        running.behind = None;
+    }
+
+    /// Has it step back if it takes long, or all are to, and keep to its processors.
+    fn look(&self, all: bool, long: Duration, parted: bool) {
         // Under the lock, or the next call would be the one to pay.
-        let running = lock(&self.running);
-        let takes_long = running.1.is_some_and(|began| began.elapsed() > long);
-        if let (Some(thread), true) = (running.0, all || takes_long)
+        let mut running = lock(&self.running);
+        let takes_long = running.since.is_some_and(|began| began.elapsed() > long);
+        if let (Some(thread), true) = (running.thread, all || takes_long)
             && !self.back.load(Ordering::Relaxed)
+            && thread.step_back()
         {
-            self.back.store(thread.step_back(), Ordering::Relaxed);
+            self.back.store(true, Ordering::Relaxed);
+            running.behind = running.since.map(|_| AtWork::begin());
+        }
+        let place = match (parted, self.back.load(Ordering::Relaxed)) {
+            (false, _) => Place::Anywhere,
+            (true, false) => Place::InFront,
+            (true, true) => Place::Behind,
+        };
+        if let Some(thread) = running.thread
+            && running.place != place
+        {
+            thread.keep_to(place);
+            running.place = place;
         }
     }
 }
@@ -291,7 +329,7 @@ impl Drop for Executor {
 mod tests {
     use super::*;
     #[cfg(target_os = "linux")]
-    use crate::engine::pace::NICE;
+    use crate::giving_way::NICE;
 
     #[cfg(target_os = "linux")]
     fn nice() -> i32 {
@@ -344,18 +382,40 @@ mod tests {
                 thread::yield_now();
             }
         };
-        until(|task| lock(&task.running).0.is_some());
+        until(|task| lock(&task.running).thread.is_some());
         let nice = || executor.submit(nice).unwrap().blocking_recv().unwrap();
         let before = nice();
         let hour = Duration::from_secs(3_600);
         executor.queue.set_back(true);
-        executor.queue.look(hour);
+        executor.queue.look(hour, false);
         assert_eq!([nice(), nice(), nice()], [NICE; 3]);
         executor.queue.set_back(false);
         until(|task| task.gone.load(Ordering::Acquire));
-        executor.queue.look(hour);
+        executor.queue.look(hour, false);
         assert_eq!([nice(), nice()], [before; 2]);
         assert_eq!(lock(&executor.queue.workers).len(), 2);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn those_in_front_and_those_behind_are_kept_apart_where_that_is_wanted() {
+        let executor = executor(1, 10);
+        executor.queue.pace.forget(&executor.queue);
+        let processors = || {
+            let count = || rustix::thread::sched_getaffinity(None).unwrap().count();
+            executor.submit(count).unwrap().blocking_recv().unwrap()
+        };
+        let all = processors();
+        let behind = if all < 2 { all } else { (all / 4).max(1) };
+        let front = if all < 2 { all } else { all - behind };
+        let hour = Duration::from_secs(3_600);
+        executor.queue.look(hour, true);
+        assert_eq!(processors(), front);
+        executor.queue.set_back(true);
+        executor.queue.look(hour, true);
+        assert_eq!(processors(), behind);
+        executor.queue.look(hour, false);
+        assert_eq!(processors(), all);
     }
 
     #[test]

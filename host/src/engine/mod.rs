@@ -21,6 +21,8 @@ use std::time::Duration;
 
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::giving_way::{self, Place, ThreadNumber};
+
 pub use compiler::CompileLimits;
 pub use component::{Component, Export, Import, Shape};
 pub use error::{CallError, LoadError};
@@ -170,8 +172,13 @@ impl Clock {
             .spawn({
                 let (stop, engine) = (stop.clone(), engine.clone());
                 move || {
+                    ThreadNumber::own().keep_to(Place::InFront);
                     while !stop.load(Ordering::Relaxed) {
-                        std::thread::sleep(TICK);
+                        std::thread::sleep(if giving_way::is_due() {
+                            giving_way::OFTEN
+                        } else {
+                            TICK
+                        });
                         engine.increment_epoch();
                     }
                 }

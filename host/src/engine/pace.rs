@@ -1,7 +1,8 @@
 //! Who runs first. A call that takes long steps back: the kernel gives its thread
-//! what others leave over. So do all calls of a module that takes more than half
-//! of the processors while another module is asked as well, however short each
-//! of them is. One thread watches over all modules; it sleeps while nothing runs.
+//! what others leave over, and keeps it from some processors. So do all calls of a
+//! module that takes much more of the processors than another one that is asked as
+//! well, however short each of them is. One thread watches over all modules; it
+//! sleeps while nothing runs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -9,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::executor::Queue;
+use crate::giving_way::{self, Place};
 
 /// How long a call runs before it steps back. Almost all end long before.
 const LONG: Duration = Duration::from_millis(20);
@@ -18,16 +20,17 @@ const LOOK: Duration = Duration::from_millis(5);
 const MEMORY: Duration = Duration::from_millis(100);
 /// How long after its last call a module counts as one that is asked.
 const ASKED: Duration = Duration::from_secs(1);
-/// Shares of all processors: a module that takes more than the first steps back,
-/// and stands in front again when it takes less than the second.
-const SHARE: (f64, f64) = (0.5, 0.25);
-/// How far one steps back: the least that a thread can be given.
-#[cfg(target_os = "linux")]
-pub(super) const NICE: i32 = 19;
+/// A module that takes more than this share of all processors, and twice what
+/// another takes that is asked as well, steps back.
+const SHARE: f64 = 0.25;
+/// It stands in front again after it has taken less than half of that for so long.
+const PROBATION: Duration = Duration::from_secs(1);
 
 /// Watches over the threads of all modules.
 pub struct Pace {
     watched: Mutex<Vec<Watched>>,
+    /// When something was last behind that somebody else was to be kept from.
+    parted: Mutex<Option<Instant>>,
     asleep: AtomicBool,
     stop: AtomicBool,
     watch: Mutex<Option<JoinHandle<()>>>,
@@ -44,6 +47,8 @@ struct Watched {
 struct Load {
     share: f64,
     greedy: bool,
+    /// How long it has taken little.
+    modest: Duration,
 }
 
 impl Pace {
@@ -54,6 +59,7 @@ impl Pace {
     pub fn start() -> std::io::Result<Arc<Self>> {
         let pace = Arc::new(Self {
             watched: Mutex::default(),
+            parted: Mutex::default(),
             asleep: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             watch: Mutex::default(),
@@ -107,14 +113,40 @@ impl Pace {
             }
             one.load.add(queue.used().as_secs_f64() / processors, since);
         }
-        let asked = watched.iter().filter(|one| now - one.asked < ASKED).count();
+        let is_asked = |one: &Watched| now - one.asked < ASKED;
+        let mut shares: Vec<f64> = watched
+            .iter()
+            .filter(|one| is_asked(one))
+            .map(|one| one.load.share)
+            .collect();
+        shares.sort_by(f64::total_cmp);
+        // Where only one is asked, there is nobody to give way to.
+        let least = (shares.len() > 1).then(|| shares[0]);
+        let parted = self.part(least.is_some() && giving_way::is_due(), now);
         for one in &mut *watched {
             if let Some(queue) = one.queue.upgrade() {
-                queue.set_back(asked > 1 && one.load.greedy);
-                queue.look(LONG);
+                one.load.judge(least, since);
+                queue.set_back(one.load.greedy);
+                queue.look(LONG, parted);
             }
         }
-        (asked > 0).then_some(LOOK)
+        (parted || !shares.is_empty()).then_some(LOOK)
+    }
+
+    /// Whether those in front and those behind are kept apart: while it is due, and
+    /// a little longer, since it is often due again.
+    fn part(&self, due: bool, now: Instant) -> bool {
+        let mut last = lock(&self.parted);
+        if due {
+            *last = Some(now);
+        }
+        let parted = last.is_some_and(|last| now - last < MEMORY);
+        giving_way::keep_host_to(if parted {
+            Place::InFront
+        } else {
+            Place::Anywhere
+        });
+        parted
     }
 }
 
@@ -124,8 +156,26 @@ impl Load {
         let since = since.as_secs_f64().max(1e-6);
         let kept = (-since / MEMORY.as_secs_f64()).exp();
         self.share = self.share * kept + used / since * (1.0 - kept);
-        let bound = if self.greedy { SHARE.1 } else { SHARE.0 };
-        self.greedy = self.share > bound;
+    }
+
+    /// `least` is what that module takes that takes least of those that are asked;
+    /// `None` where no other is.
+    fn judge(&mut self, least: Option<f64>, since: Duration) {
+        let Some(least) = least else {
+            self.greedy = false;
+            return;
+        };
+        if self.share > SHARE && self.share > 2.0 * least {
+            self.greedy = true;
+        }
+        self.modest = if self.share < SHARE / 2.0 {
+            self.modest + since
+        } else {
+            Duration::ZERO
+        };
+        if self.modest > PROBATION {
+            self.greedy = false;
+        }
     }
 }
 
@@ -186,67 +236,29 @@ pub(super) fn stand_aside() {
     }
 }
 
-/// A thread, as the kernel knows it.
-#[derive(Clone, Copy)]
-pub(super) struct ThreadNumber(#[cfg(target_os = "linux")] rustix::thread::Pid);
-
-impl ThreadNumber {
-    #[cfg(target_os = "linux")]
-    pub(super) fn own() -> Self {
-        Self(rustix::thread::gettid())
-    }
-
-    /// Gives it what others leave over, and whether it could be.
-    #[cfg(target_os = "linux")]
-    pub(super) fn step_back(self) -> bool {
-        rustix::process::setpriority_process(Some(self.0), NICE).is_ok()
-    }
-
-    /// The time of processors that the calling thread has had.
-    #[cfg(target_os = "linux")]
-    pub(super) fn processor_time() -> Duration {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        Duration::new(
-            time.tv_sec.try_into().unwrap_or_default(),
-            time.tv_nsec.try_into().unwrap_or_default(),
-        )
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn own() -> Self {
-        Self()
-    }
-
-    /// Only Linux knows priorities of single threads.
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn step_back(self) -> bool {
-        false
-    }
-
-    /// Nothing steps back by it.
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn processor_time() -> Duration {
-        Duration::ZERO
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_module_that_takes_much_is_greedy_until_it_takes_little() {
+    fn a_module_that_takes_much_is_greedy_until_it_has_taken_little_for_a_while() {
         let mut load = Load::default();
-        let mut after = |share: f64, looks: u32| {
+        let mut after = |share: f64, least: Option<f64>, looks: u32| {
             for _ in 0..looks {
                 load.add(share * LOOK.as_secs_f64(), LOOK);
+                load.judge(least, LOOK);
             }
             load.greedy
         };
-        assert!(!after(0.4, 200));
-        assert!(!after(1.0, 2));
-        assert!(after(1.0, 40));
-        assert!(after(0.3, 200));
-        assert!(!after(0.1, 40));
+        assert!(!after(0.2, Some(0.0), 200));
+        assert!(!after(0.9, Some(0.5), 200), "all take as much");
+        assert!(!after(0.0, Some(0.0), 400));
+        assert!(!after(0.9, Some(0.1), 2));
+        assert!(after(0.9, Some(0.1), 40));
+        assert!(after(0.2, Some(0.2), 400));
+        assert!(after(0.0, Some(0.0), 100));
+        assert!(!after(0.0, Some(0.0), 200));
+        assert!(after(0.9, Some(0.1), 40));
+        assert!(!after(0.9, None, 1), "nobody else is asked");
     }
 }

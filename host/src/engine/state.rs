@@ -16,6 +16,7 @@ use super::{Limits, TICK};
 use crate::capabilities::logging::Log;
 use crate::capabilities::sql::{SqlContext, SqlView};
 use crate::capabilities::wasi::{self, Clock, Sleeper};
+use crate::giving_way;
 use crate::storage::Session;
 
 /// How often a call that takes long is asked whether it is still wanted.
@@ -119,6 +120,7 @@ impl CallState {
                 return Err(wasmtime::Error::new(DeadlineReached));
             }
             meter.check_call_time()?;
+            giving_way::give_way();
             Ok(UpdateDeadline::Continue(meter.ticks_left()))
         });
         store.call_hook(|mut context, hook| context.data_mut().meter.pass(hook));
@@ -186,6 +188,9 @@ impl Meter {
 
     /// Ticks until the guest's time is up or it is looked at again, at least one.
     fn ticks_left(&self) -> u64 {
+        if giving_way::is_back() {
+            return 1;
+        }
         let left = self.deadline().saturating_sub(self.guest_time());
         left.min(LOOK)
             .as_millis()

@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 
 use rusqlite::ffi;
 
+use crate::giving_way;
+
 thread_local! {
     /// What this thread has allocated, without what it has freed, in bytes. Below
     /// zero where it freed what another one allocated.
@@ -119,8 +121,14 @@ fn install() -> c_int {
     }
 }
 
+/// From so many bytes on, filling what was allocated takes a while.
+const MUCH: i64 = 64 * 1024;
+
 /// Whether so many bytes more can be had.
 fn affords(bytes: i64) -> bool {
+    if bytes >= MUCH {
+        giving_way::give_way();
+    }
     let affords = USED.get().saturating_add(bytes) <= USED_MAX.get();
     if !affords {
         REFUSED.set(true);

@@ -15,6 +15,7 @@ use rusqlite::{Batch, CachedStatement, Connection, OpenFlags, Statement};
 use super::memory::{self, Budget};
 use super::rows::{Rows, RowsLimits};
 use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer, functions};
+use crate::giving_way;
 
 /// Statements that a connection keeps prepared.
 const STATEMENTS_CACHED: usize = 128;
@@ -159,7 +160,10 @@ impl Guarded {
         if !cfg!(wares_unlimited) {
             connection.progress_handler(STEPS_PER_LOOK, {
                 let clock = clock.clone();
-                Some(move || clock.expired())
+                Some(move || {
+                    giving_way::give_way();
+                    clock.expired()
+                })
             })?;
         }
         Ok(Self {

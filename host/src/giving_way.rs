@@ -1,0 +1,198 @@
+//! Giving way. A thread that has stepped back runs on what others leave over, but
+//! Linux notices that others want to run only where something is rescheduled: at
+//! the next tick, up to 10 ms later, whatever the priorities. So such a thread
+//! offers its processor itself, wherever it passes by here: between instructions
+//! of a guest, within statements of SQL and where these take much memory.
+
+use std::cell::{Cell, RefCell};
+#[cfg(target_os = "linux")]
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+#[cfg(target_os = "linux")]
+use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
+
+/// How often a thread that has stepped back offers its processor.
+pub(crate) const OFTEN: Duration = Duration::from_micros(250);
+
+/// Threads that have stepped back and are at work, of all modules.
+static AT_WORK: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static BACK: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+    static OFFERED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// A thread that has stepped back is at work as long as this lives.
+pub(crate) struct AtWork(());
+
+impl AtWork {
+    pub(crate) fn begin() -> Self {
+        AT_WORK.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        AT_WORK.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether any thread is to give way at present.
+pub(crate) fn is_due() -> bool {
+    AT_WORK.load(Ordering::Relaxed) > 0
+}
+
+/// The calling thread has stepped back whenever `back` says so.
+pub(crate) fn follow(back: Arc<AtomicBool>) {
+    BACK.set(Some(back));
+}
+
+/// Whether the calling thread has stepped back.
+pub(crate) fn is_back() -> bool {
+    BACK.with_borrow(|back| {
+        back.as_ref()
+            .is_some_and(|back| back.load(Ordering::Relaxed))
+    })
+}
+
+/// Lets others run, if the calling thread has stepped back.
+pub(crate) fn give_way() {
+    if is_back() {
+        let now = Instant::now();
+        if OFFERED.get().is_none_or(|offered| now - offered >= OFTEN) {
+            rustix::thread::sched_yield();
+            OFFERED.set(Some(now));
+        }
+    }
+}
+
+/// Which processors a thread keeps to. Even where another one is idle, Linux may
+/// leave a thread waiting behind one that has stepped back. So while any of those
+/// is at work and somebody else is asked, the two kinds are kept apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// To none: this is how threads begin.
+    #[default]
+    Anywhere,
+    /// To those without threads that have stepped back.
+    InFront,
+    /// To those of the threads that have: one in four, and one at least.
+    Behind,
+}
+
+/// The host's own threads that answer requests, and where they are now.
+static HOST: Mutex<(Place, Vec<ThreadNumber>)> = Mutex::new((Place::Anywhere, Vec::new()));
+
+fn host() -> MutexGuard<'static, (Place, Vec<ThreadNumber>)> {
+    HOST.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The calling thread is one of the host's own that answer requests.
+pub(crate) fn enlist() {
+    let own = ThreadNumber::own();
+    let mut host = host();
+    own.keep_to(host.0);
+    host.1.push(own);
+}
+
+/// The calling thread ends.
+pub(crate) fn retire() {
+    let own = ThreadNumber::own();
+    host().1.retain(|thread| *thread != own);
+}
+
+/// Has the host's own threads keep to these processors.
+pub(crate) fn keep_host_to(place: Place) {
+    let mut host = host();
+    if host.0 != place {
+        host.0 = place;
+        for thread in &host.1 {
+            thread.keep_to(place);
+        }
+    }
+}
+
+/// A thread, as the kernel knows it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ThreadNumber(#[cfg(target_os = "linux")] Pid);
+
+/// How far one steps back: the least that a thread can be given.
+#[cfg(target_os = "linux")]
+pub(crate) const NICE: i32 = 19;
+
+/// All processors of the process, those in front and those behind. `None` where
+/// there is but one.
+#[cfg(target_os = "linux")]
+static PROCESSORS: LazyLock<Option<[CpuSet; 3]>> = LazyLock::new(|| {
+    let all = sched_getaffinity(None).ok()?;
+    let (mut front, mut behind) = (all, CpuSet::new());
+    if all.count() < 2 {
+        return None;
+    }
+    let count = (all.count() / 4).max(1);
+    for processor in (0..CpuSet::MAX_CPU).rev() {
+        if behind.count() < count && all.is_set(processor) {
+            front.unset(processor);
+            behind.set(processor);
+        }
+    }
+    Some([all, front, behind])
+});
+
+#[cfg(target_os = "linux")]
+impl ThreadNumber {
+    pub(crate) fn own() -> Self {
+        Self(rustix::thread::gettid())
+    }
+
+    /// Gives it what others leave over, and says whether it could be.
+    pub(crate) fn step_back(self) -> bool {
+        rustix::process::setpriority_process(Some(self.0), NICE).is_ok()
+    }
+
+    pub(crate) fn keep_to(self, place: Place) {
+        if let Some([all, front, behind]) = &*PROCESSORS {
+            // Where it may not be, it goes on anywhere.
+            let _ = sched_setaffinity(
+                Some(self.0),
+                match place {
+                    Place::Anywhere => all,
+                    Place::InFront => front,
+                    Place::Behind => behind,
+                },
+            );
+        }
+    }
+
+    /// The time of processors that the calling thread has had.
+    pub(crate) fn processor_time() -> Duration {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::new(
+            time.tv_sec.try_into().unwrap_or_default(),
+            time.tv_nsec.try_into().unwrap_or_default(),
+        )
+    }
+}
+
+/// Only Linux knows priorities and processors of single threads.
+#[cfg(not(target_os = "linux"))]
+impl ThreadNumber {
+    pub(crate) fn own() -> Self {
+        Self()
+    }
+
+    pub(crate) fn step_back(self) -> bool {
+        false
+    }
+
+    pub(crate) fn keep_to(self, _: Place) {}
+
+    /// Nothing steps back by it.
+    pub(crate) fn processor_time() -> Duration {
+        Duration::ZERO
+    }
+}
