@@ -8,8 +8,8 @@ set -euo pipefail
 rounds=${1:-9}
 shift || true
 deeds=("$@")
-[ ${#deeds[@]} -gt 0 ] || deeds=(well trap spin recurse grow storm flood-log long-line flood-answer
-    endless-statement endless-rows cross-join many-statements many-transactions many-events hold-writer)
+[ ${#deeds[@]} -gt 0 ] || deeds=(well trap spin recurse grow storm flood-log long-line heavy-calls flood-answer endless-statement
+    endless-rows hoard-rows cross-join many-statements many-transactions many-events hold-writer)
 command -v wrk > /dev/null || { echo "wrk is needed: install the package wrk" >&2; exit 1; }
 token=$(curl --silent --fail "$WARES_URL/auth/user/emailpass" --header 'Content-Type: application/json' \
     --data "{\"email\":\"$WARES_ADMIN_EMAIL\",\"password\":\"$WARES_ADMIN_PASSWORD\"}" | cut -d '"' -f 4)
