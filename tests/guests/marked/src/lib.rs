@@ -53,7 +53,7 @@ mod component {
     impl lifecycle::Guest for Marked {
         fn describe() -> Description {
             if mark("bad").as_deref() == Some("describe") {
-                recurse(0);
+                recurse();
             }
             Description {
                 name: mark("name").unwrap_or_else(|| "marked".to_owned()),
@@ -152,8 +152,8 @@ mod component {
 
     #[expect(unconditional_recursion, reason = "that is what is wrong with it")]
     #[inline(never)]
-    fn recurse(depth: u64) -> u64 {
-        1 + std::hint::black_box(recurse(depth + 1))
+    fn recurse() -> u64 {
+        1 + std::hint::black_box(recurse())
     }
 
     fn things() -> i64 {
