@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 #[cfg(target_os = "linux")]
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,16 @@ pub(crate) const OFTEN: Duration = Duration::from_micros(250);
 static AT_WORK: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    static BACK: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+    static MEMBER: RefCell<Option<Member>> = const { RefCell::new(None) };
     static OFFERED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// What a thread that may step back has of this.
+struct Member {
+    back: Arc<AtomicBool>,
+    /// Where the time of processors is counted that it takes, in nanoseconds.
+    used_ns: Arc<AtomicU64>,
+    counted: Duration,
 }
 
 /// A thread that has stepped back is at work as long as this lives.
@@ -46,17 +54,41 @@ pub(crate) fn is_due() -> bool {
     AT_WORK.load(Ordering::Relaxed) > 0
 }
 
-/// The calling thread has stepped back whenever `back` says so.
-pub(crate) fn follow(back: Arc<AtomicBool>) {
-    BACK.set(Some(back));
+/// The calling thread has stepped back whenever `back` says so. The time of
+/// processors that it takes from here on is added to `used_ns`, in nanoseconds.
+pub(crate) fn follow(back: Arc<AtomicBool>, used_ns: Arc<AtomicU64>) {
+    MEMBER.set(Some(Member {
+        back,
+        used_ns,
+        counted: ThreadNumber::processor_time(),
+    }));
+}
+
+/// Counts what the calling thread has taken of processors.
+pub(crate) fn count() {
+    // A thread that ends has nothing left to count.
+    let _ = MEMBER.try_with(|member| {
+        if let Some(member) = &mut *member.borrow_mut() {
+            let now = ThreadNumber::processor_time();
+            let used = now.saturating_sub(member.counted).as_nanos();
+            member.counted = now;
+            member
+                .used_ns
+                .fetch_add(used.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    });
 }
 
 /// Whether the calling thread has stepped back.
 pub(crate) fn is_back() -> bool {
-    BACK.with_borrow(|back| {
-        back.as_ref()
-            .is_some_and(|back| back.load(Ordering::Relaxed))
-    })
+    MEMBER
+        .try_with(|member| {
+            let member = member.borrow();
+            member
+                .as_ref()
+                .is_some_and(|member| member.back.load(Ordering::Relaxed))
+        })
+        .unwrap_or(false)
 }
 
 /// Lets others run, if the calling thread has stepped back.
@@ -64,6 +96,8 @@ pub(crate) fn give_way() {
     if is_back() {
         let now = Instant::now();
         if OFFERED.get().is_none_or(|offered| now - offered >= OFTEN) {
+            // Not only when the call ends: until then it would seem to take nothing.
+            count();
             rustix::thread::sched_yield();
             OFFERED.set(Some(now));
         }

@@ -45,7 +45,7 @@ pub(super) struct Queue {
     workers: Mutex<Vec<Worker>>,
     pace: Arc<Pace>,
     /// Time of processors that jobs have taken, in nanoseconds, since it was last asked for.
-    used_ns: AtomicU64,
+    used_ns: Arc<AtomicU64>,
     /// All threads are to step back, and to stay back.
     back: AtomicBool,
 }
@@ -101,7 +101,7 @@ impl Executor {
             options,
             workers: Mutex::default(),
             pace: pace.clone(),
-            used_ns: AtomicU64::new(0),
+            used_ns: Arc::default(),
             back: AtomicBool::new(false),
         });
         for number in 0..options.threads.max(1) {
@@ -198,9 +198,8 @@ impl Queue {
     }
 
     fn run(&self, task: &Task) {
-        giving_way::follow(task.back.clone());
+        giving_way::follow(task.back.clone(), self.used_ns.clone());
         lock(&task.running).thread = Some(ThreadNumber::own());
-        let mut used = ThreadNumber::processor_time();
         while let Some(job) = self.next(task) {
             task.begin();
             // A panic is a fault of the host's. It must not take the thread along.
@@ -208,11 +207,7 @@ impl Queue {
                 tracing::error!("a call panicked inside the host");
             }
             task.end();
-            let now = ThreadNumber::processor_time();
-            let job = now.saturating_sub(used).as_nanos();
-            used = now;
-            self.used_ns
-                .fetch_add(job.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+            giving_way::count();
         }
         if self.is_misplaced(task) {
             task.gone.store(true, Ordering::Release);
