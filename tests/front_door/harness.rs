@@ -354,6 +354,27 @@ impl Shop {
         self.ask("POST", path, Some(&body))
     }
 
+    /// What a meter of `/metrics` shows: `name{label="…"}`.
+    pub fn metric(&self, meter: &str) -> u64 {
+        let text = self.get("/metrics").body;
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(meter)?.strip_prefix(' '));
+        value
+            .unwrap_or_else(|| panic!("there is no {meter}:\n{text}"))
+            .parse()
+            .unwrap()
+    }
+
+    /// Waits until so many calls of a module run.
+    pub fn until_running(&self, module: &str, calls: u64) {
+        let meter = format!("wares_module_calls_running{{module=\"{module}\"}}");
+        let end = Instant::now() + Duration::from_secs(60);
+        while self.metric(&meter) != calls {
+            assert!(Instant::now() < end, "there are never {calls} calls");
+        }
+    }
+
     pub fn delete(&self, path: &str) -> Answer {
         self.ask("DELETE", path, None)
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -327,6 +327,8 @@ fn whoever_fails_again_and_again_is_given_a_rest() {
         "wares_module_calls_total{module=\"hostile\",outcome=\"failed\"} 3",
         "wares_module_calls_total{module=\"hostile\",outcome=\"resting\"} 1",
         "wares_module_call_seconds_count{module=\"hostile\"} 4",
+        "wares_module_calls_waiting{module=\"hostile\"} 0",
+        "wares_module_calls_running{module=\"hostile\"} 0",
     ] {
         assert!(metrics.body.contains(line), "{line}\n{}", metrics.body);
     }
@@ -344,6 +346,50 @@ fn whoever_is_well_again_is_asked_again() {
         .find(|answer| answer.status != 503);
     answer.unwrap().is(200, json!({"well": true}));
     assert_eq!(shop.send("GET", "/health", &[], b"").body, "OK");
+}
+
+#[test]
+fn an_answer_that_is_none_is_a_failure() {
+    let shop = shop(&["breaker.failures_min=3", "breaker.rest_ms=60000"]);
+    for deed in ["bad-status", "many-headers", "huge-header"] {
+        is_500(&get(&shop, deed));
+    }
+    assert_eq!(get(&shop, "well").status, 503);
+    let failed = "wares_module_calls_total{module=\"hostile\",outcome=\"failed\"}";
+    assert_eq!(shop.metric(failed), 3);
+}
+
+#[test]
+fn a_call_counts_also_where_nobody_waits_for_its_answer() {
+    let shop = shop(&[
+        "breaker.failures_min=1",
+        "breaker.rest_ms=1",
+        "modules.hostile.limits.deadline_ms=300",
+    ]);
+    let count = |outcome: &str| {
+        shop.metric(&format!(
+            "wares_module_calls_total{{module=\"hostile\",outcome=\"{outcome}\"}}"
+        ))
+    };
+    is_500(&get(&shop, "trap"));
+    // The call that is to tell whether the rest is over, and whose caller goes.
+    loop {
+        let turned_away = count("resting");
+        let mut caller = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
+        caller
+            .write_all(b"GET /hostile/spin HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
+        let runs = || shop.metric("wares_module_calls_running{module=\"hostile\"}") == 1;
+        while !runs() && count("resting") == turned_away && count("failed") == 1 {}
+        if count("resting") == turned_away {
+            break;
+        }
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let answer = std::iter::repeat_with(|| get(&shop, "well"))
+        .find(|answer| answer.status != 503 || Instant::now() > deadline);
+    answer.unwrap().is(200, json!({"well": true}));
+    assert_eq!(count("failed"), 2);
 }
 
 #[test]

@@ -563,8 +563,7 @@ fn a_call_that_began_ends_on_its_version_or_when_it_had_its_time() {
     let began = Instant::now();
     std::thread::scope(|scope| {
         let long = scope.spawn(|| shop.get("/admin/marked/long"));
-        // Until the call runs, which no answer tells: a bound on the memory of its instance does.
-        std::thread::sleep(Duration::from_millis(200));
+        shop.until_running("marked", 1);
         assert_eq!(activate(&shop, &second).status, 200);
         assert_eq!(serving(&shop), "2.0.0");
         assert_eq!(long.join().unwrap().status, 500);
@@ -578,8 +577,27 @@ fn a_call_that_began_ends_on_its_version_or_when_it_had_its_time() {
 }
 
 #[test]
+fn what_calls_of_the_version_before_come_to_is_not_the_next_ones_fault() {
+    let shop = shop(&[
+        "breaker.failures_min=1",
+        "breaker.rest_ms=60000",
+        "versions.drain_ms=60000",
+        "modules.marked.limits.deadline_ms=1000",
+    ]);
+    let second = install(&shop, "version=2.0.0");
+    std::thread::scope(|scope| {
+        let long = scope.spawn(|| shop.get("/admin/marked/long"));
+        shop.until_running("marked", 1);
+        assert_eq!(activate(&shop, &second).status, 200);
+        assert_eq!(long.join().unwrap().status, 500);
+    });
+    assert_eq!(serving(&shop), "2.0.0");
+    assert_eq!(shop.send("GET", "/health", &[], b"").body, "OK");
+}
+
+#[test]
 fn a_bad_version_on_trial_is_withdrawn_without_a_person() {
-    for bad in ["trap", "500"] {
+    for bad in ["trap", "500", "header"] {
         let shop = shop(&["breaker.failures_min=1000000"]);
         let answer = put(
             &shop,

@@ -217,11 +217,10 @@ impl App {
             ) => {
                 let request =
                     self.request(module, *route, parts, parameters, &body, actor, request_id);
+                // Also before: callers may all be gone by when they are answered.
+                self.decide(slot);
                 let answer = call(slot, module, request).await;
-                if slot.canary().is_some() && self.about.manager.is_due(slot) {
-                    let (manager, slot) = (self.about.manager.clone(), slot.clone());
-                    tokio::task::spawn_blocking(move || manager.decide(&slot));
-                }
+                self.decide(slot);
                 answer
             }
             Found::OtherMethods(allowed) => Answer::method_not_allowed(method, path, &allowed),
@@ -231,6 +230,14 @@ impl App {
                 "invalid_data",
                 "The path is not valid percent-encoding",
             ),
+        }
+    }
+
+    /// Ends a trial, if enough calls were counted by now.
+    fn decide(&self, slot: &Arc<Slot>) {
+        if slot.canary().is_some() && self.about.manager.is_due(slot) {
+            let (manager, slot) = (self.about.manager.clone(), slot.clone());
+            tokio::task::spawn_blocking(move || manager.decide(&slot));
         }
     }
 
@@ -310,25 +317,16 @@ impl App {
 
 /// Has a module answer, or says why it does not.
 async fn call(slot: &Slot, module: &Arc<Module>, request: modules::Request) -> Answer {
-    let request_id = request.request_id.clone();
-    let failed = |error: &CallError| {
-        let backtrace = match error {
-            CallError::Trap { backtrace, .. } => backtrace.join(" < "),
-            _ => String::new(),
-        };
-        let module = slot.name();
-        tracing::error!(request_id, module, %error, backtrace, "a call gave no answer");
-        Answer::unknown_error()
-    };
-    match slot.handle(module, request).await {
-        Ok(response) => answer_of(response).unwrap_or_else(|error| failed(&error)),
+    match slot.handle(module, request, answer_of).await {
+        Ok(answer) => answer,
         Err(SlotError::Busy) => Answer::busy("Too many requests are waiting", RETRY_AFTER_S),
         Err(SlotError::Resting { left, .. }) => Answer::busy(
             "This part of the host fails again and again, and is not asked for a while",
             left.as_secs() + 1,
         ),
         Err(SlotError::TooLarge) => *body::too_large(),
-        Err(SlotError::Call(error)) => failed(&error),
+        // It is in the log.
+        Err(SlotError::Call(_)) => Answer::unknown_error(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Notices that a module fails again and again, and spares it and its callers
 //! the next tries for a while. One failing route among working ones is not that.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// When a module is given a rest, and for how long.
@@ -29,6 +29,18 @@ struct State {
     calls: u32,
     failures: u32,
     phase: Phase,
+    /// How often all was forgotten.
+    resets: u64,
+}
+
+/// A call that may be made. If it is dropped before it has ended, it was not made.
+pub(super) struct Admitted {
+    breaker: Arc<Breaker>,
+    /// It decides whether the rest is over.
+    tries: bool,
+    /// As it was for the whole breaker when this was admitted.
+    resets: u64,
+    ended: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +62,7 @@ impl Breaker {
                 calls: 0,
                 failures: 0,
                 phase: Phase::Closed,
+                resets: 0,
             }),
         }
     }
@@ -58,56 +71,27 @@ impl Breaker {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a call may be tried. Each that may be has to be followed by
-    /// [`Self::ended`] or [`Self::not_begun`].
+    /// Whether a call may be tried.
     ///
     /// # Errors
     /// How long to wait before the next try.
-    pub(super) fn admit(&self, now: Instant) -> Result<(), Duration> {
+    pub(super) fn admit(self: &Arc<Self>, now: Instant) -> Result<Admitted, Duration> {
         let mut state = self.lock();
-        match state.phase {
-            Phase::Closed => Ok(()),
+        let tries = match state.phase {
+            Phase::Closed => false,
             Phase::Open(until) if now >= until => {
                 state.phase = Phase::Trying;
-                Ok(())
+                true
             }
-            Phase::Open(until) => Err(until - now),
-            Phase::Trying => Err(self.options.rest),
-        }
-    }
-
-    /// A call was admitted, but not made.
-    pub(super) fn not_begun(&self, now: Instant) {
-        let mut state = self.lock();
-        if state.phase == Phase::Trying {
-            state.phase = Phase::Open(now);
-        }
-    }
-
-    /// A call has ended; gives whether the breaker opened by it.
-    pub(super) fn ended(&self, failed: bool, now: Instant) -> bool {
-        let mut state = self.lock();
-        if state.phase == Phase::Trying {
-            state.phase = if failed {
-                Phase::Open(now + self.options.rest)
-            } else {
-                state.begin_window(now);
-                Phase::Closed
-            };
-            return failed;
-        }
-        if now.duration_since(state.window_began) > self.options.window {
-            state.begin_window(now);
-        }
-        state.calls = state.calls.saturating_add(1);
-        state.failures = state.failures.saturating_add(failed.into());
-        let often = state.failures >= self.options.failures_min
-            && state.failures >= state.calls / FAILING_SHARE;
-        let opens = failed && often && state.phase == Phase::Closed;
-        if opens {
-            state.phase = Phase::Open(now + self.options.rest);
-        }
-        opens
+            Phase::Open(until) => return Err(until - now),
+            Phase::Trying => return Err(self.options.rest),
+        };
+        Ok(Admitted {
+            breaker: self.clone(),
+            tries,
+            resets: state.resets,
+            ended: false,
+        })
     }
 
     /// Forgets all calls so far: another version answers from here on.
@@ -115,11 +99,58 @@ impl Breaker {
         let mut state = self.lock();
         state.begin_window(Instant::now());
         state.phase = Phase::Closed;
+        state.resets += 1;
     }
 
     /// Whether calls are turned away.
     pub(super) fn is_open(&self) -> bool {
         self.lock().phase != Phase::Closed
+    }
+}
+
+impl Admitted {
+    /// The call has ended; gives whether the breaker opened by it.
+    pub(super) fn ended(mut self, failed: bool, now: Instant) -> bool {
+        self.ended = true;
+        let breaker = &*self.breaker;
+        let mut state = breaker.lock();
+        if state.resets != self.resets {
+            return false;
+        }
+        if self.tries {
+            state.phase = if failed {
+                Phase::Open(now + breaker.options.rest)
+            } else {
+                state.begin_window(now);
+                Phase::Closed
+            };
+            return failed;
+        }
+        if now.duration_since(state.window_began) > breaker.options.window {
+            state.begin_window(now);
+        }
+        state.calls = state.calls.saturating_add(1);
+        state.failures = state.failures.saturating_add(failed.into());
+        let often = state.failures >= breaker.options.failures_min
+            && state.failures >= state.calls / FAILING_SHARE;
+        let opens = failed && often && state.phase == Phase::Closed;
+        if opens {
+            state.phase = Phase::Open(now + breaker.options.rest);
+        }
+        opens
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if self.ended || !self.tries {
+            return;
+        }
+        let mut state = self.breaker.lock();
+        if state.resets == self.resets {
+            // The next one tries.
+            state.phase = Phase::Open(Instant::now());
+        }
     }
 }
 
@@ -137,18 +168,22 @@ mod tests {
 
     const REST: Duration = Duration::from_secs(5);
 
-    fn breaker() -> (Breaker, Instant) {
+    fn breaker() -> (Arc<Breaker>, Instant) {
         let options = BreakerOptions {
             failures_min: 3,
             window: Duration::from_secs(10),
             rest: REST,
         };
-        (Breaker::new(options), Instant::now())
+        (Arc::new(Breaker::new(options)), Instant::now())
     }
 
-    fn call(breaker: &Breaker, failed: bool, now: Instant) -> bool {
-        breaker.admit(now).unwrap();
-        breaker.ended(failed, now)
+    fn call(breaker: &Arc<Breaker>, failed: bool, now: Instant) -> bool {
+        breaker.admit(now).ok().unwrap().ended(failed, now)
+    }
+
+    /// How long it turns calls away.
+    fn refusal(breaker: &Arc<Breaker>, now: Instant) -> Option<Duration> {
+        breaker.admit(now).err()
     }
 
     #[test]
@@ -157,13 +192,13 @@ mod tests {
         assert!(!call(&breaker, true, now));
         assert!(!call(&breaker, true, now));
         assert!(call(&breaker, true, now));
-        assert_eq!(breaker.admit(now), Err(REST));
+        assert_eq!(refusal(&breaker, now), Some(REST));
         assert!(breaker.is_open());
         let later = now + REST;
-        assert_eq!(breaker.admit(later), Ok(()));
-        assert_eq!(breaker.admit(later), Err(REST), "one try at a time");
-        assert!(breaker.ended(true, later));
-        assert_eq!(breaker.admit(later), Err(REST));
+        let one = breaker.admit(later).ok().unwrap();
+        assert_eq!(refusal(&breaker, later), Some(REST), "one try at a time");
+        assert!(one.ended(true, later));
+        assert_eq!(refusal(&breaker, later), Some(REST));
         let later = later + REST;
         assert!(!call(&breaker, false, later));
         assert!(!breaker.is_open());
@@ -177,9 +212,43 @@ mod tests {
             call(&breaker, true, now);
         }
         let later = now + REST;
-        breaker.admit(later).unwrap();
-        breaker.not_begun(later);
-        assert_eq!(breaker.admit(later), Ok(()));
+        drop(breaker.admit(later).ok().unwrap());
+        assert!(breaker.is_open());
+        assert!(!call(&breaker, false, later));
+        assert!(!breaker.is_open());
+    }
+
+    #[test]
+    fn only_the_try_decides_whether_the_rest_is_over() {
+        let (breaker, now) = breaker();
+        let early: Vec<_> = (0..2).map(|_| breaker.admit(now).ok().unwrap()).collect();
+        for _ in 0..3 {
+            call(&breaker, true, now);
+        }
+        let later = now + REST;
+        let one = breaker.admit(later).ok().unwrap();
+        for call in early {
+            assert!(!call.ended(false, later));
+        }
+        assert!(breaker.is_open());
+        assert!(!one.ended(false, later));
+        assert!(!breaker.is_open());
+    }
+
+    #[test]
+    fn what_began_before_a_reset_counts_no_more() {
+        let (breaker, now) = breaker();
+        let early: Vec<_> = (0..9).map(|_| breaker.admit(now).ok().unwrap()).collect();
+        for _ in 0..3 {
+            call(&breaker, true, now);
+        }
+        let one = breaker.admit(now + REST).ok().unwrap();
+        breaker.reset();
+        for call in early {
+            assert!(!call.ended(true, now));
+        }
+        drop(one);
+        assert!(!breaker.is_open());
     }
 
     #[test]

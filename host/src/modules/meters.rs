@@ -45,6 +45,8 @@ pub struct Meters {
     registry: Registry,
     calls: Family<OfOutcome, Counter>,
     seconds: Family<OfModule, Histogram, fn() -> Histogram>,
+    waiting: Family<OfModule, Gauge>,
+    running: Family<OfModule, Gauge>,
     resting: Family<OfModule, Gauge>,
 }
 
@@ -55,7 +57,25 @@ pub(super) struct ModuleMeters {
     busy: Counter,
     turned_away: Counter,
     seconds: Histogram,
+    waiting: Gauge,
+    running: Gauge,
     resting: Gauge,
+}
+
+/// One more of something, as long as this lives.
+pub(super) struct Present(Gauge);
+
+impl Present {
+    fn of(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Default for Meters {
@@ -64,6 +84,8 @@ impl Default for Meters {
             registry: Registry::with_prefix("wares"),
             calls: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(TIMES_S)),
+            waiting: Family::default(),
+            running: Family::default(),
             resting: Family::default(),
         };
         meters.registry.register(
@@ -76,6 +98,16 @@ impl Default for Meters {
             "What requests to modules took, waiting included",
             Unit::Seconds,
             meters.seconds.clone(),
+        );
+        meters.registry.register(
+            "module_calls_waiting",
+            "Requests that wait for a thread of the module",
+            meters.waiting.clone(),
+        );
+        meters.registry.register(
+            "module_calls_running",
+            "Requests that the module is at work on",
+            meters.running.clone(),
         );
         meters.registry.register(
             "module_resting",
@@ -102,6 +134,8 @@ impl Meters {
             busy: calls("busy"),
             turned_away: calls("resting"),
             seconds: self.seconds.get_or_create_owned(&of_module),
+            waiting: self.waiting.get_or_create_owned(&of_module),
+            running: self.running.get_or_create_owned(&of_module),
             resting: self.resting.get_or_create_owned(&of_module),
         }
     }
@@ -135,6 +169,16 @@ impl ModuleMeters {
             Outcome::Failed
         });
         self.seconds.observe(time.as_secs_f64());
+    }
+
+    /// A call waits, as long as what this gives lives.
+    pub(super) fn waits(&self) -> Present {
+        Present::of(&self.waiting)
+    }
+
+    /// A call runs, as long as what this gives lives.
+    pub(super) fn runs(&self) -> Present {
+        Present::of(&self.running)
     }
 
     pub(super) fn rests(&self, resting: bool) {

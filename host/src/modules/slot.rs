@@ -9,9 +9,9 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::engine::{CallError, Executor, ExecutorOptions, Pace};
 
-use super::breaker::{Breaker, BreakerOptions};
+use super::breaker::{Admitted, Breaker, BreakerOptions};
 use super::canary::{self, Canary, CanaryOptions, Verdict};
-use super::meters::{Meters, ModuleMeters, Outcome};
+use super::meters::{Meters, ModuleMeters, Outcome, Present};
 use super::{Module, Request, Response};
 
 /// How a module is served.
@@ -49,15 +49,31 @@ pub enum SlotError {
 
 /// A module in service.
 pub struct Slot {
-    name: String,
+    record: Arc<Record>,
     current: ArcSwap<Module>,
     canary: ArcSwapOption<Canary>,
     /// Held by whoever ends a trial by what was counted.
     deciding: Mutex<()>,
     executor: Executor,
-    breaker: Breaker,
-    meters: ModuleMeters,
     request_bytes_max: usize,
+}
+
+/// What all calls of a module come to, of whichever version.
+struct Record {
+    name: String,
+    breaker: Arc<Breaker>,
+    meters: ModuleMeters,
+}
+
+/// A call that is made. What it comes to is recorded where it runs, so that it is
+/// also where nobody waits for the answer any longer.
+struct Calling {
+    record: Arc<Record>,
+    module: Arc<Module>,
+    /// `None` of a version on trial: it is judged as such, and gives nobody else a rest.
+    admitted: Option<Admitted>,
+    asked: Instant,
+    waits: Present,
 }
 
 impl Slot {
@@ -72,20 +88,22 @@ impl Slot {
         pace: &Arc<Pace>,
     ) -> std::io::Result<Self> {
         Ok(Self {
-            name: module.name().to_owned(),
-            meters: meters.of(module.name()),
+            record: Arc::new(Record {
+                name: module.name().to_owned(),
+                breaker: Arc::new(Breaker::new(options.breaker)),
+                meters: meters.of(module.name()),
+            }),
             current: ArcSwap::from_pointee(module),
             canary: ArcSwapOption::empty(),
             deciding: Mutex::default(),
             executor: Executor::new(pace, options.executor)?,
-            breaker: Breaker::new(options.breaker),
             request_bytes_max: options.request_bytes_max,
         })
     }
 
     /// The module's name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.record.name
     }
 
     /// The version in service.
@@ -103,8 +121,8 @@ impl Slot {
         self.canary.store(None);
         let before = self.current.swap(module);
         // What the one before did is not this one's fault.
-        self.breaker.reset();
-        self.meters.rests(false);
+        self.record.breaker.reset();
+        self.record.meters.rests(false);
         before
     }
 
@@ -129,59 +147,98 @@ impl Slot {
 
     /// Whether it is not asked for a while, since it fails again and again.
     pub fn is_resting(&self) -> bool {
-        self.breaker.is_open()
+        self.record.breaker.is_open()
     }
 
     /// Has one of its versions answer a request: the one that the request was
-    /// routed to, whichever is in service by now.
+    /// routed to, whichever is in service by now. `read` makes of the answer what
+    /// is wanted, and says where it is none.
     ///
     /// # Errors
     /// When it is not asked, or gives no answer.
-    pub async fn handle(
+    pub async fn handle<T: Send + 'static>(
         &self,
         module: &Arc<Module>,
         request: Request,
-    ) -> Result<Response, SlotError> {
+        read: fn(Response) -> Result<T, CallError>,
+    ) -> Result<T, SlotError> {
         if request.body.len() > self.request_bytes_max {
             return Err(SlotError::TooLarge);
         }
-        let asked = Instant::now();
-        // A version on trial is judged as such. It gives nobody else a rest.
+        let (asked, meters) = (Instant::now(), &self.record.meters);
         let on_trial = !Arc::ptr_eq(module, &self.current.load());
-        if !on_trial && let Err(left) = self.breaker.admit(asked) {
-            self.meters.count(Outcome::Resting);
-            return Err(SlotError::Resting {
-                module: self.name.clone(),
-                left,
-            });
-        }
-        let answering = module.clone();
-        let Ok(result) = self.executor.submit(move || answering.handle(&request)) else {
-            if !on_trial {
-                self.breaker.not_begun(asked);
-            }
-            self.meters.count(Outcome::Busy);
+        let admitted = if on_trial {
+            None
+        } else {
+            let admitted = self.record.breaker.admit(asked).map_err(|left| {
+                meters.count(Outcome::Resting);
+                SlotError::Resting {
+                    module: self.record.name.clone(),
+                    left,
+                }
+            })?;
+            Some(admitted)
+        };
+        let calling = Calling {
+            record: self.record.clone(),
+            module: module.clone(),
+            admitted,
+            asked,
+            waits: meters.waits(),
+        };
+        let job = move || calling.answer(&request, read);
+        let Ok(result) = self.executor.submit(job) else {
+            meters.count(Outcome::Busy);
             return Err(SlotError::Busy);
         };
-        let result = result.await.unwrap_or_else(|_| {
+        Ok(result.await.unwrap_or_else(|_| {
+            // The executor has reported why.
+            meters.took(asked.elapsed(), false);
             Err(CallError::BadAnswer(
                 "the call ended inside the host".to_owned(),
             ))
+        })?)
+    }
+}
+
+impl Calling {
+    fn answer<T>(
+        self,
+        request: &Request,
+        read: fn(Response) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        drop(self.waits);
+        let record = &*self.record;
+        let _runs = record.meters.runs();
+        let mut status = None;
+        let result = self.module.handle(request).and_then(|response| {
+            let given = response.status;
+            let answer = read(response)?;
+            status = Some(given);
+            Ok(answer)
         });
         let ended = Instant::now();
-        let status = result.as_ref().ok().map(|response| response.status);
-        module.figures().count(status, ended - asked);
-        self.meters.took(ended - asked, result.is_ok());
-        if !on_trial {
-            let opened = self.breaker.ended(result.is_err(), ended);
-            self.meters.rests(self.breaker.is_open());
+        let took = ended - self.asked;
+        self.module.figures().count(status, took);
+        record.meters.took(took, result.is_ok());
+        if let Err(error) = &result {
+            let backtrace = match error {
+                CallError::Trap { backtrace, .. } => backtrace.join(" < "),
+                _ => String::new(),
+            };
+            let (request_id, module) = (&*request.request_id, &*record.name);
+            tracing::error!(request_id, module, %error, backtrace, "a call gave no answer");
+        }
+        if let Some(admitted) = self.admitted {
+            let opened = admitted.ended(result.is_err(), ended);
+            record.meters.rests(record.breaker.is_open());
             if opened {
                 tracing::error!(
-                    module = self.name,
+                    module = record.name,
                     "it fails again and again: for a while it answers 503"
                 );
             }
         }
-        Ok(result?)
+        result
     }
 }

@@ -127,6 +127,7 @@ mod component {
             match (request.route, mark("bad").as_deref()) {
                 (0, Some("probe")) | (3, Some("trap")) => panic!("as the mark says"),
                 (3, Some("500")) => return answer(500, &version, "{}"),
+                (3, Some("header")) => return answer(200, "two\r\nlines", "{}"),
                 (2, _) => loop {
                     std::hint::black_box(());
                 },
