@@ -1,5 +1,9 @@
 //! What HTTP itself promises.
 
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -128,6 +132,60 @@ fn http_2_is_spoken_without_tls() {
     assert_eq!(
         &body[..],
         br#"{"customers":[],"count":0,"offset":0,"limit":15}"#
+    );
+}
+
+#[test]
+fn a_connection_that_does_not_begin_is_ended() {
+    let shop = Shop::with_setting("server.head_timeout_ms=200");
+    for beginning in [
+        "",
+        "P",
+        "PRI * HTTP/2.0\r\n\r\nSM",
+        "GET / HTTP/1.1\r\nHost",
+    ] {
+        let mut stream = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        stream.write_all(beginning.as_bytes()).unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        assert_eq!(String::from_utf8_lossy(&rest), "", "{beginning}");
+    }
+    // One that begins slowly, and then pauses, is served.
+    let mut stream = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
+    for byte in "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".bytes() {
+        stream.write_all(&[byte]).unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("OK"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn a_connection_whose_other_side_takes_nothing_is_ended() {
+    let shop = Shop::with_setting("server.body_timeout_ms=300");
+    let mut stream = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
+    stream
+        .set_write_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    // Until what was asked for fills what the kernel holds, and more is not read.
+    let error = loop {
+        let request = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
+        if let Err(error) = stream.write_all(request) {
+            break error;
+        }
+    };
+    assert!(
+        matches!(
+            error.kind(),
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+        ),
+        "{error}"
     );
 }
 

@@ -247,6 +247,7 @@ fn server_limits(config: &Config) -> ServerLimits {
         connections_max: config.server.connections_max,
         head_bytes_max: config.server.head_bytes_max,
         head_timeout: Duration::from_millis(config.server.head_timeout_ms),
+        write_timeout: Duration::from_millis(config.server.body_timeout_ms),
         drain: Duration::from_millis(config.server.drain_ms),
     }
 }

@@ -2,6 +2,7 @@
 //! bounds them, and lets open requests finish when it is told to stop.
 
 pub mod client;
+mod patience;
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use self::patience::Patient;
 use crate::http::App;
 
 /// Bounds on connections.
@@ -28,12 +30,16 @@ pub struct ServerLimits {
     pub head_bytes_max: usize,
     /// Until a request's head must have arrived.
     pub head_timeout: Duration,
+    /// How long the other side may take nothing of what it is sent.
+    pub write_timeout: Duration,
     /// How long open requests may take after the signal to stop.
     pub drain: Duration,
 }
 
 /// Streams of one HTTP/2 connection at the same time.
 const STREAMS_MAX: u32 = 200;
+/// How often the other side of an HTTP/2 connection is asked whether it is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// A pause after a failed accept, for example because there are no file
 /// descriptors left: trying at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -70,6 +76,8 @@ pub async fn run(
     builder
         .http2()
         .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_INTERVAL)
         .max_header_list_size(limits.head_bytes_max.try_into().unwrap_or(u32::MAX))
         .max_concurrent_streams(STREAMS_MAX);
     let graceful = GracefulShutdown::new();
@@ -97,6 +105,7 @@ pub async fn run(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "no TCP_NODELAY");
         }
+        let stream = Patient::new(stream, limits.head_timeout, limits.write_timeout);
         let app = app.clone();
         let service = service_fn(move |request| {
             let app = app.clone();
