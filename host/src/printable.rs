@@ -20,9 +20,25 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(fit)
 }
 
+/// The text, or as much of its beginning as so many bytes hold.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    if text.len() <= bytes_max {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(bytes_max);
+    Cow::Owned(format!("{}…", &text[..end]))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{cut, printable};
+
+    #[test]
+    fn what_is_too_long_is_cut_between_letters() {
+        assert_eq!(cut("Größe", 7), "Größe");
+        assert_eq!(cut("Größe", 4), "Grö…");
+        assert_eq!(cut("Größe", 3), "Gr…");
+    }
 
     #[test]
     fn what_is_no_text_is_written_out() {

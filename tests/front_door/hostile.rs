@@ -39,7 +39,7 @@ enum Gets {
 
 /// Every deed that ends by itself or by a limit, with the limits as they are
 /// unless the second part says otherwise.
-const DEEDS: [(&str, Gets); 47] = {
+const DEEDS: [(&str, Gets); 49] = {
     use Gets::{Error, Said};
     [
         ("trap", Error("unreachable")),
@@ -57,6 +57,8 @@ const DEEDS: [(&str, Gets); 47] = {
         ("flood-errors", Said("{}")),
         ("long-line", Said("{}")),
         ("long-context", Said("{}")),
+        ("dark-line", Said("{}")),
+        ("spin-in-allocator", Error("limits.deadline_ms")),
         ("forged-lines", Said("{}")),
         ("heavy-calls", Error("limits.call_ms")),
         ("flood-answer", Error("limits.response_bytes_max")),
@@ -280,6 +282,18 @@ fn whoever_holds_the_writer_loses_it() {
     is_500(&get(&shop, "half-written"));
     get(&shop, "things").is(200, json!({"things": 0}));
     shop.customer("a@b.co");
+}
+
+#[test]
+fn time_in_the_host_is_not_the_guests() {
+    let shop = shop(&[
+        "modules.hostile.limits.deadline_ms=100",
+        "modules.hostile.limits.sql_statement_ms=60000",
+    ]);
+    get(&shop, "slow-rows").is(200, json!({"sql": "done"}));
+    is_500(&get(&shop, "spin-in-allocator"));
+    let log = shop.server.stop_for_log();
+    assert!(log.contains("(limits.deadline_ms)"), "{log}");
 }
 
 #[test]

@@ -58,6 +58,31 @@ fn what_is_not_given_is_not_imported() {
     }
 }
 
+#[test]
+fn an_extension_point_takes_no_flags() {
+    let point = |ty: &str, value: &str| {
+        wat(&format!(
+            r#"(component (import "shop:points/point@1.0.0" (instance
+                (type $t {ty})
+                (export "t" (type $u (eq $t)))
+                (export "open" (func (param "value" {value}) (result (result {value} (error string))))))))"#
+        ))
+    };
+    for (ty, value) in [
+        ("(flags \"a\" \"b\")", "$u"),
+        ("(flags \"a\" \"b\")", "(list (option (tuple $u string)))"),
+    ] {
+        assert_eq!(
+            refused(&point(ty, value), &[]),
+            "it imports shop:points/point@1.0.0, which this host does not provide"
+        );
+    }
+    assert_eq!(
+        refused(&point("(record (field \"a\" string))", "(list $u)"), &[]),
+        format!("{NO_MODULE}it exports no wares:module/lifecycle")
+    );
+}
+
 /// The hostile guest as it were if it had been built against other versions of
 /// what it imports and exports: its file with other names of the same length.
 fn renamed(names: &[(&str, &str)]) -> Vec<u8> {

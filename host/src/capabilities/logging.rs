@@ -39,11 +39,25 @@ impl Log {
     /// Adds what a component says, line by line: none of it can look like a line
     /// of the host's own.
     pub fn lines(&self, level: tracing::Level, context: &str, message: &str) {
+        // What is written out takes up to ten times its own size, so nothing is that
+        // will be dropped.
         for line in message.lines().filter(|line| !line.trim().is_empty()) {
-            if !self.line(level, context, &printable(line)) {
+            let bytes = context.len().saturating_add(line.len());
+            let more = match self.bytes_left() {
+                None => false,
+                Some(left) if bytes > left => self.line(level, context, line),
+                Some(_) => self.line(level, context, &printable(line)),
+            };
+            if !more {
                 return;
             }
         }
+    }
+
+    /// How many bytes there is room for; `None` once all else is dropped.
+    pub fn bytes_left(&self) -> Option<usize> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.lines_left > 0).then_some(state.bytes_left)
     }
 
     /// Adds one line, and says whether there is room for more. The first one

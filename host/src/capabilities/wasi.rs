@@ -13,7 +13,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::bindings::{cli, random};
-use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiView};
 
@@ -138,6 +138,9 @@ impl Output {
 
 impl Lines {
     fn write(&self, bytes: &[u8]) {
+        if self.log.bytes_left().is_none() {
+            return;
+        }
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         begun.extend_from_slice(bytes);
         let whole = match begun.iter().rposition(|byte| *byte == b'\n') {
@@ -181,6 +184,11 @@ impl StdoutStream for Output {
 
 impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > WRITE_BYTES_MAX {
+            return Err(StreamError::Trap(wasmtime::Error::msg(
+                "it writes more at once than it may",
+            )));
+        }
         self.0.write(&bytes);
         Ok(())
     }

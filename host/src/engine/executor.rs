@@ -58,6 +58,16 @@ struct State {
     closed: bool,
 }
 
+/// What a thread does next.
+enum Next {
+    Job(Job),
+    /// It has stepped back, and the queue's threads are to stand in front: another
+    /// takes its place.
+    Misplaced,
+    /// There will be no more.
+    Nothing,
+}
+
 /// A thread, and what it does now.
 struct Worker {
     number: usize,
@@ -166,8 +176,8 @@ impl Queue {
         Ok(())
     }
 
-    /// The next job, once there is one; `None` when there will be no more for this thread.
-    fn next(&self, task: &Task) -> Option<Job> {
+    /// The next job, once there is one.
+    fn next(&self, task: &Task) -> Next {
         let own: ThreadId = thread::current().id();
         loop {
             let mut state = lock(&self.state);
@@ -178,13 +188,13 @@ impl Queue {
                 if let Some(idle) = (!state.jobs.is_empty()).then(|| state.idle.pop()).flatten() {
                     idle.unpark();
                 }
-                return None;
+                return Next::Misplaced;
             }
             if let Some(job) = state.jobs.pop_front() {
-                return Some(job);
+                return Next::Job(job);
             }
             if state.closed {
-                return None;
+                return Next::Nothing;
             }
             state.idle.push(thread::current());
             drop(state);
@@ -200,7 +210,12 @@ impl Queue {
     fn run(&self, task: &Task) {
         giving_way::follow(task.back.clone(), self.used_ns.clone());
         lock(&task.running).thread = Some(ThreadNumber::own());
-        while let Some(job) = self.next(task) {
+        loop {
+            let job = match self.next(task) {
+                Next::Job(job) => job,
+                Next::Nothing => return,
+                Next::Misplaced => break,
+            };
             task.begin();
             // A panic is a fault of the host's. It must not take the thread along.
             if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
@@ -209,10 +224,8 @@ impl Queue {
             task.end();
             giving_way::count();
         }
-        if self.is_misplaced(task) {
-            task.gone.store(true, Ordering::Release);
-            self.pace.hurry();
-        }
+        task.gone.store(true, Ordering::Release);
+        self.pace.hurry();
     }
 
     /// Time of processors that jobs have taken since this was last called.
@@ -314,7 +327,7 @@ impl Drop for Executor {
             let _ = worker.handle.join();
         }
         // Where all threads have stepped back and gone, what still waits is done here.
-        while let Some(job) = self.queue.next(&Task::default()) {
+        while let Next::Job(job) = self.queue.next(&Task::default()) {
             job();
         }
     }

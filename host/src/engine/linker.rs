@@ -207,5 +207,24 @@ fn is_hook(function: &ComponentFunc) -> bool {
     let (Some(Type::Result(result)), None) = (results.next(), results.next()) else {
         return false;
     };
-    result.ok().is_some_and(|ok| ok == parameter)
+    // Flags become a text for each that is set, far more than the component has to spend.
+    result.ok().is_some_and(|ok| ok == parameter) && !has_flags(&parameter)
+}
+
+fn has_flags(ty: &Type) -> bool {
+    match ty {
+        Type::Flags(_) => true,
+        Type::List(list) => has_flags(&list.ty()),
+        Type::Option(option) => has_flags(&option.ty()),
+        Type::Record(record) => record.fields().any(|field| has_flags(&field.ty)),
+        Type::Tuple(tuple) => tuple.types().any(|ty| has_flags(&ty)),
+        Type::Variant(variant) => variant
+            .cases()
+            .any(|case| case.ty.is_some_and(|ty| has_flags(&ty))),
+        Type::Result(result) => [result.ok(), result.err()]
+            .into_iter()
+            .flatten()
+            .any(|ty| has_flags(&ty)),
+        _ => false,
+    }
 }

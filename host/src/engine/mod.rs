@@ -172,6 +172,9 @@ impl Clock {
             .spawn({
                 let (stop, engine) = (stop.clone(), engine.clone());
                 move || {
+                    // What guests sleep by starts its threads where it is first used: here,
+                    // and not on a thread that has stepped back.
+                    wasmtime_wasi::runtime::with_ambient_tokio_runtime(|| ());
                     ThreadNumber::own().keep_to(Place::InFront);
                     while !stop.load(Ordering::Relaxed) {
                         std::thread::sleep(if giving_way::is_due() {

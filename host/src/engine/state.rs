@@ -22,6 +22,12 @@ use crate::storage::Session;
 /// How often a call that takes long is asked whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// What one call into the host, and an answer, copy out of a component, in bytes.
+/// The host takes up to a few times as much for it.
+const COPIED_BYTES_MIN: usize = 48 * 1024 * 1024;
+/// The same, beside the body of an answer.
+const COPIED_BYTES_BESIDE: usize = 16 * 1024 * 1024;
+
 /// A component's settings, as the operator wrote them.
 #[derive(Clone)]
 pub struct Settings(Arc<WasiConfigVariables>);
@@ -67,9 +73,11 @@ struct Meter {
     limits: Arc<Limits>,
     retired: Arc<AtomicBool>,
     started: Instant,
-    /// When the guest last called into the host, while it has not yet returned.
-    left_guest: Option<Instant>,
-    in_host: Duration,
+    /// What the guest has run, up to when it last was entered.
+    guest: Duration,
+    /// When it was entered, while it runs. The host may be asked by it and enter it
+    /// again meanwhile, to have it make room for a result.
+    entered: Option<Instant>,
     host_calls: u32,
     memory_bytes: usize,
     refused_memory: bool,
@@ -96,8 +104,8 @@ impl CallState {
                 limits: context.limits,
                 retired: context.retired,
                 started: Instant::now(),
-                left_guest: None,
-                in_host: Duration::ZERO,
+                guest: Duration::ZERO,
+                entered: None,
                 host_calls: 0,
                 memory_bytes: 0,
                 refused_memory: false,
@@ -109,6 +117,8 @@ impl CallState {
             return store;
         }
         store.limiter(|state| &mut state.meter);
+        let answer = store.data().meter.limits.response_bytes_max;
+        store.set_hostcall_fuel(COPIED_BYTES_MIN.max(answer.saturating_add(COPIED_BYTES_BESIDE)));
         store.set_epoch_deadline(store.data().meter.ticks_left());
         // The epoch is wall time: when it runs out, the guest gets back what the host took.
         store.epoch_deadline_callback(|context| {
@@ -175,7 +185,10 @@ impl Meter {
     }
 
     fn guest_time(&self) -> Duration {
-        self.started.elapsed().saturating_sub(self.in_host)
+        let running = self
+            .entered
+            .map_or(Duration::ZERO, |entered| entered.elapsed());
+        self.guest + running
     }
 
     /// What the host does for a guest is bounded each time; this bounds the sum.
@@ -200,6 +213,12 @@ impl Meter {
             .unwrap_or(u64::MAX)
     }
 
+    fn leave(&mut self) {
+        if let Some(entered) = self.entered.take() {
+            self.guest += entered.elapsed();
+        }
+    }
+
     fn pass(&mut self, hook: CallHook) -> wasmtime::Result<()> {
         match hook {
             CallHook::CallingHost => {
@@ -208,14 +227,12 @@ impl Meter {
                     return Err(wasmtime::Error::new(HostCallsReached));
                 }
                 self.check_call_time()?;
-                self.left_guest = Some(Instant::now());
+                self.leave();
             }
-            CallHook::ReturningFromHost => {
-                if let Some(left) = self.left_guest.take() {
-                    self.in_host += left.elapsed();
-                }
+            CallHook::ReturningFromWasm => self.leave(),
+            CallHook::CallingWasm | CallHook::ReturningFromHost => {
+                self.entered = Some(Instant::now());
             }
-            CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ pub type Deed = (&'static str, fn() -> Response);
 /// Numbers without end.
 const ENDLESS: &str = "with recursive n (x) as (select 1 union all select x + 1 from n) ";
 
-pub const DEEDS: [Deed; 55] = [
+pub const DEEDS: [Deed; 58] = [
     ("well", || answer(200, "{\"well\":true}")),
     // Stopping, or not.
     ("trap", || panic!("a hostile panic")),
@@ -52,6 +52,22 @@ pub const DEEDS: [Deed; 55] = [
         loop {
             std::hint::black_box(std::time::Instant::now());
         }
+    }),
+    ("slow-rows", || {
+        query(&format!(
+            "{ENDLESS} select 'a text that room is made for', sum(x) from (select x from n limit 5000000)"
+        ))
+    }),
+    // While the host makes room for an answer of its own.
+    ("spin-in-allocator", || {
+        crate::SPINS.store(true, std::sync::atomic::Ordering::Relaxed);
+        query("select 'a text that room is made for'")
+    }),
+    ("dark-line", || {
+        let line = "\u{1}".repeat(10 << 20);
+        logging::log(logging::Level::Info, "", &line);
+        println!("{line}");
+        answer(200, "{}")
     }),
     ("flood-log", || {
         for line in 0..10_000 {

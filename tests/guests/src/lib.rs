@@ -4,6 +4,37 @@
 #[cfg(target_family = "wasm")]
 mod deeds;
 
+/// Whether asking for memory never comes to an end.
+#[cfg(target_family = "wasm")]
+static SPINS: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+#[cfg(target_family = "wasm")]
+mod allocator {
+    use std::alloc::{GlobalAlloc, Layout, System};
+    use std::sync::atomic::Ordering;
+
+    struct Spinning;
+
+    #[global_allocator]
+    static ALLOCATOR: Spinning = Spinning;
+
+    // SAFETY: it is the system's, when it comes to an end.
+    unsafe impl GlobalAlloc for Spinning {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            while super::SPINS.load(Ordering::Relaxed) {
+                std::hint::black_box(());
+            }
+            // SAFETY: what holds for this holds for that.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+            // SAFETY: it is from the same.
+            unsafe { System.dealloc(memory, layout) }
+        }
+    }
+}
+
 #[cfg(target_family = "wasm")]
 mod component {
     pub mod bindings {
