@@ -311,6 +311,46 @@ fn what_is_verified_changes_nothing_and_ends_in_time() {
     assert_eq!(serving(&shop), "2.0.0");
 }
 
+#[test]
+fn a_version_that_says_too_much_of_itself_is_refused_and_nothing_of_it_stays() {
+    let shop = shop(&[]);
+    let compiled = || {
+        let folder = std::fs::read_dir(shop.data.path().join("compiled")).unwrap();
+        let mut names: Vec<_> = folder.map(|file| file.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = compiled();
+    for (bad, reason) in [
+        ("version", "its version is longer than 300 bytes"),
+        ("routes", "it has 1004 routes, more than 1000"),
+        (
+            "path",
+            "it has a route whose path is longer than 1000 bytes",
+        ),
+        (
+            "responses",
+            "what it says of the route /admin/marked is no JSON object: its responses are none",
+        ),
+        ("steps", "it has 1001 steps of its schema, more than 1000"),
+        (
+            "schemas",
+            "it says more than 4194304 bytes of itself, its schemas included",
+        ),
+    ] {
+        put(&shop, "", &marked(&format!("version=2.0.0 bad={bad}"))).refuses(
+            400,
+            "invalid_component",
+            reason,
+        );
+        assert_eq!(compiled(), before, "{bad}");
+    }
+    assert_eq!(serving(&shop), "1.0.0");
+    // What is there from before stays, whatever comes of trying it again.
+    put(&shop, "", &marked("version=1.0.0"));
+    assert_eq!(compiled(), before);
+}
+
 /// Far more than sockets hold: a host that answers early and hangs up is found out.
 #[test]
 fn a_stranger_who_sends_a_component_is_told_to_sign_in() {

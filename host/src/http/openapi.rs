@@ -140,25 +140,26 @@ fn complete(endpoint: &Described<'_>) -> Map<String, Value> {
     if operation.contains_key("requestBody") {
         statuses.extend(["408", "413", "415"]);
     }
-    let responses = operation
-        .entry("responses")
-        .or_insert_with(|| json!({"200": {"description": "Done"}}));
+    let mut responses = match operation.remove("responses") {
+        Some(Value::Object(responses)) => responses,
+        _ => Map::from_iter([("200".to_owned(), json!({"description": "Done"}))]),
+    };
+    let shared = |status: &str| json!({"$ref": format!("{RESPONSES}{status}")});
     for status in statuses {
-        if responses.get(status).is_none() {
-            responses[status] = json!({"$ref": format!("{RESPONSES}{status}")});
-        }
+        responses.entry(status).or_insert_with(|| shared(status));
     }
     if endpoint.method == Method::GET {
-        responses["304"] = json!({"$ref": format!("{RESPONSES}304")});
+        responses.insert("304".to_owned(), shared("304"));
     }
-    for (status, response) in responses.as_object_mut().into_iter().flatten() {
-        if status.as_str() >= "400"
-            && response.get("$ref").is_none()
-            && response.get("content").is_none()
+    for (status, response) in &mut responses {
+        if let Value::Object(response) = response
+            && status.as_str() >= "400"
+            && !response.contains_key("$ref")
         {
-            response["content"] = error_content();
+            response.entry("content").or_insert_with(error_content);
         }
     }
+    operation.insert("responses".to_owned(), responses.into());
     operation
 }
 

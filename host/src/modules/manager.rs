@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::engine::{Engine, Limits};
+use crate::printable::cut;
 use crate::storage::{
     Act, Database, Installed, MigrationError, Registry, Schema, SqlError, StorageError, now,
 };
@@ -22,6 +23,9 @@ use super::slot::Slot;
 use super::source::Source;
 use super::versions::{Versions, VersionsError, digest};
 use super::{Actor, ActorKind, Request, fault};
+
+/// What is said of a component that is refused, in bytes.
+const REASON_BYTES_MAX: usize = 4_000;
 
 /// How often it is looked whether the calls of a version that was replaced have ended.
 const LOOK: Duration = Duration::from_millis(50);
@@ -301,10 +305,13 @@ impl Manager {
             installation.signature,
             self.options.require_signature,
         )?;
-        let mut module = self.load(name, bytes)?;
-        self.verify(slot, &mut module)?;
-        let module = Arc::new(module);
-        drop(self.prepare(&module, None)?);
+        let module = self.try_version(slot, bytes).inspect_err(|_| {
+            // Nothing of it is kept, unless it is there from before.
+            let known = self.registry.version(name, digest);
+            if slot.module().digest() != digest && matches!(known, Ok(None)) {
+                self.engine.forget(digest);
+            }
+        })?;
         self.expect(&module);
         self.versions.write(digest, bytes)?;
         fault("install.stored");
@@ -321,6 +328,15 @@ impl Manager {
         fault("install.recorded");
         // Installed before, it is as it was then.
         Ok(self.registry.version(name, digest)?.unwrap_or(installed))
+    }
+
+    /// Loads a component, and verifies that it can be a version of a module.
+    fn try_version(&self, slot: &Slot, bytes: &[u8]) -> Result<Arc<Module>, ChangeError> {
+        let mut module = self.load(slot.name(), bytes)?;
+        self.verify(slot, &mut module)?;
+        let module = Arc::new(module);
+        drop(self.prepare(&module, None)?);
+        Ok(module)
     }
 
     /// Rehearses another version's schema on a copy of the data, and has it answer
@@ -417,10 +433,12 @@ impl Manager {
         self.aside(|| {
             let options = |name: &str| (self.modules)(name);
             Module::load(&self.engine, source, options, &self.options.asking).map_err(|error| {
-                ChangeError::Component(match error {
+                let reason = match error {
                     ModuleError::Load { source, .. } => source.to_string(),
                     other => other.to_string(),
-                })
+                };
+                // Names in it are the component's, and as long as it likes.
+                ChangeError::Component(cut(&reason, REASON_BYTES_MAX).into_owned())
             })
         })
     }

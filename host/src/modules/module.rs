@@ -12,6 +12,7 @@ use crate::engine::bindings::exports::wares::module::http as wit;
 use crate::engine::bindings::exports::wares::module::lifecycle;
 use crate::engine::bindings::exports::wares::module::seed::Kind;
 use crate::engine::{CallContext, CallError, Component, Engine, Limits, LoadError, Settings};
+use crate::printable::cut;
 use crate::storage::{
     Database, DatabaseOptions, Migration, MigrationError, Schema, Session, StorageError,
 };
@@ -91,6 +92,17 @@ pub enum ModuleError {
     },
 }
 
+/// All that a component says of itself together, in bytes.
+const SAID_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Routes, and steps of a schema.
+const MANY: usize = 1_000;
+/// The path of a route, in bytes.
+const PATH_BYTES_MAX: usize = 1_000;
+/// Faults of its settings.
+const FAULTS_MAX: usize = 100;
+/// What is shown of a text of a component's that is wrong, in bytes.
+const SHOWN_BYTES_MAX: usize = 300;
+
 /// How a module's name may look: it becomes a file name and a key of `wares.toml`.
 fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
@@ -115,6 +127,60 @@ fn schema(steps: Vec<lifecycle::Migration>, steps_needed: Option<u32>) -> Schema
     Schema {
         steps: steps.into_iter().map(step).collect(),
         steps_needed,
+    }
+}
+
+/// How much a component has said of itself. All of it is kept.
+#[derive(Default)]
+struct Said {
+    bytes: usize,
+}
+
+impl Said {
+    /// It has said so many bytes more.
+    fn adds(&mut self, what: &str, bytes: usize) -> Result<(), LoadError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > SAID_BYTES_MAX {
+            return Err(LoadError::Contract(format!(
+                "it says more than {SAID_BYTES_MAX} bytes of itself, its {what} included"
+            )));
+        }
+        Ok(())
+    }
+
+    /// It has so many of something.
+    fn has(&self, what: &str, count: usize) -> Result<(), LoadError> {
+        if count > MANY {
+            return Err(LoadError::Contract(format!(
+                "it has {count} {what}, more than {MANY}"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// What a route takes and gives, as an OpenAPI operation object.
+fn operation(route: &mut Route, said: &mut Said) -> Result<Map<String, Value>, LoadError> {
+    let operation = std::mem::take(&mut route.operation);
+    let headers: usize = route.headers.iter().map(String::len).sum();
+    said.adds("routes", route.path.len() + headers + operation.len())?;
+    if route.path.len() > PATH_BYTES_MAX {
+        return Err(LoadError::Contract(format!(
+            "it has a route whose path is longer than {PATH_BYTES_MAX} bytes"
+        )));
+    }
+    let fault = |reason: &str| {
+        let path = cut(&route.path, SHOWN_BYTES_MAX);
+        not_described(&format!("the route {}", path.escape_debug()), reason)
+    };
+    let operation = object(&operation).map_err(|reason| fault(&reason))?;
+    let answers = operation.get("responses").map(|answers| {
+        let answers = answers.as_object()?;
+        answers.values().all(Value::is_object).then_some(())
+    });
+    match answers {
+        Some(None) => Err(fault("its responses are none")),
+        _ => Ok(operation),
     }
 }
 
@@ -149,6 +215,7 @@ impl Module {
         asking: &Limits,
     ) -> Result<Self, LoadError> {
         let component = engine.load(&source.bytes)?;
+        let mut said = Said::default();
         let asking = Arc::new(asking.clone());
         let context = |settings: &Settings, limits: &Arc<Limits>| CallContext {
             component: source.origin.as_str().into(),
@@ -162,9 +229,10 @@ impl Module {
         if !is_name(&description.name) {
             return Err(LoadError::Contract(format!(
                 "it calls itself '{}': a name is 1 to 64 lower-case letters, digits and -",
-                description.name.escape_debug()
+                cut(&description.name, SHOWN_BYTES_MAX).escape_debug()
             )));
         }
+        said.adds("summary", description.summary.len())?;
         if let Some(name) = &source.name
             && *name != description.name
         {
@@ -176,9 +244,14 @@ impl Module {
         let version = Version::parse(&description.version).map_err(|error| {
             LoadError::Contract(format!(
                 "its version '{}' is not semver: {error}",
-                description.version
+                cut(&description.version, SHOWN_BYTES_MAX).escape_debug()
             ))
         })?;
+        if description.version.len() > SHOWN_BYTES_MAX {
+            return Err(LoadError::Contract(format!(
+                "its version is longer than {SHOWN_BYTES_MAX} bytes"
+            )));
+        }
         let options = options(&description.name);
         // Nothing was in reach yet: a component that is asked about itself has no database.
         let needed = component.grants_needed();
@@ -203,24 +276,30 @@ impl Module {
         component
             .check_settings(context(&settings, &limits))?
             .map_err(|faults| {
-                let key = |fault: String| format!("modules.{}.config.{fault}", description.name);
-                LoadError::Settings(faults.into_iter().map(key).collect())
+                let key = |fault: String| {
+                    let fault = cut(&fault, SHOWN_BYTES_MAX);
+                    format!("modules.{}.config.{fault}", description.name)
+                };
+                LoadError::Settings(faults.into_iter().take(FAULTS_MAX).map(key).collect())
             })?;
         let mut routes = component.routes(context(&settings, &limits))?;
+        said.has("routes", routes.len())?;
         let operations = routes
             .iter_mut()
-            .map(|route| {
-                let operation = std::mem::take(&mut route.operation);
-                object(&operation)
-                    .map_err(|reason| not_described(&format!("the route {}", route.path), &reason))
-            })
+            .map(|route| operation(route, &mut said))
             .collect::<Result<_, _>>()?;
-        let schema = schema(
-            component.migrations(context(&settings, &limits))?,
-            component.steps_needed(context(&settings, &limits))?,
-        );
-        let schemas = object(&component.schemas(context(&settings, &limits))?)
-            .map_err(|reason| not_described("its schemas", &reason))?;
+        let steps = component.migrations(context(&settings, &limits))?;
+        said.has("steps of its schema", steps.len())?;
+        for step in &steps {
+            said.adds(
+                "steps of its schema",
+                step.name.len() + step.statements.len(),
+            )?;
+        }
+        let schema = schema(steps, component.steps_needed(context(&settings, &limits))?);
+        let schemas = component.schemas(context(&settings, &limits))?;
+        said.adds("schemas", schemas.len())?;
+        let schemas = object(&schemas).map_err(|reason| not_described("its schemas", &reason))?;
         let loaded = Loaded {
             name: description.name.into(),
             version,

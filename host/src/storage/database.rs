@@ -4,11 +4,12 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::events::{self, Event};
+use super::functions;
 use super::memory;
 use super::migrations::{self, Activated, Schema};
 use super::readers::Readers;
@@ -28,6 +29,9 @@ pub struct DatabaseOptions {
     pub migration_ms: u64,
     /// How many events are kept.
     pub events_max: u32,
+    /// How long the log beside the file may become before a commit waits for
+    /// readers to bring it into the file, in bytes.
+    pub log_bytes_max: u64,
 }
 
 impl Default for DatabaseOptions {
@@ -37,6 +41,7 @@ impl Default for DatabaseOptions {
             bytes_max: 0,
             migration_ms: 0,
             events_max: 100_000,
+            log_bytes_max: 64 * 1024 * 1024,
         }
     }
 }
@@ -52,6 +57,7 @@ struct Inner {
     path: PathBuf,
     writer: Arc<Writer>,
     readers: Readers,
+    migration_ms: u64,
 }
 
 impl Database {
@@ -75,6 +81,7 @@ impl Database {
             path: path.to_owned(),
             writer: Arc::new(Writer::new(connection)),
             readers: Readers::new(path.to_owned(), options.clone()),
+            migration_ms: options.migration_ms,
         })))
     }
 
@@ -144,13 +151,20 @@ impl Database {
     /// Writes a copy of all that is committed to a new file.
     ///
     /// # Errors
-    /// When the file is there already, or the disk is full.
+    /// When the file is there already, the disk is full, or it takes longer than
+    /// the steps of a schema may.
     pub fn copy_to(&self, path: &Path) -> Result<(), SqlError> {
         create_private(path).map_err(|error| SqlError::Unavailable(error.to_string()))?;
         // A guarded connection attaches nothing, which is what this does inside.
-        let connection =
+        let mut connection =
             Connection::open_with_flags(&self.0.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.busy_timeout(HOST_WAIT)?;
+        // Columns and indexes may be computed by them.
+        functions::add_to(&connection)?;
+        if self.0.migration_ms > 0 {
+            let end = Instant::now() + Duration::from_millis(self.0.migration_ms);
+            connection.progress_handler(4_000, Some(move || Instant::now() > end))?;
+        }
         connection.execute("vacuum into ?1", [path.display().to_string()])?;
         Ok(())
     }

@@ -21,6 +21,11 @@ thread_local! {
     static REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
+/// What SQLite holds of what the calling thread allocated, in bytes.
+pub(super) fn used() -> i64 {
+    USED.get()
+}
+
 /// SQLite's own allocator, which does the work.
 static BENEATH: OnceLock<Allocator> = OnceLock::new();
 

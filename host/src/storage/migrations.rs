@@ -1,6 +1,8 @@
 //! The steps of a component's schema: which ones this data has seen, how the
 //! others are brought about, all or none, and which older versions may go on.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
@@ -58,6 +60,19 @@ const BEFORE: &str = "
 const SEEN: &str = "select name, digest from _wares_migrations order by number";
 const RECORD: &str = "insert into _wares_migrations (name, digest, applied_at) values (?1, ?2, ?3)";
 
+/// What is named like the host's tables, or belongs to one, and is not the host's.
+const FOREIGN_NAMES: &str = "
+    select name from sqlite_schema
+    where (lower(substr(name, 1, 7)) = '_wares_' or lower(substr(tbl_name, 1, 7)) = '_wares_')
+    and not (tbl_name in
+        ('_wares_migrations', '_wares_steps_needed', '_wares_activations', '_wares_events')
+        and (type = 'table' or sql is null))";
+/// The tables with a foreign key to one of the host's.
+const FOREIGN_KEYS: &str = "
+    select one.name from sqlite_schema one, pragma_foreign_key_list(one.name) key
+    where one.type = 'table' and lower(substr(key.\"table\", 1, 7)) = '_wares_'";
+const LAST_EVENT: &str = "select seq from sqlite_sequence where name = '_wares_events'";
+
 const NEEDED: &str = "select needed from _wares_steps_needed where steps = ?1";
 const RECORD_NEEDED: &str = "
     insert into _wares_steps_needed (steps, needed) values (?1, ?2)
@@ -95,13 +110,9 @@ pub(super) fn pending<'a>(
 /// Whether what a component says makes sense by itself.
 fn check(schema: &Schema) -> Result<(), MigrationError> {
     let steps = &schema.steps;
-    for (place, step) in steps.iter().enumerate() {
-        if steps[..place]
-            .iter()
-            .any(|earlier| earlier.name == step.name)
-        {
-            return Err(MigrationError::Duplicate(step.name.clone()));
-        }
+    let mut names = HashSet::new();
+    if let Some(step) = steps.iter().find(|step| !names.insert(&step.name)) {
+        return Err(MigrationError::Duplicate(step.name.clone()));
     }
     match schema.steps_needed {
         Some(needed) if needed > count(steps) => Err(MigrationError::NeedsMore {
@@ -196,14 +207,20 @@ fn in_transaction(
 
 fn run(connection: &Guarded, schema: &Schema) -> Result<Vec<String>, MigrationError> {
     let mut names = Vec::new();
+    let before = last_event(connection.host()).map_err(SqlError::from)?;
     for step in pending(connection.host(), schema)? {
-        connection
+        let failed = |statement, reason| MigrationError::Failed {
+            step: step.name.clone(),
+            statement,
+            reason,
+        };
+        let count = connection
             .migrate(&step.statements)
-            .map_err(|(statement, reason)| MigrationError::Failed {
-                step: step.name.clone(),
-                statement,
-                reason,
-            })?;
+            .map_err(|(statement, reason)| failed(statement, reason))?;
+        let meddles = meddles(connection.host(), before).map_err(SqlError::from)?;
+        if let Some(reason) = meddles {
+            return Err(failed(count, reason));
+        }
         connection
             .host()
             .execute(RECORD, [&step.name, &digest_of(step), &now()])
@@ -212,6 +229,30 @@ fn run(connection: &Guarded, schema: &Schema) -> Result<Vec<String>, MigrationEr
     }
     record_needed(connection.host(), schema).map_err(SqlError::from)?;
     Ok(names)
+}
+
+/// What the steps of a schema have done to the host's part of the database, if
+/// they have: SQLite asks nobody about the other end of a foreign key, or about
+/// the new name of a table.
+fn meddles(connection: &Connection, last_event_before: i64) -> rusqlite::Result<Option<String>> {
+    let first = |sql: &str| {
+        let name = connection.query_row(sql, [], |row| row.get::<_, String>(0));
+        name.optional()
+    };
+    if let Some(name) = first(FOREIGN_NAMES)? {
+        return Ok(Some(format!("'{name}' is a name of the host's")));
+    }
+    if let Some(table) = first(FOREIGN_KEYS)? {
+        return Ok(Some(format!("'{table}' refers to a table of the host's")));
+    }
+    let untouched = last_event(connection)? == last_event_before;
+    Ok((!untouched).then(|| "it changes the numbers of events".to_owned()))
+}
+
+/// The number of the last event there ever was.
+fn last_event(connection: &Connection) -> rusqlite::Result<i64> {
+    let last = connection.query_row(LAST_EVENT, [], |row| row.get(0));
+    Ok(last.optional()?.unwrap_or(0))
 }
 
 /// Keeps what a component says of older versions, if it knows all of the schema.

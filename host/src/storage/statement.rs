@@ -1,7 +1,7 @@
 //! A connection that components' statements run on: with an authorizer, a clock
 //! and SQLite's own limits around it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -10,26 +10,36 @@ use rusqlite::config::DbConfig;
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::hooks::{AuthContext, Authorization};
 use rusqlite::limits::Limit;
-use rusqlite::{Batch, CachedStatement, Connection, OpenFlags, Statement};
+use rusqlite::{Batch, Connection, OpenFlags, Statement};
 
 use super::memory::{self, Budget};
 use super::rows::{Rows, RowsLimits};
 use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer, functions};
 use crate::giving_way;
+use crate::printable::cut;
 
 /// Statements that a connection keeps prepared.
 const STATEMENTS_CACHED: usize = 128;
-/// Instructions of SQLite's virtual machine between two looks at the clock.
-const STEPS_PER_LOOK: i32 = 4_000;
+/// A statement that takes more memory than this once it is prepared, in bytes, is
+/// not kept.
+const STATEMENT_BYTES_KEPT: i64 = 256 * 1024;
+/// Instructions of SQLite's virtual machine between two looks at the clock. Few,
+/// since a single one may call a function on values as large as they may be.
+const STEPS_PER_LOOK: i32 = 50;
+/// The largest value, and the largest row, in bytes.
+pub(super) const VALUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Pages of cache of a reader, in KiB (negative, as SQLite wants it).
 const READER_CACHE_KIB: i32 = -8 * 1024;
 /// Pages of cache of the writer. There is one, and what it changes all over the
 /// file should not have to be written and read again within a batch.
 const WRITER_CACHE_KIB: i32 = -64 * 1024;
 
-/// Memory that SQLite takes for the steps of a schema, in bytes. What they sort
+/// Memory that SQLite takes for one step of a schema, in bytes. What they sort
 /// beyond that goes to a file.
 const MIGRATION_MEMORY_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// What is said of a statement that fails, in bytes: SQLite repeats parts of it.
+const REASON_BYTES_MAX: usize = 1_000;
 
 /// Whose statements a connection is preparing.
 #[derive(Clone, Copy)]
@@ -46,6 +56,13 @@ pub(super) struct Guarded {
     mode: Arc<AtomicU8>,
     clock: Arc<Clock>,
     migration_ms: u64,
+    log: Log,
+}
+
+/// The file that commits go to first, until they are brought into the database.
+struct Log {
+    path: PathBuf,
+    bytes_max: u64,
 }
 
 /// Ends statements that run for too long.
@@ -53,6 +70,13 @@ struct Clock {
     base: Instant,
     /// Nanoseconds after `base`; `u64::MAX` where nothing is to be ended.
     deadline: AtomicU64,
+}
+
+/// The log beside a database.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
 }
 
 /// Runs a statement, whatever rows it gives.
@@ -127,7 +151,7 @@ impl Guarded {
             connection.set_db_config(setting, value)?;
         }
         for (limit, value) in [
-            (Limit::SQLITE_LIMIT_LENGTH, 16 * 1024 * 1024),
+            (Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX as i32),
             (Limit::SQLITE_LIMIT_SQL_LENGTH, 1024 * 1024),
             (Limit::SQLITE_LIMIT_COLUMN, 200),
             (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
@@ -171,7 +195,27 @@ impl Guarded {
             mode,
             clock,
             migration_ms: options.migration_ms,
+            log: Log {
+                path: log_of(path),
+                bytes_max: options.log_bytes_max,
+            },
         })
+    }
+
+    /// Begins the log anew once it has grown too long. SQLite does that only when
+    /// nobody reads, and with enough readers somebody always does; so this waits
+    /// for those who read now, a while at most, and the next commit tries again.
+    pub(super) fn bound_log(&self) {
+        let bytes = std::fs::metadata(&self.log.path).map_or(0, |file| file.len());
+        if bytes > self.log.bytes_max {
+            let busy = self
+                .connection
+                .query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0));
+            if !matches!(busy, Ok(false)) {
+                let log = self.log.path.display();
+                tracing::warn!(%log, bytes, "the log of a database stays long for now");
+            }
+        }
     }
 
     /// The connection, for statements of the host's own. They must not go
@@ -193,8 +237,7 @@ impl Guarded {
         limits: &SessionLimits,
         writing: bool,
     ) -> Result<Rows, SqlError> {
-        self.guest(limits, || {
-            let mut statement = self.prepare(sql, parameters)?;
+        self.guest(limits, sql, parameters, |statement| {
             if !writing && !statement.readonly() {
                 return Err(SqlError::Invalid(
                     "query only reads: use execute, or a transaction".to_owned(),
@@ -216,8 +259,7 @@ impl Guarded {
         parameters: &[Value],
         limits: &SessionLimits,
     ) -> Result<u64, SqlError> {
-        self.guest(limits, || {
-            let mut statement = self.prepare(sql, parameters)?;
+        self.guest(limits, sql, parameters, |statement| {
             if statement.column_count() > 0 {
                 return Err(SqlError::Invalid(
                     "execute gives no rows: use query in a transaction".to_owned(),
@@ -237,21 +279,24 @@ impl Guarded {
         }
         let done = work();
         self.clock.clear();
+        // What is kept would be prepared anew as it runs, with whatever triggers there are now.
+        self.connection.flush_prepared_statement_cache();
         self.connection
             .pragma_update(None, "temp_store", "memory")?;
         Ok(done)
     }
 
-    /// Runs the statements of one step of a schema. What is wrong comes with the
-    /// place of the statement that failed, counted from one.
-    pub(super) fn migrate(&self, statements: &str) -> Result<(), (usize, String)> {
+    /// Runs the statements of one step of a schema, and gives how many they were.
+    /// What is wrong comes with the place of the statement that failed, counted
+    /// from one.
+    pub(super) fn migrate(&self, statements: &str) -> Result<usize, (usize, String)> {
         let budget = Budget::of(MIGRATION_MEMORY_BYTES_MAX);
         self.mode.store(Mode::Migration as u8, Ordering::Relaxed);
         let mut batch = Batch::new(&self.connection, statements);
         let mut place = 1;
         let done = loop {
             let ran = match batch.next() {
-                Ok(None) => break Ok(()),
+                Ok(None) => break Ok(place - 1),
                 Ok(Some(mut statement)) => run_to_end(&mut statement),
                 Err(error) => Err(error),
             };
@@ -270,21 +315,25 @@ impl Guarded {
                     self.migration_ms
                 )
             } else {
-                error.to_string()
+                cut(&error.to_string(), REASON_BYTES_MAX).into_owned()
             };
             (place, reason)
         })
     }
 
+    /// Runs a guest's statement, once `$1`, `$2`, … are bound to the parameters of
+    /// that number.
     fn guest<T>(
         &self,
         limits: &SessionLimits,
-        work: impl FnOnce() -> Result<T, SqlError>,
+        sql: &str,
+        parameters: &[Value],
+        work: impl FnOnce(&mut Statement<'_>) -> Result<T, SqlError>,
     ) -> Result<T, SqlError> {
         let budget = Budget::of(limits.memory_bytes_max);
         self.clock.set(limits.statement_ms);
         self.mode.store(Mode::Guest as u8, Ordering::Relaxed);
-        let result = work();
+        let result = self.run(sql, parameters, work);
         self.mode.store(Mode::Host as u8, Ordering::Relaxed);
         self.clock.clear();
         match result {
@@ -297,32 +346,47 @@ impl Guarded {
         }
     }
 
-    /// Prepares a statement and binds `$1`, `$2`, … to the parameters of that
-    /// number. To SQLite they are names, numbered as they first appear.
-    fn prepare(&self, sql: &str, parameters: &[Value]) -> Result<CachedStatement<'_>, SqlError> {
+    fn run<T>(
+        &self,
+        sql: &str,
+        parameters: &[Value],
+        work: impl FnOnce(&mut Statement<'_>) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
+        let before = memory::used();
         let mut statement = self.connection.prepare_cached(sql)?;
-        let count = statement.parameter_count();
-        if count != parameters.len() {
-            return Err(SqlError::Invalid(format!(
-                "the statement has {count} parameters, {} were given",
-                parameters.len()
-            )));
+        let is_heavy = memory::used() - before > STATEMENT_BYTES_KEPT;
+        let result = bind(&mut statement, parameters).and_then(|()| work(&mut statement));
+        if is_heavy {
+            statement.discard();
         }
-        for index in 1..=count {
-            let number = statement
-                .parameter_name(index)
-                .and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok())
-                .ok_or_else(|| SqlError::Invalid("parameters are written $1, $2, …".to_owned()))?;
-            let value = number
-                .checked_sub(1)
-                .and_then(|place| parameters.get(place))
-                .ok_or_else(|| {
-                    SqlError::Invalid(format!(
-                        "there is no parameter ${number}: {count} were given"
-                    ))
-                })?;
-            statement.raw_bind_parameter(index, value)?;
-        }
-        Ok(statement)
+        result
     }
+}
+
+/// Binds `$1`, `$2`, … to the parameters of that number. To SQLite they are
+/// names, numbered as they first appear.
+fn bind(statement: &mut Statement<'_>, parameters: &[Value]) -> Result<(), SqlError> {
+    let count = statement.parameter_count();
+    if count != parameters.len() {
+        return Err(SqlError::Invalid(format!(
+            "the statement has {count} parameters, {} were given",
+            parameters.len()
+        )));
+    }
+    for index in 1..=count {
+        let number = statement
+            .parameter_name(index)
+            .and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok())
+            .ok_or_else(|| SqlError::Invalid("parameters are written $1, $2, …".to_owned()))?;
+        let value = number
+            .checked_sub(1)
+            .and_then(|place| parameters.get(place))
+            .ok_or_else(|| {
+                SqlError::Invalid(format!(
+                    "there is no parameter ${number}: {count} were given"
+                ))
+            })?;
+        statement.raw_bind_parameter(index, value)?;
+    }
+    Ok(())
 }

@@ -339,7 +339,12 @@ fn commit(connection: &Guarded, batch: &Batch) -> u64 {
     if result.is_err() && !connection.is_autocommit() {
         let _ = connection.host().execute_batch(ROLLBACK_BATCH);
     }
+    let kept = result.is_ok();
     batch.finish(result);
+    if kept {
+        // Whoever waited is answered; this is at the expense of who comes next.
+        connection.bound_log();
+    }
     1
 }
 

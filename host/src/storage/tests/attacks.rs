@@ -1,6 +1,10 @@
 //! What a hostile component may try on its database. Each is refused, and
 //! changes nothing.
 
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::super::memory;
 use super::*;
 
 /// Tries a statement in every way that a session offers.
@@ -64,6 +68,12 @@ fn the_schema() {
     refuse("select sql from sqlite_schema");
     refuse("select * from sqlite_master");
     refuse("select * from sqlite_sequence");
+    for within in ["sqlite_schema", "sqlite_master", "sqlite_sequence"] {
+        refuse(&format!(
+            "with x as (select * from {within}) select * from x"
+        ));
+        refuse(&format!("select * from (select * from {within}) as thing"));
+    }
     refuse("update sqlite_schema set sql = ''");
     refuse("delete from sqlite_sequence");
 }
@@ -135,6 +145,80 @@ fn files_by_the_back_door() {
 }
 
 #[test]
+fn functions_that_take_as_long_as_a_product() {
+    refuse("select json_patch('{}', '{}')");
+    refuse("select jsonb_patch('{}', '{}')");
+    refuse("select unhex('ab', 'x')");
+    let place = place();
+    // SQLite's own take the square of a million for each of these.
+    for (long, expected) in [
+        ("select instr(h, substr(h, 1, 500000) || 'b')", 0),
+        (
+            "select instr(h, substr(h, 1, 500000) || 'b') + instr('b' || h, 'a')",
+            2,
+        ),
+        (
+            "select length(replace(h, substr(h, 1, 500000) || 'b', 'c'))",
+            999_999,
+        ),
+        ("select length(trim(h, s || 'a'))", 0),
+        (
+            "select length(ltrim(h, s)) + length(rtrim(h, s))",
+            1_999_998,
+        ),
+    ] {
+        let with = "with t (h, s) as
+            (select printf('%.*c', 999999, 'a'), replace(hex(zeroblob(250000)), '0', 'é'))";
+        let mut session = place.session();
+        let got = session.query(&format!("{with} {long} from t"), &[]);
+        assert_eq!(got.as_ref().map(integer), Ok(expected), "{long}");
+    }
+}
+
+#[test]
+fn functions_that_are_done_otherwise_give_what_sqlite_gives() {
+    let place = place();
+    let sqlite = rusqlite::Connection::open_in_memory().unwrap();
+    for call in [
+        "instr('Größe', 'e')",
+        "instr('Größe', '')",
+        "instr('', '')",
+        "instr('', 'a')",
+        "instr(x'c3b65f', x'5f')",
+        "instr('ö_', x'5f')",
+        "instr(12345, 34)",
+        "instr(null, 'a')",
+        "instr('a', null)",
+        "replace('aaa', 'aa', 'b')",
+        "replace('abc', '', 'x')",
+        "replace('abc', '', null)",
+        "replace('Größe', 'ß', 'ss')",
+        "replace(121, 2, '-')",
+        "replace('abc', 'b', null)",
+        "replace(null, 'a', 'b')",
+        "trim('  a b  ')",
+        "ltrim('  a  ') || '|'",
+        "rtrim('  a  ') || '|'",
+        "trim('	 a')",
+        "trim('éaéé', 'é')",
+        "ltrim('xyxaxy', 'yx')",
+        "rtrim('xyxaxy', 'yx')",
+        "trim('aaa', 'a') || '|'",
+        "trim('abc', '')",
+        "trim(null)",
+        "trim('a', null)",
+        "trim(1001, 1)",
+    ] {
+        let statement = format!("select quote({call}) || typeof({call})");
+        let theirs: Option<String> = sqlite.query_row(&statement, [], |row| row.get(0)).unwrap();
+        let ours = place.session().query(&statement, &[]).unwrap();
+        assert_eq!(&ours.data[5..], theirs.unwrap().as_bytes(), "{call}");
+    }
+    refuse("select instr('1.5', 1.5)");
+    refuse("select trim(cast(x'ff' as text), 'a')");
+}
+
+#[test]
 fn several_statements_as_one() {
     refuse("select 1; delete from thing");
     refuse("insert into thing (name) values ('x'); delete from thing");
@@ -198,7 +282,8 @@ fn values_without_end() {
     let place = place();
     for huge in [
         "select zeroblob(1000000000)",
-        "select hex(zeroblob(12000000))",
+        "select hex(zeroblob(3000000))",
+        "select zeroblob(4194305)",
         "select replace(hex(zeroblob(9000)), '0', hex(zeroblob(9000)))",
     ] {
         let refused = place.session().query(huge, &[]);
@@ -219,7 +304,7 @@ fn memory_without_end() {
     let place = place();
     let n = "with recursive n (x) as (select 1 union all select x + 1 from n)";
     for hoard in [
-        format!("select {}", vec!["randomblob(16000000)"; 100].join(", ")),
+        format!("select {}", vec!["randomblob(4000000)"; 100].join(", ")),
         "with recursive n (x, y) as
             (select 1, zeroblob(1000000) union select x + 1, zeroblob(1000000) from n)
             select count(*) from n"
@@ -283,4 +368,121 @@ fn a_rehearsal_keeps_nothing() {
     assert_eq!(place.things(), 0);
     assert_eq!(insert(&mut place.session(), "kept"), Ok(1));
     assert_eq!(place.things(), 1);
+}
+
+#[test]
+fn steps_that_meddle_with_what_is_the_hosts() {
+    for (statements, reason) in [
+        (
+            "create table c (x text references _wares_events (name)) strict;",
+            "'c' refers to a table of the host's",
+        ),
+        (
+            "create table c (x text references _WARES_activations (digest) deferrable initially deferred);",
+            "'c' refers to a table of the host's",
+        ),
+        (
+            "create table c (x); alter table c rename to _wares_c;",
+            "'_wares_c' is a name of the host's",
+        ),
+        (
+            "create virtual table _wares_words using fts5 (x);",
+            "not authorized",
+        ),
+        (
+            "create view _Wares_view as select 1;",
+            "'_Wares_view' is a name of the host's",
+        ),
+        (
+            "update sqlite_sequence set seq = 9223372036854775807 where name = '_wares_events';",
+            "it changes the numbers of events",
+        ),
+        (
+            "delete from sqlite_sequence;",
+            "it changes the numbers of events",
+        ),
+        (
+            "create trigger t after insert on _wares_events begin select 1; end;",
+            "not authorized",
+        ),
+        ("create index i on _wares_events (name);", "not authorized"),
+        ("alter table _wares_events add column x;", "not authorized"),
+    ] {
+        let place = place();
+        let mut session = place.session();
+        session.begin().unwrap();
+        session.emit("thing.made", "{}").unwrap();
+        session.commit().unwrap();
+        drop(session);
+        let bad = schema([
+            step("0001", THINGS),
+            step("0002", &format!("create table fine (x); {statements}")),
+        ]);
+        let refused = place.database.migrate(&bad).unwrap_err().to_string();
+        assert!(refused.contains(reason), "{statements}: {refused}");
+        // All is as it was, and opens again.
+        let path = place.folder.path().join("x.db");
+        let database = Database::open(&path, &DatabaseOptions::default()).unwrap();
+        assert_eq!(database.events(0, 10).unwrap()[0].id, 1);
+        let good = schema([
+            step("0001", THINGS),
+            step(
+                "0002",
+                "create table fine (id integer primary key autoincrement);",
+            ),
+            step(
+                "0003",
+                "alter table fine rename to better; insert into better default values;",
+            ),
+        ]);
+        assert_eq!(database.migrate(&good).unwrap(), ["0002", "0003"]);
+    }
+}
+
+#[test]
+fn statements_that_take_memory_to_be_kept() {
+    let place = place();
+    let mut session = place.session_with(|limits| limits.memory_bytes_max = 64 * 1024 * 1024);
+    let before = memory::used();
+    for number in 0..10 {
+        let rows = "(1),".repeat(60_000);
+        let heavy = format!("with x (n) as (values {rows} ({number})) select count(*) from x");
+        assert_eq!(session.query(&heavy, &[]).unwrap().count, 1, "{number}");
+    }
+    let kept = memory::used() - before;
+    assert!(kept < 16 * 1024 * 1024, "{kept} bytes are kept");
+}
+
+#[test]
+fn readers_that_keep_the_log_from_beginning_anew() {
+    let place = place_with(&DatabaseOptions {
+        log_bytes_max: 1024 * 1024,
+        ..DatabaseOptions::default()
+    });
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                // Each snapshot overlaps with the next.
+                let mut sessions = VecDeque::new();
+                while !done.load(Ordering::Relaxed) {
+                    let mut session = place.session();
+                    count(&mut session);
+                    sessions.push_back(session);
+                    if sessions.len() > 1 {
+                        sessions.pop_front();
+                    }
+                }
+            });
+        }
+        for number in 0..60 {
+            let name = format!("{number}").repeat(100_000);
+            insert(&mut place.session(), &name).unwrap();
+            let log = place.folder.path().join("x.db-wal");
+            let bytes = std::fs::metadata(log).unwrap().len();
+            assert!(bytes < 3 * 1024 * 1024, "the log has {bytes} bytes");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(place.things(), 60);
 }

@@ -57,7 +57,10 @@ mod component {
             }
             Description {
                 name: mark("name").unwrap_or_else(|| "marked".to_owned()),
-                version: mark("version").unwrap_or_default(),
+                version: match mark("bad").as_deref() {
+                    Some("version") => format!("1.0.0-{}", "a".repeat(1000)),
+                    _ => mark("version").unwrap_or_default(),
+                },
                 summary: "Differs in a mark".to_owned(),
             }
         }
@@ -82,6 +85,13 @@ mod component {
                     ),
                 },
             ];
+            if mark("bad").as_deref() == Some("steps") {
+                let step = |number| Migration {
+                    name: format!("{number}"),
+                    statements: String::new(),
+                };
+                return (0..1001).map(step).collect();
+            }
             let count = number("steps", 1) as usize;
             steps[..count.min(steps.len())]
                 .iter()
@@ -115,11 +125,23 @@ mod component {
                 route(Method::Get, "/admin/marked/bad"),
             ];
             routes.extend(mark("route").map(|path| route(Method::Get, &path)));
+            match mark("bad").as_deref() {
+                Some("routes") => {
+                    routes
+                        .extend((0..1000).map(|number| route(Method::Get, &format!("/{number}"))));
+                }
+                Some("path") => routes[0].path = format!("/{}", "a".repeat(2000)),
+                Some("responses") => routes[0].operation = "{\"responses\":{\"500\":3}}".to_owned(),
+                _ => {}
+            }
             routes
         }
 
         fn schemas() -> String {
-            String::new()
+            match mark("bad").as_deref() {
+                Some("schemas") => format!("{{\"Much\":[{}0]}}", "0,".repeat(3 << 20)),
+                _ => String::new(),
+            }
         }
 
         fn handle(request: Request) -> Response {
