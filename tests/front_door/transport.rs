@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
@@ -163,6 +164,43 @@ fn a_connection_that_does_not_begin_is_ended() {
     assert!(
         answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("OK"),
         "{answer}"
+    );
+}
+
+#[test]
+fn connections_leave_files_for_databases() {
+    let shop = Shop::open_with(|command| {
+        let mut limited = Command::new("sh");
+        limited
+            .args(["-c", "ulimit -n 120; exec \"$0\" \"$@\""])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .args(["--set", "server.connections_max=10000"])
+            .current_dir(command.get_current_dir().unwrap())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => limited.env(name, value),
+                None => limited.env_remove(name),
+            };
+        }
+        *command = limited;
+    });
+    let connections: Vec<_> = (0..150)
+        .map(|_| TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap())
+        .collect();
+    // One that was taken before is served, by a database that is opened only now.
+    shop.get("/admin/customers").is(
+        200,
+        json!({"customers": [], "count": 0, "offset": 0, "limit": 15}),
+    );
+    drop(connections);
+    let log = shop.server.stop_for_log();
+    assert!(
+        log.contains("fewer connections than server.connections_max") && !log.contains("ERROR"),
+        "{log}"
     );
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -242,9 +243,39 @@ fn slot_options(config: &Config, name: &str) -> SlotOptions {
     }
 }
 
+/// Files that the host needs beside one for each connection, at most: databases,
+/// their logs, components.
+const FILES_BESIDE: usize = 512;
+
+/// As many of these connections as leave files for all else: who only connects
+/// must not keep a database from being opened.
+fn connections_max(wanted: usize) -> usize {
+    let files = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: files.maximum,
+        ..files
+    };
+    let files = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => raised.current,
+        Err(_) => files.current,
+    };
+    let files = files.map_or(usize::MAX, |files| {
+        usize::try_from(files).unwrap_or(usize::MAX)
+    });
+    let room = files.saturating_sub(FILES_BESIDE).max(files / 2);
+    if room < wanted {
+        tracing::warn!(
+            files,
+            connections = room,
+            "fewer connections than server.connections_max: this process may have too few files open"
+        );
+    }
+    wanted.min(room)
+}
+
 fn server_limits(config: &Config) -> ServerLimits {
     ServerLimits {
-        connections_max: config.server.connections_max,
+        connections_max: connections_max(config.server.connections_max),
         head_bytes_max: config.server.head_bytes_max,
         head_timeout: Duration::from_millis(config.server.head_timeout_ms),
         write_timeout: Duration::from_millis(config.server.body_timeout_ms),

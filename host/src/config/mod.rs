@@ -225,7 +225,7 @@ impl Config {
             connections_max: reader.count(
                 "server.connections_max",
                 10_000,
-                "connections at the same time",
+                "connections at the same time; fewer where the process may have too few files open",
             ),
             trust_forwarded: reader.flag(
                 "server.trust_forwarded",
