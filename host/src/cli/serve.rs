@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let unfinished = runtime.block_on(server::run(
         listener,
         shop.app.clone(),
-        server_limits(config),
+        server_limits(config, &shop),
         stop,
     ));
     if unfinished > 0 {
@@ -243,13 +243,22 @@ fn slot_options(config: &Config, name: &str) -> SlotOptions {
     }
 }
 
-/// Files that the host needs beside one for each connection, at most: databases,
-/// their logs, components.
-const FILES_BESIDE: usize = 512;
+/// Files that the host needs beside those of connections and of modules' databases.
+const FILES_BESIDE: usize = 128;
+/// Files of a connection to a database: itself, its log, and what others share of it.
+const FILES_A_DATABASE: usize = 3;
 
 /// As many of these connections as leave files for all else: who only connects
 /// must not keep a database from being opened.
-fn connections_max(wanted: usize) -> usize {
+fn connections_max(config: &Config, shop: &Shop) -> usize {
+    let wanted = config.server.connections_max;
+    // One that reads for each of a module's calls, one that writes, one for a version that is tried.
+    let databases: usize = shop
+        .manager
+        .slots()
+        .map(|slot| config.limits_of(slot.name()).calls_max + 2)
+        .sum();
+    let beside = FILES_BESIDE + databases * FILES_A_DATABASE;
     let files = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: files.maximum,
@@ -262,7 +271,7 @@ fn connections_max(wanted: usize) -> usize {
     let files = files.map_or(usize::MAX, |files| {
         usize::try_from(files).unwrap_or(usize::MAX)
     });
-    let room = files.saturating_sub(FILES_BESIDE).max(files / 2);
+    let room = files.saturating_sub(beside).max(files / 2);
     if room < wanted {
         tracing::warn!(
             files,
@@ -273,12 +282,12 @@ fn connections_max(wanted: usize) -> usize {
     wanted.min(room)
 }
 
-fn server_limits(config: &Config) -> ServerLimits {
+fn server_limits(config: &Config, shop: &Shop) -> ServerLimits {
     ServerLimits {
-        connections_max: connections_max(config.server.connections_max),
+        connections_max: connections_max(config, shop),
         head_bytes_max: config.server.head_bytes_max,
         head_timeout: Duration::from_millis(config.server.head_timeout_ms),
-        write_timeout: Duration::from_millis(config.server.body_timeout_ms),
+        idle_timeout: Duration::from_millis(config.server.body_timeout_ms),
         drain: Duration::from_millis(config.server.drain_ms),
     }
 }

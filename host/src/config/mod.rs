@@ -58,8 +58,8 @@ pub struct Server {
     pub head_bytes_max: usize,
     /// Until a request's head must have arrived, in milliseconds.
     pub head_timeout_ms: u64,
-    /// Until a request's body must have arrived, and while a client may take nothing of
-    /// an answer, in milliseconds.
+    /// Until a request's body must have arrived, and how long a client may neither ask
+    /// nor take anything, in milliseconds.
     pub body_timeout_ms: u64,
     /// How long open requests may take after the signal to stop, in milliseconds.
     pub drain_ms: u64,
@@ -215,7 +215,7 @@ impl Config {
             body_timeout_ms: reader.number(
                 "server.body_timeout_ms",
                 30_000,
-                "until a request's body must have arrived, and while a client may take nothing of an answer",
+                "until a request's body must have arrived, and how long a client may neither ask nor take anything",
             ),
             drain_ms: reader.number(
                 "server.drain_ms",

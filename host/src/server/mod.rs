@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use self::patience::Patient;
+use self::patience::{Activity, Patient};
 use crate::http::App;
 
 /// Bounds on connections.
@@ -30,8 +30,8 @@ pub struct ServerLimits {
     pub head_bytes_max: usize,
     /// Until a request's head must have arrived.
     pub head_timeout: Duration,
-    /// How long the other side may take nothing of what it is sent.
-    pub write_timeout: Duration,
+    /// How long the other side may ask for nothing and take nothing of what it is sent.
+    pub idle_timeout: Duration,
     /// How long open requests may take after the signal to stop.
     pub drain: Duration,
 }
@@ -105,11 +105,17 @@ pub async fn run(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "no TCP_NODELAY");
         }
-        let stream = Patient::new(stream, limits.head_timeout, limits.write_timeout);
-        let app = app.clone();
-        let service = service_fn(move |request| {
-            let app = app.clone();
-            async move { Ok::<_, Infallible>(app.respond(peer, request).await) }
+        let activity = Arc::new(Activity::new());
+        let stream = Patient::new(stream, activity.clone(), limits.head_timeout);
+        let service = service_fn({
+            let (app, activity) = (app.clone(), activity.clone());
+            move |request| {
+                let (app, activity) = (app.clone(), activity.clone());
+                async move {
+                    let _at_work = activity.request();
+                    Ok::<_, Infallible>(app.respond(peer, request).await)
+                }
+            }
         });
         let connection = graceful.watch(
             builder
@@ -117,8 +123,15 @@ pub async fn run(
                 .into_owned(),
         );
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%peer, %error, "connection ended");
+            tokio::select! {
+                ended = connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%peer, %error, "connection ended");
+                    }
+                }
+                () = activity.rests(limits.idle_timeout) => {
+                    tracing::debug!(%peer, "connection ended: nothing goes on");
+                }
             }
             drop(place);
         });
