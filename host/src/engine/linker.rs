@@ -207,24 +207,38 @@ fn is_hook(function: &ComponentFunc) -> bool {
     let (Some(Type::Result(result)), None) = (results.next(), results.next()) else {
         return false;
     };
-    // Flags become a text for each that is set, far more than the component has to spend.
-    result.ok().is_some_and(|ok| ok == parameter) && !has_flags(&parameter)
+    result.ok().is_some_and(|ok| ok == parameter) && is_plain(&parameter)
 }
 
-fn has_flags(ty: &Type) -> bool {
+/// Whether values of a type are little more in the host than in the component:
+/// flags, for one, become a text for each that is set.
+fn is_plain(ty: &Type) -> bool {
     match ty {
-        Type::Flags(_) => true,
-        Type::List(list) => has_flags(&list.ty()),
-        Type::Option(option) => has_flags(&option.ty()),
-        Type::Record(record) => record.fields().any(|field| has_flags(&field.ty)),
-        Type::Tuple(tuple) => tuple.types().any(|ty| has_flags(&ty)),
+        Type::Bool
+        | Type::S8
+        | Type::U8
+        | Type::S16
+        | Type::U16
+        | Type::S32
+        | Type::U32
+        | Type::S64
+        | Type::U64
+        | Type::Float32
+        | Type::Float64
+        | Type::Char
+        | Type::String
+        | Type::Enum(_) => true,
+        Type::List(list) => is_plain(&list.ty()),
+        Type::Option(option) => is_plain(&option.ty()),
+        Type::Record(record) => record.fields().all(|field| is_plain(&field.ty)),
+        Type::Tuple(tuple) => tuple.types().all(|ty| is_plain(&ty)),
         Type::Variant(variant) => variant
             .cases()
-            .any(|case| case.ty.is_some_and(|ty| has_flags(&ty))),
+            .all(|case| case.ty.is_none_or(|ty| is_plain(&ty))),
         Type::Result(result) => [result.ok(), result.err()]
             .into_iter()
             .flatten()
-            .any(|ty| has_flags(&ty)),
+            .all(|ty| is_plain(&ty)),
         _ => false,
     }
 }

@@ -2,6 +2,7 @@
 //! its threads and its queue, apart from those of every other module, and a rest
 //! for it when it fails again and again.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -191,14 +192,12 @@ impl Slot {
             meters.count(Outcome::Busy);
             return Err(SlotError::Busy);
         };
-        Ok(result.await.unwrap_or_else(|_| {
-            // The executor has reported why.
-            meters.took(asked.elapsed(), false);
-            Err(CallError::BadAnswer(
-                "the call ended inside the host".to_owned(),
-            ))
-        })?)
+        Ok(result.await.unwrap_or_else(|_| Err(ended_inside()))?)
     }
+}
+
+fn ended_inside() -> CallError {
+    CallError::BadAnswer("the call ended inside the host".to_owned())
 }
 
 impl Calling {
@@ -211,12 +210,15 @@ impl Calling {
         let record = &*self.record;
         let _runs = record.meters.runs();
         let mut status = None;
-        let result = self.module.handle(request).and_then(|response| {
+        let call = || {
+            let response = self.module.handle(request)?;
             let given = response.status;
             let answer = read(response)?;
             status = Some(given);
             Ok(answer)
-        });
+        };
+        // A panic is a fault of the host's, and a failure of the call's all the same.
+        let result = catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(ended_inside()));
         let ended = Instant::now();
         let took = ended - self.asked;
         self.module.figures().count(status, took);

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -29,8 +29,9 @@ pub struct DatabaseOptions {
     pub migration_ms: u64,
     /// How many events are kept.
     pub events_max: u32,
-    /// How long the log beside the file may become before a commit waits for
-    /// readers to bring it into the file, in bytes.
+    /// How long the log beside the file may become before commits wait a moment for
+    /// readers, to bring it into the file, in bytes; sixteen times that, and they
+    /// wait longer.
     pub log_bytes_max: u64,
 }
 
@@ -57,7 +58,6 @@ struct Inner {
     path: PathBuf,
     writer: Arc<Writer>,
     readers: Readers,
-    migration_ms: u64,
 }
 
 impl Database {
@@ -81,7 +81,6 @@ impl Database {
             path: path.to_owned(),
             writer: Arc::new(Writer::new(connection)),
             readers: Readers::new(path.to_owned(), options.clone()),
-            migration_ms: options.migration_ms,
         })))
     }
 
@@ -151,20 +150,15 @@ impl Database {
     /// Writes a copy of all that is committed to a new file.
     ///
     /// # Errors
-    /// When the file is there already, the disk is full, or it takes longer than
-    /// the steps of a schema may.
+    /// When the file is there already, or the disk is full.
     pub fn copy_to(&self, path: &Path) -> Result<(), SqlError> {
         create_private(path).map_err(|error| SqlError::Unavailable(error.to_string()))?;
         // A guarded connection attaches nothing, which is what this does inside.
-        let mut connection =
+        let connection =
             Connection::open_with_flags(&self.0.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.busy_timeout(HOST_WAIT)?;
         // Columns and indexes may be computed by them.
         functions::add_to(&connection)?;
-        if self.0.migration_ms > 0 {
-            let end = Instant::now() + Duration::from_millis(self.0.migration_ms);
-            connection.progress_handler(4_000, Some(move || Instant::now() > end))?;
-        }
         connection.execute("vacuum into ?1", [path.display().to_string()])?;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! A connection that components' statements run on: with an authorizer, a clock
 //! and SQLite's own limits around it.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -38,6 +39,13 @@ const WRITER_CACHE_KIB: i32 = -64 * 1024;
 /// beyond that goes to a file.
 const MIGRATION_MEMORY_BYTES_MAX: usize = 512 * 1024 * 1024;
 
+/// How many times as long as it should be the log may become before every commit
+/// waits for those who read.
+const LOG_TIMES_MAX: u64 = 16;
+/// How long a commit waits for those who read before that, and how often.
+const LOG_WAIT: Duration = Duration::from_millis(50);
+const LOG_RETRY: Duration = Duration::from_secs(1);
+
 /// What is said of a statement that fails, in bytes: SQLite repeats parts of it.
 const REASON_BYTES_MAX: usize = 1_000;
 
@@ -63,6 +71,10 @@ pub(super) struct Guarded {
 struct Log {
     path: PathBuf,
     bytes_max: u64,
+    /// How long whoever writes waits for others who use the database.
+    wait: Duration,
+    /// When it was last tried to begin it anew, and could not be.
+    tried: Cell<Option<Instant>>,
 }
 
 /// Ends statements that run for too long.
@@ -198,23 +210,45 @@ impl Guarded {
             log: Log {
                 path: log_of(path),
                 bytes_max: options.log_bytes_max,
+                wait: Duration::from_millis(options.other_process_wait_ms),
+                tried: Cell::new(None),
             },
         })
     }
 
     /// Begins the log anew once it has grown too long. SQLite does that only when
     /// nobody reads, and with enough readers somebody always does; so this waits
-    /// for those who read now, a while at most, and the next commit tries again.
+    /// for those who read now: a moment, now and then, and longer at every commit
+    /// once the log has become many times as long.
     pub(super) fn bound_log(&self) {
-        let bytes = std::fs::metadata(&self.log.path).map_or(0, |file| file.len());
-        if bytes > self.log.bytes_max {
+        let log = &self.log;
+        let bytes = std::fs::metadata(&log.path).map_or(0, |file| file.len());
+        let much = bytes > log.bytes_max.saturating_mul(LOG_TIMES_MAX);
+        let lately = || {
+            log.tried
+                .get()
+                .is_some_and(|tried: Instant| tried.elapsed() < LOG_RETRY)
+        };
+        if bytes <= log.bytes_max || !much && lately() {
+            return;
+        }
+        let wait = if much { log.wait } else { LOG_WAIT };
+        let restart = || -> rusqlite::Result<bool> {
+            self.connection.busy_timeout(wait)?;
             let busy = self
                 .connection
                 .query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0));
-            if !matches!(busy, Ok(false)) {
-                let log = self.log.path.display();
-                tracing::warn!(%log, bytes, "the log of a database stays long for now");
+            self.connection.busy_timeout(log.wait)?;
+            busy
+        };
+        if matches!(restart(), Ok(false)) {
+            log.tried.set(None);
+        } else {
+            if !lately() {
+                let log = log.path.display();
+                tracing::warn!(%log, bytes, "the log of a database stays long: somebody reads on");
             }
+            log.tried.set(Some(Instant::now()));
         }
     }
 

@@ -342,7 +342,6 @@ fn commit(connection: &Guarded, batch: &Batch) -> u64 {
     let kept = result.is_ok();
     batch.finish(result);
     if kept {
-        // Whoever waited is answered; this is at the expense of who comes next.
         connection.bound_log();
     }
     1
