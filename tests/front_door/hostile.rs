@@ -100,21 +100,28 @@ fn every_deed_ends_and_a_victim_goes_on_meanwhile() {
         "breaker.failures_min=1000",
         "limits.calls_max=2",
         "modules.hostile.limits.deadline_ms=300000",
-        "modules.hostile.limits.sql_statement_ms=3000",
+        "modules.hostile.limits.call_ms=300000",
+        "modules.hostile.limits.sql_statement_ms=300000",
         "modules.hostile.limits.sql_rows_max=100",
         "modules.hostile.limits.sql_result_bytes_max=2 MiB",
         "modules.hostile.limits.sql_memory_bytes_max=32 MiB",
         "modules.hostile.limits.sql_statements_max=2000",
     ]);
-    // Those that only a deadline ends get a short one, in a shop of their own.
+    // Those that only a deadline ends get a short one, in shops of their own.
     let impatient = self::shop(&[
         "breaker.failures_min=1000",
         "modules.hostile.limits.deadline_ms=200",
         "modules.hostile.limits.call_ms=1000",
     ]);
+    let hasty = self::shop(&[
+        "breaker.failures_min=1000",
+        "modules.hostile.limits.deadline_ms=300000",
+        "modules.hostile.limits.sql_statement_ms=1000",
+    ]);
     for (deed, gets) in &DEEDS {
         let shop = match gets {
             Gets::Error("limits.deadline_ms" | "limits.call_ms") => &impatient,
+            Gets::Said(r#"{"sql":"timeout"}"#) => &hasty,
             _ => &shop,
         };
         std::thread::scope(|scope| {
@@ -288,7 +295,8 @@ fn whoever_holds_the_writer_loses_it() {
 fn time_in_the_host_is_not_the_guests() {
     let shop = shop(&[
         "modules.hostile.limits.deadline_ms=100",
-        "modules.hostile.limits.sql_statement_ms=60000",
+        "modules.hostile.limits.sql_statement_ms=300000",
+        "modules.hostile.limits.call_ms=300000",
     ]);
     get(&shop, "slow-rows").is(200, json!({"sql": "done"}));
     is_500(&get(&shop, "spin-in-allocator"));

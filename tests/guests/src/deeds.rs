@@ -55,7 +55,7 @@ pub const DEEDS: [Deed; 58] = [
     }),
     ("slow-rows", || {
         query(&format!(
-            "{ENDLESS} select 'a text that room is made for', sum(x) from (select x from n limit 5000000)"
+            "{ENDLESS} select 'a text that room is made for', sum(x) from (select x from n limit 1500000)"
         ))
     }),
     // While the host makes room for an answer of its own.
