@@ -25,6 +25,9 @@ const ASKED: Duration = Duration::from_secs(1);
 const SHARE: f64 = 0.25;
 /// It stands in front again after it has taken less than half of that for so long.
 const PROBATION: Duration = Duration::from_secs(1);
+/// It does so at once where one in front takes so many times what it takes: who was
+/// busy when the other one began was not the greedy one.
+const OUTDONE: f64 = 1.5;
 
 /// Watches over the threads of all modules.
 pub struct Pace {
@@ -122,10 +125,15 @@ impl Pace {
         shares.sort_by(f64::total_cmp);
         // Where only one is asked, there is nobody to give way to.
         let least = (shares.len() > 1).then(|| shares[0]);
+        let in_front = watched
+            .iter()
+            .filter(|one| is_asked(one) && !one.load.greedy)
+            .map(|one| one.load.share);
+        let most = in_front.fold(0.0, f64::max);
         let parted = self.part(least.is_some() && giving_way::is_due(), now);
         for one in &mut *watched {
             if let Some(queue) = one.queue.upgrade() {
-                one.load.judge(least, since);
+                one.load.judge(least, most, since);
                 queue.set_back(one.load.greedy);
                 queue.look(LONG, parted);
             }
@@ -159,8 +167,9 @@ impl Load {
     }
 
     /// `least` is what that module takes that takes least of those that are asked;
-    /// `None` where no other is.
-    fn judge(&mut self, least: Option<f64>, since: Duration) {
+    /// `None` where no other is. `most` is what that one takes that takes most of
+    /// those in front.
+    fn judge(&mut self, least: Option<f64>, most: f64, since: Duration) {
         let Some(least) = least else {
             self.greedy = false;
             return;
@@ -173,7 +182,7 @@ impl Load {
         } else {
             Duration::ZERO
         };
-        if self.modest > PROBATION {
+        if self.modest > PROBATION || most > OUTDONE * self.share {
             self.greedy = false;
         }
     }
@@ -246,7 +255,7 @@ mod tests {
         let mut after = |share: f64, least: Option<f64>, looks: u32| {
             for _ in 0..looks {
                 load.add(share * LOOK.as_secs_f64(), LOOK);
-                load.judge(least, LOOK);
+                load.judge(least, 0.0, LOOK);
             }
             load.greedy
         };
@@ -260,5 +269,28 @@ mod tests {
         assert!(!after(0.0, Some(0.0), 200));
         assert!(after(0.9, Some(0.1), 40));
         assert!(!after(0.9, None, 1), "nobody else is asked");
+    }
+
+    #[test]
+    fn who_was_busy_before_a_greedy_one_began_stands_in_front_of_it() {
+        let mut loads = [Load::default(), Load::default()];
+        let mut after = |used: [f64; 2], looks: u32| {
+            for _ in 0..looks {
+                for (load, used) in loads.iter_mut().zip(used) {
+                    load.add(used * LOOK.as_secs_f64(), LOOK);
+                }
+                let shares = loads.each_ref().map(|load| load.share);
+                let in_front = loads.iter().filter(|load| !load.greedy);
+                let most = in_front.map(|load| load.share).fold(0.0, f64::max);
+                for load in &mut loads {
+                    load.judge(Some(shares[0].min(shares[1])), most, LOOK);
+                }
+            }
+            loads.each_ref().map(|load| load.greedy)
+        };
+        assert_eq!(after([0.4, 0.0], 100), [true, false]);
+        assert_eq!(after([0.3, 0.7], 100), [false, true]);
+        // Where it stands it gets less, and stays there.
+        assert_eq!(after([0.4, 0.5], 400), [false, true]);
     }
 }
