@@ -3,12 +3,13 @@
 # The host at $WARES_URL serves the hostile guest beside the customers. For each
 # deed one caller asks for a list of customers, for a second alone and for a second
 # while four others keep asking for the deed, ROUNDS times in turn. Printed are the
-# medians of all rounds. Needs wrk.
+# medians of all rounds. `health` is no deed: four others ask for /health, and no
+# module is. Needs wrk.
 set -euo pipefail
 rounds=${1:-9}
 shift || true
 deeds=("$@")
-[ ${#deeds[@]} -gt 0 ] || deeds=(well trap spin recurse grow storm flood-log long-line heavy-calls flood-answer endless-statement
+[ ${#deeds[@]} -gt 0 ] || deeds=(health well trap spin recurse grow storm flood-log long-line heavy-calls flood-answer endless-statement
     endless-rows hoard-rows cross-join many-statements many-transactions many-events hold-writer)
 command -v wrk > /dev/null || { echo "wrk is needed: install the package wrk" >&2; exit 1; }
 token=$(curl --silent --fail "$WARES_URL/auth/user/emailpass" --header 'Content-Type: application/json' \
@@ -36,9 +37,11 @@ echo "| neighbour | p50 alone | p50 beside it | p99 alone | p99 beside it | p99 
 echo "| --- | --- | --- | --- | --- | --- |"
 for deed in "${deeds[@]}"; do
     rm -f "$folder"/*
+    url=$WARES_URL/hostile/$deed
+    [ "$deed" != health ] || url=$WARES_URL/health
     for ((round = 0; round < rounds; round++)); do
         read -r alone50 alone99 < <(victim)
-        "${callers[@]}" wrk --threads 1 --connections 4 --duration 60s --timeout 10s "$WARES_URL/hostile/$deed" > /dev/null &
+        "${callers[@]}" wrk --threads 1 --connections 4 --duration 60s --timeout 10s "$url" > /dev/null &
         neighbour=$!
         # Until the first calls run.
         sleep 0.3
