@@ -2,7 +2,7 @@
 //! error: lines of the host's log with the component's name and the request's
 //! id, no more of them than the component's limits allow.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wasmtime::component::{HasData, Linker};
 
@@ -39,47 +39,50 @@ impl Log {
     /// Adds what a component says, line by line: none of it can look like a line
     /// of the host's own.
     pub fn lines(&self, level: tracing::Level, context: &str, message: &str) {
-        // What is written out takes up to ten times its own size, so nothing is that
-        // will be dropped.
         for line in message.lines().filter(|line| !line.trim().is_empty()) {
-            let bytes = context.len().saturating_add(line.len());
-            let more = match self.bytes_left() {
-                None => false,
-                Some(left) if bytes > left => self.line(level, context, line),
-                Some(_) => self.line(level, context, &printable(line)),
-            };
-            if !more {
+            if !self.line(level, context, line) {
                 return;
             }
         }
     }
 
-    /// How many bytes there is room for; `None` once all else is dropped.
-    pub fn bytes_left(&self) -> Option<usize> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (state.lines_left > 0).then_some(state.bytes_left)
+    /// Whether all that comes is dropped.
+    pub fn is_full(&self) -> bool {
+        self.lock().lines_left == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds one line, and says whether there is room for more. The first one
     /// beyond the limits is replaced by a note that says so; the ones after it
     /// are dropped.
     fn line(&self, level: tracing::Level, context: &str, message: &str) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         if state.lines_left == 0 {
             return false;
         }
-        let bytes = context.len().saturating_add(message.len());
-        let (level, context, message) = if state.lines_left == 1 || bytes > state.bytes_left {
-            state.lines_left = 0;
-            (
-                tracing::Level::WARN,
-                "",
-                "more log than the component's limits allow: the rest of this call is dropped",
-            )
-        } else {
-            state.lines_left -= 1;
-            state.bytes_left -= bytes;
-            (level, context, message)
+        let fits = |message: &str| context.len().saturating_add(message.len()) <= state.bytes_left;
+        // What is written out takes up to ten times its own size, so nothing is that
+        // will be dropped.
+        let shown = (state.lines_left > 1 && fits(message))
+            .then(|| printable(message))
+            .filter(|shown| fits(shown));
+        let (level, context, message) = match &shown {
+            Some(shown) => {
+                state.lines_left -= 1;
+                state.bytes_left -= context.len() + shown.len();
+                (level, context, &**shown)
+            }
+            None => {
+                state.lines_left = 0;
+                (
+                    tracing::Level::WARN,
+                    "",
+                    "more log than the component's limits allow: the rest of this call is dropped",
+                )
+            }
         };
         let component = &*state.component;
         let request_id = &*state.request_id;

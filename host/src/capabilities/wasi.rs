@@ -138,7 +138,7 @@ impl Output {
 
 impl Lines {
     fn write(&self, bytes: &[u8]) {
-        if self.log.bytes_left().is_none() {
+        if self.log.is_full() {
             return;
         }
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);

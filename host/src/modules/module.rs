@@ -174,13 +174,14 @@ fn operation(route: &mut Route, said: &mut Said) -> Result<Map<String, Value>, L
         not_described(&format!("the route {}", path.escape_debug()), reason)
     };
     let operation = object(&operation).map_err(|reason| fault(&reason))?;
-    let answers = operation.get("responses").map(|answers| {
-        let answers = answers.as_object()?;
-        answers.values().all(Value::is_object).then_some(())
-    });
-    match answers {
-        Some(None) => Err(fault("its responses are none")),
-        _ => Ok(operation),
+    let are_objects = |answers: &Value| {
+        let answers = answers.as_object();
+        answers.is_some_and(|answers| answers.values().all(Value::is_object))
+    };
+    if operation.get("responses").is_none_or(are_objects) {
+        Ok(operation)
+    } else {
+        Err(fault("its responses are none"))
     }
 }
 

@@ -207,13 +207,13 @@ fn in_transaction(
 
 fn run(connection: &Guarded, schema: &Schema) -> Result<Vec<String>, MigrationError> {
     let mut names = Vec::new();
-    let before = last_event(connection.host()).map_err(SqlError::from)?;
     for step in pending(connection.host(), schema)? {
         let failed = |statement, reason| MigrationError::Failed {
             step: step.name.clone(),
             statement,
             reason,
         };
+        let before = last_event(connection.host()).map_err(SqlError::from)?;
         let count = connection
             .migrate(&step.statements)
             .map_err(|(statement, reason)| failed(statement, reason))?;
