@@ -145,14 +145,7 @@ fn a_connection_that_does_not_begin_is_ended() {
         "PRI * HTTP/2.0\r\n\r\nSM",
         "GET / HTTP/1.1\r\nHost",
     ] {
-        let mut stream = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .unwrap();
-        stream.write_all(beginning.as_bytes()).unwrap();
-        let mut rest = Vec::new();
-        stream.read_to_end(&mut rest).unwrap();
-        assert_eq!(String::from_utf8_lossy(&rest), "", "{beginning}");
+        assert_eq!(shop.raw(beginning), "", "{beginning}");
     }
     // One that begins slowly, and then pauses, is served.
     let mut stream = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
@@ -170,16 +163,8 @@ fn a_connection_that_does_not_begin_is_ended() {
 #[test]
 fn a_connection_that_asks_for_nothing_is_ended() {
     let shop = Shop::with_setting("server.body_timeout_ms=300");
-    let mut stream = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(15)))
-        .unwrap();
     // HTTP/2, with settings of its own: none.
-    stream
-        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
-        .unwrap();
-    let mut settings = Vec::new();
-    stream.read_to_end(&mut settings).unwrap();
+    let settings = shop.raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
     assert!(!settings.is_empty());
     assert_eq!(shop.get("/admin/customers").status, 200);
 }

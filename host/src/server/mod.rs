@@ -38,8 +38,6 @@ pub struct ServerLimits {
 
 /// Streams of one HTTP/2 connection at the same time.
 const STREAMS_MAX: u32 = 200;
-/// How often the other side of an HTTP/2 connection is asked whether it is still there.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// A pause after a failed accept, for example because there are no file
 /// descriptors left: trying at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -76,8 +74,6 @@ pub async fn run(
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_INTERVAL)
         .max_header_list_size(limits.head_bytes_max.try_into().unwrap_or(u32::MAX))
         .max_concurrent_streams(STREAMS_MAX);
     let graceful = GracefulShutdown::new();
