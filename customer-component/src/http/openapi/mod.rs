@@ -158,7 +158,7 @@ fn taken(field: &Field, compat: Compat) -> Value {
                 .map(Value::from)
                 .chain((!field.required).then_some(Value::Null))
                 .collect::<Vec<_>>(),
-            "description": "ISO 3166-1 alpha-2, in any case",
+            "description": "ISO 3166-1 alpha-2 or `xk`, in any case",
         }),
         Takes::Text if field.required => json!({"type": text, "minLength": 1}),
         Takes::Text | Takes::Country => json!({"type": text}),
