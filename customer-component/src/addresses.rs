@@ -3,6 +3,7 @@
 use crate::domain::{
     Domain, Issue, hooked, must_find, no_such_end, nothing_to_change, nuls, sound,
 };
+use crate::filter::{Comparison, Filter};
 use crate::hooks::Hooks;
 use crate::metadata::Metadata;
 use crate::model::Entity;
@@ -108,6 +109,27 @@ fn stored_country(code: String, compat: Compat) -> String {
     match compat {
         Compat::Document => countries::code(&code).unwrap_or(code),
         Compat::Medusa2 => code,
+    }
+}
+
+/// Brings the countries that addresses are filtered by into the form in which they
+/// are stored. Comparisons with a pattern or by order are left as they are.
+pub(crate) fn store_countries(filter: &mut Filter, compat: Compat) {
+    let country = Entity::Address.place("country_code");
+    let stored = |code: &mut String| *code = stored_country(std::mem::take(code), compat);
+    match filter {
+        Filter::All(filters) | Filter::Any(filters) => filters
+            .iter_mut()
+            .for_each(|filter| store_countries(filter, compat)),
+        Filter::Compare(column, Comparison::Equal | Comparison::NotEqual, code)
+            if Some(*column) == country =>
+        {
+            stored(code);
+        }
+        Filter::In(column, codes) | Filter::NotIn(column, codes) if Some(*column) == country => {
+            codes.iter_mut().for_each(stored);
+        }
+        _ => {}
     }
 }
 

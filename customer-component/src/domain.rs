@@ -2,6 +2,7 @@
 //! store and the hooks that every operation needs; the operations themselves
 //! stand in `customers`, `addresses` and `groups`.
 
+use crate::addresses;
 use crate::filter::Search;
 use crate::hooks::{Hooked, Hooks};
 use crate::model::{Entity, Link};
@@ -114,12 +115,17 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         self.compat
     }
 
-    /// What is looked for, and how many there are in all.
+    /// Returns what is looked for, and how many there are in all. Texts that are
+    /// stored in another form than they are sent in are looked for in that form.
     ///
     /// # Errors
     /// When the store cannot serve.
     pub fn search(&self, entity: Entity, search: &Search) -> Result<Page, Fault> {
-        Ok(self.store.search(entity, search)?)
+        let mut search = search.clone();
+        if entity == Entity::Address {
+            addresses::store_countries(&mut search.filter, self.compat);
+        }
+        Ok(self.store.search(entity, &search)?)
     }
 
     /// What is tied to things by a link; see [`Store::related`].

@@ -146,6 +146,8 @@ fn addresses_are_listed_and_retrieved() {
         "q=PAR",
         "city[]=Paris,Bonn",
         "city=Paris&country_code=us",
+        "city=Paris&country_code=US",
+        "city=Paris&country_code[]=DE,Us",
         "order=city&limit=1",
     ] {
         let found = shop.get(&format!("{path}?{query}&fields=city"));

@@ -241,8 +241,22 @@ fn wrong_parameters_are_named() {
             "'(' is not a regular expression that can be searched for",
         ),
         (
-            "$or[0][groups][created_at][$gte][x][y]=1",
-            "Parameter '$or[0][groups][created_at][$gte][x][y]' is nested more than 5 levels deep",
+            "$or[0][groups][created_at][$gte][1][2][3][4][5][6][7][8]=1",
+            "Parameter '$or[0][groups][created_at][$gte][1][2][3][4][5][6][7][8]' is nested more than 11 levels deep",
+        ),
+        ("groups[$nin][]=G", "Field 'groups' has no filter '$nin'"),
+        ("$and[0][emial]=x", "Field '$and' has no filter 'emial'"),
+        (
+            "$and[0][$or][0][$and][0][$or][0][$and][0][email]=x",
+            "Field '$and' is nested more than 4 levels deep",
+        ),
+        (
+            "with_deleted=maybe",
+            "Expected type: 'boolean' for field 'with_deleted', got: 'maybe'",
+        ),
+        (
+            "has_account[]=true",
+            "Expected type: 'boolean' for field 'has_account', got: 'true'",
         ),
         (
             &format!("id=x{}", "&id=x".repeat(1_000)),
@@ -252,6 +266,45 @@ fn wrong_parameters_are_named() {
         shop.get(&format!("/admin/customers?{query}"))
             .is_invalid(message);
     }
+}
+
+#[test]
+fn conditions_are_joined_within_one_another() {
+    let (shop, ..) = shop();
+    let ann_or_bob = "$and[0][$or][0][first_name]=Ann&$and[0][$or][1][first_name]=Bob";
+    assert_eq!(found(&shop, ann_or_bob).1, 3);
+    for (query, emails) in [
+        (
+            format!("{ann_or_bob}&$and[1][last_name]=M%C3%BCller"),
+            &["ann"][..],
+        ),
+        (
+            "$or[0][$and][0][$or][0][$and][0][groups][name][]=VIP&$or[0][$and][0][$or][0][$and][0][first_name]=Bob"
+                .to_owned(),
+            &["bob"],
+        ),
+        ("groups[name]=null&has_account=false".to_owned(), &["zoe"]),
+        ("groups=null&has_account=false".to_owned(), &["zoe"]),
+    ] {
+        assert_eq!(found(&shop, &query), (emails.iter().map(|name| (*name).to_owned()).collect(), emails.len() as u64), "{query}");
+    }
+    // As many branches as there may be at every level, each with conditions of its own.
+    let mut widest = Vec::new();
+    let mut path = String::new();
+    for level in 0..4 {
+        let name = if level % 2 == 0 { "$or" } else { "$and" };
+        let name = if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("[{name}]")
+        };
+        for branch in 0..32 {
+            widest.push(format!("{path}{name}[{branch}][first_name]=Ann"));
+            widest.push(format!("{path}{name}[{branch}][last_name]=M%C3%BCller"));
+        }
+        path = format!("{path}{name}[31]");
+    }
+    assert_eq!(found(&shop, &widest.join("&")).1, 1);
 }
 
 #[test]

@@ -6,8 +6,9 @@ use percent_encoding::percent_decode_str;
 /// Parameters that first come beyond this are passed over, as `qs` does. More
 /// of one that came before are read: a list that is too long is refused, not cut.
 const PARAMETERS_MAX: usize = 1_000;
-/// Levels of brackets. No parameter of any list has more.
-const DEPTH_MAX: usize = 5;
+/// Levels of brackets. No parameter of any list has more: four of `$and` and `$or`,
+/// each with a place, then a relation, a field, an operator and `[]`.
+const DEPTH_MAX: usize = 11;
 /// Dots in a key.
 const DOTS_MAX: usize = 1;
 
@@ -254,8 +255,8 @@ mod tests {
             ("a=x%00y", "Parameter 'a' contains a NUL character"),
             ("a.b.c=1", "Key accessor more than 2 levels deep: a.b.c"),
             (
-                "a[b][c][d][e][f][g]=1",
-                "Parameter 'a[b][c][d][e][f][g]' is nested more than 5 levels deep",
+                "a[1][2][3][4][5][6][7][8][9][10][11][12]=1",
+                "Parameter 'a[1][2][3][4][5][6][7][8][9][10][11][12]' is nested more than 11 levels deep",
             ),
         ] {
             assert_eq!(parse(query), Err(message.to_owned()), "{query}");

@@ -282,6 +282,8 @@ impl Statement {
         }
     }
 
+    /// Many conditions are joined in halves: one chain of them is as deep as it is
+    /// long, and a database bounds how deep an expression may be.
     fn write_joined(
         &mut self,
         entity: Entity,
@@ -290,18 +292,18 @@ impl Statement {
         between: &str,
         none: &str,
     ) {
-        if filters.is_empty() {
-            self.text.push_str(none);
-            return;
-        }
-        self.text.push('(');
-        for (place, filter) in filters.iter().enumerate() {
-            if place > 0 {
+        match filters {
+            [] => self.text.push_str(none),
+            [filter] => self.write(entity, alias, filter),
+            filters => {
+                let (first, second) = filters.split_at(filters.len() / 2);
+                self.text.push('(');
+                self.write_joined(entity, alias, first, between, none);
                 self.text.push_str(between);
+                self.write_joined(entity, alias, second, between, none);
+                self.text.push(')');
             }
-            self.write(entity, alias, filter);
         }
-        self.text.push(')');
     }
 
     fn write_related(

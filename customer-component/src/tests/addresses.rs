@@ -1,6 +1,9 @@
 use super::{domain, made, medusa};
+use crate::domain::Domain;
+use crate::filter::{BY_ID, Comparison, Filter, Search};
+use crate::hooks::Hooks;
 use crate::model::Entity;
-use crate::store::Read;
+use crate::store::{Read, Store};
 use crate::types::{Address, AddressReference, AddressUpdate, Change, Fault, NewAddress};
 
 fn full(customer_id: &str) -> NewAddress {
@@ -30,6 +33,35 @@ fn update(address: &Address) -> AddressUpdate {
 
 fn invalid<T>(text: &str) -> Result<T, Fault> {
     Err(Fault::Invalid(text.to_owned()))
+}
+
+/// How many addresses have this country.
+fn count<S: Store, H: Hooks>(domain: &Domain<S, H>, code: &str) -> u64 {
+    let column = Entity::Address.place("country_code").unwrap();
+    let country = Filter::Compare(column, Comparison::Equal, code.to_owned());
+    let search = Search {
+        filter: Filter::Any(vec![country]),
+        order: BY_ID,
+        offset: 0,
+        limit: 10,
+    };
+    domain.search(Entity::Address, &search).unwrap().count
+}
+
+#[test]
+fn a_country_is_found_in_the_form_in_which_it_may_be_sent() {
+    let domain = domain();
+    let customer = made(&domain, "a@b.co");
+    domain.create_address(full(&customer.id)).unwrap();
+    assert_eq!(
+        ["DE", "de", "De", "FR"].map(|code| count(&domain, code)),
+        [1, 1, 1, 0]
+    );
+    // Free text is found as it was sent.
+    let domain = medusa();
+    let customer = made(&domain, "a@b.co");
+    domain.create_address(full(&customer.id)).unwrap();
+    assert_eq!(["DE", "de"].map(|code| count(&domain, code)), [1, 0]);
 }
 
 #[test]

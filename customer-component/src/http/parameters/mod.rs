@@ -204,7 +204,7 @@ pub fn list(
             }
             "with_deleted" => drop(reader.flag("with_deleted", value)),
             "$and" | "$or" if filters.logic => {
-                conditions.push(reader.logic(name == "$or", value, filters))
+                conditions.push(reader.logic(name == "$or", value, filters, 0))
             }
             name => match filters
                 .parameters

@@ -2,7 +2,7 @@
 
 use crate::clock;
 use crate::filter::{Comparison, Filter, Order};
-use crate::model::{Entity, Kind, Relation};
+use crate::model::{Entity, Kind, Link, Relation};
 
 use super::super::issues::Issues;
 use super::super::query::Value;
@@ -15,12 +15,8 @@ pub const BRANCHES_MAX: usize = 32;
 /// Letters of a pattern.
 pub const PATTERN_MAX: usize = 300;
 
-/// Names that stand below no other.
-const NOT_BELOW: [&str; 3] = [
-    "q",
-    "default_billing_address_id",
-    "default_shipping_address_id",
-];
+/// Levels of `$and` and `$or` within one another.
+pub const LOGIC_DEPTH_MAX: usize = 4;
 
 /// Parameters being read.
 #[derive(Default)]
@@ -69,12 +65,12 @@ impl Reader {
         }
     }
 
+    /// `true` or `false` in any case.
     pub(super) fn flag(&mut self, field: &'static str, value: &Value) -> Option<bool> {
         match value {
-            Value::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
-            Value::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
-            _ => {
-                self.issues.add(field, "Invalid input".to_owned());
+            Value::Text(text) if is_flag(text) => Some(text.eq_ignore_ascii_case("true")),
+            other => {
+                self.issues.wrong_type("boolean", field, &other.show());
                 None
             }
         }
@@ -111,8 +107,22 @@ impl Reader {
         }
     }
 
-    pub(super) fn logic(&mut self, any: bool, value: &Value, filters: &Filters) -> Filter {
+    /// The branches of `$and` or `$or`, which stands within `depth` others.
+    pub(super) fn logic(
+        &mut self,
+        any: bool,
+        value: &Value,
+        filters: &Filters,
+        depth: usize,
+    ) -> Filter {
         let name = if any { "$or" } else { "$and" };
+        if depth >= LOGIC_DEPTH_MAX {
+            self.issues.add(
+                name,
+                format!("Field '{name}' is nested more than {LOGIC_DEPTH_MAX} levels deep"),
+            );
+            return Filter::all();
+        }
         let Value::List(branches) = value else {
             self.issues.wrong_type("array", name, &value.show());
             return Filter::all();
@@ -129,9 +139,7 @@ impl Reader {
         let mut read = Vec::new();
         for branch in branches {
             match branch {
-                Value::Object(pairs) => {
-                    read.push(self.nested(name, filters.entity, filters.parameters, pairs))
-                }
+                Value::Object(pairs) => read.push(self.branch(name, filters, pairs, depth)),
                 other => self.issues.wrong_type("object", name, &other.show()),
             }
         }
@@ -142,27 +150,64 @@ impl Reader {
         }
     }
 
-    /// Filters below another name; those that are not known are passed over, as
-    /// Medusa does. What Medusa takes, and then fails on, is refused.
+    /// One branch of `$and` or `$or`. All of its conditions have to hold.
+    fn branch(
+        &mut self,
+        below: &'static str,
+        filters: &Filters,
+        pairs: &[(String, Value)],
+        depth: usize,
+    ) -> Filter {
+        let read = pairs.iter().map(|(name, value)| match name.as_str() {
+            "$and" | "$or" => self.logic(name == "$or", value, filters, depth + 1),
+            name => self.nested(below, filters.entity, filters.parameters, name, value),
+        });
+        Filter::All(read.collect())
+    }
+
+    /// A filter below another name. One that is not known is refused: without it
+    /// more would be found than was asked for.
     fn nested(
         &mut self,
         below: &'static str,
         entity: Entity,
         parameters: &'static [Parameter],
-        pairs: &[(String, Value)],
+        name: &str,
+        value: &Value,
     ) -> Filter {
-        let mut filters = Vec::new();
-        for (name, value) in pairs {
-            if NOT_BELOW.contains(&name.as_str()) {
+        match parameters.iter().find(|parameter| parameter.name == name) {
+            Some(parameter) => self.filter(entity, parameter, value),
+            None => {
                 self.issues
                     .add(below, format!("Field '{below}' has no filter '{name}'"));
-            } else if let Some(parameter) =
-                parameters.iter().find(|parameter| parameter.name == name)
-            {
-                filters.push(self.filter(entity, parameter, value));
+                Filter::all()
             }
         }
-        Filter::All(filters)
+    }
+
+    /// Conditions on what is tied to a thing. Where one wants no value in a column
+    /// that always has one, nothing is tied.
+    fn related(
+        &mut self,
+        name: &'static str,
+        link: Link,
+        target: Entity,
+        parameters: &'static [Parameter],
+        pairs: &[(String, Value)],
+    ) -> Filter {
+        let read: Vec<Filter> = pairs
+            .iter()
+            .map(|(inner, value)| self.nested(name, target, parameters, inner, value))
+            .collect();
+        let (none, some): (Vec<Filter>, Vec<Filter>) = read.into_iter().partition(
+            |filter| matches!(filter, Filter::Null(column) if !target.columns()[*column].nullable),
+        );
+        let related = || Filter::Related(link, target, Box::new(Filter::All(some.clone())));
+        match (none.is_empty(), some.is_empty()) {
+            (true, _) => related(),
+            (false, true) => Filter::Unrelated(link, target),
+            (false, false) => Filter::All(vec![Filter::Unrelated(link, target), related()]),
+        }
     }
 
     pub(super) fn filter(
@@ -174,6 +219,11 @@ impl Reader {
         let name = parameter.name;
         let column = entity.place(name).unwrap_or(0);
         match (parameter.accepts, value) {
+            // Medusa's schema takes either of two texts here, and names neither.
+            (Accepts::Flag, Value::Text(text)) if !is_flag(text) => {
+                self.issues.add(name, "Invalid input".to_owned());
+                Filter::all()
+            }
             (Accepts::Flag, value) => self
                 .flag(name, value)
                 .map_or(Filter::all(), |flag| Filter::Flag(column, flag)),
@@ -196,11 +246,13 @@ impl Reader {
             (Accepts::Related(link, target, _), Value::Text(text)) if text == NULL => {
                 Filter::Unrelated(link, target)
             }
-            (Accepts::Related(link, target, parameters), value) => {
+            (Accepts::Related(link, target, parameters), Value::Object(pairs)) => {
+                self.related(name, link, target, parameters, pairs)
+            }
+            (Accepts::Related(link, target, _), value) => {
                 let inner = match value {
-                    Value::Text(text) => self.equals(name, 0, text, false),
                     Value::List(values) => self.one_of(name, 0, values, false),
-                    Value::Object(pairs) => self.nested(name, target, parameters, pairs),
+                    value => self.equals(name, 0, &value.show(), false),
                 };
                 Filter::Related(link, target, Box::new(inner))
             }
@@ -324,6 +376,10 @@ impl Reader {
             .add(name, format!("Field '{name}' has no operator '{operator}'"));
         Filter::all()
     }
+}
+
+fn is_flag(text: &str) -> bool {
+    text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")
 }
 
 /// The operators that compare with one value.

@@ -174,17 +174,60 @@ fn relations_are_filtered() {
         related(Filter::In(0, texts(&["g1", "g2"]))),
     );
     check(
-        "groups[name]=VIP&groups[nope]=1",
+        "groups[name]=VIP",
         related(Filter::All(vec![Filter::Compare(
             1,
             Comparison::Equal,
             "VIP".to_owned(),
         )])),
     );
-    check(
+    let none = Filter::Unrelated(Link::GroupsOfCustomers, Entity::Group);
+    for query in [
         "groups=null",
-        Filter::Unrelated(Link::GroupsOfCustomers, Entity::Group),
+        "groups[name]=null",
+        "groups[created_at]=null",
+    ] {
+        check(query, none.clone());
+    }
+    check(
+        "groups[name]=null&groups[id]=g1",
+        Filter::All(vec![none, related(Filter::All(vec![Filter::id("g1")]))]),
     );
+    // A column that may lack a value is no sign of a relation that lacks a thing.
+    let members = Filter::All(vec![Filter::Null(2)]);
+    assert_eq!(
+        read(&GROUPS, "customers[first_name]=null").unwrap().filter,
+        Filter::All(vec![Filter::Related(
+            Link::CustomersOfGroups,
+            Entity::Customer,
+            Box::new(members)
+        )])
+    );
+}
+
+#[test]
+fn conditions_that_are_not_known_are_refused_at_any_depth() {
+    for (query, below, name) in [
+        ("groups[foo]=1", "groups", "foo"),
+        ("groups[$nin][]=G", "groups", "$nin"),
+        ("groups[$or][0][name]=G", "groups", "$or"),
+        ("groups[name]=VIP&groups[nope]=1", "groups", "nope"),
+        ("groups[__proto__]=1", "groups", "__proto__"),
+        ("$and[0][emial]=x", "$and", "emial"),
+        ("$or[0][email]=x&$or[0][limit]=1", "$or", "limit"),
+        ("$and[0][$or][0][emial]=x", "$or", "emial"),
+        ("$and[0][groups][emial]=x", "groups", "emial"),
+    ] {
+        let message = format!("Field '{below}' has no filter '{name}'");
+        refuse(&CUSTOMERS, query, &message);
+    }
+    for name in ["phone", "nope", "groups", "metadata"] {
+        refuse(
+            &GROUPS,
+            &format!("customers[{name}]=x"),
+            &format!("Field 'customers' has no filter '{name}'"),
+        );
+    }
 }
 
 #[test]
@@ -195,7 +238,22 @@ fn conditions_are_joined() {
         "$or[0][first_name]=Ann&$or[1][first_name]=Bob",
         Filter::Any(vec![ann.clone(), bob]),
     );
-    check("$and[0][first_name]=Ann", Filter::All(vec![ann]));
+    check("$and[0][first_name]=Ann", Filter::All(vec![ann.clone()]));
+    check(
+        "$and[0][$or][0][first_name]=Ann",
+        Filter::All(vec![Filter::All(vec![Filter::Any(vec![ann.clone()])])]),
+    );
+    check(
+        "$or[0][$and][0][$or][0][$and][0][first_name]=Ann",
+        Filter::Any(vec![Filter::All(vec![Filter::All(vec![Filter::All(
+            vec![Filter::Any(vec![Filter::All(vec![Filter::All(vec![ann])])])],
+        )])])]),
+    );
+    refuse(
+        &CUSTOMERS,
+        "$or[0][$and][0][$or][0][$and][0][$or][0][first_name]=Ann",
+        "Field '$or' is nested more than 4 levels deep",
+    );
     refuse(
         &CUSTOMERS,
         "$or=x",
@@ -219,6 +277,14 @@ fn wrong_parameters_are_named() {
             "Expected type: 'string, array' for field 'email', got: '[object Object]'",
         ),
         ("has_account=1", "Invalid input"),
+        (
+            "has_account[]=true",
+            "Expected type: 'boolean' for field 'has_account', got: 'true'",
+        ),
+        (
+            "with_deleted=maybe",
+            "Expected type: 'boolean' for field 'with_deleted', got: 'maybe'",
+        ),
         (
             "q=a&q=b",
             "Expected type: 'string' for field 'q', got: 'a,b'",
