@@ -1,7 +1,7 @@
 //! The rules of addresses. Know neither HTTP nor SQL.
 
 use crate::domain::{
-    Domain, Issue, hooked, must_find, no_such_end, nothing_to_change, nuls, sound,
+    Domain, Issue, hooked, itself, must_find, no_such_end, nothing_to_change, nuls, sound,
 };
 use crate::filter::{Comparison, Filter};
 use crate::hooks::Hooks;
@@ -223,6 +223,19 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// # Errors
     /// When the customer is not there, or a rule or an extension refuses it.
     pub fn create_address(&self, new: NewAddress) -> Result<Address, Fault> {
+        self.create_address_for(new, itself)
+    }
+
+    /// As [`Self::create_address`]. What is answered is made before it is kept, by `answer`: what
+    /// cannot be answered is not kept.
+    ///
+    /// # Errors
+    /// As there, or that of `answer`.
+    pub fn create_address_for<T>(
+        &self,
+        new: NewAddress,
+        answer: impl FnOnce(&dyn Read, &Address) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         sound(issues_of_new(&new, self.compat))?;
         must_have_owner(&self.store, &new.customer_id)?;
         let new = hooked(self.hooks.before_create_address(new))?;
@@ -255,8 +268,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         take_defaults(&transaction, &address)?;
         transaction.insert_address(&address)?;
         transaction.emit(events::ADDRESS_CREATED, &address.id)?;
+        let answer = answer(&transaction, &address)?;
         transaction.commit()?;
-        Ok(address)
+        Ok(answer)
     }
 
     /// Changes an address. Changes that change nothing write nothing.
@@ -264,13 +278,26 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// # Errors
     /// When the customer or the address is not there, or a rule or an extension refuses it.
     pub fn update_address(&self, update: AddressUpdate) -> Result<Address, Fault> {
+        self.update_address_for(update, itself)
+    }
+
+    /// As [`Self::update_address`]. What is answered is made before it is kept, by `answer`: what
+    /// cannot be answered is not kept.
+    ///
+    /// # Errors
+    /// As there, or that of `answer`.
+    pub fn update_address_for<T>(
+        &self,
+        update: AddressUpdate,
+        answer: impl FnOnce(&dyn Read, &Address) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         sound(issues_of_update(&update, self.compat))?;
         find_to_change(&self.store, &update.address)?;
         let update = hooked(self.hooks.before_update_address(update))?;
         sound(issues_of_update(&update, self.compat))?;
         let mut address = find_to_change(&self.store, &update.address)?;
         if !apply(&mut address, &update, self.compat) {
-            return Ok(address);
+            return answer(&self.store, &address);
         }
         let transaction = self.store.begin()?;
         let mut address = find_to_change(&transaction, &update.address)?;
@@ -280,8 +307,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             transaction.update_address(&address)?;
             transaction.emit(events::ADDRESS_UPDATED, &address.id)?;
         }
+        let answer = answer(&transaction, &address)?;
         transaction.commit()?;
-        Ok(address)
+        Ok(answer)
     }
 
     /// Deletes an address for good. One that nobody has is no error.
@@ -290,9 +318,22 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// When the customer is not there, the address is another customer's, or an
     /// extension refuses it.
     pub fn delete_address(&self, reference: &AddressReference) -> Result<(), Fault> {
+        self.delete_address_for(reference, |_| Ok(()))
+    }
+
+    /// As [`Self::delete_address`]. What is answered is made before it is kept, by `answer`: what
+    /// cannot be answered is not kept.
+    ///
+    /// # Errors
+    /// As there, or that of `answer`.
+    pub fn delete_address_for<T>(
+        &self,
+        reference: &AddressReference,
+        answer: impl FnOnce(&dyn Read) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         must_have_customer(&self.store, &reference.customer_id)?;
         if self.store.find(Entity::Address, &reference.id)?.is_empty() {
-            return Ok(());
+            return answer(&self.store);
         }
         find_to_change(&self.store, reference)?;
         let reference = hooked(self.hooks.before_delete_address(reference.clone()))?;
@@ -300,8 +341,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         find_to_change(&transaction, &reference)?;
         transaction.delete_address(&reference.id)?;
         transaction.emit(events::ADDRESS_DELETED, &reference.id)?;
+        let answer = answer(&transaction)?;
         transaction.commit()?;
-        Ok(())
+        Ok(answer)
     }
 }
 

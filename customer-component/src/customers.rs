@@ -1,6 +1,6 @@
 //! The rules of customers. Know neither HTTP nor SQL.
 
-use crate::domain::{Domain, Issue, hooked, must_find, nothing_to_change, nuls, sound};
+use crate::domain::{Domain, Issue, hooked, itself, must_find, nothing_to_change, nuls, sound};
 use crate::email::is_email;
 use crate::hooks::Hooks;
 use crate::metadata::Metadata;
@@ -77,6 +77,16 @@ fn duplicate(customer: &Customer) -> impl Fn(StoreError) -> Fault + '_ {
     }
 }
 
+/// One customer, as a row with the columns of the entity.
+///
+/// # Errors
+/// When no customer has this id.
+pub fn retrieve(store: &(impl Read + ?Sized), id: &str) -> Result<Records, Fault> {
+    must_find(store, Entity::Customer, id, || {
+        Fault::NotFound(format!("Customer with id: {id} not found"))
+    })
+}
+
 fn find(store: &impl Read, id: &str) -> Result<Customer, Fault> {
     let found = must_find(store, Entity::Customer, id, || {
         nothing_to_change("Customer", id)
@@ -90,9 +100,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// # Errors
     /// When there is none with this id.
     pub fn retrieve_customer(&self, id: &str) -> Result<Records, Fault> {
-        must_find(&self.store, Entity::Customer, id, || {
-            Fault::NotFound(format!("Customer with id: {id} not found"))
-        })
+        retrieve(&self.store, id)
     }
 
     /// Makes a customer.
@@ -100,6 +108,19 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// # Errors
     /// When a rule or an extension refuses it, or the email is taken.
     pub fn create_customer(&self, new: NewCustomer) -> Result<Customer, Fault> {
+        self.create_customer_for(new, itself)
+    }
+
+    /// As [`Self::create_customer`]. What is answered is made before it is kept, by `answer`: what
+    /// cannot be answered is not kept.
+    ///
+    /// # Errors
+    /// As there, or that of `answer`.
+    pub fn create_customer_for<T>(
+        &self,
+        new: NewCustomer,
+        answer: impl FnOnce(&dyn Read, &Customer) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         sound(issues_of_new(&new, self.compat))?;
         let new = hooked(self.hooks.before_create_customer(new))?;
         sound(issues_of_new(&new, self.compat))?;
@@ -122,8 +143,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             .insert_customer(&customer)
             .map_err(duplicate(&customer))?;
         transaction.emit(events::CUSTOMER_CREATED, &customer.id)?;
+        let answer = answer(&transaction, &customer)?;
         transaction.commit()?;
-        Ok(customer)
+        Ok(answer)
     }
 
     /// Changes a customer. Changes that change nothing write nothing.
@@ -131,13 +153,26 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// # Errors
     /// When there is none, a rule or an extension refuses it, or the email is taken.
     pub fn update_customer(&self, update: CustomerUpdate) -> Result<Customer, Fault> {
+        self.update_customer_for(update, itself)
+    }
+
+    /// As [`Self::update_customer`]. What is answered is made before it is kept, by `answer`: what
+    /// cannot be answered is not kept.
+    ///
+    /// # Errors
+    /// As there, or that of `answer`.
+    pub fn update_customer_for<T>(
+        &self,
+        update: CustomerUpdate,
+        answer: impl FnOnce(&dyn Read, &Customer) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         sound(issues_of_update(&update, self.compat))?;
         find(&self.store, &update.id)?;
         let update = hooked(self.hooks.before_update_customer(update))?;
         sound(issues_of_update(&update, self.compat))?;
         let mut customer = find(&self.store, &update.id)?;
         if !apply(&mut customer, &update) {
-            return Ok(customer);
+            return answer(&self.store, &customer);
         }
         // Once more, now that nobody else can write: another may have changed
         // or deleted it since, and none of that may be lost.
@@ -150,8 +185,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
                 .map_err(duplicate(&customer))?;
             transaction.emit(events::CUSTOMER_UPDATED, &customer.id)?;
         }
+        let answer = answer(&transaction, &customer)?;
         transaction.commit()?;
-        Ok(customer)
+        Ok(answer)
     }
 
     /// Deletes a customer softly, with its addresses. One that is not there is no error.

@@ -5,7 +5,7 @@
 use crate::addresses;
 use crate::filter::Search;
 use crate::hooks::{Hooked, Hooks};
-use crate::model::{Entity, Link};
+use crate::model::{Columns, Entity};
 use crate::records::Records;
 use crate::settings::Compat;
 use crate::store::{Read, Store};
@@ -100,6 +100,11 @@ pub(crate) fn nothing_to_change(what: &str, id: &str) -> Fault {
     Fault::NotFound(format!("{what} with id \"{id}\" not found"))
 }
 
+/// Returns what a write did, as it is.
+pub(crate) fn itself<T: Clone>(_: &dyn Read, thing: &T) -> Result<T, Fault> {
+    Ok(thing.clone())
+}
+
 impl<S: Store, H: Hooks> Domain<S, H> {
     /// Over a store, with hooks and the operator's choice.
     pub fn new(store: S, hooks: H, compat: Compat) -> Self {
@@ -115,31 +120,29 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         self.compat
     }
 
-    /// Returns what is looked for, and how many there are in all. Texts that are
-    /// stored in another form than they are sent in are looked for in that form.
+    /// Returns these columns of what is looked for, and how many there are in all.
+    /// Texts that are stored in another form than they are sent in are looked for in
+    /// that form.
     ///
     /// # Errors
     /// When the store cannot serve.
-    pub fn search(&self, entity: Entity, search: &Search) -> Result<Page, Fault> {
+    pub fn search(&self, entity: Entity, search: &Search, columns: Columns) -> Result<Page, Fault> {
         let mut search = search.clone();
         if entity == Entity::Address {
             addresses::store_countries(&mut search.filter, self.compat);
         }
-        Ok(self.store.search(entity, &search)?)
+        Ok(self.store.search(entity, &search, columns)?)
     }
 
-    /// What is tied to things by a link; see [`Store::related`].
-    ///
-    /// # Errors
-    /// When the store cannot serve.
-    pub fn related(&self, link: Link, ids: &[&str]) -> Result<Records, Fault> {
-        Ok(self.store.related(link, ids)?)
+    /// Returns what reads are made of that belong to no operation of their own.
+    pub fn reads(&self) -> &impl Read {
+        &self.store
     }
 }
 
 /// A thing that has to be there, as one row.
 pub(crate) fn must_find(
-    store: &impl Read,
+    store: &(impl Read + ?Sized),
     entity: Entity,
     id: &str,
     otherwise: impl FnOnce() -> Fault,

@@ -1,7 +1,7 @@
 //! The rules of groups and of who is in them. Know neither HTTP nor SQL.
 
 use crate::domain::{
-    Domain, Issue, hooked, must_find, no_such_end, nothing_to_change, nuls, sound,
+    Domain, Issue, hooked, itself, must_find, no_such_end, nothing_to_change, nuls, sound,
 };
 use crate::hooks::Hooks;
 use crate::metadata::Metadata;
@@ -79,6 +79,19 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// # Errors
     /// When a rule or an extension refuses it, or the name is taken.
     pub fn create_group(&self, new: NewGroup) -> Result<Group, Fault> {
+        self.create_group_for(new, itself)
+    }
+
+    /// As [`Self::create_group`]. What is answered is made before it is kept, by `answer`: what
+    /// cannot be answered is not kept.
+    ///
+    /// # Errors
+    /// As there, or that of `answer`.
+    pub fn create_group_for<T>(
+        &self,
+        new: NewGroup,
+        answer: impl FnOnce(&dyn Read, &Group) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         sound(issues_of_new(&new))?;
         let new = hooked(self.hooks.before_create_group(new))?;
         sound(issues_of_new(&new))?;
@@ -96,8 +109,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             .insert_group(&group)
             .map_err(duplicate(&group))?;
         transaction.emit(events::GROUP_CREATED, &group.id)?;
+        let answer = answer(&transaction, &group)?;
         transaction.commit()?;
-        Ok(group)
+        Ok(answer)
     }
 
     /// Changes a group. Changes that change nothing write nothing.
@@ -105,13 +119,26 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// # Errors
     /// When there is none, a rule or an extension refuses it, or the name is taken.
     pub fn update_group(&self, update: GroupUpdate) -> Result<Group, Fault> {
+        self.update_group_for(update, itself)
+    }
+
+    /// As [`Self::update_group`]. What is answered is made before it is kept, by `answer`: what
+    /// cannot be answered is not kept.
+    ///
+    /// # Errors
+    /// As there, or that of `answer`.
+    pub fn update_group_for<T>(
+        &self,
+        update: GroupUpdate,
+        answer: impl FnOnce(&dyn Read, &Group) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         sound(issues_of_update(&update))?;
         find(&self.store, &update.id)?;
         let update = hooked(self.hooks.before_update_group(update))?;
         sound(issues_of_update(&update))?;
         let mut group = find(&self.store, &update.id)?;
         if !apply(&mut group, &update) {
-            return Ok(group);
+            return answer(&self.store, &group);
         }
         let transaction = self.store.begin()?;
         let mut group = find(&transaction, &update.id)?;
@@ -122,8 +149,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
                 .map_err(duplicate(&group))?;
             transaction.emit(events::GROUP_UPDATED, &group.id)?;
         }
+        let answer = answer(&transaction, &group)?;
         transaction.commit()?;
-        Ok(group)
+        Ok(answer)
     }
 
     /// Deletes a group softly. One that is not there is no error.
@@ -155,6 +183,21 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         remove: Vec<String>,
         created_by: Option<String>,
     ) -> Result<Group, Fault> {
+        self.change_members_for(group_id, (add, remove), created_by, itself)
+    }
+
+    /// As [`Self::change_members`]. What is answered is made before it is kept, by `answer`: what
+    /// cannot be answered is not kept.
+    ///
+    /// # Errors
+    /// As there, or that of `answer`.
+    pub fn change_members_for<T>(
+        &self,
+        group_id: &str,
+        (add, remove): (Vec<String>, Vec<String>),
+        created_by: Option<String>,
+        answer: impl FnOnce(&dyn Read, &Group) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let found = self.store.find(Entity::Group, group_id)?;
         if found.is_empty() {
             return Err(if add.is_empty() {
@@ -174,12 +217,13 @@ impl<S: Store, H: Hooks> Domain<S, H> {
                 vec![change(ids)]
             }
         };
-        self.change_memberships(MembershipChanges {
+        let changes = MembershipChanges {
             add: some(add),
             remove: some(remove),
             created_by,
-        })?;
-        Ok(Group::read(&found, 0))
+        };
+        let group = Group::read(&found, 0);
+        self.change_memberships(changes, |reads| answer(reads, &group))
     }
 
     /// Lets one customer join and leave groups; gives the customer.
@@ -194,6 +238,21 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         remove: Vec<String>,
         created_by: Option<String>,
     ) -> Result<Customer, Fault> {
+        self.change_groups_for(customer_id, (add, remove), created_by, itself)
+    }
+
+    /// As [`Self::change_groups`]. What is answered is made before it is kept, by `answer`: what
+    /// cannot be answered is not kept.
+    ///
+    /// # Errors
+    /// As there, or that of `answer`.
+    pub fn change_groups_for<T>(
+        &self,
+        customer_id: &str,
+        (add, remove): (Vec<String>, Vec<String>),
+        created_by: Option<String>,
+        answer: impl FnOnce(&dyn Read, &Customer) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let found = self.store.find(Entity::Customer, customer_id)?;
         if found.is_empty() {
             return Err(if add.is_empty() {
@@ -206,16 +265,21 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             group_id,
             customer_ids: vec![customer_id.to_owned()],
         };
-        self.change_memberships(MembershipChanges {
+        let changes = MembershipChanges {
             add: add.into_iter().map(change).collect(),
             remove: remove.into_iter().map(change).collect(),
             created_by,
-        })?;
-        Ok(Customer::read(&found, 0))
+        };
+        let customer = Customer::read(&found, 0);
+        self.change_memberships(changes, |reads| answer(reads, &customer))
     }
 
     /// Leaves come before joins, so that who is in both ends up inside.
-    fn change_memberships(&self, changes: MembershipChanges) -> Result<(), Fault> {
+    fn change_memberships<T>(
+        &self,
+        changes: MembershipChanges,
+        answer: impl FnOnce(&dyn Read) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let remove = changes
             .remove
             .into_iter()
@@ -227,7 +291,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             .map(|change| hooked(self.hooks.before_add_members(change)))
             .collect::<Result<Vec<_>, _>>()?;
         if remove.is_empty() && add.is_empty() {
-            return Ok(());
+            return answer(&self.store);
         }
         let transaction = self.store.begin()?;
         for change in &remove {
@@ -259,8 +323,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
                 }
             }
         }
+        let answer = answer(&transaction)?;
         transaction.commit()?;
-        Ok(())
+        Ok(answer)
     }
 }
 

@@ -36,6 +36,26 @@ pub struct Column {
     pub nullable: bool,
 }
 
+/// Which columns of an entity are read, by their places. The others come as NULL,
+/// so that every column keeps its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Columns(u32);
+
+impl Columns {
+    /// All of them.
+    pub const ALL: Self = Self(u32::MAX);
+
+    /// These, and the id, by which relations are found.
+    pub fn of(places: &[usize]) -> Self {
+        Self(places.iter().fold(1, |columns, place| columns | 1 << place))
+    }
+
+    /// Whether this one is read.
+    pub fn has(self, place: usize) -> bool {
+        self.0 & 1 << place != 0
+    }
+}
+
 /// How things are tied together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {

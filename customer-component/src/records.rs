@@ -99,6 +99,11 @@ impl Records {
         self.cells.len().checked_div(self.columns).unwrap_or(0)
     }
 
+    /// How many bytes they take.
+    pub fn bytes(&self) -> usize {
+        self.data.len() + size_of_val(&*self.cells)
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()

@@ -5,7 +5,7 @@
 use uuid::Uuid;
 
 use crate::filter::{BY_ID, Filter, Search};
-use crate::model::Entity;
+use crate::model::{Columns, Entity};
 use crate::records::Records;
 use crate::store::{Membership, Store, StoreError, Stored, Transaction};
 use crate::types::{Address, Customer, Group};
@@ -184,7 +184,7 @@ fn existing_groups(store: &impl Store) -> Stored<Records> {
         offset: 0,
         limit: GROUPS.len() as u64,
     };
-    Ok(store.search(Entity::Group, &search)?.records)
+    Ok(store.search(Entity::Group, &search, Columns::ALL)?.records)
 }
 
 /// The ids of the groups; those that are not there yet are made.

@@ -2,7 +2,7 @@
 //! rows; what goes in is whole things, each with its id and times.
 
 use crate::filter::Search;
-use crate::model::{Entity, Link};
+use crate::model::{Columns, Entity, Link};
 use crate::records::Records;
 use crate::types::{Address, Customer, Fault, Group, Page};
 
@@ -32,9 +32,7 @@ pub enum StoreError {
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::TooMuch(text) => {
-                Self::Invalid(format!("That asks for too much at once: {text}"))
-            }
+            StoreError::TooMuch(text) => Self::TooMuch(text),
             StoreError::Pattern(text) => Self::Invalid(text),
             StoreError::Unavailable(text) => Self::Unavailable(text),
             StoreError::Duplicate | StoreError::Missing | StoreError::Internal(_) => {
@@ -74,6 +72,14 @@ pub trait Read {
     /// # Errors
     /// When the store cannot serve.
     fn find(&self, entity: Entity, id: &str) -> Stored<Records>;
+
+    /// Returns what is tied to things by a link: the id of the thing in the first
+    /// column, then the columns of the other end. By the thing's id, then in the
+    /// order in which they were tied.
+    ///
+    /// # Errors
+    /// When the store cannot serve.
+    fn related(&self, link: Link, ids: &[&str], columns: Columns) -> Stored<Records>;
 }
 
 /// A store of customers, addresses and groups.
@@ -83,19 +89,11 @@ pub trait Store: Read {
     where
         Self: 'a;
 
-    /// What is looked for, and how many there are in all.
+    /// Returns these columns of what is looked for, and how many there are in all.
     ///
     /// # Errors
     /// When the store cannot serve.
-    fn search(&self, entity: Entity, search: &Search) -> Stored<Page>;
-
-    /// What is tied to things by a link: the id of the thing in the first
-    /// column, then the columns of the other end. By the thing's id, then in the
-    /// order in which they were tied.
-    ///
-    /// # Errors
-    /// When the store cannot serve.
-    fn related(&self, link: Link, ids: &[&str]) -> Stored<Records>;
+    fn search(&self, entity: Entity, search: &Search, columns: Columns) -> Stored<Page>;
 
     /// Begins to write; holds all other writers off.
     ///

@@ -12,6 +12,10 @@ pub enum Fault {
     /// The input breaks a rule; the text names the field.
     #[error("{0}")]
     Invalid(String),
+    /// It asks for more than one call may read or answer; the text says which bound
+    /// it meets.
+    #[error("That asks for too much at once: {0}")]
+    TooMuch(String),
     /// It would be a second one where there may be one.
     #[error("{0}")]
     Duplicate(String),

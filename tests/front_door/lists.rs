@@ -349,3 +349,113 @@ fn counts_stay_right_through_deletions() {
     assert_eq!(page["count"], 3);
     assert_eq!(found(&shop, "has_account=false&limit=1").1, 2);
 }
+
+/// A shop whose module may answer with 64 KiB, with twenty customers whose metadata
+/// takes 6,000 bytes each, all of them in one group.
+fn tight() -> (Shop, Vec<String>, String) {
+    let shop = Shop::open_with(|command| {
+        command.args(["--set", "modules.customer.limits.response_bytes_max=65536"]);
+    });
+    let note = "x".repeat(6_000);
+    let made = |number: u32| {
+        let body = json!({"email": format!("{number}@shop.example"), "metadata": {"note": note}});
+        shop.post("/admin/customers", body).at("/customer/id")
+    };
+    let ids: Vec<String> = (0..20).map(made).collect();
+    let group = shop.group("All");
+    let members = format!("/admin/customer-groups/{group}/customers");
+    let joined = shop.post(&members, json!({"add": ids}));
+    assert_eq!(joined.status, 200, "{}", joined.body);
+    (shop, ids, group)
+}
+
+const TOO_MUCH: &str =
+    "That asks for too much at once: the answer has more than 64512 bytes; ask for";
+
+#[test]
+fn an_answer_that_would_be_too_large_is_refused_with_what_would_work() {
+    let (shop, _, group) = tight();
+    let fewer = format!("{TOO_MUCH} fewer at once with 'limit', or less of each with 'fields'");
+    let less = format!("{TOO_MUCH} less of it with 'fields'");
+    // Every time: a caller who asks for too much is no fault of the module's.
+    for _ in 0..20 {
+        shop.get("/admin/customers").is_invalid(&fewer);
+        shop.get("/admin/customer-groups?fields=*customers")
+            .is_invalid(&fewer);
+        shop.get(&format!("/admin/customer-groups/{group}?fields=*customers"))
+            .is_invalid(&less);
+    }
+    for query in ["limit=9", "fields=-metadata", "fields=email,groups.name"] {
+        let answer = shop.get(&format!("/admin/customers?{query}"));
+        assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+    }
+    let group = shop.get(&format!(
+        "/admin/customer-groups/{group}?fields=customers.email"
+    ));
+    assert_eq!(
+        group.value()["customer_group"]["customers"]
+            .as_array()
+            .unwrap()
+            .len(),
+        20
+    );
+}
+
+#[test]
+fn what_cannot_be_answered_is_not_kept() {
+    let (shop, ids, group) = tight();
+    let less = format!("{TOO_MUCH} less of it with 'fields'");
+    let path = format!("/admin/customer-groups/{group}");
+    let names = |shop: &Shop| {
+        let group = shop
+            .get(&format!("{path}?fields=name,customers.id"))
+            .value();
+        let members = group["customer_group"]["customers"]
+            .as_array()
+            .unwrap()
+            .len();
+        (group["customer_group"]["name"].clone(), members)
+    };
+    shop.post(
+        &format!("{path}?fields=*customers"),
+        json!({"name": "Other"}),
+    )
+    .is_invalid(&less);
+    shop.post(
+        &format!("{path}/customers?fields=*customers"),
+        json!({"remove": [ids[0]]}),
+    )
+    .is_invalid(&less);
+    assert_eq!(names(&shop), (json!("All"), 20));
+    let customer = format!("/admin/customers/{}", ids[0]);
+    for (path, body) in [
+        (customer.clone(), json!({"first_name": "Ann"})),
+        (
+            format!("{customer}/addresses"),
+            json!({"address_1": "1 Main St", "city": "Rome", "postal_code": "1", "country_code": "us"}),
+        ),
+        (
+            format!("{customer}/customer-groups"),
+            json!({"add": [group]}),
+        ),
+    ] {
+        shop.post(
+            &format!("{path}?fields=*groups,groups.customers.metadata,groups.customers.email"),
+            body,
+        )
+        .is_invalid(&less);
+    }
+    let kept = shop
+        .get(&format!(
+            "{customer}?fields=first_name,addresses.id,groups.id"
+        ))
+        .value();
+    assert_eq!(
+        kept["customer"],
+        json!({"first_name": null, "id": ids[0], "addresses": [], "groups": [{"id": group}]})
+    );
+    // The same with less to answer is kept.
+    let renamed = shop.post(&format!("{path}?fields=name"), json!({"name": "Other"}));
+    assert_eq!(renamed.status, 200, "{}", renamed.body);
+    assert_eq!(names(&shop), (json!("Other"), 20));
+}

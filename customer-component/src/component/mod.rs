@@ -63,6 +63,18 @@ fn compat() -> Compat {
     compat.unwrap_or_default()
 }
 
+/// What an answer may take: the host says what the limits of a call are.
+fn budget() -> api::Budget {
+    let limit = |key| config::get(key).ok().flatten()?.parse().ok();
+    match (
+        limit("wares.response_bytes_max"),
+        limit("wares.memory_bytes_max"),
+    ) {
+        (Some(response), Some(memory)) => api::Budget::within(response, memory),
+        _ => api::Budget::default(),
+    }
+}
+
 /// The domain over the host's database and extensions.
 fn domain() -> Domain<SqlStore<Database>, Extensions> {
     Domain::new(SqlStore(Database), Extensions, compat())
@@ -147,6 +159,7 @@ impl http::Guest for Customers {
                 query: &request.query,
                 body: &request.body,
                 actor: request.actor.as_ref().map(|actor| actor.id.as_str()),
+                budget: budget(),
             },
         );
         if let Some(complaint) = complaint {

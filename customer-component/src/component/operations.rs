@@ -7,7 +7,7 @@ use crate::clock;
 use crate::domain::Domain;
 use crate::filter::{BY_ID, Comparison, Filter, Search};
 use crate::hooks::Hooks;
-use crate::model::{Entity, Link};
+use crate::model::{Columns, Entity, Link};
 use crate::records::Records;
 use crate::store::Store;
 use crate::types::{Address, AddressReference, AddressUpdate, Customer, Fault, Group};
@@ -18,6 +18,7 @@ fn error(fault: Fault) -> wit::Error {
     match fault {
         Fault::NotFound(text) => wit::Error::NotFound(text),
         Fault::Invalid(text) => wit::Error::Invalid(text),
+        fault @ Fault::TooMuch(_) => wit::Error::Invalid(fault.to_string()),
         Fault::Duplicate(text) => wit::Error::Duplicate(text),
         Fault::Rejected(message) => wit::Error::Rejected(wit::Rejection { message }),
         Fault::Unavailable(text) => wit::Error::Unavailable(text),
@@ -119,7 +120,9 @@ impl customers::Guest for Customers {
         }
         let domain = domain();
         let search = search(&domain, filters, query.offset, query.limit)?;
-        let page = domain.search(entity, &search).map_err(error)?;
+        let page = domain
+            .search(entity, &search, Columns::ALL)
+            .map_err(error)?;
         Ok(customers::Page {
             customers: read_all(&page.records, Customer::read),
             count: page.count,
@@ -162,7 +165,9 @@ impl addresses::Guest for Customers {
         )];
         filters.extend(query.q.iter().map(|text| Filter::words(text)));
         let search = search(&domain, filters, query.offset, query.limit)?;
-        let page = domain.search(Entity::Address, &search).map_err(error)?;
+        let page = domain
+            .search(Entity::Address, &search, Columns::ALL)
+            .map_err(error)?;
         Ok(addresses::Page {
             addresses: read_all(&page.records, Address::read),
             count: page.count,
@@ -212,7 +217,9 @@ impl groups::Guest for Customers {
         }));
         let domain = domain();
         let search = search(&domain, filters, query.offset, query.limit)?;
-        let page = domain.search(Entity::Group, &search).map_err(error)?;
+        let page = domain
+            .search(Entity::Group, &search, Columns::ALL)
+            .map_err(error)?;
         Ok(groups::Page {
             groups: read_all(&page.records, Group::read),
             count: page.count,

@@ -1,20 +1,21 @@
 //! `/admin/customers/{id}/addresses`
 
 use crate::addresses::{issues_of_new, issues_of_update};
+use crate::customers;
 use crate::domain::Domain;
 use crate::filter::{Comparison, Filter};
 use crate::hooks::Hooks;
 use crate::model::Entity;
 use crate::settings::Compat;
-use crate::store::Store;
+use crate::store::{Read, Store};
 use crate::types::{AddressReference, AddressUpdate, Change, NewAddress};
 
 use super::body::{Body, optional};
 use super::customers::{ONE as ONE_CUSTOMER, selected};
 use super::fields::Selection;
-use super::json::Things;
+use super::json::Out;
 use super::parameters::{self, ADDRESSES, Filters};
-use super::{Answer, Request};
+use super::{Answer, Budget, Request};
 
 /// How one address stands in an answer.
 pub(super) const ONE: (&str, Entity) = ("address", Entity::Address);
@@ -35,7 +36,7 @@ fn reference(request: Request<'_>) -> AddressReference {
 pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let customer_id = request.segment(0);
     let defaults = Selection::shown(Entity::Address);
-    super::list(domain, LIST, request.query, &defaults, |list| {
+    super::list(domain, LIST, request, &defaults, |list| {
         domain.retrieve_customer(customer_id)?;
         let column = Entity::Address.place("customer_id").unwrap_or_default();
         let own = Filter::Compare(column, Comparison::Equal, customer_id.to_owned());
@@ -51,12 +52,8 @@ pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Reque
         request.query,
         &Selection::shown(Entity::Address),
     )?;
-    super::one(
-        domain,
-        ONE,
-        &selection,
-        domain.retrieve_address(&reference(request))?,
-    )
+    let found = domain.retrieve_address(&reference(request))?;
+    super::one(domain.reads(), request.budget, ONE, &selection, found)
 }
 
 /// The fields of an address, in the order in which issues are named.
@@ -157,13 +154,9 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         ..request.read(|body| new(body, domain.compat()))?
     };
     let selection = selected(request.query)?;
-    domain.create_address(new)?;
-    super::one(
-        domain,
-        ONE_CUSTOMER,
-        &selection,
-        domain.retrieve_customer(customer_id)?,
-    )
+    domain.create_address_for(new, |reads, _| {
+        owner(reads, request.budget, &selection, customer_id)
+    })
 }
 
 pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -172,23 +165,24 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         ..request.read(|body| changes(body, domain.compat()))?
     };
     let selection = selected(request.query)?;
-    domain.update_address(update)?;
-    super::one(
-        domain,
-        ONE_CUSTOMER,
-        &selection,
-        domain.retrieve_customer(request.segment(0))?,
-    )
+    domain.update_address_for(update, |reads, _| {
+        owner(reads, request.budget, &selection, request.segment(0))
+    })
+}
+
+/// The customer that has an address: what a write of one answers.
+fn owner(reads: &dyn Read, budget: Budget, selection: &Selection, id: &str) -> Answer {
+    let found = customers::retrieve(reads, id)?;
+    super::one(reads, budget, ONE_CUSTOMER, selection, found)
 }
 
 pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let selection = selected(request.query)?;
     let reference = reference(request);
-    domain.delete_address(&reference)?;
-    let parent = domain.retrieve_customer(&reference.customer_id)?;
-    let mut out = super::deleted(&reference.id, OBJECT);
-    out.extend_from_slice(b",\"parent\":");
-    Things::load(domain, Entity::Customer, &selection, parent)?.write(&mut out, 0);
-    out.push(b'}');
-    Ok(out)
+    domain.delete_address_for(&reference, |reads| {
+        let parent = customers::retrieve(reads, &reference.customer_id)?;
+        let start = super::deleted(&reference.id, OBJECT) + ",\"parent\":";
+        let out = Out::new(request.budget, &start);
+        super::thing(reads, out, (Entity::Customer, &selection), parent)
+    })
 }

@@ -43,18 +43,14 @@ pub(super) fn selected(query: &str) -> Result<Selection, crate::types::Fault> {
 
 pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let defaults = shown(domain.compat(), &RELATIONS_OF_LIST);
-    super::list(domain, LIST, request.query, &defaults, |_| Ok(()))
+    super::list(domain, LIST, request, &defaults, |_| Ok(()))
 }
 
 pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let defaults = shown(domain.compat(), &RELATIONS_OF_ONE);
     let selection = parameters::fields(Entity::Customer, request.query, &defaults)?;
-    super::one(
-        domain,
-        ONE,
-        &selection,
-        domain.retrieve_customer(request.segment(0))?,
-    )
+    let found = domain.retrieve_customer(request.segment(0))?;
+    super::one(domain.reads(), request.budget, ONE, &selection, found)
 }
 
 /// A customer to be made.
@@ -100,12 +96,9 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         ..request.read(|body| new(body, domain.compat()))?
     };
     let selection = selected(request.query)?;
-    super::one(
-        domain,
-        ONE,
-        &selection,
-        domain.create_customer(new)?.record(),
-    )
+    domain.create_customer_for(new, |reads, made| {
+        super::one(reads, request.budget, ONE, &selection, made.record())
+    })
 }
 
 pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -114,12 +107,9 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         ..request.read(|body| changes(body, domain.compat()))?
     };
     let selection = selected(request.query)?;
-    super::one(
-        domain,
-        ONE,
-        &selection,
-        domain.update_customer(update)?.record(),
-    )
+    domain.update_customer_for(update, |reads, changed| {
+        super::one(reads, request.budget, ONE, &selection, changed.record())
+    })
 }
 
 /// The company under either of its names; the one that Medusa knows weighs more.
@@ -131,9 +121,7 @@ fn company_name(body: &mut Body) -> Change<String> {
 pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let id = request.segment(0);
     domain.delete_customer(id)?;
-    let mut out = super::deleted(id, OBJECT);
-    out.push(b'}');
-    Ok(out)
+    Ok((super::deleted(id, OBJECT) + "}").into_bytes())
 }
 
 /// The ids of what a body adds, and of what it removes.
@@ -146,8 +134,10 @@ pub(super) fn change_groups<S: Store, H: Hooks>(
     domain: &Domain<S, H>,
     request: Request<'_>,
 ) -> Answer {
-    let (add, remove) = request.read(added_and_removed)?;
+    let changes = request.read(added_and_removed)?;
     let selection = selected(request.query)?;
-    let customer = domain.change_groups(request.segment(0), add, remove, request.created_by())?;
-    super::one(domain, ONE, &selection, customer.record())
+    let (id, by) = (request.segment(0), request.created_by());
+    domain.change_groups_for(id, changes, by, |reads, customer| {
+        super::one(reads, request.budget, ONE, &selection, customer.record())
+    })
 }

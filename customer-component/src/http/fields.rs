@@ -1,7 +1,7 @@
 //! The `fields` parameter: which columns and relations of a thing are shown,
 //! and in which order.
 
-use crate::model::{Entity, Relation};
+use crate::model::{Columns, Entity, Relation};
 
 /// What is shown of a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,11 @@ impl Selection {
             columns: entity.shown().collect(),
             relations: Vec::new(),
         }
+    }
+
+    /// Returns the columns that are read for it.
+    pub fn read(&self) -> Columns {
+        Columns::of(&self.columns)
     }
 
     /// The same, with all columns of these relations.

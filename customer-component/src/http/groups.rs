@@ -28,17 +28,13 @@ fn selected(query: &str) -> Result<Selection, Fault> {
 
 pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let defaults = Selection::shown(Entity::Group);
-    super::list(domain, LIST, request.query, &defaults, |_| Ok(()))
+    super::list(domain, LIST, request, &defaults, |_| Ok(()))
 }
 
 pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let selection = selected(request.query)?;
-    super::one(
-        domain,
-        ONE,
-        &selection,
-        domain.retrieve_group(request.segment(0))?,
-    )
+    let found = domain.retrieve_group(request.segment(0))?;
+    super::one(domain.reads(), request.budget, ONE, &selection, found)
 }
 
 /// A group to be made.
@@ -76,7 +72,9 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         ..request.read(new)?
     };
     let selection = selected(request.query)?;
-    super::one(domain, ONE, &selection, domain.create_group(new)?.record())
+    domain.create_group_for(new, |reads, made| {
+        super::one(reads, request.budget, ONE, &selection, made.record())
+    })
 }
 
 pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -85,20 +83,15 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         ..request.read(changes)?
     };
     let selection = selected(request.query)?;
-    super::one(
-        domain,
-        ONE,
-        &selection,
-        domain.update_group(update)?.record(),
-    )
+    domain.update_group_for(update, |reads, changed| {
+        super::one(reads, request.budget, ONE, &selection, changed.record())
+    })
 }
 
 pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let id = request.segment(0);
     domain.delete_group(id)?;
-    let mut out = super::deleted(id, OBJECT);
-    out.push(b'}');
-    Ok(out)
+    Ok((super::deleted(id, OBJECT) + "}").into_bytes())
 }
 
 /// Who joins and who leaves: Medusa's `{add, remove}` and the document's
@@ -122,25 +115,24 @@ pub(super) fn change_members<S: Store, H: Hooks>(
     domain: &Domain<S, H>,
     request: Request<'_>,
 ) -> Answer {
-    let (add, remove) = request.read(joining_and_leaving)?;
-    change(domain, request, add, remove)
+    change(domain, request, request.read(joining_and_leaving)?)
 }
 
 pub(super) fn remove_members<S: Store, H: Hooks>(
     domain: &Domain<S, H>,
     request: Request<'_>,
 ) -> Answer {
-    let remove = request.read(leaving)?;
-    change(domain, request, Vec::new(), remove)
+    change(domain, request, (Vec::new(), request.read(leaving)?))
 }
 
 fn change<S: Store, H: Hooks>(
     domain: &Domain<S, H>,
     request: Request<'_>,
-    add: Vec<String>,
-    remove: Vec<String>,
+    joining_and_leaving: (Vec<String>, Vec<String>),
 ) -> Answer {
     let selection = selected(request.query)?;
-    let group = domain.change_members(request.segment(0), add, remove, request.created_by())?;
-    super::one(domain, ONE, &selection, group.record())
+    let (id, by) = (request.segment(0), request.created_by());
+    domain.change_members_for(id, joining_and_leaving, by, |reads, group| {
+        super::one(reads, request.budget, ONE, &selection, group.record())
+    })
 }

@@ -2,14 +2,54 @@
 
 use std::io::Write;
 
-use crate::domain::Domain;
-use crate::hooks::Hooks;
 use crate::model::{Entity, Kind};
 use crate::records::{Cell, Records};
-use crate::store::Store;
+use crate::store::Read;
 use crate::types::Fault;
 
+use super::budget::Budget;
 use super::fields::Selection;
+
+/// An answer that is being written, within its budget.
+pub struct Out {
+    bytes: Vec<u8>,
+    budget: Budget,
+}
+
+impl Out {
+    /// An answer that begins like this.
+    pub fn new(budget: Budget, start: &str) -> Self {
+        Self {
+            bytes: start.as_bytes().to_vec(),
+            budget,
+        }
+    }
+
+    /// Returns what the answer may take.
+    pub fn budget(&self) -> Budget {
+        self.budget
+    }
+
+    /// Returns the answer, which ends like this.
+    ///
+    /// # Errors
+    /// When it is larger than its budget.
+    pub fn end(mut self, end: &str) -> Result<Vec<u8>, Fault> {
+        self.bytes.extend_from_slice(end.as_bytes());
+        self.check()?;
+        Ok(self.bytes)
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let max = self.budget.answer_bytes_max;
+        if self.bytes.len() > max {
+            return Err(Fault::TooMuch(format!(
+                "the answer has more than {max} bytes"
+            )));
+        }
+        Ok(())
+    }
+}
 
 /// Rows of one kind of thing, and what is tied to them.
 pub struct Things<'a> {
@@ -24,27 +64,32 @@ pub struct Things<'a> {
 }
 
 impl<'a> Things<'a> {
-    /// Takes rows with the columns of an entity, and fetches all that is shown
-    /// of what is tied to them: one query a relation, however many rows there are.
+    /// Takes rows with the columns of an entity, and reads all that is shown of what
+    /// is tied to them: one query a relation, however many rows there are.
     ///
     /// # Errors
-    /// When the store cannot serve.
-    pub fn load<S: Store, H: Hooks>(
-        domain: &Domain<S, H>,
-        entity: Entity,
-        selection: &'a Selection,
+    /// When the store cannot serve, or the rows take more than the budget has.
+    pub fn load(
+        reads: &(impl Read + ?Sized),
+        budget: Budget,
+        (entity, selection): (Entity, &'a Selection),
         records: Records,
     ) -> Result<Self, Fault> {
-        Self::with(domain, entity, selection, records, 0)
+        let mut left = budget.rows_bytes_max;
+        Self::with(reads, &mut left, (entity, selection), records, 0)
     }
 
-    fn with<S: Store, H: Hooks>(
-        domain: &Domain<S, H>,
-        entity: Entity,
-        selection: &'a Selection,
+    /// `left` is how many bytes of rows may be kept beside those that are kept yet.
+    fn with(
+        reads: &(impl Read + ?Sized),
+        left: &mut usize,
+        (entity, selection): (Entity, &'a Selection),
         records: Records,
         first: usize,
     ) -> Result<Self, Fault> {
+        *left = left.checked_sub(records.bytes()).ok_or_else(|| {
+            Fault::TooMuch("the rows that it needs do not fit into memory".to_owned())
+        })?;
         let mut related = Vec::with_capacity(selection.relations.len());
         if !selection.relations.is_empty() {
             let ids: Vec<&str> = (0..records.len())
@@ -53,8 +98,9 @@ impl<'a> Things<'a> {
             for relation in &selection.relations {
                 related.push(match relation.relation.target {
                     Some(target) => {
-                        let rows = domain.related(relation.relation.link, &ids)?;
-                        Some(Self::with(domain, target, &relation.selection, rows, 1)?)
+                        let shown = &relation.selection;
+                        let rows = reads.related(relation.relation.link, &ids, shown.read())?;
+                        Some(Self::with(reads, left, (target, shown), rows, 1)?)
                     }
                     None => None,
                 });
@@ -75,59 +121,67 @@ impl<'a> Things<'a> {
     }
 
     /// All of them as an array.
-    pub fn write_all(&self, out: &mut Vec<u8>) {
-        self.write_rows(out, 0..self.len());
+    ///
+    /// # Errors
+    /// When the answer is larger than its budget.
+    pub fn write_all(&self, out: &mut Out) -> Result<(), Fault> {
+        self.write_rows(out, 0..self.len())
     }
 
-    fn write_rows(&self, out: &mut Vec<u8>, rows: std::ops::Range<usize>) {
-        out.push(b'[');
+    fn write_rows(&self, out: &mut Out, rows: std::ops::Range<usize>) -> Result<(), Fault> {
+        out.bytes.push(b'[');
         for row in rows.clone() {
             if row > rows.start {
-                out.push(b',');
+                out.bytes.push(b',');
             }
-            self.write(out, row);
+            self.write(out, row)?;
         }
-        out.push(b']');
+        out.bytes.push(b']');
+        Ok(())
     }
 
     /// One of them as an object.
-    pub fn write(&self, out: &mut Vec<u8>, row: usize) {
-        out.push(b'{');
+    ///
+    /// # Errors
+    /// When the answer is larger than its budget.
+    pub fn write(&self, out: &mut Out, row: usize) -> Result<(), Fault> {
+        out.bytes.push(b'{');
         let mut between = "";
         for &place in &self.selection.columns {
             let column = &self.entity.columns()[place];
-            out.extend_from_slice(between.as_bytes());
-            out.push(b'"');
-            out.extend_from_slice(column.name.as_bytes());
-            out.extend_from_slice(b"\":");
-            write_cell(out, column.kind, self.records.get(row, self.first + place));
+            write_key(&mut out.bytes, between, column.name);
+            write_cell(
+                &mut out.bytes,
+                column.kind,
+                self.records.get(row, self.first + place),
+            );
             between = ",";
         }
+        out.check()?;
         let id = self.records.text(row, self.first).unwrap_or_default();
         for (relation, things) in self.selection.relations.iter().zip(&self.related) {
-            out.extend_from_slice(between.as_bytes());
-            out.push(b'"');
-            out.extend_from_slice(relation.relation.name.as_bytes());
-            out.extend_from_slice(b"\":");
+            write_key(&mut out.bytes, between, relation.relation.name);
             match things {
-                Some(things) => things.write_tied_to(out, id, relation.relation.many),
-                None => out.extend_from_slice(b"[]"),
+                Some(things) => things.write_tied_to(out, id, relation.relation.many)?,
+                None => out.bytes.extend_from_slice(b"[]"),
             }
             between = ",";
         }
-        out.push(b'}');
+        out.bytes.push(b'}');
+        Ok(())
     }
 
     /// Those that are tied to the thing with this id. Rows come in the order of these ids.
-    fn write_tied_to(&self, out: &mut Vec<u8>, id: &str, many: bool) {
+    fn write_tied_to(&self, out: &mut Out, id: &str, many: bool) -> Result<(), Fault> {
         let start = self.partition(|parent| parent < id);
         let end = self.partition(|parent| parent <= id);
         if many {
-            self.write_rows(out, start..end);
+            self.write_rows(out, start..end)
         } else if start < end {
-            self.write(out, start);
+            self.write(out, start)
         } else {
-            out.extend_from_slice(b"null");
+            out.bytes.extend_from_slice(b"null");
+            Ok(())
         }
     }
 
@@ -144,6 +198,13 @@ impl<'a> Things<'a> {
         }
         low
     }
+}
+
+fn write_key(out: &mut Vec<u8>, between: &str, name: &str) {
+    out.extend_from_slice(between.as_bytes());
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
 }
 
 fn write_cell(out: &mut Vec<u8>, kind: Kind, cell: Cell<'_>) {

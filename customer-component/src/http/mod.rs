@@ -3,6 +3,7 @@
 
 mod addresses;
 mod body;
+mod budget;
 mod customers;
 mod declarations;
 mod fields;
@@ -17,12 +18,13 @@ use crate::domain::Domain;
 use crate::hooks::Hooks;
 use crate::model::Entity;
 use crate::records::Records;
-use crate::store::Store;
+use crate::store::{Read, Store};
 use crate::types::Fault;
 
 use body::Body;
+pub use budget::Budget;
 use fields::Selection;
-use json::Things;
+use json::{Out, Things};
 use parameters::Filters;
 
 /// A method that a route takes.
@@ -47,6 +49,8 @@ pub struct Request<'a> {
     pub body: &'a [u8],
     /// The id of who makes it.
     pub actor: Option<&'a str>,
+    /// What its answer may take.
+    pub budget: Budget,
 }
 
 /// An answer. Its body is JSON.
@@ -200,6 +204,7 @@ fn failed(fault: Fault) -> (Response, Option<String>) {
     let (status, kind, message) = match fault {
         Fault::NotFound(text) => (404, "not_found", text),
         Fault::Invalid(text) => (400, "invalid_data", format!("Invalid request: {text}")),
+        fault @ Fault::TooMuch(_) => (400, "invalid_data", format!("Invalid request: {fault}")),
         Fault::Duplicate(text) | Fault::Rejected(text) => (400, "invalid_data", text),
         Fault::Unavailable(text) => (503, "unavailable", text),
         Fault::Internal(text) => {
@@ -246,23 +251,34 @@ impl Request<'_> {
 fn list<S: Store, H: Hooks>(
     domain: &Domain<S, H>,
     (name, filters): (&str, &Filters),
-    query: &str,
+    request: Request<'_>,
     defaults: &Selection,
     narrow: impl FnOnce(&mut parameters::List) -> Result<(), Fault>,
 ) -> Answer {
-    let mut list = parameters::list(filters, query, domain.compat(), defaults)?;
+    let mut list = parameters::list(filters, request.query, domain.compat(), defaults)?;
     narrow(&mut list)?;
     let entity = filters.entity;
-    let page = domain.search(entity, &list.search)?;
-    let things = Things::load(domain, entity, &list.selection, page.records)?;
-    let mut out = format!("{{\"{name}\":").into_bytes();
-    things.write_all(&mut out);
-    let end = format!(
-        ",\"count\":{},\"offset\":{},\"limit\":{}}}",
-        page.count, list.search.offset, list.search.limit
-    );
-    out.extend_from_slice(end.as_bytes());
-    Ok(out)
+    let written = || {
+        let page = domain.search(entity, &list.search, list.selection.read())?;
+        let things = Things::load(
+            domain.reads(),
+            request.budget,
+            (entity, &list.selection),
+            page.records,
+        )?;
+        let mut out = Out::new(request.budget, &format!("{{\"{name}\":"));
+        things.write_all(&mut out)?;
+        out.end(&format!(
+            ",\"count\":{},\"offset\":{},\"limit\":{}}}",
+            page.count, list.search.offset, list.search.limit
+        ))
+    };
+    written().map_err(|fault| {
+        advise(
+            fault,
+            "fewer at once with 'limit', or less of each with 'fields'",
+        )
+    })
 }
 
 /// What a list of an entity looks for, given its query.
@@ -300,22 +316,45 @@ pub fn read_as_any(bytes: &[u8]) {
 }
 
 /// One thing: `{"<name>":{…}}`.
-fn one<S: Store, H: Hooks>(
-    domain: &Domain<S, H>,
+fn one(
+    reads: &(impl Read + ?Sized),
+    budget: Budget,
     (name, entity): (&str, Entity),
     selection: &Selection,
     record: Records,
 ) -> Answer {
-    let mut out = format!("{{\"{name}\":").into_bytes();
-    Things::load(domain, entity, selection, record)?.write(&mut out, 0);
-    out.push(b'}');
-    Ok(out)
+    thing(
+        reads,
+        Out::new(budget, &format!("{{\"{name}\":")),
+        (entity, selection),
+        record,
+    )
+}
+
+/// One thing as the last part of an object that has begun.
+fn thing(
+    reads: &(impl Read + ?Sized),
+    mut out: Out,
+    shown: (Entity, &Selection),
+    record: Records,
+) -> Answer {
+    let written = || {
+        Things::load(reads, out.budget(), shown, record)?.write(&mut out, 0)?;
+        out.end("}")
+    };
+    written().map_err(|fault| advise(fault, "less of it with 'fields'"))
+}
+
+/// Says what would work in place of what asks for too much.
+fn advise(fault: Fault, what: &str) -> Fault {
+    match fault {
+        Fault::TooMuch(text) => Fault::TooMuch(format!("{text}; ask for {what}")),
+        fault => fault,
+    }
 }
 
 /// What is said of a deletion: `{"id":…,"object":…,"deleted":true}`, yet without its end.
-fn deleted(id: &str, object: &str) -> Vec<u8> {
-    let mut out = b"{\"id\":".to_vec();
-    json::write_text(&mut out, id);
-    out.extend_from_slice(format!(",\"object\":\"{object}\",\"deleted\":true").as_bytes());
-    out
+fn deleted(id: &str, object: &str) -> String {
+    let id = serde_json::Value::from(id);
+    format!("{{\"id\":{id},\"object\":\"{object}\",\"deleted\":true")
 }

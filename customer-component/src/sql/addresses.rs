@@ -8,31 +8,19 @@ use crate::types::Address;
 use super::OpenTransaction;
 
 /// The columns of the entity, in its order.
-macro_rules! columns {
-    () => {
-        "a.id, a.address_name, a.company, a.customer_id, a.first_name, a.last_name, a.address_1, a.address_2, a.city, \
-         a.province, a.postal_code, a.country_code, a.phone, a.metadata, a.created_at, a.updated_at, \
-         a.is_default_shipping, a.is_default_billing, a.deleted_at"
-    };
-}
-
-/// Those that a search gives.
-pub(super) const SELECT: &str = concat!("select ", columns!(), " from customer_address a");
-
-pub(super) const FIND: &str = concat!(
-    "select ",
-    columns!(),
-    " from customer_address a where a.id = $1 and a.deleted_at is null"
-);
+pub(super) const FIND: &str = "\
+    select a.id, a.address_name, a.company, a.customer_id, a.first_name, a.last_name, a.address_1, a.address_2, a.city, \
+    a.province, a.postal_code, a.country_code, a.phone, a.metadata, a.created_at, a.updated_at, \
+    a.is_default_shipping, a.is_default_billing, a.deleted_at \
+    from customer_address a where a.id = $1 and a.deleted_at is null";
 
 /// In the order in which they were made.
-pub(super) const OF_CUSTOMERS: &str = concat!(
-    "select a.customer_id, ",
-    columns!(),
+pub(super) const OF_CUSTOMERS: [&str; 2] = [
+    "select a.customer_id",
     " from customer_address a
       where a.customer_id in (select value from json_each($1)) and a.deleted_at is null
-      order by a.customer_id, a.number"
-);
+      order by a.customer_id, a.number",
+];
 
 const INSERT: &str = "
     insert into customer_address (id, address_name, company, customer_id, first_name, last_name, address_1, address_2,

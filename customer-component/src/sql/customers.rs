@@ -8,38 +8,25 @@ use crate::types::Customer;
 use super::OpenTransaction;
 
 /// The columns of the entity, in its order.
-macro_rules! columns {
-    () => {
-        "c.id, c.company_name, c.first_name, c.last_name, c.email, c.phone, c.metadata, c.has_account, \
-         c.created_by, c.created_at, c.updated_at, c.deleted_at"
-    };
-}
-
-/// Those that a search gives.
-pub(super) const SELECT: &str = concat!("select ", columns!(), " from customer c");
-
-pub(super) const FIND: &str = concat!(
-    "select ",
-    columns!(),
-    " from customer c where c.id = $1 and c.deleted_at is null"
-);
+pub(super) const FIND: &str = "\
+    select c.id, c.company_name, c.first_name, c.last_name, c.email, c.phone, c.metadata, c.has_account, \
+    c.created_by, c.created_at, c.updated_at, c.deleted_at \
+    from customer c where c.id = $1 and c.deleted_at is null";
 
 /// In the order in which they joined.
-pub(super) const OF_GROUPS: &str = concat!(
-    "select m.customer_group_id, ",
-    columns!(),
+pub(super) const OF_GROUPS: [&str; 2] = [
+    "select m.customer_group_id",
     " from customer_group_customer m join customer c on c.id = m.customer_id
       where m.customer_group_id in (select value from json_each($1)) and c.deleted_at is null
-      order by m.customer_group_id, m.number"
-);
+      order by m.customer_group_id, m.number",
+];
 
-pub(super) const OF_ADDRESSES: &str = concat!(
-    "select a.id, ",
-    columns!(),
+pub(super) const OF_ADDRESSES: [&str; 2] = [
+    "select a.id",
     " from customer_address a join customer c on c.id = a.customer_id
       where a.id in (select value from json_each($1)) and c.deleted_at is null
-      order by a.id"
-);
+      order by a.id",
+];
 
 const INSERT: &str = "
     insert into customer (id, company_name, first_name, last_name, email, phone, metadata, has_account,

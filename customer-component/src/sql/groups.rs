@@ -8,29 +8,17 @@ use crate::types::Group;
 use super::OpenTransaction;
 
 /// The columns of the entity, in its order.
-macro_rules! columns {
-    () => {
-        "g.id, g.name, g.created_by, g.created_at, g.updated_at, g.deleted_at, g.metadata"
-    };
-}
-
-/// Those that a search gives.
-pub(super) const SELECT: &str = concat!("select ", columns!(), " from customer_group g");
-
-pub(super) const FIND: &str = concat!(
-    "select ",
-    columns!(),
-    " from customer_group g where g.id = $1 and g.deleted_at is null"
-);
+pub(super) const FIND: &str = "\
+    select g.id, g.name, g.created_by, g.created_at, g.updated_at, g.deleted_at, g.metadata \
+    from customer_group g where g.id = $1 and g.deleted_at is null";
 
 /// In the order in which the customers joined them.
-pub(super) const OF_CUSTOMERS: &str = concat!(
-    "select m.customer_id, ",
-    columns!(),
+pub(super) const OF_CUSTOMERS: [&str; 2] = [
+    "select m.customer_id",
     " from customer_group_customer m join customer_group g on g.id = m.customer_group_id
       where m.customer_id in (select value from json_each($1)) and g.deleted_at is null
-      order by m.customer_id, m.number"
-);
+      order by m.customer_id, m.number",
+];
 
 const INSERT: &str = "
     insert into customer_group (id, name, created_by, created_at, updated_at, metadata, search_text)

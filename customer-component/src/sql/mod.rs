@@ -9,7 +9,7 @@ mod migrations;
 mod search;
 
 use crate::filter::Search;
-use crate::model::{Entity, Link};
+use crate::model::{Columns, Entity, Link};
 use crate::records::{Cell, Records};
 use crate::store::{DefaultFor, Membership, Read, Store, StoreError, Stored, Transaction};
 use crate::types::{Address, Customer, Group, Page};
@@ -106,9 +106,26 @@ fn find(database: &impl Queries, entity: Entity, id: &str) -> Stored<Records> {
     Ok(database.query(statement, &[Cell::Text(id)])?)
 }
 
+fn related(database: &impl Queries, link: Link, ids: &[&str], columns: Columns) -> Stored<Records> {
+    let (target, [start, end]) = match link {
+        Link::AddressesOfCustomers => (Entity::Address, addresses::OF_CUSTOMERS),
+        Link::CustomersOfAddresses => (Entity::Customer, customers::OF_ADDRESSES),
+        Link::GroupsOfCustomers => (Entity::Group, groups::OF_CUSTOMERS),
+        Link::CustomersOfGroups => (Entity::Customer, customers::OF_GROUPS),
+        Link::Elsewhere => return Ok(Records::default()),
+    };
+    let statement = format!("{start}, {}{end}", search::listed(target, columns));
+    // One parameter for all ids: the statement stays the same, and prepared.
+    Ok(database.query(&statement, &[Cell::Text(&search::json(ids))])?)
+}
+
 impl<C: Connection> Read for SqlStore<C> {
     fn find(&self, entity: Entity, id: &str) -> Stored<Records> {
         find(&self.0, entity, id)
+    }
+
+    fn related(&self, link: Link, ids: &[&str], columns: Columns) -> Stored<Records> {
+        related(&self.0, link, ids, columns)
     }
 }
 
@@ -118,20 +135,8 @@ impl<C: Connection> Store for SqlStore<C> {
     where
         Self: 'a;
 
-    fn search(&self, entity: Entity, search: &Search) -> Stored<Page> {
-        search::search(&self.0, entity, search)
-    }
-
-    fn related(&self, link: Link, ids: &[&str]) -> Stored<Records> {
-        let statement = match link {
-            Link::AddressesOfCustomers => addresses::OF_CUSTOMERS,
-            Link::CustomersOfAddresses => customers::OF_ADDRESSES,
-            Link::GroupsOfCustomers => groups::OF_CUSTOMERS,
-            Link::CustomersOfGroups => customers::OF_GROUPS,
-            Link::Elsewhere => return Ok(Records::default()),
-        };
-        // One parameter for all ids: the statement stays the same, and prepared.
-        Ok(self.0.query(statement, &[Cell::Text(&search::json(ids))])?)
+    fn search(&self, entity: Entity, search: &Search, columns: Columns) -> Stored<Page> {
+        search::search(&self.0, entity, search, columns)
     }
 
     fn begin(&self) -> Stored<Self::Transaction<'_>> {
@@ -142,6 +147,10 @@ impl<C: Connection> Store for SqlStore<C> {
 impl<T: OpenTransaction> Read for SqlTransaction<T> {
     fn find(&self, entity: Entity, id: &str) -> Stored<Records> {
         find(&self.0, entity, id)
+    }
+
+    fn related(&self, link: Link, ids: &[&str], columns: Columns) -> Stored<Records> {
+        related(&self.0, link, ids, columns)
     }
 }
 

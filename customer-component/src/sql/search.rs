@@ -2,17 +2,15 @@
 //! of the filter alone: whatever was sent stands in the parameters.
 
 use crate::filter::{BY_ID, Comparison, Filter, Search};
-use crate::model::{Entity, Kind, Link};
+use crate::model::{Columns, Entity, Kind, Link};
 use crate::records::{Cell, Records};
 use crate::store::{StoreError, Stored};
 use crate::types::Page;
 
-use super::{Queries, SqlError, addresses, customers, groups};
+use super::{Queries, SqlError};
 
 /// A table as searches see it.
 struct Table {
-    /// All of its columns, in the order of the entity.
-    select: &'static str,
     name: &'static str,
     alias: char,
     /// The full-text index over `search_text`, where there is one.
@@ -22,19 +20,16 @@ struct Table {
 fn table(entity: Entity) -> Table {
     match entity {
         Entity::Customer => Table {
-            select: customers::SELECT,
             name: "customer",
             alias: 'c',
             words: Some("customer_words"),
         },
         Entity::Address => Table {
-            select: addresses::SELECT,
             name: "customer_address",
             alias: 'a',
             words: None,
         },
         Entity::Group => Table {
-            select: groups::SELECT,
             name: "customer_group",
             alias: 'g',
             words: None,
@@ -51,7 +46,30 @@ pub(super) const COUNT_ALL: &str = "select live from row_count where table_name 
 /// Fails where the parameter is no regular expression.
 const CHECK_PATTERN: &str = "select '' regexp $1";
 
-pub(super) fn search(database: &impl Queries, entity: Entity, search: &Search) -> Stored<Page> {
+/// The columns of an entity in its order, those that are not read as NULL.
+pub(super) fn listed(entity: Entity, columns: Columns) -> String {
+    let alias = table(entity).alias;
+    let mut listed = String::new();
+    for (place, column) in entity.columns().iter().enumerate() {
+        let between = if place == 0 { "" } else { ", " };
+        listed += between;
+        if columns.has(place) {
+            listed.push(alias);
+            listed.push('.');
+            listed += column.name;
+        } else {
+            listed += "null";
+        }
+    }
+    listed
+}
+
+pub(super) fn search(
+    database: &impl Queries,
+    entity: Entity,
+    search: &Search,
+    columns: Columns,
+) -> Stored<Page> {
     let table = table(entity);
     let mut statement = Statement {
         text: String::new(),
@@ -78,8 +96,10 @@ pub(super) fn search(database: &impl Queries, entity: Entity, search: &Search) -
             i64::try_from(search.offset).unwrap_or(i64::MAX),
         ));
         let text = format!(
-            "{} where {}.deleted_at is null{condition}{} limit ${} offset ${}",
-            table.select,
+            "select {} from {} {} where {}.deleted_at is null{condition}{} limit ${} offset ${}",
+            listed(entity, columns),
+            table.name,
+            table.alias,
             table.alias,
             order(entity, &table, search),
             filtered + 1,

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::{Queries, SqlError, search};
 use crate::filter::Search;
-use crate::model::Entity;
+use crate::model::{Columns, Entity};
 use crate::records::{Cell, Records};
 use crate::store::StoreError;
 
@@ -25,6 +25,6 @@ impl Queries for Spy {
 /// When the search cannot be said in SQL.
 pub fn statements(entity: Entity, search: &Search) -> Result<Vec<String>, StoreError> {
     let spy = Spy::default();
-    search::search(&spy, entity, search)?;
+    search::search(&spy, entity, search, Columns::ALL)?;
     Ok(spy.0.into_inner())
 }

@@ -2,7 +2,7 @@ use super::{domain, made, medusa};
 use crate::domain::Domain;
 use crate::filter::{BY_ID, Comparison, Filter, Search};
 use crate::hooks::Hooks;
-use crate::model::Entity;
+use crate::model::{Columns, Entity};
 use crate::store::{Read, Store};
 use crate::types::{Address, AddressReference, AddressUpdate, Change, Fault, NewAddress};
 
@@ -45,7 +45,10 @@ fn count<S: Store, H: Hooks>(domain: &Domain<S, H>, code: &str) -> u64 {
         offset: 0,
         limit: 10,
     };
-    domain.search(Entity::Address, &search).unwrap().count
+    domain
+        .search(Entity::Address, &search, Columns::ALL)
+        .unwrap()
+        .count
 }
 
 #[test]

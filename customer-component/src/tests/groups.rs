@@ -1,9 +1,9 @@
 use super::{Meddler, domain, made};
 use crate::domain::Domain;
 use crate::metadata::Metadata;
-use crate::model::Link;
+use crate::model::{Columns, Link};
 use crate::settings::Compat;
-use crate::store::Store;
+use crate::store::{Read, Store};
 use crate::tests::memory::Memory;
 use crate::types::{Change, Fault, Group, GroupUpdate, NewGroup};
 
@@ -16,7 +16,8 @@ fn named(name: &str) -> NewGroup {
 
 fn members<S: Store, H: crate::hooks::Hooks>(domain: &Domain<S, H>, group: &Group) -> Vec<String> {
     let rows = domain
-        .related(Link::CustomersOfGroups, &[&group.id])
+        .reads()
+        .related(Link::CustomersOfGroups, &[&group.id], Columns::ALL)
         .unwrap();
     (0..rows.len())
         .map(|row| rows.string(row, 1).unwrap())

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use crate::filter::{Comparison, Filter, Order, Search, searched};
-use crate::model::{Entity, Link};
+use crate::model::{Columns, Entity, Link};
 use crate::records::{Cell, Records};
 use crate::store::{DefaultFor, Membership, Read, Store, StoreError, Stored, Transaction};
 use crate::types::{Address, Customer, Group, Page};
@@ -189,6 +189,28 @@ impl State {
             )
     }
 
+    fn related(&self, link: Link, ids: &[&str], columns: Columns) -> Records {
+        let (from, to) = match link {
+            Link::AddressesOfCustomers => (Entity::Customer, Entity::Address),
+            Link::CustomersOfAddresses => (Entity::Address, Entity::Customer),
+            Link::GroupsOfCustomers => (Entity::Customer, Entity::Group),
+            Link::CustomersOfGroups => (Entity::Group, Entity::Customer),
+            Link::Elsewhere => return Records::default(),
+        };
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut rows: Vec<(&str, Records)> = Vec::new();
+        for id in ids {
+            let thing = self.find(from, id);
+            if !thing.is_empty() {
+                rows.extend(self.tied(link, to, &thing).map(|(row, _)| (id, row)));
+            }
+        }
+        let rows = rows.iter().map(|(id, row)| (Some(*id), row));
+        collect(to, columns, rows)
+    }
+
     fn email_taken(&self, customer: &Customer) -> bool {
         customer.email.is_some()
             && self.customers.iter().any(|(other, deleted)| {
@@ -234,9 +256,11 @@ fn compare(left: Cell<'_>, right: Cell<'_>) -> Ordering {
 }
 
 fn collect<'a>(
-    columns: usize,
+    entity: Entity,
+    read: Columns,
     rows: impl IntoIterator<Item = (Option<&'a str>, &'a Records)>,
 ) -> Records {
+    let columns = entity.columns().len();
     let mut records: Option<Records> = None;
     for (parent, row) in rows {
         let records = records
@@ -244,7 +268,10 @@ fn collect<'a>(
         if let Some(parent) = parent {
             records.push(Cell::Text(parent));
         }
-        (0..columns).for_each(|place| records.push(row.get(0, place)));
+        for place in 0..columns {
+            let cell = row.get(0, place);
+            records.push(if read.has(place) { cell } else { Cell::Null });
+        }
     }
     records.unwrap_or_else(|| Records::with_columns(columns))
 }
@@ -253,12 +280,16 @@ impl Read for Memory {
     fn find(&self, entity: Entity, id: &str) -> Stored<Records> {
         Ok(self.state.borrow().find(entity, id))
     }
+
+    fn related(&self, link: Link, ids: &[&str], columns: Columns) -> Stored<Records> {
+        Ok(self.state.borrow().related(link, ids, columns))
+    }
 }
 
 impl Store for Memory {
     type Transaction<'a> = Copy<'a>;
 
-    fn search(&self, entity: Entity, search: &Search) -> Stored<Page> {
+    fn search(&self, entity: Entity, search: &Search, columns: Columns) -> Stored<Page> {
         let state = self.state.borrow();
         let mut found: Vec<(Records, String)> = state
             .live(entity)
@@ -297,39 +328,11 @@ impl Store for Memory {
             .iter()
             .skip(search.offset as usize)
             .take(search.limit as usize);
-        let records = collect(
-            entity.columns().len(),
-            page.map(|(record, _)| (None, record)),
-        );
+        let records = collect(entity, columns, page.map(|(record, _)| (None, record)));
         Ok(Page {
             records,
             count: found.len() as u64,
         })
-    }
-
-    fn related(&self, link: Link, ids: &[&str]) -> Stored<Records> {
-        let state = self.state.borrow();
-        let (from, to) = match link {
-            Link::AddressesOfCustomers => (Entity::Customer, Entity::Address),
-            Link::CustomersOfAddresses => (Entity::Address, Entity::Customer),
-            Link::GroupsOfCustomers => (Entity::Customer, Entity::Group),
-            Link::CustomersOfGroups => (Entity::Group, Entity::Customer),
-            Link::Elsewhere => return Ok(Records::default()),
-        };
-        let mut ids = ids.to_vec();
-        ids.sort_unstable();
-        ids.dedup();
-        let mut rows: Vec<(&str, Records)> = Vec::new();
-        for id in ids {
-            let thing = state.find(from, id);
-            if !thing.is_empty() {
-                rows.extend(state.tied(link, to, &thing).map(|(row, _)| (id, row)));
-            }
-        }
-        Ok(collect(
-            to.columns().len(),
-            rows.iter().map(|(id, row)| (Some(*id), row)),
-        ))
     }
 
     fn begin(&self) -> Stored<Copy<'_>> {
@@ -344,6 +347,10 @@ impl Store for Memory {
 impl Read for Copy<'_> {
     fn find(&self, entity: Entity, id: &str) -> Stored<Records> {
         Ok(self.state.borrow().find(entity, id))
+    }
+
+    fn related(&self, link: Link, ids: &[&str], columns: Columns) -> Stored<Records> {
+        Ok(self.state.borrow().related(link, ids, columns))
     }
 }
 

@@ -119,6 +119,20 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
+/// The settings that calls see: beside the operator's, the limits that a component
+/// keeps its answers within, under names that the operator's cannot have.
+fn serving(settings: &[(String, String)], limits: &Limits) -> Settings {
+    let limits = [
+        ("wares.response_bytes_max", limits.response_bytes_max),
+        ("wares.memory_bytes_max", limits.memory_bytes_max),
+    ]
+    .map(|(key, limit)| (key, limit.to_string()));
+    let operators = settings
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()));
+    Settings::new(operators.chain(limits.iter().map(|(key, limit)| (*key, limit.as_str()))))
+}
+
 fn schema(steps: Vec<lifecycle::Migration>, steps_needed: Option<u32>) -> Schema {
     let step = |step: lifecycle::Migration| Migration {
         name: step.name,
@@ -301,6 +315,7 @@ impl Module {
         let schemas = component.schemas(context(&settings, &limits))?;
         said.adds("schemas", schemas.len())?;
         let schemas = object(&schemas).map_err(|reason| not_described("its schemas", &reason))?;
+        let settings = serving(&options.settings, &limits);
         let loaded = Loaded {
             name: description.name.into(),
             version,

@@ -234,8 +234,9 @@ fn sqlite_finds_what_the_store_in_memory_finds() {
                     offset,
                     limit,
                 };
-                let got = native.search(entity, &search(&filter)).unwrap();
-                let want = memory.search(entity, &search(&same)).unwrap();
+                let read = Columns::of(&[column]);
+                let got = native.search(entity, &search(&filter), read).unwrap();
+                let want = memory.search(entity, &search(&same), read).unwrap();
                 assert_eq!(
                     shown(&got, column),
                     shown(&want, column),
@@ -251,7 +252,7 @@ fn relations_come_in_the_order_in_which_they_were_tied() {
     let (domain, customers, groups) = fill(SqlStore(Native::new()));
     let related = |link: Link, ids: &[&String], column: usize| {
         let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
-        let rows = domain.related(link, &ids).unwrap();
+        let rows = domain.reads().related(link, &ids, Columns::ALL).unwrap();
         (0..rows.len())
             .map(|row| {
                 (
@@ -369,7 +370,7 @@ fn searches_that_have_to_be_fast_use_an_index() {
             offset: 0,
             limit: 1,
         };
-        search::search(&spy, entity, &search).unwrap();
+        search::search(&spy, entity, &search, Columns::ALL).unwrap();
         spy.0.into_inner()
     };
     let customers = Entity::Customer;

@@ -200,7 +200,7 @@ proptest! {
     fn every_statement_is_one_that_the_database_takes(query in query()) {
         for entity in [Entity::Customer, Entity::Group, Entity::Address] {
             let Ok(search) = searched(entity, &query) else { continue };
-            let found = DATABASE.with(|database| database.search(entity, &search));
+            let found = DATABASE.with(|database| database.search(entity, &search, Columns::ALL));
             prop_assert!(
                 matches!(found, Ok(_) | Err(StoreError::Pattern(_))),
                 "{}: {:?}", query, found
