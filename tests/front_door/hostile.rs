@@ -18,6 +18,17 @@ fn shop(settings: &[&str]) -> Shop {
     })
 }
 
+/// The same of another address than all others, where `server.trust_forwarded` is on.
+fn get_from(shop: &Shop, peer: u8, deed: &str) -> Answer {
+    let from = format!("192.0.2.{peer}");
+    shop.send(
+        "GET",
+        &format!("/hostile/{deed}"),
+        &[("x-forwarded-for", &from)],
+        b"",
+    )
+}
+
 fn get(shop: &Shop, deed: &str) -> Answer {
     shop.send("GET", &format!("/hostile/{deed}"), &[], b"")
 }
@@ -308,16 +319,21 @@ fn time_in_the_host_is_not_the_guests() {
 fn nothing_is_in_reach_but_what_was_given() {
     let shop = shop(&["modules.hostile.config.colour=red"]);
     get(&shop, "attack").is(200, json!({"refused": true}));
-    get(&shop, "surroundings").is(200, json!({"variables": 0, "settings": 1}));
+    // Its one setting, and two limits of its own.
+    get(&shop, "surroundings").is(200, json!({"variables": 0, "settings": 3}));
     assert!(!shop.data.path().join("x.db").exists());
 }
 
 #[test]
 fn whoever_fails_again_and_again_is_given_a_rest() {
-    let shop = shop(&["breaker.failures_min=3", "breaker.rest_ms=60000"]);
+    let shop = shop(&[
+        "server.trust_forwarded=true",
+        "breaker.failures_min=3",
+        "breaker.rest_ms=60000",
+    ]);
     get(&shop, "well").is(200, json!({"well": true}));
-    for _ in 0..3 {
-        is_500(&get(&shop, "trap"));
+    for peer in 0..3 {
+        is_500(&get_from(&shop, peer, "trap"));
     }
     let turned_away = get(&shop, "well");
     turned_away.refuses(
@@ -359,6 +375,46 @@ fn whoever_fails_again_and_again_is_given_a_rest() {
 }
 
 #[test]
+fn one_callers_bad_requests_are_refused_to_nobody_else() {
+    let shop = shop(&[
+        "server.trust_forwarded=true",
+        "breaker.failures_min=3",
+        "breaker.rest_ms=60000",
+    ]);
+    for _ in 0..20 {
+        for deed in ["trap", "bad-status", "many-headers"] {
+            is_500(&get_from(&shop, 1, deed));
+        }
+    }
+    get_from(&shop, 2, "well").is(200, json!({"well": true}));
+    get_from(&shop, 1, "well").is(200, json!({"well": true}));
+    assert_eq!(shop.send("GET", "/health", &[], b"").body, "OK");
+}
+
+#[test]
+fn who_goes_on_with_a_bad_request_does_not_decide_whether_others_are_served() {
+    let shop = shop(&[
+        "server.trust_forwarded=true",
+        "breaker.failures_min=3",
+        "breaker.rest_ms=3000",
+    ]);
+    let opened = Instant::now();
+    for peer in 0..3 {
+        is_500(&get_from(&shop, peer, "trap"));
+    }
+    // The three go on all the time; the first call of another is the one that decides.
+    let answer = std::iter::repeat_with(|| {
+        for peer in 0..3 {
+            assert_eq!(get_from(&shop, peer, "trap").status, 503);
+        }
+        get_from(&shop, 9, "well")
+    })
+    .find(|answer| answer.status != 503);
+    answer.unwrap().is(200, json!({"well": true}));
+    assert!(opened.elapsed() >= Duration::from_secs(3));
+}
+
+#[test]
 fn whoever_is_well_again_is_asked_again() {
     let shop = shop(&["breaker.failures_min=1", "breaker.rest_ms=1"]);
     is_500(&get(&shop, "trap"));
@@ -372,9 +428,13 @@ fn whoever_is_well_again_is_asked_again() {
 
 #[test]
 fn an_answer_that_is_none_is_a_failure() {
-    let shop = shop(&["breaker.failures_min=3", "breaker.rest_ms=60000"]);
-    for deed in ["bad-status", "many-headers", "huge-header"] {
-        is_500(&get(&shop, deed));
+    let shop = shop(&[
+        "server.trust_forwarded=true",
+        "breaker.failures_min=3",
+        "breaker.rest_ms=60000",
+    ]);
+    for (peer, deed) in (0..).zip(["bad-status", "many-headers", "huge-header"]) {
+        is_500(&get_from(&shop, peer, deed));
     }
     assert_eq!(get(&shop, "well").status, 503);
     let failed = "wares_module_calls_total{module=\"hostile\",outcome=\"failed\"}";

@@ -147,7 +147,7 @@ pub struct Canary {
 /// When a module that fails again and again is given a rest.
 #[derive(Clone, Debug)]
 pub struct Breaker {
-    /// Failed calls within the window, which are half of all.
+    /// Failing pairs of a caller and a route within the window, which are half of all.
     pub failures_min: u32,
     /// The window, in milliseconds.
     pub window_ms: u64,
@@ -292,7 +292,7 @@ impl Config {
                     .count(
                         "breaker.failures_min",
                         10,
-                        "failed calls, half of all, after which a module answers 503 for a while",
+                        "failing pairs of a caller and a route, half of all, after which a module answers 503 for a while; one caller counts for half of them at most",
                     )
                     .try_into()
                     .unwrap_or(u32::MAX),

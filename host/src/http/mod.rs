@@ -219,7 +219,7 @@ impl App {
                     self.request(module, *route, parts, parameters, &body, actor, request_id);
                 // Also before: callers may all be gone by when they are answered.
                 self.decide(slot);
-                let answer = call(slot, module, request).await;
+                let answer = call(slot, module, &key, request).await;
                 self.decide(slot);
                 answer
             }
@@ -316,8 +316,13 @@ impl App {
 }
 
 /// Has a module answer, or says why it does not.
-async fn call(slot: &Slot, module: &Arc<Module>, request: modules::Request) -> Answer {
-    match slot.handle(module, request, answer_of).await {
+async fn call(
+    slot: &Slot,
+    module: &Arc<Module>,
+    caller: &str,
+    request: modules::Request,
+) -> Answer {
+    match slot.handle(module, caller, request, answer_of).await {
         Ok(answer) => answer,
         Err(SlotError::Busy) => Answer::busy("Too many requests are waiting", RETRY_AFTER_S),
         Err(SlotError::Resting { left, .. }) => Answer::busy(

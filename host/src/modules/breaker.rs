@@ -1,22 +1,32 @@
-//! Notices that a module fails again and again, and spares it and its callers
-//! the next tries for a while. One failing route among working ones is not that.
+//! A circuit breaker for each module: refuses calls of a module that keeps failing,
+//! so that neither it nor its callers spend time on them. Failures count by who
+//! calls which route: one caller's bad requests open it for nobody, however many
+//! they are, and neither does one route that fails among others that work.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// When a module is given a rest, and for how long.
+/// When the breaker opens, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct BreakerOptions {
-    /// Failures within the window, at least.
+    /// Failing pairs of a caller and a route within the window, at least.
     pub failures_min: u32,
     /// The window that calls are counted in.
     pub window: Duration,
-    /// How long the rest is.
+    /// How long calls are refused before one is tried.
     pub rest: Duration,
 }
 
-/// Of all calls in a window, one of so many has to fail.
-const FAILING_SHARE: u32 = 2;
+/// Of all pairs in a window, one of so many has to fail.
+const FAILING_SHARE: usize = 2;
+/// One caller counts for at most one of so many of the failures that open it, rounded up.
+const CALLER_SHARE: u32 = 2;
+/// Pairs that are told apart in one window. Those that come later are not counted.
+const PAIRS_MAX: usize = 10_000;
+
+/// Who makes a call, as a hash: a user, an API key, an address.
+pub(super) type Caller = u64;
 
 /// Counts one module's calls.
 pub(super) struct Breaker {
@@ -26,8 +36,11 @@ pub(super) struct Breaker {
 
 struct State {
     window_began: Instant,
-    calls: u32,
-    failures: u32,
+    /// Whether calls of a route by a caller failed.
+    pairs: HashMap<(Caller, u32), bool>,
+    failures: usize,
+    /// Who met failures before the breaker opened, and how many of them count.
+    failed: HashMap<Caller, u32>,
     phase: Phase,
     /// How often all was forgotten.
     resets: u64,
@@ -36,7 +49,8 @@ struct State {
 /// A call that may be made. If it is dropped before it has ended, it was not made.
 pub(super) struct Admitted {
     breaker: Arc<Breaker>,
-    /// It decides whether the rest is over.
+    pair: (Caller, u32),
+    /// It decides whether the breaker closes.
     tries: bool,
     /// As it was for the whole breaker when this was admitted.
     resets: u64,
@@ -45,11 +59,11 @@ pub(super) struct Admitted {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// All is well, as far as is known.
+    /// Calls are made.
     Closed,
-    /// Nothing is tried until then.
+    /// Calls are refused until then.
     Open(Instant),
-    /// One call is tried; it decides.
+    /// Half-open: one call is made, and decides.
     Trying,
 }
 
@@ -59,8 +73,9 @@ impl Breaker {
             options,
             state: Mutex::new(State {
                 window_began: Instant::now(),
-                calls: 0,
+                pairs: HashMap::new(),
                 failures: 0,
+                failed: HashMap::new(),
                 phase: Phase::Closed,
                 resets: 0,
             }),
@@ -71,23 +86,38 @@ impl Breaker {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a call may be tried.
+    /// Whether this caller's call of a route may be made. The call that decides
+    /// whether the breaker closes is one of a caller who met no failure, as long as
+    /// there may be one: whoever goes on with a bad request decides for nobody else.
     ///
     /// # Errors
-    /// How long to wait before the next try.
-    pub(super) fn admit(self: &Arc<Self>, now: Instant) -> Result<Admitted, Duration> {
+    /// How long to wait before the next call.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        caller: Caller,
+        route: u32,
+        now: Instant,
+    ) -> Result<Admitted, Duration> {
         let mut state = self.lock();
         let tries = match state.phase {
             Phase::Closed => false,
-            Phase::Open(until) if now >= until => {
+            Phase::Open(until) => {
+                let until = if state.failed.contains_key(&caller) {
+                    until + self.options.rest
+                } else {
+                    until
+                };
+                if now < until {
+                    return Err(until - now);
+                }
                 state.phase = Phase::Trying;
                 true
             }
-            Phase::Open(until) => return Err(until - now),
             Phase::Trying => return Err(self.options.rest),
         };
         Ok(Admitted {
             breaker: self.clone(),
+            pair: (caller, route),
             tries,
             resets: state.resets,
             ended: false,
@@ -102,14 +132,14 @@ impl Breaker {
         state.resets += 1;
     }
 
-    /// Whether calls are turned away.
+    /// Whether calls are refused.
     pub(super) fn is_open(&self) -> bool {
         self.lock().phase != Phase::Closed
     }
 }
 
 impl Admitted {
-    /// The call has ended; gives whether the breaker opened by it.
+    /// The call has ended; returns whether the breaker opened by it.
     pub(super) fn ended(mut self, failed: bool, now: Instant) -> bool {
         self.ended = true;
         let breaker = &*self.breaker;
@@ -118,22 +148,20 @@ impl Admitted {
             return false;
         }
         if self.tries {
-            state.phase = if failed {
-                Phase::Open(now + breaker.options.rest)
+            if failed {
+                state.failed.entry(self.pair.0).or_default();
+                state.phase = Phase::Open(now + breaker.options.rest);
             } else {
                 state.begin_window(now);
-                Phase::Closed
-            };
+                state.phase = Phase::Closed;
+            }
             return failed;
         }
         if now.duration_since(state.window_began) > breaker.options.window {
             state.begin_window(now);
         }
-        state.calls = state.calls.saturating_add(1);
-        state.failures = state.failures.saturating_add(failed.into());
-        let often = state.failures >= breaker.options.failures_min
-            && state.failures >= state.calls / FAILING_SHARE;
-        let opens = failed && often && state.phase == Phase::Closed;
+        state.count(self.pair, failed, breaker.options.failures_min);
+        let opens = failed && state.phase == Phase::Closed && state.keeps_failing(&breaker.options);
         if opens {
             state.phase = Phase::Open(now + breaker.options.rest);
         }
@@ -157,8 +185,29 @@ impl Drop for Admitted {
 impl State {
     fn begin_window(&mut self, now: Instant) {
         self.window_began = now;
-        self.calls = 0;
+        self.pairs.clear();
         self.failures = 0;
+        self.failed.clear();
+    }
+
+    fn count(&mut self, pair: (Caller, u32), failed: bool, failures_min: u32) {
+        if self.pairs.len() >= PAIRS_MAX && !self.pairs.contains_key(&pair) {
+            return;
+        }
+        let has_failed = self.pairs.entry(pair).or_default();
+        if failed && !*has_failed {
+            *has_failed = true;
+            let counted = self.failed.entry(pair.0).or_default();
+            if *counted < failures_min.div_ceil(CALLER_SHARE) {
+                *counted += 1;
+                self.failures += 1;
+            }
+        }
+    }
+
+    fn keeps_failing(&self, options: &BreakerOptions) -> bool {
+        self.failures >= options.failures_min as usize
+            && self.failures >= self.pairs.len() / FAILING_SHARE
     }
 }
 
@@ -177,56 +226,108 @@ mod tests {
         (Arc::new(Breaker::new(options)), Instant::now())
     }
 
-    fn call(breaker: &Arc<Breaker>, failed: bool, now: Instant) -> bool {
-        breaker.admit(now).ok().unwrap().ended(failed, now)
+    /// A caller who has not called before.
+    const STRANGER: Caller = 1_000;
+
+    fn call(breaker: &Arc<Breaker>, caller: Caller, failed: bool, now: Instant) -> bool {
+        let call = breaker.admit(caller, 0, now);
+        call.ok().unwrap().ended(failed, now)
     }
 
-    /// How long it turns calls away.
-    fn refusal(breaker: &Arc<Breaker>, now: Instant) -> Option<Duration> {
-        breaker.admit(now).err()
+    /// Three callers meet failures, and it opens by the last.
+    fn open(breaker: &Arc<Breaker>, now: Instant) {
+        let opened = [0, 1, 2].map(|caller| call(breaker, caller, true, now));
+        assert_eq!(opened, [false, false, true]);
+    }
+
+    /// How long it refuses calls of a caller.
+    fn refusal(breaker: &Arc<Breaker>, caller: Caller, now: Instant) -> Option<Duration> {
+        breaker.admit(caller, 0, now).err()
     }
 
     #[test]
-    fn repeated_failures_open_it_until_a_try_succeeds() {
+    fn failures_of_several_callers_open_it_until_a_call_succeeds() {
         let (breaker, now) = breaker();
-        assert!(!call(&breaker, true, now));
-        assert!(!call(&breaker, true, now));
-        assert!(call(&breaker, true, now));
-        assert_eq!(refusal(&breaker, now), Some(REST));
+        open(&breaker, now);
+        assert_eq!(refusal(&breaker, STRANGER, now), Some(REST));
         assert!(breaker.is_open());
         let later = now + REST;
-        let one = breaker.admit(later).ok().unwrap();
-        assert_eq!(refusal(&breaker, later), Some(REST), "one try at a time");
+        let one = breaker.admit(STRANGER, 0, later).ok().unwrap();
+        assert_eq!(
+            refusal(&breaker, STRANGER, later),
+            Some(REST),
+            "one call at a time"
+        );
         assert!(one.ended(true, later));
-        assert_eq!(refusal(&breaker, later), Some(REST));
+        assert_eq!(refusal(&breaker, STRANGER + 1, later), Some(REST));
         let later = later + REST;
-        assert!(!call(&breaker, false, later));
+        assert!(!call(&breaker, STRANGER + 1, false, later));
         assert!(!breaker.is_open());
-        assert!(!call(&breaker, true, later), "it counts from the beginning");
+        assert!(
+            !call(&breaker, 0, true, later),
+            "it counts from the beginning"
+        );
     }
 
     #[test]
-    fn a_try_that_was_not_made_is_made_by_the_next() {
+    fn one_caller_opens_it_for_nobody() {
         let (breaker, now) = breaker();
-        for _ in 0..3 {
-            call(&breaker, true, now);
+        for route in 0..1_000 {
+            let call = breaker.admit(0, route % 20, now);
+            assert!(!call.ok().unwrap().ended(true, now));
         }
+        // Neither do two, by one request each.
+        let (breaker, now) = self::breaker();
+        for _ in 0..1_000 {
+            assert!(!call(&breaker, 0, true, now));
+            assert!(!call(&breaker, 1, true, now));
+        }
+    }
+
+    #[test]
+    fn who_met_a_failure_decides_only_where_nobody_else_does() {
+        let (breaker, now) = breaker();
+        open(&breaker, now);
         let later = now + REST;
-        drop(breaker.admit(later).ok().unwrap());
+        assert_eq!(refusal(&breaker, 0, later), Some(REST));
+        assert!(!call(&breaker, STRANGER, false, later));
+        assert!(!breaker.is_open());
+        let (breaker, now) = self::breaker();
+        open(&breaker, now);
+        assert!(!call(&breaker, 0, false, now + 2 * REST));
+        assert!(!breaker.is_open());
+    }
+
+    #[test]
+    fn the_first_failure_opens_it_where_the_operator_wants_that() {
+        let options = BreakerOptions {
+            failures_min: 1,
+            ..breaker().0.options
+        };
+        let breaker = Arc::new(Breaker::new(options));
+        assert!(call(&breaker, 0, true, Instant::now()));
+    }
+
+    #[test]
+    fn a_call_that_was_not_made_leaves_the_decision_to_the_next() {
+        let (breaker, now) = breaker();
+        open(&breaker, now);
+        let later = now + REST;
+        drop(breaker.admit(STRANGER, 0, later).ok().unwrap());
         assert!(breaker.is_open());
-        assert!(!call(&breaker, false, later));
+        assert!(!call(&breaker, STRANGER, false, later));
         assert!(!breaker.is_open());
     }
 
     #[test]
-    fn only_the_try_decides_whether_the_rest_is_over() {
+    fn only_the_call_that_tries_decides() {
         let (breaker, now) = breaker();
-        let early: Vec<_> = (0..2).map(|_| breaker.admit(now).ok().unwrap()).collect();
-        for _ in 0..3 {
-            call(&breaker, true, now);
-        }
+        let early: Vec<_> = (0..2)
+            .map(|_| breaker.admit(STRANGER, 0, now).ok().unwrap())
+            .collect();
+        open(&breaker, now);
         let later = now + REST;
-        let one = breaker.admit(later).ok().unwrap();
+        let one = breaker.admit(STRANGER, 0, later).ok().unwrap();
         for call in early {
             assert!(!call.ended(false, later));
         }
@@ -236,13 +337,13 @@ mod tests {
     }
 
     #[test]
-    fn what_began_before_a_reset_counts_no_more() {
+    fn what_began_before_a_reset_does_not_count() {
         let (breaker, now) = breaker();
-        let early: Vec<_> = (0..9).map(|_| breaker.admit(now).ok().unwrap()).collect();
-        for _ in 0..3 {
-            call(&breaker, true, now);
-        }
-        let one = breaker.admit(now + REST).ok().unwrap();
+        let early: Vec<_> = (0..9)
+            .map(|caller| breaker.admit(caller, 0, now).ok().unwrap())
+            .collect();
+        open(&breaker, now);
+        let one = breaker.admit(STRANGER, 0, now + REST).ok().unwrap();
         breaker.reset();
         for call in early {
             assert!(!call.ended(true, now));
@@ -252,19 +353,28 @@ mod tests {
     }
 
     #[test]
-    fn few_failures_among_many_calls_leave_it_closed() {
+    fn failures_among_twice_as_many_pairs_that_work_leave_it_closed() {
         let (breaker, now) = breaker();
-        for number in 0..100 {
-            assert!(!call(&breaker, number % 3 == 2, now));
+        for caller in 0..100 {
+            assert!(!call(&breaker, caller, caller % 3 == 2, now));
         }
     }
 
     #[test]
     fn old_failures_do_not_count() {
         let (breaker, mut now) = breaker();
-        for _ in 0..10 {
-            assert!(!call(&breaker, true, now));
+        for caller in 0..10 {
+            assert!(!call(&breaker, caller, true, now));
             now += Duration::from_secs(11);
         }
+    }
+
+    #[test]
+    fn the_pairs_of_a_window_are_bounded() {
+        let (breaker, now) = breaker();
+        for caller in 0..2 * PAIRS_MAX as Caller {
+            call(&breaker, caller, false, now);
+        }
+        assert_eq!(breaker.lock().pairs.len(), PAIRS_MAX);
     }
 }

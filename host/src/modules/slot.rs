@@ -2,6 +2,7 @@
 //! its threads and its queue, apart from those of every other module, and a rest
 //! for it when it fails again and again.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -152,14 +153,16 @@ impl Slot {
     }
 
     /// Has one of its versions answer a request: the one that the request was
-    /// routed to, whichever is in service by now. `read` makes of the answer what
-    /// is wanted, and says where it is none.
+    /// routed to, whichever is in service by now. `caller` tells callers apart: the
+    /// id of the actor, or the address of one who is not signed in. `read` makes of
+    /// the answer what is wanted, and says where it is none.
     ///
     /// # Errors
     /// When it is not asked, or gives no answer.
     pub async fn handle<T: Send + 'static>(
         &self,
         module: &Arc<Module>,
+        caller: &str,
         request: Request,
         read: fn(Response) -> Result<T, CallError>,
     ) -> Result<T, SlotError> {
@@ -171,7 +174,13 @@ impl Slot {
         let admitted = if on_trial {
             None
         } else {
-            let admitted = self.record.breaker.admit(asked).map_err(|left| {
+            let mut hasher = DefaultHasher::new();
+            caller.hash(&mut hasher);
+            let admitted = self
+                .record
+                .breaker
+                .admit(hasher.finish(), request.route, asked);
+            let admitted = admitted.map_err(|left| {
                 meters.count(Outcome::Resting);
                 SlotError::Resting {
                     module: self.record.name.clone(),
