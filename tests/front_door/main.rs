@@ -12,6 +12,7 @@ mod customers;
 mod document;
 mod durability;
 mod faults;
+mod floods;
 mod groups;
 mod hostile;
 mod identity;

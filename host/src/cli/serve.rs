@@ -287,7 +287,6 @@ fn server_limits(config: &Config, shop: &Shop) -> ServerLimits {
         connections_max: connections_max(config, shop),
         head_bytes_max: config.server.head_bytes_max,
         head_timeout: Duration::from_millis(config.server.head_timeout_ms),
-        idle_timeout: Duration::from_millis(config.server.body_timeout_ms),
         drain: Duration::from_millis(config.server.drain_ms),
     }
 }

@@ -1,9 +1,10 @@
 //! Request bodies: read within their limit, unpacked, and brought into the one
 //! form that modules see: a JSON object or array in UTF-8, or nothing.
-//! Happens before credentials are looked at, so a body that cannot be read is
-//! refused as such.
+//! A body that cannot be read is refused as such, also where credentials are
+//! missing; but of those that lead nowhere no more than `SCREENED_BYTES_MAX` is kept.
 
 use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -12,7 +13,9 @@ use hyper::StatusCode;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap};
 
+use super::RETRY_AFTER_S;
 use super::envelope::{Answer, Refusal};
+use super::room::{Hold, Room};
 
 /// Levels of a form's `a[b][c]` keys.
 const FORM_DEPTH_MAX: usize = 16;
@@ -21,52 +24,85 @@ const FORM_DEPTH_MAX: usize = 16;
 /// A client that is cut off while it sends may never see the answer.
 const DRAIN_FACTOR: usize = 100;
 
-/// Reads and checks a body.
+/// What is kept, in bytes, of a body whose request leads nowhere.
+pub(super) const SCREENED_BYTES_MAX: usize = 16 * 1024;
+
+/// What may be there at once, in bytes, without being counted: such a body waits for nobody.
+const WHOLE_BYTES_MAX: usize = 16 * 1024;
+
+/// What a head may have, in bytes, without being counted while its body is waited for.
+const HEAD_BYTES_FREE: usize = 2 * 1024;
+/// What a header takes in memory beside its name and value, in bytes.
+const HEADER_BYTES: usize = 64;
+
+/// Pieces that any body may come in. Each costs the same, however small it is.
+const PIECES_FREE: usize = 1000;
+/// One more piece for so many bytes.
+const PIECE_BYTES: usize = 256;
+
+/// Within what a body is read.
+pub(super) struct Bounds<'a> {
+    /// The largest body, in bytes, packed and unpacked.
+    pub bytes_max: usize,
+    /// What is kept of it, in bytes; a larger one is read, and neither kept nor checked.
+    pub kept_bytes_max: usize,
+    /// Until all of it must have arrived.
+    pub patience: Duration,
+    /// Where the memory of what is kept comes from.
+    pub room: &'a Arc<Room>,
+}
+
+/// A body that was read.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    pub bytes: Bytes,
+    /// Its memory, to be held as long as it is worked on.
+    pub hold: Option<Hold>,
+}
+
+/// Reads and checks a body. Of one that is not kept, nothing is returned.
 ///
 /// # Errors
-/// The answer to give instead: 400, 408, 413 or 415.
-pub async fn read(
+/// The answer to give instead: 400, 408, 413, 415 or 503.
+pub(super) async fn read(
     headers: &HeaderMap,
-    mut body: Incoming,
-    bytes_max: usize,
-    patience: Duration,
-) -> Result<Bytes, Refusal> {
+    body: Incoming,
+    bounds: &Bounds<'_>,
+) -> Result<Received, Refusal> {
     if body.is_end_stream() {
-        return Ok(Bytes::new());
+        return Ok(Received::default());
     }
-    let declared = body.size_hint().lower();
-    if declared > bytes_max as u64 && headers.contains_key(EXPECT) {
-        // The client asks before it sends.
-        return Err(too_large());
+    let Received { bytes, mut hold } = read_bytes(headers, body, bounds).await?;
+    let packed = bytes.len();
+    let bytes = decode(headers, bytes, bounds.bytes_max)?;
+    let grown = bytes.len().saturating_sub(packed);
+    if grown > WHOLE_BYTES_MAX && !hold.get_or_insert_with(|| bounds.room.enter()).grow(grown) {
+        return Err(no_room());
     }
-    match tokio::time::timeout(patience, collect(&mut body, bytes_max)).await {
-        Ok(Ok(bytes)) => decode(headers, bytes, bytes_max),
-        Ok(Err(refusal)) => Err(refusal),
-        Err(_) => Err(late()),
-    }
+    Ok(Received { bytes, hold })
 }
 
 /// Reads a body of any kind as it is.
 ///
 /// # Errors
-/// The answer to give instead: 400, 408 or 413.
-pub async fn read_bytes(
+/// The answer to give instead: 400, 408, 413 or 503.
+pub(super) async fn read_bytes(
     headers: &HeaderMap,
     mut body: Incoming,
-    bytes_max: usize,
-    patience: Duration,
-) -> Result<Bytes, Refusal> {
-    if body.size_hint().lower() > bytes_max as u64 && headers.contains_key(EXPECT) {
+    bounds: &Bounds<'_>,
+) -> Result<Received, Refusal> {
+    if body.size_hint().lower() > bounds.bytes_max as u64 && headers.contains_key(EXPECT) {
+        // The client asks before it sends.
         return Err(too_large());
     }
-    match tokio::time::timeout(patience, collect(&mut body, bytes_max)).await {
+    match tokio::time::timeout(bounds.patience, collect(headers, &mut body, bounds)).await {
         Ok(done) => done,
         Err(_) => Err(late()),
     }
 }
 
 /// Reads a body that nobody wants, up to a limit, so that its sender sees the answer.
-pub async fn discard(
+pub(super) async fn discard(
     headers: &HeaderMap,
     mut body: Incoming,
     bytes_max: usize,
@@ -77,11 +113,13 @@ pub async fn discard(
         return;
     }
     let all = async {
-        let mut seen = 0_usize;
+        let (mut seen, mut pieces) = (0_usize, 0_usize);
         while let Some(Ok(frame)) = body.frame().await
             && seen <= bytes_max
+            && pieces <= pieces_max(seen)
         {
             seen += frame.data_ref().map_or(0, Bytes::len);
+            pieces += 1;
         }
     };
     // Whoever is slower than that has had the time to look for an answer.
@@ -97,28 +135,76 @@ fn late() -> Refusal {
     )
 }
 
-async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Refusal> {
+/// The answer to a body that finds no room beside those that are being received.
+pub(super) fn no_room() -> Refusal {
+    Box::new(Answer::busy(
+        "Too many bytes of other requests are being received",
+        RETRY_AFTER_S,
+    ))
+}
+
+fn pieces_max(seen: usize) -> usize {
+    PIECES_FREE + seen / PIECE_BYTES
+}
+
+/// What a head takes beyond what any may, in bytes.
+fn head_bytes_counted(headers: &HeaderMap) -> usize {
+    let bytes = |(name, value): (&hyper::header::HeaderName, &hyper::header::HeaderValue)| {
+        name.as_str().len() + value.len() + HEADER_BYTES
+    };
+    let bytes: usize = headers.iter().map(bytes).sum();
+    bytes.saturating_sub(HEAD_BYTES_FREE)
+}
+
+async fn collect(
+    headers: &HeaderMap,
+    body: &mut Incoming,
+    bounds: &Bounds<'_>,
+) -> Result<Received, Refusal> {
+    let mut hold = bounds.room.enter();
+    // The head waits as long as the body does.
+    let head = head_bytes_counted(headers);
+    if head > 0 && !hold.grow(head) {
+        return Err(no_room());
+    }
     let mut bytes = BytesMut::new();
-    let mut seen = 0_usize;
+    let (mut seen, mut pieces) = (0_usize, 0_usize);
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             return Err(malformed("the body broke off"));
         };
+        pieces += 1;
+        if pieces > pieces_max(seen) {
+            return Err(malformed("the body comes in too many small pieces"));
+        }
         let Ok(data) = frame.into_data() else {
             continue;
         };
+        let is_first = seen == 0;
         seen += data.len();
-        if seen <= bytes_max {
+        if seen > bounds.kept_bytes_max {
+            (bytes, hold) = (BytesMut::new(), bounds.room.enter());
+            if seen > bounds.bytes_max.saturating_mul(DRAIN_FACTOR) {
+                break;
+            }
+        } else if is_first && seen <= WHOLE_BYTES_MAX && body.is_end_stream() {
+            return Ok(Received {
+                bytes: data,
+                hold: None,
+            });
+        } else if hold.grow(data.len()) {
             bytes.extend_from_slice(&data);
-        } else if seen > bytes_max.saturating_mul(DRAIN_FACTOR) {
-            break;
+        } else {
+            return Err(no_room());
         }
     }
-    if seen > bytes_max {
-        Err(too_large())
-    } else {
-        Ok(bytes.freeze())
+    if seen > bounds.bytes_max {
+        return Err(too_large());
     }
+    Ok(Received {
+        bytes: bytes.freeze(),
+        hold: Some(hold),
+    })
 }
 
 /// The checks on a whole body.

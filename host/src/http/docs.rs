@@ -1,8 +1,11 @@
 //! The page that shows the OpenAPI document to people: Swagger UI, out of the
 //! binary, so that it needs nothing from elsewhere.
 
-use std::sync::{Arc, LazyLock};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{
     CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -10,6 +13,7 @@ use hyper::header::{
 use utoipa_swagger_ui::Config;
 
 use super::envelope::Answer;
+use super::finish::tagged;
 
 /// Where the document is.
 pub(super) const DOCUMENT: &str = "/openapi.json";
@@ -29,14 +33,30 @@ pub(super) fn page(path: &str) -> Answer {
         Answer::bytes(
             StatusCode::PERMANENT_REDIRECT,
             HeaderValue::from_static("text/plain; charset=utf-8"),
-            bytes::Bytes::from_static(b"The page is at /docs/"),
+            Bytes::from_static(b"The page is at /docs/"),
         )
         .with(LOCATION, &format!("{PAGE}/"))
     }
 }
 
-/// A part of the page by its file's name.
+/// A part of the page by its file's name. It is made once, and its bytes are shared by
+/// all who ask for it.
 pub(super) fn part(name: &str) -> Option<Answer> {
+    static PARTS: LazyLock<RwLock<HashMap<String, Answer>>> = LazyLock::new(RwLock::default);
+    let made = PARTS.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(answer) = made.get(name) {
+        return Some(answer.clone());
+    }
+    drop(made);
+    let answer = tagged(make_part(name)?);
+    if answer.status == StatusCode::OK {
+        let mut made = PARTS.write().unwrap_or_else(PoisonError::into_inner);
+        made.insert(name.to_owned(), answer.clone());
+    }
+    Some(answer)
+}
+
+fn make_part(name: &str) -> Option<Answer> {
     static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
         Arc::new(
             Config::from(DOCUMENT)
@@ -54,7 +74,11 @@ pub(super) fn part(name: &str) -> Option<Answer> {
         }
     };
     let content_type = HeaderValue::from_str(&file.content_type).ok()?;
-    let answer = Answer::bytes(StatusCode::OK, content_type, file.bytes.into_owned().into());
+    let bytes = match file.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    let answer = Answer::bytes(StatusCode::OK, content_type, bytes);
     Some(
         answer
             .with(CONTENT_SECURITY_POLICY, POLICY)

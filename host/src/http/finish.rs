@@ -4,7 +4,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
 };
@@ -36,34 +35,28 @@ impl Conditions {
     }
 
     /// Turns an answer into a response.
-    pub fn finish(&self, answer: Answer) -> Response<Full<Bytes>> {
+    pub fn finish(&self, answer: Answer) -> Response<Bytes> {
         let Answer {
             status,
             mut headers,
             body,
-        } = answer;
-        if !body.is_empty()
-            && !headers.contains_key(ETAG)
-            && let Ok(tag) = HeaderValue::from_str(&etag(&body))
-        {
-            headers.insert(ETAG, tag);
-        }
+        } = tagged(answer);
         let fresh = self.reading
             && status.is_success()
             && !self.no_cache
             && self.matches(headers.get(ETAG));
         let mut response = if fresh {
             headers.remove(CONTENT_TYPE);
-            let mut response = Response::new(Full::new(Bytes::new()));
+            let mut response = Response::new(Bytes::new());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
         } else if self.head {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-            let mut response = Response::new(Full::new(Bytes::new()));
+            let mut response = Response::new(Bytes::new());
             *response.status_mut() = status;
             response
         } else {
-            let mut response = Response::new(Full::new(body));
+            let mut response = Response::new(body);
             *response.status_mut() = status;
             response
         };
@@ -83,6 +76,17 @@ impl Conditions {
             .split(',')
             .any(|one| one.trim() == "*" || strong(one) == strong(tag))
     }
+}
+
+/// The same answer with its fingerprint.
+pub(super) fn tagged(mut answer: Answer) -> Answer {
+    if !answer.body.is_empty()
+        && !answer.headers.contains_key(ETAG)
+        && let Ok(tag) = HeaderValue::from_str(&etag(&answer.body))
+    {
+        answer.headers.insert(ETAG, tag);
+    }
+    answer
 }
 
 /// A weak tag of the form that Express gives: the length in hexadecimal, and

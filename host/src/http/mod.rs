@@ -2,12 +2,16 @@
 //! Knows which module a path belongs to, and nothing of what it does there.
 
 mod body;
+mod bucket;
+mod connection;
 mod cors;
 mod docs;
 mod envelope;
 mod finish;
 mod openapi;
+mod outgoing;
 mod own;
+mod room;
 mod routes;
 mod tables;
 
@@ -16,24 +20,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 
 use crate::engine::CallError;
 use crate::identity::{Actor, ActorKind};
 use crate::modules::{self, Access, Manager, Meters, Module, Slot, SlotError};
 
+use body::{Bounds, Received, SCREENED_BYTES_MAX};
 use cors::Cors;
-use envelope::{Answer, JSON};
+use envelope::{Answer, JSON, Refusal};
 use finish::Conditions;
+use room::Room;
 use routes::{Endpoint, Found, Target};
 use tables::Tables;
 
+pub use bucket::Bucket;
+pub use connection::Connection;
+pub use outgoing::{Held, NoRoom, Outgoing};
 pub use own::Identity;
 pub use routes::{RouteError, Routes};
 
@@ -44,6 +52,15 @@ const PRIVATE: &str = "/admin";
 const MANAGED: &str = "/_wares";
 /// What a client that was turned away should wait, in seconds.
 const RETRY_AFTER_S: u64 = 1;
+
+/// Bodies that are being received from callers whose credentials are valid, together, in bytes.
+const RECEIVING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Those of all others, so that strangers leave room to those who are known.
+const STRANGERS_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Answers that wait to be taken, on all connections together, in bytes.
+const SENDING_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Components that are being received, as a multiple of the largest one.
+const COMPONENTS_AT_ONCE: usize = 2;
 
 /// Headers that a module's answer may have.
 const HEADERS_MAX: usize = 100;
@@ -73,7 +90,16 @@ pub struct App {
     identity: Arc<Identity>,
     cors: Cors,
     options: HttpOptions,
+    receiving: Receiving,
+    sending: Arc<Room>,
     about: About,
+}
+
+/// The memory of bodies that are being received.
+struct Receiving {
+    known: Arc<Room>,
+    strangers: Arc<Room>,
+    components: Arc<Room>,
 }
 
 /// What the host can tell about itself.
@@ -98,10 +124,19 @@ impl App {
         let tables = Arc::new(Tables::new(slots, options.clone())?);
         manager.route_by(tables.clone());
         let cors = Cors::new(&options.origins);
+        let components = options
+            .component_bytes_max
+            .saturating_mul(COMPONENTS_AT_ONCE);
         Ok(Self {
             identity: Arc::new(identity),
             cors,
             options,
+            receiving: Receiving {
+                known: Room::new(RECEIVING_BYTES_MAX),
+                strangers: Room::new(STRANGERS_BYTES_MAX),
+                components: Room::new(components),
+            },
+            sending: Room::new(SENDING_BYTES_MAX),
             about: About {
                 manager,
                 meters,
@@ -111,17 +146,35 @@ impl App {
         })
     }
 
+    /// Begins a connection, whose requests are to be answered.
+    pub fn connect(&self, peer: SocketAddr) -> Arc<Connection> {
+        let sending = self.sending.clone();
+        Arc::new(Connection::new(peer, sending, self.options.body_timeout))
+    }
+
     /// Answers one request.
     pub async fn respond(
         &self,
-        peer: SocketAddr,
+        connection: &Arc<Connection>,
         request: Request<Incoming>,
-    ) -> Response<Full<Bytes>> {
+    ) -> Response<Outgoing> {
         let started = Instant::now();
+        let _at_work = connection.begin();
         let (parts, body) = request.into_parts();
         let request_id = uuid::Uuid::now_v7().simple().to_string();
-        let conditions = Conditions::of(&parts.method, &parts.headers);
-        let mut answer = self.answer(&parts, body, peer, &request_id).await;
+        let mut is_idle = true;
+        let mut answer = if connection.has_room() {
+            let peer = connection.peer();
+            self.answer(&parts, body, peer, &request_id, &mut is_idle)
+                .await
+        } else {
+            untaken()
+        };
+        if is_idle && connection.spend() && parts.version < Version::HTTP_2 {
+            answer
+                .headers
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         self.cors.sign(&parts.headers, &mut answer.headers);
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             answer
@@ -131,35 +184,44 @@ impl App {
         tracing::debug!(
             target: "access",
             request_id,
-            %peer,
+            peer = %connection.peer(),
             method = %parts.method,
             path = parts.uri.path(),
             status = answer.status.as_u16(),
             micros = started.elapsed().as_micros() as u64,
         );
-        conditions.finish(answer)
+        send(connection, &parts, answer)
     }
 
+    /// The answer; `is_idle` becomes false where the request gets to somebody who answers it.
     async fn answer(
         &self,
         parts: &Parts,
         body: Incoming,
         peer: SocketAddr,
         request_id: &str,
+        is_idle: &mut bool,
     ) -> Answer {
         let (method, path) = (&parts.method, parts.uri.path());
         let table = self.tables.present();
         if own::takes_component(method, path) {
-            return self.install(parts, body).await;
+            return self.install(parts, body, is_idle).await;
         }
-        let body = match body::read(
-            &parts.headers,
-            body,
-            self.options.body_bytes_max,
-            self.options.body_timeout,
-        )
-        .await
-        {
+        let actor = match self.actor(path, &parts.headers) {
+            Ok(actor) => actor,
+            Err(refusal) => return *refusal,
+        };
+        let key = match &actor {
+            Some(actor) => actor.id.clone(),
+            None => self.peer(peer, &parts.headers).to_string(),
+        };
+        let found = table.find(method, path, Some(&key));
+        let entry = Entry::of(&found, path, actor.is_some());
+        // What is wrong with a body comes before what is wrong with credentials.
+        let Received {
+            bytes: body,
+            hold: _hold,
+        } = match self.body(parts, body, entry).await {
             Ok(body) => body,
             Err(refusal) => return *refusal,
         };
@@ -169,28 +231,14 @@ impl App {
                 Found::Endpoint(..) | Found::BadEncoding
             )
         {
+            *is_idle = false;
             return Cors::allow(&parts.headers);
         }
-        let found = table.find(method, path, None);
-        let private = match &found {
-            Found::Endpoint(endpoint, _) => endpoint.access == Access::Admin,
-            _ => is_private(path),
-        };
-        let actor = match self.identity.actor(&parts.headers) {
-            Ok(actor) => actor,
-            Err(refusal) => return *refusal,
-        };
-        // Whoever has the data folder manages modules, and does nothing else here.
-        let actor =
-            actor.filter(|actor| actor.kind != ActorKind::Operator || is_below(path, MANAGED));
-        if private && actor.is_none() {
+        if entry == Entry::Refused {
             return Answer::unauthorized();
         }
-        let key = match &actor {
-            Some(actor) => actor.id.clone(),
-            None => self.peer(peer, &parts.headers).to_string(),
-        };
-        match table.find(method, path, Some(&key)) {
+        *is_idle = !matches!(found, Found::Endpoint(..));
+        match found {
             Found::Endpoint(
                 Endpoint {
                     target: Target::Own(own),
@@ -216,7 +264,7 @@ impl App {
                 parameters,
             ) => {
                 let request =
-                    self.request(module, *route, parts, parameters, &body, actor, request_id);
+                    self.request(module, *route, parts, parameters, body, actor, request_id);
                 // Also before: callers may all be gone by when they are answered.
                 self.decide(slot);
                 let answer = call(slot, module, &key, request).await;
@@ -233,6 +281,32 @@ impl App {
         }
     }
 
+    /// Who the request is from, as far as this path is concerned.
+    fn actor(&self, path: &str, headers: &HeaderMap) -> Result<Option<Actor>, Refusal> {
+        let actor = self.identity.actor(headers)?;
+        // Whoever has the data folder manages modules, and does nothing else here.
+        Ok(actor.filter(|actor| actor.kind != ActorKind::Operator || is_below(path, MANAGED)))
+    }
+
+    /// Reads the body. One that leads nowhere is read for what is wrong with it, and hardly kept.
+    async fn body(&self, parts: &Parts, body: Incoming, entry: Entry) -> Result<Received, Refusal> {
+        let bytes_max = self.options.body_bytes_max;
+        let (room, kept_bytes_max) = match entry {
+            Entry::Known => (&self.receiving.known, bytes_max),
+            Entry::Stranger => (&self.receiving.strangers, bytes_max),
+            Entry::Refused | Entry::Nowhere => {
+                (&self.receiving.strangers, SCREENED_BYTES_MAX.min(bytes_max))
+            }
+        };
+        let bounds = Bounds {
+            bytes_max,
+            kept_bytes_max,
+            patience: self.options.body_timeout,
+            room,
+        };
+        body::read(&parts.headers, body, &bounds).await
+    }
+
     /// Ends a trial, if enough calls were counted by now.
     fn decide(&self, slot: &Arc<Slot>) {
         if slot.canary().is_some() && self.about.manager.is_due(slot) {
@@ -243,7 +317,7 @@ impl App {
 
     /// A component that is to become a version: it is larger than any other body,
     /// so credentials come before it.
-    async fn install(&self, parts: &Parts, body: Incoming) -> Answer {
+    async fn install(&self, parts: &Parts, body: Incoming, is_idle: &mut bool) -> Answer {
         let (bytes_max, patience) = (self.options.component_bytes_max, self.options.body_timeout);
         let actor = match self.identity.actor(&parts.headers) {
             Ok(Some(actor)) => actor,
@@ -255,11 +329,17 @@ impl App {
                 };
             }
         };
-        let bytes = match body::read_bytes(&parts.headers, body, bytes_max, patience).await {
-            Ok(bytes) => bytes,
-            Err(refusal) => return *refusal,
+        *is_idle = false;
+        let bounds = Bounds {
+            bytes_max,
+            kept_bytes_max: bytes_max,
+            patience,
+            room: &self.receiving.components,
         };
-        own::install(&self.about.manager, parts, &bytes, &actor)
+        match body::read_bytes(&parts.headers, body, &bounds).await {
+            Ok(body) => own::install(&self.about.manager, parts, &body.bytes, &actor),
+            Err(refusal) => *refusal,
+        }
     }
 
     #[expect(
@@ -272,7 +352,7 @@ impl App {
         route: u32,
         parts: &Parts,
         path_parameters: Vec<String>,
-        body: &Bytes,
+        body: Bytes,
         actor: Option<Actor>,
         request_id: &str,
     ) -> modules::Request {
@@ -288,7 +368,7 @@ impl App {
                 .iter()
                 .filter_map(|name| header(&parts.headers, name))
                 .collect(),
-            body: body.to_vec(),
+            body: body.into(),
             actor: actor.map(Into::into),
             request_id: request_id.to_owned(),
         }
@@ -315,6 +395,31 @@ impl App {
     }
 }
 
+/// Puts an answer on its way, if there is room for it.
+fn send(connection: &Arc<Connection>, parts: &Parts, answer: Answer) -> Response<Outgoing> {
+    let conditions = Conditions::of(&parts.method, &parts.headers);
+    let (head, bytes) = conditions.finish(answer).into_parts();
+    if let Some(body) = connection.send(bytes) {
+        return Response::from_parts(head, body);
+    }
+    if !parts.method.is_safe() {
+        // It was done: who reads "try again" would do it twice.
+        return Response::from_parts(head, Outgoing::broken());
+    }
+    let (head, bytes) = conditions.finish(untaken()).into_parts();
+    // So little always has room.
+    let body = connection.send(bytes).unwrap_or_else(Outgoing::broken);
+    Response::from_parts(head, body)
+}
+
+/// The answer where those before it are not taken.
+fn untaken() -> Answer {
+    Answer::busy(
+        "Too many bytes of other answers wait to be taken",
+        RETRY_AFTER_S,
+    )
+}
+
 /// Has a module answer, or says why it does not.
 async fn call(
     slot: &Slot,
@@ -332,6 +437,31 @@ async fn call(
         Err(SlotError::TooLarge) => *body::too_large(),
         // It is in the log.
         Err(SlotError::Call(_)) => Answer::unknown_error(),
+    }
+}
+
+/// How far a request gets, by its path and its caller.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    /// It has valid credentials.
+    Known,
+    /// It has none, and needs none.
+    Stranger,
+    /// It has none, and needs some.
+    Refused,
+    /// It has none, and nobody answers its path and method.
+    Nowhere,
+}
+
+impl Entry {
+    fn of(found: &Found<'_>, path: &str, is_known: bool) -> Self {
+        match found {
+            _ if is_known => Self::Known,
+            Found::Endpoint(endpoint, _) if endpoint.access == Access::Admin => Self::Refused,
+            Found::Endpoint(..) => Self::Stranger,
+            _ if is_private(path) => Self::Refused,
+            _ => Self::Nowhere,
+        }
     }
 }
 

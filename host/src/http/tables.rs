@@ -6,8 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
-use hyper::Method;
+use hyper::{Method, StatusCode};
 
+use super::envelope::{Answer, JSON};
+use super::finish::tagged;
 use super::openapi::{self, Described};
 use super::routes::{Endpoint, Found, RouteError, Routes, Target};
 use super::{HttpOptions, method, own};
@@ -20,7 +22,7 @@ pub(super) struct Table {
     modules: Vec<Arc<Module>>,
     options: HttpOptions,
     /// The OpenAPI document, as it is sent; written when it is asked for.
-    document: OnceLock<Bytes>,
+    document: OnceLock<Answer>,
 }
 
 /// The routes of a version on trial.
@@ -146,8 +148,11 @@ impl Table {
     }
 
     /// What is served, as OpenAPI.
-    pub(super) fn document(&self) -> Bytes {
-        let document = || document(&self.modules, &self.options);
+    pub(super) fn document(&self) -> Answer {
+        let document = || {
+            let document = document(&self.modules, &self.options);
+            tagged(Answer::bytes(StatusCode::OK, JSON, document))
+        };
         self.document.get_or_init(document).clone()
     }
 

@@ -2,6 +2,7 @@
 //! bounds them, and lets open requests finish when it is told to stop.
 
 pub mod client;
+mod frames;
 mod patience;
 
 use std::convert::Infallible;
@@ -9,17 +10,18 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::conn::auto::{self, HttpServerConnExec};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
-use self::patience::{Activity, Patient};
-use crate::http::App;
+use self::patience::Patient;
+use crate::http::{App, Connection};
 
 /// Bounds on connections.
 #[derive(Clone, Debug)]
@@ -30,24 +32,28 @@ pub struct ServerLimits {
     pub head_bytes_max: usize,
     /// Until a request's head must have arrived.
     pub head_timeout: Duration,
-    /// How long the other side may ask for nothing and take nothing of what it is sent.
-    pub idle_timeout: Duration,
     /// How long open requests may take after the signal to stop.
     pub drain: Duration,
 }
 
 /// Streams of one HTTP/2 connection at the same time.
-const STREAMS_MAX: u32 = 200;
+const STREAMS_MAX: u32 = 100;
+/// What one of them may bring before it is read, in bytes.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+/// What all of them may, on one connection.
+const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
+/// How long requests may take on a connection that is to end for what it asks to no purpose.
+const SPENT_DRAIN: Duration = Duration::from_secs(1);
 /// A pause after a failed accept, for example because there are no file
 /// descriptors left: trying at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves one connection to this process itself, until its other side is dropped.
 pub async fn serve_one(stream: impl AsyncRead + AsyncWrite + Unpin, app: Arc<App>) {
-    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let connection = app.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let service = service_fn(move |request| {
-        let app = app.clone();
-        async move { Ok::<_, Infallible>(app.respond(peer, request).await) }
+        let (app, connection) = (app.clone(), connection.clone());
+        async move { Ok::<_, Infallible>(app.respond(&connection, request).await) }
     });
     let served = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
@@ -75,8 +81,10 @@ pub async fn run(
         .http2()
         .timer(TokioTimer::new())
         .max_header_list_size(limits.head_bytes_max.try_into().unwrap_or(u32::MAX))
-        .max_concurrent_streams(STREAMS_MAX);
-    let graceful = GracefulShutdown::new();
+        .max_concurrent_streams(STREAMS_MAX)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+    let (stopping, _) = watch::channel(());
     let places = Arc::new(Semaphore::new(limits.connections_max));
     tokio::pin!(stop);
     loop {
@@ -101,41 +109,75 @@ pub async fn run(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "no TCP_NODELAY");
         }
-        let activity = Arc::new(Activity::new());
-        let stream = Patient::new(stream, activity.clone(), limits.head_timeout);
+        let connection = app.connect(peer);
+        let stream = Patient::new(stream, connection.clone(), limits.head_timeout);
         let service = service_fn({
-            let (app, activity) = (app.clone(), activity.clone());
+            let (app, connection) = (app.clone(), connection.clone());
             move |request| {
-                let (app, activity) = (app.clone(), activity.clone());
-                async move {
-                    let _at_work = activity.request();
-                    Ok::<_, Infallible>(app.respond(peer, request).await)
-                }
+                let (app, connection) = (app.clone(), connection.clone());
+                async move { Ok::<_, Infallible>(app.respond(&connection, request).await) }
             }
         });
-        let connection = graceful.watch(
-            builder
-                .serve_connection(TokioIo::new(stream), service)
-                .into_owned(),
-        );
+        let serving = builder
+            .serve_connection(TokioIo::new(stream), service)
+            .into_owned();
+        let stopped = stopping.subscribe();
         tokio::spawn(async move {
-            tokio::select! {
-                ended = connection => {
-                    if let Err(error) = ended {
-                        tracing::debug!(%peer, %error, "connection ended");
-                    }
-                }
-                () = activity.rests(limits.idle_timeout) => {
-                    tracing::debug!(%peer, "connection ended: nothing goes on");
-                }
-            }
+            let ended = attend(serving, &connection, stopped).await;
+            tracing::debug!(%peer, reason = %ended, "connection ended");
             drop(place);
         });
     }
     drop(listener);
-    let open = graceful.count();
-    match tokio::time::timeout(limits.drain, graceful.shutdown()).await {
+    let open = stopping.receiver_count();
+    stopping.send_replace(());
+    match tokio::time::timeout(limits.drain, stopping.closed()).await {
         Ok(()) => 0,
         Err(_) => open,
+    }
+}
+
+/// Serves a connection to its end, and returns what ended it. When the host is to stop,
+/// and when the connection is spent, its open requests are finished first.
+async fn attend<I, S, B>(
+    serving: auto::Connection<'static, I, S, TokioExecutor>,
+    connection: &Connection,
+    mut stopped: watch::Receiver<()>,
+) -> String
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Future: 'static,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    TokioExecutor: HttpServerConnExec<S::Future, B>,
+{
+    tokio::pin!(serving);
+    let (rests, spent) = (connection.rests(), connection.is_spent());
+    tokio::pin!(rests, spent);
+    let (mut is_stopping, mut is_spent) = (false, false);
+    let over = tokio::time::sleep(SPENT_DRAIN);
+    tokio::pin!(over);
+    loop {
+        tokio::select! {
+            ended = &mut serving => return match ended {
+                Ok(()) => "the other side closed it".to_owned(),
+                Err(error) => error.to_string(),
+            },
+            () = &mut rests => return "nothing goes on".to_owned(),
+            () = &mut spent, if !is_spent => {
+                is_spent = true;
+                over.as_mut().reset(tokio::time::Instant::now() + SPENT_DRAIN);
+                serving.as_mut().graceful_shutdown();
+            }
+            () = &mut over, if is_spent => {
+                return "too many requests led nowhere".to_owned();
+            }
+            _ = stopped.changed(), if !is_stopping => {
+                is_stopping = true;
+                serving.as_mut().graceful_shutdown();
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
-use super::envelope::{Answer, JSON, Refusal};
+use super::envelope::{Answer, Refusal};
 use super::openapi::Described;
 use super::routes::{Endpoint, RouteError, Routes, Target};
 use super::{About, HttpOptions, docs};
@@ -260,9 +260,7 @@ impl Own {
             Self::RemoveVersion => change(&call, versions::remove),
             // Its body is read in another way; see `install`.
             Self::InstallVersion => Answer::unknown_error(),
-            Self::Document => {
-                Answer::bytes(StatusCode::OK, JSON, call.about.tables.present().document())
-            }
+            Self::Document => call.about.tables.present().document(),
             Self::Page => docs::page(call.parts.uri.path()),
             Self::PagePart => {
                 let file = call.parameters.first().map_or("", String::as_str);

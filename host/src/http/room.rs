@@ -1,0 +1,92 @@
+//! Memory that many requests share: each takes what it needs as it grows, and
+//! gives it back when it is done. What finds no room is refused at once; nobody waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// So many bytes, and no more, for all who take from here.
+#[derive(Debug)]
+pub(super) struct Room {
+    taken: AtomicUsize,
+    bytes_max: usize,
+}
+
+/// Bytes that somebody has taken; they are given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Hold {
+    room: Arc<Room>,
+    bytes: usize,
+}
+
+impl Room {
+    pub(super) fn new(bytes_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            taken: AtomicUsize::new(0),
+            bytes_max,
+        })
+    }
+
+    /// Begins a hold of nothing.
+    pub(super) fn enter(self: &Arc<Self>) -> Hold {
+        Hold {
+            room: self.clone(),
+            bytes: 0,
+        }
+    }
+
+    /// Returns whether more than half is taken.
+    pub(super) fn is_pressed(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) > self.bytes_max / 2
+    }
+}
+
+impl Hold {
+    /// Takes so many bytes more; `false` where there is no room for them, and nothing was taken.
+    pub(super) fn grow(&mut self, bytes: usize) -> bool {
+        self.grow_within(bytes, self.room.bytes_max)
+    }
+
+    /// Takes so many bytes more, if no more than half of the room is taken then.
+    pub(super) fn grow_within_half(&mut self, bytes: usize) -> bool {
+        self.grow_within(bytes, self.room.bytes_max / 2)
+    }
+
+    fn grow_within(&mut self, bytes: usize, bytes_max: usize) -> bool {
+        let before = self.room.taken.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before.saturating_add(bytes) <= bytes_max;
+        if fits {
+            self.bytes += bytes;
+        } else {
+            self.room.taken.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        fits
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_is_bounded_and_given_back() {
+        let room = Room::new(100);
+        let (mut first, mut second) = (room.enter(), room.enter());
+        assert!(first.grow(60) && !first.grow(41) && first.grow(20));
+        assert!(!second.grow(21) && second.grow(20));
+        assert!(room.is_pressed());
+        drop(first);
+        assert!(!room.is_pressed());
+        assert!(!second.grow_within_half(31) && second.grow_within_half(30));
+        assert!(second.grow(50));
+        drop(second);
+        assert!(room.enter().grow(100));
+    }
+}
