@@ -41,6 +41,7 @@ impl Client {
             .unwrap();
         let (requests, mut connection) = h2::client::Builder::new()
             .initial_window_size(window)
+            .initial_connection_window_size(1 << 24)
             .handshake(stream)
             .await
             .unwrap();
@@ -226,14 +227,14 @@ fn a_connection_that_takes_its_answers_after_all_is_served_on() {
             }
             waiting.push(answer);
         };
+        for answer in waiting {
+            assert_eq!(take(answer).await.unwrap(), whole.as_bytes());
+        }
         assert!(
             String::from_utf8(take(last).await.unwrap())
                 .unwrap()
                 .contains("wait to be taken")
         );
-        for answer in waiting {
-            assert_eq!(take(answer).await.unwrap(), whole.as_bytes());
-        }
         let again = client.get(&shop, LIST, &shop.token).await;
         assert_eq!(take(again).await.unwrap(), whole.as_bytes());
     });
@@ -311,11 +312,10 @@ async fn in_two_pieces(shop: &Shop) -> (u16, Vec<u8>) {
     let (answer, mut body) = client
         .begin(shop, request, "/auth/user/emailpass", false)
         .await;
-    send(&mut body, Bytes::from_static(b"{"), false)
-        .await
-        .unwrap();
+    // It is refused meanwhile where there is no room.
+    let beginning = format!("{{{}", " ".repeat(60_000));
+    let _ = send(&mut body, beginning.into(), false).await;
     client.pings.ping(h2::Ping::opaque()).await.unwrap();
-    // It may be refused by now.
     let _ = send(&mut body, Bytes::from_static(b"}"), true).await;
     let answer = answer.await.unwrap();
     (answer.status().as_u16(), take(answer).await.unwrap())
@@ -590,7 +590,7 @@ fn one_answer(stream: &mut TcpStream) -> String {
 fn requests_that_lead_nowhere_end_their_http_2_connection() {
     let shop = Shop::open();
     runtime().block_on(async {
-        let mut client = Client::connect(&shop, 65_535).await;
+        let client = Client::connect(&shop, 65_535).await;
         let mut answered = 0;
         let ended = loop {
             assert!(answered < 100_000, "it goes on");
