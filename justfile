@@ -90,6 +90,7 @@ bench-hostile ROUNDS='9' *DEEDS: build
     cargo build --package hostile-guest --target wasm32-wasip2 --profile component --target-dir target/component --locked
     CPUS=0,1 WARES=target/release/wares tests/with_host.sh \
         --set modules.hostile.component=target/component/wasm32-wasip2/component/hostile_guest.wasm \
+        --set modules.hostile.path_prefixes=/hostile \
         --set breaker.failures_min=1000000 --set log.level=error -- tests/bench_hostile.sh {{ROUNDS}} {{DEEDS}}
 
 # What the limits of a call cost: the same requests to a host that has none; needs wrk

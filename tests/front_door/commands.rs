@@ -218,7 +218,9 @@ fn events_are_kept_with_what_they_tell_of() {
 
 #[test]
 fn a_component_is_inspected() {
-    let inspected = run([Path::new("inspect"), hostile_guest(), Path::new("--json")]);
+    let prefixes = Path::new("--set=modules.hostile.path_prefixes=/hostile");
+    let inspect = Path::new("inspect");
+    let inspected = run([inspect, hostile_guest(), Path::new("--json"), prefixes]);
     assert!(inspected.status.success(), "{inspected:?}");
     let shown: Value = serde_json::from_str(&text(&inspected.stdout)).unwrap();
     let module = &shown["module"];
@@ -234,7 +236,7 @@ fn a_component_is_inspected() {
         (&shown["loads"], &module["unused_grants"]),
         (&json!(true), &json!([]))
     );
-    let plain = run([Path::new("inspect"), hostile_guest()]);
+    let plain = run([inspect, hostile_guest(), prefixes]);
     assert!(
         text(&plain.stdout).contains("GET    /hostile/well (anyone)"),
         "{plain:?}"
@@ -312,7 +314,10 @@ fn a_component_in_the_modules_folder_is_served() {
     std::fs::copy(hostile_guest(), folder.path().join("mine.wasm")).unwrap();
     std::fs::write(folder.path().join("notes.txt"), "no component").unwrap();
     let setting = format!("data.modules_dir={}", folder.path().display());
-    let shop = Shop::with_setting(&setting);
+    let prefixes = "modules.hostile.path_prefixes=/hostile";
+    let shop = Shop::open_with(|command| {
+        command.args(["--set", &setting, "--set", prefixes]);
+    });
     let answer = shop.send("GET", "/hostile/well", &[], b"");
     answer.is(200, json!({"well": true}));
     assert_eq!(shop.get("/admin/customers").status, 200);
@@ -328,6 +333,8 @@ fn a_component_in_the_modules_folder_is_served() {
         "127.0.0.1:0",
         "--set",
         &setting,
+        "--set",
+        prefixes,
     ]);
     let said = text(&refused.stderr);
     let (mine, other) = (

@@ -155,7 +155,10 @@ fn a_later_version_serves_if_all_that_is_needed_is_there() {
     ]);
     std::fs::write(&file, later).unwrap();
     let setting = format!("modules.hostile.component={}", file.display());
-    let shop = Shop::with_setting(&setting);
+    let shop = Shop::open_with(|command| {
+        command.args(["--set", &setting]);
+        command.args(["--set", "modules.hostile.path_prefixes=/hostile"]);
+    });
     let things = shop.send("GET", "/hostile/things", &[], b"");
     assert_eq!(
         (things.status, things.body.as_str()),
@@ -275,7 +278,8 @@ fn what_is_not_granted_is_not_given() {
     let inspect = |grants: &str| {
         let grants = format!("modules.hostile.grants={grants}");
         let path = file.to_str().unwrap();
-        text(&run(["inspect", path, "--set", &grants]).stdout)
+        let prefixes = "modules.hostile.path_prefixes=/hostile";
+        text(&run(["inspect", path, "--set", &grants, "--set", prefixes]).stdout)
     };
     let all = inspect("sql,events");
     assert!(!all.contains("Grants that it does not use"), "{all}");

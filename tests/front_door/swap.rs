@@ -223,7 +223,9 @@ fn what_is_wrong_with_a_version_is_said_and_changes_nothing() {
             marked("version=2.0.0 route=/admin/customers"),
             400,
             "invalid_component",
-            "the route GET /admin/customers cannot be served: it is served already".to_owned(),
+            "the routes GET /admin/customers of the module customer and GET /admin/customers of the \
+             module marked match the same paths, and a path belongs to one component: change one of them"
+                .to_owned(),
         ),
         (
             "",
@@ -330,7 +332,8 @@ fn a_version_that_says_too_much_of_itself_is_refused_and_nothing_of_it_stays() {
         ),
         (
             "responses",
-            "what it says of the route /admin/marked is no JSON object: its responses are none",
+            "what it says of the route /admin/marked is no OpenAPI operation: \
+             #/responses/500 must be an object, not 3",
         ),
         ("steps", "it has 1001 steps of its schema, more than 1000"),
         (

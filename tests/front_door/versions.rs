@@ -7,12 +7,16 @@ use serde_json::{Value, json};
 
 use crate::harness::{Shop, fixture_module_1_0_0, run, text, wares};
 
+/// Its routes lie where nothing lies by default.
+const PREFIXES: &str = "--set=modules.notebook.path_prefixes=/notebook";
+
 fn shop() -> Shop {
     let component = fixture_module_1_0_0().display();
     Shop::open_with(|command| {
         command.args([
             &format!("--set=modules.notebook.component={component}"),
             "--set=modules.notebook.config.title=Notes of old",
+            PREFIXES,
         ]);
     })
 }
@@ -114,7 +118,11 @@ fn a_module_against_1_0_0_is_in_the_document() {
 
 #[test]
 fn a_module_against_1_0_0_is_inspected() {
-    let inspected = run([Path::new("inspect"), fixture_module_1_0_0()]);
+    let inspected = run([
+        Path::new("inspect"),
+        fixture_module_1_0_0(),
+        Path::new(PREFIXES),
+    ]);
     let shown = text(&inspected.stdout);
     // From its own size on it depends on the compiler; what it exports does not.
     assert!(
@@ -162,6 +170,7 @@ fn a_module_against_1_0_0_has_its_settings_checked_and_sows() {
         command.arg(data.path().join("data"));
         let component = fixture_module_1_0_0().display();
         command.arg(format!("--set=modules.notebook.component={component}"));
+        command.arg(PREFIXES);
         command.args(settings).arg("--notes=3").output().unwrap()
     };
     let refused = sown(&["--set=modules.notebook.config.tite=Notes"]);

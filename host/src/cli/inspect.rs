@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Common;
 use super::workplace::Workplace;
 use crate::engine::{ImportKind, Shape};
-use crate::modules::{Access, Method, Module, Source};
+use crate::modules::{Access, Module, Source, method_name};
 use crate::printable::printable;
 
 #[derive(Args, Debug)]
@@ -75,7 +75,7 @@ fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
                 "digest": module.digest(),
                 "unused_grants": module.unused_grants(),
                 "routes": module.routes().iter().map(|route| json!({
-                    "method": method(route.method),
+                    "method": method_name(route.method),
                     "path": route.path,
                     "access": access(route.access),
                 })).collect::<Vec<_>>(),
@@ -147,7 +147,7 @@ fn print(
             writeln!(
                 out,
                 "  {:<6} {} ({})",
-                method(route.method),
+                method_name(route.method),
                 line(&route.path),
                 access(route.access)
             )?;
@@ -167,16 +167,6 @@ fn kind(kind: ImportKind) -> &'static str {
         ImportKind::Types => "types",
         ImportKind::ExtensionPoint => "extension-point",
         ImportKind::Unknown => "unknown",
-    }
-}
-
-fn method(method: Method) -> &'static str {
-    match method {
-        Method::Get => "GET",
-        Method::Post => "POST",
-        Method::Put => "PUT",
-        Method::Patch => "PATCH",
-        Method::Delete => "DELETE",
     }
 }
 

@@ -14,8 +14,8 @@ use crate::config::{Config, Limits as LimitSettings, Sources};
 use crate::engine::{CompileLimits, Engine, EngineOptions, GRANTS, Limits};
 use crate::identity::{Directory, Lifetimes};
 use crate::modules::{
-    self, CanaryOptions, Keys, Manager, ManagerOptions, Module, ModuleError, ModuleOptions, Slot,
-    Source, Watch, WatchError,
+    self, CanaryOptions, Keys, Manager, ManagerOptions, Module, ModuleError, ModuleOptions,
+    PathPrefix, Slot, Source, Watch, WatchError,
 };
 use crate::storage::{Database, DatabaseOptions, Registry, SessionLimits};
 
@@ -336,6 +336,8 @@ fn module_options(config: &Config, name: &str) -> ModuleOptions {
         database_bytes_max: config.limits_of(name).database_bytes_max as u64,
         migration_ms: config.limits_of(name).sql_migration_ms,
         grants: module.map_or_else(all, |module| module.grants.clone()),
+        path_prefixes: module
+            .map_or_else(PathPrefix::defaults, |module| module.path_prefixes.clone()),
         limits: limits(config.limits_of(name)),
         settings: module
             .map(|module| module.config.clone())

@@ -17,6 +17,7 @@ pub use source::{ConfigError, Sources};
 use reader::Reader;
 
 use crate::engine::GRANTS;
+use crate::modules::PathPrefix;
 
 /// All settings.
 #[derive(Clone, Debug)]
@@ -160,6 +161,8 @@ pub struct Breaker {
 pub struct Module {
     /// What it may use of the host.
     pub grants: Vec<String>,
+    /// Below which paths its routes may lie.
+    pub path_prefixes: Vec<PathPrefix>,
     /// A component in place of the built-in one.
     pub component: Option<PathBuf>,
     /// What one of its calls may use.
@@ -409,6 +412,10 @@ impl Module {
                 &format!("{key}.grants"),
                 &GRANTS.map(|(grant, _)| grant),
                 "what the component may use of the host",
+            ),
+            path_prefixes: reader.path_prefixes(
+                &format!("{key}.path_prefixes"),
+                "below which paths the component's routes may lie",
             ),
             limits: Limits::read(&format!("{key}.limits"), limits, reader),
             config: reader.table(&format!("{key}.config"), "the module's own settings"),

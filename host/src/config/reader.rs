@@ -4,9 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use crate::modules::Keys;
+use crate::modules::{DEFAULT_PREFIXES, Keys, PathPrefix};
+use crate::printable::cut;
 
 use super::source::{ConfigError, Entry, Value};
+
+/// What an error shows of a value, in bytes.
+const SHOWN_BYTES_MAX: usize = 100;
 
 /// One setting, as the code declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,6 +217,35 @@ impl Reader {
             },
         )
         .unwrap_or_else(|| words.iter().map(|word| (*word).to_owned()).collect())
+    }
+
+    /// Path prefixes of routes.
+    pub(super) fn path_prefixes(&mut self, key: &str, meaning: &str) -> Vec<PathPrefix> {
+        let texts = self.take(
+            key,
+            "a list of path prefixes, each like /store/reviews (comma-separated outside the file)",
+            &DEFAULT_PREFIXES.join(","),
+            meaning,
+            list,
+        );
+        let Some(texts) = texts else {
+            return PathPrefix::defaults();
+        };
+        let mut prefixes = Vec::with_capacity(texts.len());
+        for text in texts {
+            match PathPrefix::parse(&text) {
+                Ok(prefix) => prefixes.push(prefix),
+                Err(error) => {
+                    let origin = self.entries.get(key).map_or("", |entry| &entry.origin);
+                    let text = cut(&text, SHOWN_BYTES_MAX);
+                    self.faults.push(format!(
+                        "{origin}: {key} has '{}', which is no path prefix: {error}",
+                        text.escape_debug()
+                    ));
+                }
+            }
+        }
+        prefixes
     }
 
     /// All keys under one, with any value, as text.

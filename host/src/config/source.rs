@@ -181,7 +181,8 @@ fn line_of(text: &str, offset: usize) -> usize {
 }
 
 /// `WARES_SERVER_DRAIN_MS` is `server.drain_ms`: the first word is the section.
-/// In a module's variables the words `CONFIG`, `LIMITS` and `COMPONENT` end its name.
+/// In a module's variables the words `CONFIG`, `LIMITS`, `COMPONENT`, `GRANTS` and
+/// `PATH_PREFIXES` end its name.
 fn key_of(variable: &str) -> Option<String> {
     if NOT_SETTINGS.contains(&variable) {
         return None;
@@ -196,6 +197,10 @@ fn key_of(variable: &str) -> Option<String> {
             return Some(format!("modules.{}.{part}.{key}", module.replace('_', "-")));
         }
     }
-    let module = rest.strip_suffix("_component")?;
-    Some(format!("modules.{}.component", module.replace('_', "-")))
+    ["component", "grants", "path_prefixes"]
+        .iter()
+        .find_map(|part| {
+            let module = rest.strip_suffix(part)?.strip_suffix('_')?;
+            Some(format!("modules.{}.{part}", module.replace('_', "-")))
+        })
 }

@@ -259,3 +259,39 @@ fn the_example_file_changes_nothing_and_every_line_of_it_works() {
         );
     }
 }
+
+#[test]
+fn path_prefixes_are_granted_and_none_of_the_hosts() {
+    let file = "[modules.shop]\npath_prefixes = [\"/Shop\", \"/admin/shop\"]\n";
+    fn read(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Vec<String> {
+        let config = load(Some(file), environment, flags).unwrap();
+        let prefixes = &config.modules["shop"].path_prefixes;
+        prefixes.iter().map(ToString::to_string).collect()
+    }
+    assert_eq!(read(file, &[], &[]), ["/shop", "/admin/shop"]);
+    let other = "[modules.shop]\ngrants = []\n";
+    assert_eq!(read(other, &[], &[]), ["/admin", "/store", "/hooks"]);
+    let variable = ("WARES_MODULES_SHOP_PATH_PREFIXES", "/a, /b");
+    assert_eq!(read(file, &[variable], &[]), ["/a", "/b"]);
+    let flag = ("modules.shop.path_prefixes", "");
+    assert_eq!(read(file, &[variable], &[flag]), [""; 0]);
+    refuse(
+        "[modules.shop]\npath_prefixes = \"/shop\"\n",
+        &[],
+        &[],
+        "wares.toml:2: modules.shop.path_prefixes must be a list of path prefixes, each like \
+         /store/reviews (comma-separated outside the file), not '/shop'",
+    );
+    refuse(
+        "[modules.shop]\npath_prefixes = [\"/shop\", \"/a/{b}\", \"/App/mine\", \"shop\"]\n",
+        &[],
+        &[],
+        "the settings have faults:\n  \
+         wares.toml:2: modules.shop.path_prefixes has '/a/{b}', which is no path prefix: \
+         a prefix has literal segments alone, not '{b}'\n  \
+         wares.toml:2: modules.shop.path_prefixes has '/App/mine', which is no path prefix: \
+         /app and all below it are the host's\n  \
+         wares.toml:2: modules.shop.path_prefixes has 'shop', which is no path prefix: \
+         a path begins with a slash",
+    );
+}

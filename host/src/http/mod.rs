@@ -42,7 +42,7 @@ use tables::Tables;
 pub use bucket::Bucket;
 pub use connection::Connection;
 pub use outgoing::{Held, NoRoom, Outgoing};
-pub use own::Identity;
+pub use own::{Identity, paths as host_paths};
 pub use routes::{RouteError, Routes};
 
 /// Paths below this one are for signed-in callers. That goes for those that
@@ -113,7 +113,7 @@ impl App {
     /// An app that serves the manager's modules beside the host's own endpoints.
     ///
     /// # Errors
-    /// When two routes collide, or two modules' descriptions of them.
+    /// When two modules would own one path, or give two things one name.
     pub fn new(
         manager: Arc<Manager>,
         meters: Meters,

@@ -2,14 +2,14 @@
 //! the endpoints describe themselves with, and around them what the host does
 //! for every one of them. Knows no route by name.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
 use super::own::COOKIE_NAME;
 use super::routes::RouteError;
-use crate::modules::{Access, Module};
+use crate::modules::{Access, HOST_SCHEMA, Module};
 
 /// An endpoint, as it describes itself.
 pub(super) struct Described<'a> {
@@ -24,16 +24,33 @@ pub(super) struct Described<'a> {
 /// Where answers that many operations give are described once.
 const RESPONSES: &str = "#/components/responses/";
 
+/// Schemas and operations have names that are unique among all modules and the host;
+/// two versions of one module may share theirs.
+///
 /// # Errors
-/// When two modules give one name to two things.
-pub(super) fn check_names<'a>(modules: impl Iterator<Item = &'a Module>) -> Result<(), RouteError> {
-    let mut names = BTreeSet::from(["Error"]);
+/// When two modules, or a module and the host, give one name to two things.
+pub(super) fn check_names(
+    modules: &[&Module],
+    host_operations: impl Iterator<Item = String>,
+) -> Result<(), RouteError> {
+    let mut owners: BTreeMap<(&str, String), &str> = host_operations
+        .map(|id| (("an operation", id), ""))
+        .chain([(("a schema", HOST_SCHEMA.to_owned()), "")])
+        .collect();
     for module in modules {
-        for name in module.schemas().keys() {
-            if !names.insert(name) {
-                return Err(RouteError::Schema {
+        let ids = module.operations().iter().filter_map(|operation| {
+            let id = operation.get("operationId")?.as_str()?;
+            Some(("an operation", id.to_owned()))
+        });
+        let schemas = module.schemas().keys();
+        let names = schemas.map(|name| ("a schema", name.clone())).chain(ids);
+        for (what, name) in names {
+            let owner = owners.entry((what, name.clone())).or_insert(module.name());
+            if *owner != module.name() {
+                return Err(RouteError::Name {
                     module: module.name().to_owned(),
-                    name: name.clone(),
+                    what,
+                    name,
                 });
             }
         }
@@ -44,26 +61,33 @@ pub(super) fn check_names<'a>(modules: impl Iterator<Item = &'a Module>) -> Resu
 /// Writes the document.
 pub(super) fn document(modules: &[&Module], endpoints: Vec<Described<'_>>) -> Value {
     let mut paths = Map::new();
-    for endpoint in endpoints {
-        let item = paths
-            .entry(endpoint.path)
-            .or_insert_with(|| path_item(endpoint.path));
+    let mut written = BTreeMap::new();
+    for mut endpoint in endpoints {
+        let path = *written
+            .entry(without_names(endpoint.path))
+            .or_insert(endpoint.path);
+        if path != endpoint.path {
+            describe_as_another_path(&mut endpoint.operation);
+        }
+        let item = paths.entry(path).or_insert_with(|| path_item(path));
         let method = endpoint.method.as_str().to_ascii_lowercase();
         item[method] = complete(&endpoint).into();
     }
     let mut schemas = Map::new();
-    schemas.insert("Error".to_owned(), error());
+    schemas.insert(HOST_SCHEMA.to_owned(), error());
     for module in modules {
         schemas.extend(module.schemas().clone());
     }
     let summaries: Vec<String> = modules
         .iter()
         .map(|module| {
+            // On one line: what follows is said of another module.
+            let summary: Vec<&str> = module.summary().split_whitespace().collect();
             format!(
                 "* {} {}: {}",
                 module.name(),
                 module.version(),
-                module.summary()
+                summary.join(" ")
             )
         })
         .collect();
@@ -99,6 +123,22 @@ pub(super) fn document(modules: &[&Module], endpoints: Vec<Described<'_>>) -> Va
             },
         },
     })
+}
+
+/// The path as it is matched: OpenAPI has one entry for all ways to write it.
+fn without_names(path: &str) -> String {
+    let segment = |segment: &str| match segment.strip_prefix('{') {
+        Some(_) => "{}".to_owned(),
+        None => segment.to_ascii_lowercase(),
+    };
+    path.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+/// Drops parameters that may be named otherwise in the path that stands in the document.
+fn describe_as_another_path(operation: &mut Map<String, Value>) {
+    if let Some(Value::Array(parameters)) = operation.get_mut("parameters") {
+        parameters.retain(|parameter| parameter["in"] != "path");
+    }
 }
 
 fn path_item(path: &str) -> Value {

@@ -1,13 +1,13 @@
-//! Which endpoint a method and a path mean. Literal segments match without
-//! regard to case, a slash at the end is let pass, and a path that other
-//! methods have is told from one that nobody has.
+//! Which endpoint a method and a path mean. A path of the host's means one of its own
+//! endpoints or nothing, whatever components declare. A path that other methods have
+//! is told from one that nobody has.
 
 use std::sync::Arc;
 
 use hyper::Method;
 
 use super::own::Own;
-use crate::modules::{Access, Module, Slot};
+use crate::modules::{Access, Module, Overlap, Pattern, RoutingTable, Slot, belongs_to_host};
 
 /// Where a request goes.
 #[derive(Clone)]
@@ -39,24 +39,29 @@ pub enum Found<'a> {
     BadEncoding,
 }
 
-/// Why two routes cannot stand beside one another.
+/// Why routes cannot stand beside one another.
 #[derive(Debug, thiserror::Error)]
 pub enum RouteError {
-    /// The path is no path pattern, or collides with another one.
-    #[error("the route {method} {path} cannot be served: {reason}")]
-    Pattern {
-        /// The route's method.
+    /// An endpoint of the host's is none that it may have.
+    #[error("the host's own endpoint {method} {path} cannot be served: {reason}")]
+    Own {
+        /// Its method.
         method: Method,
-        /// The route's path.
-        path: String,
+        /// Its path.
+        path: &'static str,
         /// What is wrong with it.
         reason: String,
     },
-    /// Two modules call two things by one name.
-    #[error("the module {module} cannot be served: another one has a schema '{name}'")]
-    Schema {
+    /// Two modules would own one path.
+    #[error(transparent)]
+    Overlap(#[from] Overlap),
+    /// Two modules, or a module and the host, call two things by one name.
+    #[error("the module {module} cannot be served: another one, or the host, has {what} '{name}'")]
+    Name {
         /// The module.
         module: String,
+        /// What bears the name.
+        what: &'static str,
         /// The name.
         name: String,
     },
@@ -65,60 +70,56 @@ pub enum RouteError {
 /// All endpoints of a host.
 #[derive(Default)]
 pub struct Routes {
-    router: matchit::Router<Vec<(Method, Endpoint)>>,
+    table: RoutingTable<Vec<(Method, Endpoint)>>,
 }
 
 impl Routes {
-    /// Adds an endpoint.
+    /// Adds one of the host's own endpoints.
     ///
     /// # Errors
-    /// When the path is no pattern, or the method has an endpoint there already.
-    pub fn add(
+    /// When its path is no pattern or not among those that are kept for the host, or
+    /// when the method has an endpoint there.
+    pub fn add_own(
         &mut self,
         method: Method,
-        path: &str,
+        path: &'static str,
         endpoint: Endpoint,
     ) -> Result<(), RouteError> {
-        let fault = |reason: String| RouteError::Pattern {
+        let fault = |reason: String| RouteError::Own {
             method: method.clone(),
-            path: path.to_owned(),
+            path,
             reason,
         };
-        if !path.starts_with('/') || (path.len() > 1 && path.ends_with('/')) {
+        let pattern = Pattern::parse(path).map_err(|error| fault(error.to_string()))?;
+        if !belongs_to_host(path) {
             return Err(fault(
-                "a path begins with a slash and does not end with one".to_owned(),
+                "the path is none that no component may have".to_owned(),
             ));
         }
-        let pattern = normal_pattern(path);
-        if let Ok(found) = self.router.at_mut(&pattern) {
-            // `at_mut` matches as for a request; only the very same pattern has as many parameters.
-            if found
-                .params
-                .iter()
-                .all(|(name, value)| value == format!("{{{name}}}"))
-            {
-                if found.value.iter().any(|(other, _)| *other == method) {
-                    return Err(fault("it is served already".to_owned()));
-                }
-                found.value.push((method, endpoint));
-                return Ok(());
-            }
+        let endpoints = self.table.of_host(&pattern);
+        if endpoints.iter().any(|(other, _)| *other == method) {
+            return Err(fault("it is served already".to_owned()));
         }
-        self.router
-            .insert(pattern, vec![(method.clone(), endpoint)])
-            .map_err(|error| fault(error.to_string()))
+        endpoints.push((method, endpoint));
+        Ok(())
+    }
+
+    /// Adds all routes of a module's.
+    pub fn add_module(&mut self, slot: &Arc<Slot>, module: &Arc<Module>) {
+        let routes = module.routes().iter().zip(module.patterns());
+        for (number, (route, pattern)) in (0u32..).zip(routes) {
+            let endpoint = Endpoint {
+                target: Target::Module(slot.clone(), module.clone(), number),
+                access: route.access,
+            };
+            let endpoints = self.table.of_component(pattern);
+            endpoints.push((super::method(route.method), endpoint));
+        }
     }
 
     /// Looks an endpoint up. HEAD is served by GET.
     pub fn find(&self, method: &Method, path: &str) -> Found<'_> {
-        let path = match path.strip_suffix('/') {
-            Some("") | None => path,
-            Some(shorter) => shorter,
-        };
-        // Lower-casing ASCII keeps every byte in its place, so that the
-        // parameters can be cut out of the path as it was sent.
-        let lower = path.to_ascii_lowercase();
-        let Ok(found) = self.router.at(&lower) else {
+        let Some(found) = self.table.find(path) else {
             return Found::Nothing;
         };
         let wanted = if method == Method::HEAD {
@@ -129,15 +130,11 @@ impl Routes {
         let Some((_, endpoint)) = found.value.iter().find(|(method, _)| method == wanted) else {
             return Found::OtherMethods(allowed(found.value));
         };
-        let mut parameters = Vec::with_capacity(found.params.len());
-        for (_, value) in found.params.iter() {
-            let start = value.as_ptr() as usize - lower.as_ptr() as usize;
-            match percent_decode(&path[start..start + value.len()]) {
-                Some(value) => parameters.push(value),
-                None => return Found::BadEncoding,
-            }
+        let decoded = found.parameters.iter().map(|value| percent_decode(value));
+        match decoded.collect() {
+            Some(parameters) => Found::Endpoint(endpoint, parameters),
+            None => Found::BadEncoding,
         }
-        Found::Endpoint(endpoint, parameters)
     }
 }
 
@@ -150,23 +147,6 @@ fn allowed(endpoints: &[(Method, Endpoint)]) -> Vec<Method> {
         }
     }
     methods
-}
-
-/// Literals in lower case, parameters named by their place: two modules that
-/// name the same segment differently do not collide.
-fn normal_pattern(path: &str) -> String {
-    let mut place = 0;
-    path.split('/')
-        .map(|segment| {
-            if segment.starts_with('{') && segment.ends_with('}') {
-                place += 1;
-                format!("{{p{place}}}")
-            } else {
-                segment.to_ascii_lowercase()
-            }
-        })
-        .collect::<Vec<_>>()
-        .join("/")
 }
 
 /// The text that percent-encoding stands for, if it is valid and UTF-8.

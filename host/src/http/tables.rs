@@ -11,9 +11,9 @@ use hyper::{Method, StatusCode};
 use super::envelope::{Answer, JSON};
 use super::finish::tagged;
 use super::openapi::{self, Described};
-use super::routes::{Endpoint, Found, RouteError, Routes, Target};
+use super::routes::{Found, RouteError, Routes, Target};
 use super::{HttpOptions, method, own};
-use crate::modules::{Canary, Module, Prepared, Router, Slot};
+use crate::modules::{Canary, Claim, Claims, Module, Prepared, Router, Slot, method_name};
 
 /// One state of all routes.
 pub(super) struct Table {
@@ -41,7 +41,7 @@ pub(super) struct Tables {
 
 impl Tables {
     /// # Errors
-    /// When two routes collide, or two modules' descriptions of them.
+    /// When two modules would own one path, or give two things one name.
     pub(super) fn new(slots: Vec<Arc<Slot>>, options: HttpOptions) -> Result<Self, RouteError> {
         let served = served(&slots, None);
         let table = Table::new(&served, Vec::new(), &options)?;
@@ -84,15 +84,7 @@ impl Router for Tables {
                 } else {
                     slot.canary()
                 };
-                if let Some(canary) = canary {
-                    // Beside the other modules it must not collide either.
-                    Table::new(
-                        &self::served(&self.slots, Some(&canary.module)),
-                        Vec::new(),
-                        &self.options,
-                    )?;
-                    trials.push(Trial::new(slot, canary)?);
-                }
+                trials.extend(canary.map(|canary| Trial::new(slot, canary)));
             }
             Table::new(&served, trials, &self.options)
         };
@@ -103,24 +95,29 @@ impl Router for Tables {
 }
 
 impl Trial {
-    fn new(slot: &Arc<Slot>, canary: Arc<Canary>) -> Result<Self, RouteError> {
+    fn new(slot: &Arc<Slot>, canary: Arc<Canary>) -> Self {
         let mut routes = Routes::default();
-        add(&mut routes, slot, &canary.module)?;
-        Ok(Self {
+        routes.add_module(slot, &canary.module);
+        Self {
             slot: slot.clone(),
             canary,
             routes,
-        })
+        }
     }
 }
 
-fn add(routes: &mut Routes, slot: &Arc<Slot>, module: &Arc<Module>) -> Result<(), RouteError> {
-    for (number, route) in (0u32..).zip(module.routes()) {
-        let endpoint = Endpoint {
-            target: Target::Module(slot.clone(), module.clone(), number),
-            access: route.access,
-        };
-        routes.add(method(route.method), &route.path, endpoint)?;
+/// A path belongs to one module, in all of the versions that are asked.
+fn check_owners(modules: &[&Module]) -> Result<(), RouteError> {
+    let mut claims = Claims::default();
+    for module in modules {
+        for (route, pattern) in module.routes().iter().zip(module.patterns()) {
+            let claim = Claim {
+                owner: module.name(),
+                method: method_name(route.method),
+                path: &route.path,
+            };
+            claims.add(claim, pattern)?;
+        }
     }
     Ok(())
 }
@@ -131,17 +128,20 @@ impl Table {
         trials: Vec<Trial>,
         options: &HttpOptions,
     ) -> Result<Self, RouteError> {
+        let on_trial = trials.iter().map(|trial| &*trial.canary.module);
+        let in_service = served.iter().map(|(_, module)| &**module);
+        let asked: Vec<&Module> = in_service.chain(on_trial).collect();
+        check_owners(&asked)?;
+        openapi::check_names(&asked, own::operation_ids())?;
         let mut routes = Routes::default();
         own::add_to(&mut routes, options)?;
         for (slot, module) in served {
-            add(&mut routes, slot, module)?;
+            routes.add_module(slot, module);
         }
-        let modules: Vec<_> = served.iter().map(|(_, module)| module.clone()).collect();
-        openapi::check_names(modules.iter().map(|module| &**module))?;
         Ok(Self {
             routes,
             trials,
-            modules,
+            modules: served.iter().map(|(_, module)| module.clone()).collect(),
             options: options.clone(),
             document: OnceLock::new(),
         })
@@ -169,7 +169,8 @@ impl Table {
                 Found::Endpoint(endpoint, _) => {
                     matches!(&endpoint.target, Target::Module(slot, ..) if Arc::ptr_eq(slot, &trial.slot))
                 }
-                // A path, or a method, that only the version on trial has.
+                // A path, or a method, that only the version on trial has. It is none of the
+                // host's, and no other module's.
                 _ => matches!(theirs, Found::Endpoint(..)),
             };
             if is_theirs {

@@ -5,10 +5,14 @@
 mod breaker;
 mod bundled;
 mod canary;
+mod description;
 mod figures;
 mod manager;
 mod meters;
 mod module;
+mod path;
+mod routes;
+mod routing;
 mod signature;
 mod slot;
 mod source;
@@ -17,12 +21,16 @@ mod watch;
 
 pub use breaker::BreakerOptions;
 pub use canary::{Canary, CanaryOptions, share};
+pub use description::HOST_SCHEMA;
 pub use figures::{Counted, Figures};
 pub use manager::{
     ChangeError, Installation, Manager, ManagerOptions, Prepared, Router, activated,
 };
 pub use meters::Meters;
 pub use module::{Access, Method, Module, ModuleError, ModuleOptions, Route};
+pub use path::{DEFAULT_PREFIXES, PathError, PathPrefix, Pattern, SEGMENTS_MAX, belongs_to_host};
+pub use routes::method_name;
+pub use routing::{Claim, Claims, Match, Overlap, RoutingTable};
 pub use signature::{Keys, SignatureError};
 pub use slot::{Slot, SlotError, SlotOptions};
 pub use source::{Source, SourceError, find};

@@ -18,7 +18,9 @@ use crate::storage::{
 };
 
 use super::figures::Figures;
+use super::path::{PathPrefix, Pattern};
 use super::source::Source;
+use super::{description, routes};
 
 pub use wit::{Access, Method, Route};
 
@@ -38,6 +40,7 @@ struct Loaded {
     summary: String,
     component: Component,
     routes: Vec<Route>,
+    patterns: Vec<Pattern>,
     operations: Vec<Map<String, Value>>,
     schemas: Map<String, Value>,
     unused_grants: Vec<String>,
@@ -57,6 +60,8 @@ pub struct ModuleOptions {
     pub migration_ms: u64,
     /// What of the host it may use; see [`crate::engine::GRANTS`].
     pub grants: Vec<String>,
+    /// Below which of these its routes lie.
+    pub path_prefixes: Vec<PathPrefix>,
     /// What one call may use.
     pub limits: Limits,
     /// Keys and values for the component.
@@ -173,7 +178,7 @@ impl Said {
     }
 }
 
-/// What a route takes and gives, as an OpenAPI operation object.
+/// What a route says of itself, as a JSON object. What of it is taken is decided later.
 fn operation(route: &mut Route, said: &mut Said) -> Result<Map<String, Value>, LoadError> {
     let operation = std::mem::take(&mut route.operation);
     let headers: usize = route.headers.iter().map(String::len).sum();
@@ -183,20 +188,10 @@ fn operation(route: &mut Route, said: &mut Said) -> Result<Map<String, Value>, L
             "it has a route whose path is longer than {PATH_BYTES_MAX} bytes"
         )));
     }
-    let fault = |reason: &str| {
+    object(&operation).map_err(|reason| {
         let path = cut(&route.path, SHOWN_BYTES_MAX);
-        not_described(&format!("the route {}", path.escape_debug()), reason)
-    };
-    let operation = object(&operation).map_err(|reason| fault(&reason))?;
-    let are_objects = |answers: &Value| {
-        let answers = answers.as_object();
-        answers.is_some_and(|answers| answers.values().all(Value::is_object))
-    };
-    if operation.get("responses").is_none_or(are_objects) {
-        Ok(operation)
-    } else {
-        Err(fault("its responses are none"))
-    }
+        not_described(&format!("the route {}", path.escape_debug()), &reason)
+    })
 }
 
 fn not_described(what: &str, reason: &str) -> LoadError {
@@ -303,6 +298,7 @@ impl Module {
             .iter_mut()
             .map(|route| operation(route, &mut said))
             .collect::<Result<_, _>>()?;
+        let patterns = routes::patterns(&routes, &description.name, &options.path_prefixes)?;
         let steps = component.migrations(context(&settings, &limits))?;
         said.has("steps of its schema", steps.len())?;
         for step in &steps {
@@ -316,12 +312,16 @@ impl Module {
         said.adds("schemas", schemas.len())?;
         let schemas = object(&schemas).map_err(|reason| not_described("its schemas", &reason))?;
         let settings = serving(&options.settings, &limits);
+        let paths: Vec<&str> = routes.iter().map(|route| &*route.path).collect();
+        let (operations, schemas) =
+            description::take(&paths, operations, schemas).map_err(LoadError::Contract)?;
         let loaded = Loaded {
             name: description.name.into(),
             version,
             summary: description.summary,
             component,
             routes,
+            patterns,
             operations,
             schemas,
             unused_grants,
@@ -444,6 +444,11 @@ impl Module {
     /// Its routes.
     pub fn routes(&self) -> &[Route] {
         &self.loaded.routes
+    }
+
+    /// The path patterns of its routes, in their order.
+    pub fn patterns(&self) -> &[Pattern] {
+        &self.loaded.patterns
     }
 
     /// What each of its routes takes and gives, in their order: OpenAPI operation objects.

@@ -150,9 +150,22 @@ fn endpoints(options: &HttpOptions) -> impl Iterator<Item = (Method, &'static st
 pub(super) fn add_to(routes: &mut Routes, options: &HttpOptions) -> Result<(), RouteError> {
     for (method, path, own, access) in endpoints(options) {
         let target = Target::Own(own);
-        routes.add(method, path, Endpoint { target, access })?;
+        routes.add_own(method, path, Endpoint { target, access })?;
     }
     Ok(())
+}
+
+/// The paths of all of the host's own endpoints, wanted or not.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    ENDPOINTS.into_iter().map(|(_, path, ..)| path)
+}
+
+/// What the host's own operations are called in the document.
+pub(super) fn operation_ids() -> impl Iterator<Item = String> {
+    ENDPOINTS.into_iter().filter_map(|(_, _, own, _)| {
+        let id = own.operation()?.remove("operationId")?;
+        id.as_str().map(str::to_owned)
+    })
 }
 
 /// The host's own endpoints as they describe themselves; pages for people do not.

@@ -23,6 +23,7 @@ mod component {
     use bindings::exports::wares::module::lifecycle::{self, Description, Migration, SqlDialect};
     use bindings::exports::wares::module::{schema, seed};
     use bindings::wares::platform::sql;
+    use bindings::wasi::config::store;
 
     /// `wares-mark:` and then words of the form `key=value`, filled up with spaces.
     static MARK: [u8; 140] =
@@ -38,6 +39,51 @@ mod component {
             .filter_map(|word| word.split_once('='))
             .find(|(name, _)| *name == key)
             .map(|(_, value)| value.to_owned())
+    }
+
+    /// A setting by this name and what the mark says after `settings=`, if it says so.
+    fn setting(name: &str) -> Option<String> {
+        let which = mark("settings")?;
+        store::get(&format!("{name}-{which}")).unwrap()
+    }
+
+    /// The routes that a setting lists: `METHOD anyone PATH` or `METHOD admin PATH`, a
+    /// semicolon between two. The first one has the operation of another setting.
+    fn routes_of_settings() -> Vec<Route> {
+        let listed = setting("routes").unwrap_or_default();
+        let routes = listed.split(';').filter(|route| !route.is_empty());
+        let mut routes: Vec<Route> = routes
+            .map(|route| {
+                let mut words = route.splitn(3, ' ');
+                let mut word = || words.next().unwrap_or_default();
+                let method = match word() {
+                    "GET" => Method::Get,
+                    "POST" => Method::Post,
+                    "PUT" => Method::Put,
+                    "PATCH" => Method::Patch,
+                    _ => Method::Delete,
+                };
+                let access = match word() {
+                    "anyone" => Access::Anyone,
+                    _ => Access::Admin,
+                };
+                Route {
+                    method,
+                    path: word().to_owned(),
+                    access,
+                    headers: Vec::new(),
+                    operation: String::new(),
+                }
+            })
+            .collect();
+        if let (Some(route), Some(operation)) = (routes.first_mut(), setting("operation")) {
+            route.operation = operation;
+        }
+        routes
+    }
+
+    fn name() -> String {
+        mark("name").unwrap_or_else(|| "marked".to_owned())
     }
 
     fn number(key: &str, default: u32) -> u32 {
@@ -56,7 +102,7 @@ mod component {
                 recurse();
             }
             Description {
-                name: mark("name").unwrap_or_else(|| "marked".to_owned()),
+                name: name(),
                 version: match mark("bad").as_deref() {
                     Some("version") => format!("1.0.0-{}", "a".repeat(1000)),
                     _ => mark("version").unwrap_or_default(),
@@ -118,13 +164,15 @@ mod component {
                 headers: Vec::new(),
                 operation: String::new(),
             };
+            let base = format!("/admin/{}", name());
             let mut routes = vec![
-                route(Method::Get, "/admin/marked"),
-                route(Method::Post, "/admin/marked"),
-                route(Method::Get, "/admin/marked/long"),
-                route(Method::Get, "/admin/marked/bad"),
+                route(Method::Get, &base),
+                route(Method::Post, &base),
+                route(Method::Get, &format!("{base}/long")),
+                route(Method::Get, &format!("{base}/bad")),
             ];
             routes.extend(mark("route").map(|path| route(Method::Get, &path)));
+            routes.extend(routes_of_settings());
             match mark("bad").as_deref() {
                 Some("routes") => {
                     routes
@@ -140,7 +188,7 @@ mod component {
         fn schemas() -> String {
             match mark("bad").as_deref() {
                 Some("schemas") => format!("{{\"Much\":[{}0]}}", "0,".repeat(3 << 20)),
-                _ => String::new(),
+                _ => setting("schemas").unwrap_or_default(),
             }
         }
 

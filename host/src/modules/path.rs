@@ -1,0 +1,449 @@
+//! Paths: which patterns a component may declare, which prefixes an operator may
+//! grant, and which paths are the host's. Knows no endpoint.
+//!
+//! A pattern is literals and whole `{name}` segments: `/admin/things/{id}`. A literal
+//! is letters, digits, `-`, `.`, `_` and `~`, which need no percent-encoding, so that
+//! one literal is written in one way; it matches without regard to case.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
+
+use crate::printable::cut;
+
+/// Segments of a pattern.
+pub const SEGMENTS_MAX: usize = 16;
+/// The name of a parameter, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+/// What an error shows of a segment, in bytes.
+const SHOWN_BYTES_MAX: usize = 100;
+
+/// What is the host's: these paths and all below them. Each is one or two literal
+/// segments, in lower case. A component neither declares one nor gets a request for one.
+const HOST_ROOTS: [(&str, Option<&str>); 9] = [
+    ("auth", None),
+    ("_wares", None),
+    ("docs", None),
+    ("openapi.json", None),
+    ("health", None),
+    ("metrics", None),
+    ("app", None),
+    ("admin", Some("users")),
+    ("admin", Some("api-keys")),
+];
+
+/// Prefixes that a module has unless the operator says otherwise.
+pub const DEFAULT_PREFIXES: [&str; 3] = ["/admin", "/store", "/hooks"];
+
+/// A path pattern of a route.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    segments: Vec<Segment>,
+}
+
+/// One segment of a pattern. Two are equal if they match the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Segment {
+    /// A literal, in lower case.
+    Literal(Box<str>),
+    /// `{name}`: any segment that is not empty.
+    Parameter,
+}
+
+/// A path prefix that an operator grants: literals alone, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPrefix {
+    segments: Vec<Box<str>>,
+}
+
+/// Why a text is no pattern, or not one that may be served.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// It does not begin with a slash.
+    #[error("a path begins with a slash")]
+    NoSlash,
+    /// Two slashes stand side by side, or one stands at the end.
+    #[error("a path has no empty segment and no slash at its end")]
+    EmptySegment,
+    /// It has too many segments.
+    #[error("it has {0} segments, more than {SEGMENTS_MAX}")]
+    Segments(usize),
+    /// A segment that clients and proxies resolve before they send it.
+    #[error("the segment '{0}' is resolved by clients and proxies, and never arrives")]
+    Dots(String),
+    /// A segment is of no allowed form.
+    #[error(
+        "the segment '{0}' is neither a literal (letters, digits, - . _ ~) nor a whole {{name}}"
+    )]
+    Segment(String),
+    /// The name of a parameter is of no allowed form.
+    #[error("the parameter '{0}' needs a name of 1 to {NAME_BYTES_MAX} letters, digits, _ and -")]
+    Name(String),
+    /// Two parameters have one name.
+    #[error("two parameters are named '{0}'")]
+    SameName(String),
+    /// A prefix has a parameter.
+    #[error("a prefix has literal segments alone, not '{0}'")]
+    Parameter(String),
+    /// It is the host's.
+    #[error("{0} and all below it are the host's")]
+    Host(String),
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// With the rule that the text breaks.
+    pub fn parse(path: &str) -> Result<Self, PathError> {
+        let path = path.strip_prefix('/').ok_or(PathError::NoSlash)?;
+        let count = path.split('/').count();
+        if count > SEGMENTS_MAX {
+            return Err(PathError::Segments(count));
+        }
+        let mut names = BTreeSet::new();
+        let segments = path
+            .split('/')
+            .map(|segment| read(segment, &mut names))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { segments })
+    }
+
+    /// # Errors
+    /// When the pattern lies at or below a path of the host's. One that merely
+    /// matches such a path, as `/admin/{x}` does, is asked for the others.
+    pub fn check_not_host(&self) -> Result<(), PathError> {
+        let literal = |place: usize| match self.segments.get(place) {
+            Some(Segment::Literal(literal)) => Some(&**literal),
+            _ => None,
+        };
+        check_not_host(literal(0), literal(1))
+    }
+
+    /// Whether the pattern is the prefix, or lies below it.
+    pub fn lies_below(&self, prefix: &PathPrefix) -> bool {
+        self.segments.len() >= prefix.segments.len()
+            && self.segments.iter().zip(&prefix.segments).all(
+                |(segment, literal)| matches!(segment, Segment::Literal(mine) if mine == literal),
+            )
+    }
+
+    pub(super) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+}
+
+impl PathPrefix {
+    /// Reads a prefix.
+    ///
+    /// # Errors
+    /// With the rule that the text breaks: a prefix is a pattern without parameters
+    /// that does not lie at or below a path of the host's.
+    pub fn parse(path: &str) -> Result<Self, PathError> {
+        let pattern = Pattern::parse(path)?;
+        pattern.check_not_host()?;
+        let literal = |segment| match segment {
+            Segment::Literal(literal) => Ok(literal),
+            Segment::Parameter => {
+                let mut written = path.split('/');
+                let parameter = written.find(|segment| segment.starts_with('{'));
+                Err(PathError::Parameter(shown(parameter.unwrap_or(path))))
+            }
+        };
+        let segments = pattern.segments.into_iter().map(literal);
+        Ok(Self {
+            segments: segments.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// What is granted unless the operator says otherwise: [`DEFAULT_PREFIXES`].
+    pub fn defaults() -> Vec<Self> {
+        let prefixes = DEFAULT_PREFIXES.iter();
+        prefixes
+            .filter_map(|prefix| Self::parse(prefix).ok())
+            .collect()
+    }
+}
+
+impl Display for PathPrefix {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        self.segments
+            .iter()
+            .try_for_each(|segment| write!(formatter, "/{segment}"))
+    }
+}
+
+fn read(segment: &str, names: &mut BTreeSet<String>) -> Result<Segment, PathError> {
+    if segment.is_empty() {
+        return Err(PathError::EmptySegment);
+    }
+    let name = segment
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
+    if let Some(name) = name {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        if !(1..=NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(is_name) {
+            return Err(PathError::Name(shown(segment)));
+        }
+        if !names.insert(name.to_owned()) {
+            return Err(PathError::SameName(name.to_owned()));
+        }
+        return Ok(Segment::Parameter);
+    }
+    let is_literal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if !segment.bytes().all(is_literal) {
+        return Err(PathError::Segment(shown(segment)));
+    }
+    if is_dots(segment) {
+        return Err(PathError::Dots(segment.to_owned()));
+    }
+    Ok(Segment::Literal(segment.to_ascii_lowercase().into()))
+}
+
+fn shown(segment: &str) -> String {
+    cut(segment, SHOWN_BYTES_MAX).escape_debug().to_string()
+}
+
+fn check_not_host(first: Option<&str>, second: Option<&str>) -> Result<(), PathError> {
+    let is_below = |(one, two): &&(&str, Option<&str>)| {
+        first == Some(one) && (two.is_none() || second == *two)
+    };
+    match HOST_ROOTS.iter().find(is_below) {
+        None => Ok(()),
+        Some((one, None)) => Err(PathError::Host(format!("/{one}"))),
+        Some((one, Some(two))) => Err(PathError::Host(format!("/{one}/{two}"))),
+    }
+}
+
+/// Whether the path of a request is the host's, in whatever case and encoding: no
+/// component is asked for it, whether the host has an endpoint there or not.
+pub fn belongs_to_host(path: &str) -> bool {
+    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
+    let (first, second) = (segments.next(), segments.next());
+    let is = |segment: Option<&str>, literal: &str| {
+        segment.is_some_and(|segment| matches_decoded(segment, literal))
+    };
+    HOST_ROOTS
+        .iter()
+        .any(|(one, two)| is(first, one) && two.is_none_or(|two| is(second, two)))
+}
+
+/// Whether a segment, percent-decoded, is this literal in any case.
+fn matches_decoded(segment: &str, literal: &str) -> bool {
+    segment.len() >= literal.len() && decoded(segment).eq_ignore_ascii_case(literal.as_bytes())
+}
+
+/// A segment that stands for this one or the one above it, percent-encoded or not.
+/// It means one path to a client or proxy that resolves it, and another to one that does not.
+pub(super) fn is_dots(segment: &str) -> bool {
+    // Six bytes are two encoded dots.
+    segment.len() <= 6 && matches!(&*decoded(segment), b"." | b"..")
+}
+
+/// The bytes that percent-encoding stands for; what is no encoding stays as it is.
+fn decoded(segment: &str) -> Cow<'_, [u8]> {
+    let bytes = segment.as_bytes();
+    if !bytes.contains(&b'%') {
+        return Cow::Borrowed(bytes);
+    }
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((byte, after)) = rest.split_first() {
+        let encoded = after.get(..2).filter(|_| *byte == b'%');
+        if let Some(value) = encoded.and_then(|digits| hex::decode(digits).ok()) {
+            decoded.extend(value);
+            rest = &after[2..];
+        } else {
+            decoded.push(*byte);
+            rest = after;
+        }
+    }
+    Cow::Owned(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PathError, PathPrefix, Pattern, belongs_to_host, is_dots};
+
+    #[test]
+    fn literals_and_whole_parameters_are_a_pattern_and_nothing_else() {
+        for path in [
+            "/admin/things",
+            "/Admin/THINGS/{id}",
+            "/store/a-b_c.d~e/{a}/{A}/{b-c}/{_}",
+            "/hooks/...",
+            "/hooks/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}/{j}/{k}/{l}/{m}/{n}/{o}",
+        ] {
+            assert!(Pattern::parse(path).is_ok(), "{path}");
+        }
+        let parameters = |count: usize| -> String {
+            (0..count).map(|number| format!("/{{p{number}}}")).collect()
+        };
+        let segment = |text: &str| PathError::Segment(text.to_owned());
+        let name = |text: &str| PathError::Name(text.to_owned());
+        for (path, fault) in [
+            ("", PathError::NoSlash),
+            ("admin/things", PathError::NoSlash),
+            ("*", PathError::NoSlash),
+            ("/", PathError::EmptySegment),
+            ("//", PathError::EmptySegment),
+            ("/admin//things", PathError::EmptySegment),
+            ("/admin/things/", PathError::EmptySegment),
+            ("/admin/.", PathError::Dots(".".to_owned())),
+            ("/admin/../auth", PathError::Dots("..".to_owned())),
+            ("/admin/%2e%2e", segment("%2e%2e")),
+            ("/%61uth/user", segment("%61uth")),
+            ("/admin/a b", segment("a b")),
+            ("/admin/a;b=c", segment("a;b=c")),
+            ("/admin/a?b", segment("a?b")),
+            ("/admin/a#b", segment("a#b")),
+            ("/admin\\things", segment("admin\\\\things")),
+            ("/admin/größe", segment("größe")),
+            ("/admin/a\n", segment("a\\n")),
+            ("/admin/a{b}", segment("a{b}")),
+            ("/admin/{b}a", segment("{b}a")),
+            ("/admin/{a", segment("{a")),
+            ("/admin/a}", segment("a}")),
+            ("/admin/{", segment("{")),
+            ("/admin/{a}{b}", name("{a}{b}")),
+            ("/admin/{{a}}", name("{{a}}")),
+            ("/admin/{}", name("{}")),
+            ("/admin/{*rest}", name("{*rest}")),
+            ("/admin/{:a}", name("{:a}")),
+            ("/admin/{a}/{b}/{a}", PathError::SameName("a".to_owned())),
+            (
+                &format!("/admin{}", parameters(16)),
+                PathError::Segments(17),
+            ),
+            (
+                &format!("/admin{}", parameters(26)),
+                PathError::Segments(27),
+            ),
+            (&"/a".repeat(10_000), PathError::Segments(10_000)),
+        ] {
+            assert_eq!(Pattern::parse(path).unwrap_err(), fault, "{path}");
+        }
+        let long = format!("/admin/{{{}}}", "a".repeat(65));
+        assert!(matches!(Pattern::parse(&long), Err(PathError::Name(shown)) if shown.len() < 110));
+    }
+
+    #[test]
+    fn what_is_the_hosts_is_no_components_in_any_case() {
+        for (path, root) in [
+            ("/auth", "/auth"),
+            ("/AUTH/user/emailpass", "/auth"),
+            ("/auth/{x}", "/auth"),
+            ("/_wares/modules", "/_wares"),
+            ("/docs/index.html", "/docs"),
+            ("/OpenAPI.json", "/openapi.json"),
+            ("/health", "/health"),
+            ("/metrics", "/metrics"),
+            ("/app/anything/below", "/app"),
+            ("/Admin/Users/me", "/admin/users"),
+            ("/admin/api-keys/{id}/mine", "/admin/api-keys"),
+        ] {
+            let pattern = Pattern::parse(path).unwrap();
+            let fault = Err(PathError::Host(root.to_owned()));
+            assert_eq!(pattern.check_not_host(), fault, "{path}");
+            assert!(belongs_to_host(path), "{path}");
+        }
+        for path in [
+            "/admin",
+            "/admin/{x}",
+            "/admin/{x}/me",
+            "/admin/user",
+            "/admin/customers/users",
+            "/authors",
+            "/store/auth",
+            "/{x}/user/emailpass",
+            "/healthy/metrics",
+        ] {
+            let pattern = Pattern::parse(path).unwrap();
+            assert_eq!(pattern.check_not_host(), Ok(()), "{path}");
+            assert!(!belongs_to_host(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_the_hosts_is_known_in_any_encoding() {
+        for path in [
+            "/auth",
+            "/auth/",
+            "/auth//x",
+            "/AUTH/%zz",
+            "/%61uth/user/emailpass",
+            "/%61%75%74%68",
+            "/%41UTH",
+            "/%5fwares/modules",
+            "/%5Fwares/modules",
+            "/openapi%2ejson",
+            "/admin/%61pi-keys",
+            "/%61dmin/api%2Dkeys/x/revoke",
+            "/admin/USER%53",
+        ] {
+            assert!(belongs_to_host(path), "{path}");
+        }
+        for path in [
+            "",
+            "/",
+            "//auth",
+            "*",
+            "/%zzauth",
+            "/%2561uth",
+            "/admin%2fusers",
+            "/admin/%",
+            "/admin",
+            "/admin/api-keys%00",
+            "/./auth",
+            "/authentication",
+            "/aut",
+        ] {
+            assert!(!belongs_to_host(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn dots_are_known_in_any_encoding() {
+        for segment in [".", "..", "%2e", "%2E%2e", ".%2e", "%2e."] {
+            assert!(is_dots(segment), "{segment}");
+        }
+        for segment in ["", "...", "a", "%2", "%252e", "..;", "%2e%2e%2e"] {
+            assert!(!is_dots(segment), "{segment}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_literal_and_not_the_hosts() {
+        for (prefix, path, is_below) in [
+            ("/admin", "/admin", true),
+            ("/admin", "/ADMIN/things/{id}", true),
+            ("/Shop/Hooks", "/shop/hooks/stripe", true),
+            ("/shop/hooks", "/shop/{x}/stripe", false),
+            ("/shop/hooks", "/shop", false),
+            ("/shop", "/shopping", false),
+            ("/shop", "/{x}", false),
+        ] {
+            let prefix = PathPrefix::parse(prefix).unwrap();
+            let pattern = Pattern::parse(path).unwrap();
+            assert_eq!(pattern.lies_below(&prefix), is_below, "{prefix} {path}");
+        }
+        for (prefix, fault) in [
+            ("", PathError::NoSlash),
+            ("shop", PathError::NoSlash),
+            ("/", PathError::EmptySegment),
+            ("/shop/", PathError::EmptySegment),
+            ("/shop/{id}", PathError::Parameter("{id}".to_owned())),
+            ("/%61uth", PathError::Segment("%61uth".to_owned())),
+            ("/AUTH", PathError::Host("/auth".to_owned())),
+            ("/app/mine", PathError::Host("/app".to_owned())),
+            ("/admin/users", PathError::Host("/admin/users".to_owned())),
+        ] {
+            assert_eq!(PathPrefix::parse(prefix), Err(fault), "{prefix}");
+        }
+        let defaults: Vec<String> = PathPrefix::defaults()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(defaults, super::DEFAULT_PREFIXES);
+    }
+}

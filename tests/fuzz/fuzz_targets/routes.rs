@@ -1,0 +1,134 @@
+//! Any lines as routes and prefixes: each is a pattern or is refused, what is the host's
+//! is found among the host's alone, and every pattern is found by a path made of it.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wares::http::host_paths;
+use wares::modules::{Claim, Claims, PathPrefix, Pattern, RoutingTable, belongs_to_host};
+
+/// Whose a pattern is, and which: the host's are counted as well.
+type Owner = Option<(bool, usize)>;
+
+/// So many routes are enough to meet one another.
+const ROUTES_MAX: usize = 40;
+
+fuzz_target!(|text: &str| {
+    let mut table = RoutingTable::<Owner>::default();
+    for (number, path) in host_paths().enumerate() {
+        assert!(belongs_to_host(path), "{path}");
+        let pattern = Pattern::parse(path).expect("a path of the host's is a pattern");
+        assert!(pattern.check_not_host().is_err(), "{path}");
+        *table.of_host(&pattern) = Some((true, number));
+    }
+    let mut claims = Claims::default();
+    let mut routes = Vec::new();
+    for (number, path) in text.lines().take(ROUTES_MAX).enumerate() {
+        // What may be granted is nothing of the host's.
+        if let Ok(prefix) = PathPrefix::parse(path) {
+            assert!(!belongs_to_host(&prefix.to_string()), "{path}");
+            let below = format!("{prefix}/{{x}}");
+            if let Ok(pattern) = Pattern::parse(&below) {
+                assert!(pattern.lies_below(&prefix), "{below}");
+            }
+        }
+        let Ok(pattern) = Pattern::parse(path) else {
+            continue;
+        };
+        let is_free = pattern.check_not_host().is_ok();
+        // Even one that is refused would not be asked for what is the host's.
+        let value = table.of_component(&pattern);
+        value.get_or_insert((false, number));
+        if is_free {
+            routes.push((number, path));
+        }
+        let claim = Claim {
+            owner: ["one", "other"][number % 2],
+            method: "GET",
+            path,
+        };
+        let _ = claims.add(claim, &pattern);
+    }
+    for (_, path) in &routes {
+        for value in ["x", "%2F", "A-b", "..."] {
+            found(&table, path, value);
+        }
+    }
+    for path in host_paths() {
+        for (_, route) in &routes {
+            for value in route.split('/') {
+                the_hosts(&table, &filled(path, value));
+            }
+        }
+        the_hosts(&table, path);
+    }
+    // Whatever was sent, as a path.
+    for path in text.lines().take(ROUTES_MAX) {
+        let _ = table.find(path);
+    }
+});
+
+/// A path that this pattern matches.
+fn filled(pattern: &str, value: &str) -> String {
+    let segment = |segment: &str| match segment.starts_with('{') {
+        true => value.to_owned(),
+        false => segment.to_owned(),
+    };
+    pattern.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+/// A path of a component's is found, in any case, with a value for each parameter.
+fn found(table: &RoutingTable<Owner>, pattern: &str, value: &str) {
+    let path = filled(pattern, value);
+    for path in [
+        path.to_ascii_uppercase(),
+        path.to_ascii_lowercase(),
+        format!("{path}/"),
+        path,
+    ] {
+        if belongs_to_host(&path) {
+            the_hosts(table, &path);
+            continue;
+        }
+        let found = table.find(&path).expect("a path made of a pattern");
+        let (of_host, _) = found.value.expect("a value");
+        assert!(!of_host, "{path}");
+    }
+}
+
+/// A path of the host's is no component's, in any case or encoding.
+fn the_hosts(table: &RoutingTable<Owner>, path: &str) {
+    let encoded = |upper: bool| -> String {
+        path.bytes()
+            .map(|byte| match byte {
+                b'/' => "/".to_owned(),
+                byte if upper => format!("%{byte:02X}"),
+                byte => format!("%{byte:02x}"),
+            })
+            .collect()
+    };
+    let mixed: String = path
+        .char_indices()
+        .map(|(place, letter)| match place % 3 {
+            1 if letter != '/' && letter.is_ascii() => format!("%{:02x}", u32::from(letter)),
+            2 => letter.to_ascii_uppercase().to_string(),
+            _ => letter.to_string(),
+        })
+        .collect();
+    for path in [
+        path.to_owned(),
+        path.to_ascii_uppercase(),
+        format!("{path}/"),
+        format!("{path}//"),
+        format!("{path}/more"),
+        encoded(true),
+        encoded(false),
+        mixed,
+    ] {
+        assert!(belongs_to_host(&path), "{path}");
+        if let Some(found) = table.find(&path) {
+            let (of_host, _) = found.value.expect("a value");
+            assert!(of_host, "{path}");
+        }
+    }
+}
