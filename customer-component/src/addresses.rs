@@ -44,7 +44,7 @@ pub fn issues_of_new(address: &NewAddress, compat: Compat) -> Vec<Issue> {
         ("postal_code", address.postal_code.as_deref()),
         ("phone", address.phone.as_deref()),
     ]));
-    issues.extend(address.metadata.as_ref().and_then(Metadata::issue));
+    issues.extend(address.metadata.as_ref().and_then(Metadata::issue_of_new));
     issues
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn store_countries(filter: &mut Filter, compat: Compat) {
     }
 }
 
-fn apply(address: &mut Address, update: &AddressUpdate, compat: Compat) -> bool {
+fn apply(address: &mut Address, update: &AddressUpdate, compat: Compat) -> Result<bool, Fault> {
     let country = match update.country_code.clone() {
         Change::Set(code) => Change::Set(stored_country(code, compat)),
         other => other,
@@ -150,7 +150,7 @@ fn apply(address: &mut Address, update: &AddressUpdate, compat: Compat) -> bool 
     changed |= update.postal_code.clone().apply(&mut address.postal_code);
     changed |= country.apply(&mut address.country_code);
     changed |= update.phone.clone().apply(&mut address.phone);
-    changed |= update.metadata.clone().merge(&mut address.metadata);
+    changed |= update.metadata.merge(&mut address.metadata)?;
     for (flag, new) in [
         (&mut address.is_default_shipping, update.is_default_shipping),
         (&mut address.is_default_billing, update.is_default_billing),
@@ -159,7 +159,7 @@ fn apply(address: &mut Address, update: &AddressUpdate, compat: Compat) -> bool 
         changed |= *flag != new;
         *flag = new;
     }
-    changed
+    Ok(changed)
 }
 
 /// The address, if it is there and the customer's: another's is as good as none.
@@ -296,12 +296,12 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         let update = hooked(self.hooks.before_update_address(update))?;
         sound(issues_of_update(&update, self.compat))?;
         let mut address = find_to_change(&self.store, &update.address)?;
-        if !apply(&mut address, &update, self.compat) {
+        if !apply(&mut address, &update, self.compat)? {
             return answer(&self.store, &address);
         }
         let transaction = self.store.begin()?;
         let mut address = find_to_change(&transaction, &update.address)?;
-        if apply(&mut address, &update, self.compat) {
+        if apply(&mut address, &update, self.compat)? {
             address.updated_at = clock::now();
             take_defaults(&transaction, &address)?;
             transaction.update_address(&address)?;

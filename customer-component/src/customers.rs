@@ -24,7 +24,7 @@ pub fn issues_of_new(customer: &NewCustomer, compat: Compat) -> Vec<Issue> {
         ("last_name", customer.last_name.as_deref()),
         ("phone", customer.phone.as_deref()),
     ]));
-    issues.extend(customer.metadata.as_ref().and_then(Metadata::issue));
+    issues.extend(customer.metadata.as_ref().and_then(Metadata::issue_of_new));
     issues
 }
 
@@ -52,7 +52,7 @@ fn issue_of_email(email: &str) -> Option<Issue> {
     })
 }
 
-fn apply(customer: &mut Customer, update: &CustomerUpdate) -> bool {
+fn apply(customer: &mut Customer, update: &CustomerUpdate) -> Result<bool, Fault> {
     let mut changed = false;
     changed |= update.email.clone().apply(&mut customer.email);
     changed |= update
@@ -62,8 +62,8 @@ fn apply(customer: &mut Customer, update: &CustomerUpdate) -> bool {
     changed |= update.first_name.clone().apply(&mut customer.first_name);
     changed |= update.last_name.clone().apply(&mut customer.last_name);
     changed |= update.phone.clone().apply(&mut customer.phone);
-    changed |= update.metadata.clone().merge(&mut customer.metadata);
-    changed
+    changed |= update.metadata.merge(&mut customer.metadata)?;
+    Ok(changed)
 }
 
 fn duplicate(customer: &Customer) -> impl Fn(StoreError) -> Fault + '_ {
@@ -171,14 +171,14 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         let update = hooked(self.hooks.before_update_customer(update))?;
         sound(issues_of_update(&update, self.compat))?;
         let mut customer = find(&self.store, &update.id)?;
-        if !apply(&mut customer, &update) {
+        if !apply(&mut customer, &update)? {
             return answer(&self.store, &customer);
         }
         // Once more, now that nobody else can write: another may have changed
         // or deleted it since, and none of that may be lost.
         let transaction = self.store.begin()?;
         let mut customer = find(&transaction, &update.id)?;
-        if apply(&mut customer, &update) {
+        if apply(&mut customer, &update)? {
             customer.updated_at = clock::now();
             transaction
                 .update_customer(&customer)

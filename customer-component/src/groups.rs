@@ -14,7 +14,7 @@ use crate::{clock, events, ids};
 /// What is wrong with a group that is to be made.
 pub fn issues_of_new(group: &NewGroup) -> Vec<Issue> {
     let mut issues = nuls(&[("name", Some(&group.name))]);
-    issues.extend(group.metadata.as_ref().and_then(Metadata::issue));
+    issues.extend(group.metadata.as_ref().and_then(Metadata::issue_of_new));
     issues
 }
 
@@ -25,14 +25,14 @@ pub fn issues_of_update(update: &GroupUpdate) -> Vec<Issue> {
     issues
 }
 
-fn apply(group: &mut Group, update: &GroupUpdate) -> bool {
+fn apply(group: &mut Group, update: &GroupUpdate) -> Result<bool, Fault> {
     let mut changed = false;
     if let Some(name) = update.name.clone() {
         changed |= group.name != name;
         group.name = name;
     }
-    changed |= update.metadata.clone().merge(&mut group.metadata);
-    changed
+    changed |= update.metadata.merge(&mut group.metadata)?;
+    Ok(changed)
 }
 
 fn duplicate(group: &Group) -> impl Fn(StoreError) -> Fault + '_ {
@@ -137,12 +137,12 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         let update = hooked(self.hooks.before_update_group(update))?;
         sound(issues_of_update(&update))?;
         let mut group = find(&self.store, &update.id)?;
-        if !apply(&mut group, &update) {
+        if !apply(&mut group, &update)? {
             return answer(&self.store, &group);
         }
         let transaction = self.store.begin()?;
         let mut group = find(&transaction, &update.id)?;
-        if apply(&mut group, &update) {
+        if apply(&mut group, &update)? {
             group.updated_at = clock::now();
             transaction
                 .update_group(&group)

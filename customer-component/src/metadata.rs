@@ -1,4 +1,5 @@
-//! Free key-value pairs on a thing: one JSON object, kept as it was sent.
+//! Free key-value pairs on a thing: one JSON object, kept as it was sent, and
+//! bounded. Every operation takes time that grows with the length of the texts alone.
 
 use serde_json::{Map, Value};
 
@@ -7,6 +8,10 @@ use crate::domain::Issue;
 /// The text of one JSON object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata(String);
+
+/// The longest JSON text of a record's metadata, in bytes. Updates add to what is
+/// there, so the largest body of a request does not bound it.
+pub const BYTES_MAX: usize = 1024 * 1024;
 
 /// A key that JavaScript's objects cannot hold; Medusa drops it as well.
 const PROTO: &str = "__proto__";
@@ -43,23 +48,45 @@ impl Metadata {
         holds_nul(&self.0).then(|| Issue::nul("metadata"))
     }
 
-    /// Puts changes over what is there: a key whose new value is `""` goes,
+    /// What is wrong with it as the metadata of a record that is to be made.
+    pub fn issue_of_new(&self) -> Option<Issue> {
+        self.issue().or_else(|| self.issue_of_length(None))
+    }
+
+    /// What is wrong with its length, as the metadata of a record whose metadata was
+    /// `before`. One that is too long already, from before there was a bound, may
+    /// become shorter step by step.
+    pub fn issue_of_length(&self, before: Option<&Self>) -> Option<Issue> {
+        let length = self.0.len();
+        let allowed = before.map_or(BYTES_MAX, |before| before.0.len().max(BYTES_MAX));
+        (length > allowed).then(|| Issue {
+            field: "metadata",
+            text: format!(
+                "Field 'metadata' would be {length} bytes of JSON, more than the {BYTES_MAX} that one record may \
+                 have; remove keys by setting them to \"\""
+            ),
+        })
+    }
+
+    /// Puts changes over what is there: a key whose new value is `""` is removed,
     /// others are set as a whole.
     pub fn merge(current: Option<&Self>, changes: &Self) -> Self {
         let mut merged = current.map(Self::object).unwrap_or_default();
-        for (key, value) in changes.object() {
-            if value.as_str() == Some("") {
-                merged.shift_remove(&key);
-            } else {
-                merged.insert(key, value);
-            }
-        }
+        let changes = changes.object();
+        // All at once: to remove a single key moves all that stand behind it.
+        merged.retain(|key, _| changes.get(key).is_none_or(|value| !removes(value)));
+        merged.extend(changes.into_iter().filter(|(_, value)| !removes(value)));
         Self(Value::Object(merged).to_string())
     }
 
     fn object(&self) -> Map<String, Value> {
         serde_json::from_str(&self.0).unwrap_or_default()
     }
+}
+
+/// Whether a key is removed by this new value.
+fn removes(value: &Value) -> bool {
+    value.as_str() == Some("")
 }
 
 /// Whether the escape of a NUL stands in JSON text, and is no escaped backslash before `u0000`.
@@ -103,6 +130,69 @@ mod tests {
     fn an_empty_text_removes_a_key() {
         check(Some(r#"{"a":1,"b":2}"#), r#"{"a":""}"#, r#"{"b":2}"#);
         check(None, r#"{"a":""}"#, "{}");
+    }
+
+    #[test]
+    fn keys_that_stay_keep_their_order_where_others_are_removed_and_set() {
+        check(
+            Some(r#"{"a":1,"b":2,"c":3,"d":4}"#),
+            r#"{"b":"","e":5,"c":30,"missing":""}"#,
+            r#"{"a":1,"c":30,"d":4,"e":5}"#,
+        );
+        // Of a key that stands twice in what was sent, the last value counts.
+        check(Some(r#"{"a":1}"#), r#"{"a":2,"a":""}"#, "{}");
+        check(Some(r#"{"a":1}"#), r#"{"a":"","a":2}"#, r#"{"a":2}"#);
+    }
+
+    /// The least time that removing all but the last of so many keys takes, of three
+    /// times.
+    fn time_to_remove(keys: usize) -> std::time::Duration {
+        let object = |value: &str| {
+            let keys = (0..keys).map(|key| format!(r#""{key}":{value}"#));
+            keys.collect::<Vec<_>>().join(",")
+        };
+        let current = Metadata::stored(&format!(r#"{{{},"last":1}}"#, object("1")));
+        let changes = Metadata::stored(&format!("{{{}}}", object(r#""""#)));
+        (0..3)
+            .map(|_| {
+                let started = std::time::Instant::now();
+                let merged = Metadata::merge(Some(&current), &changes);
+                assert_eq!(merged.text(), r#"{"last":1}"#);
+                started.elapsed()
+            })
+            .min()
+            .unwrap()
+    }
+
+    #[test]
+    fn the_time_to_remove_keys_grows_with_their_number_alone() {
+        // Sixteen times as many take 16 times as long, and 256 times if each one that
+        // is removed moved all others.
+        let (few, many) = (time_to_remove(5_000), time_to_remove(80_000));
+        assert!(many < few * 80, "{few:?} for few, {many:?} for many");
+    }
+
+    #[test]
+    fn the_length_is_bounded_and_what_is_too_long_already_may_shrink() {
+        let of =
+            |bytes: usize| Metadata::stored(&format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - 8)));
+        let (fits, beyond) = (of(BYTES_MAX), of(BYTES_MAX + 1));
+        assert_eq!(fits.text().len(), BYTES_MAX);
+        for before in [None, Some(&of(20)), Some(&fits)] {
+            assert_eq!(fits.issue_of_length(before), None);
+            assert_eq!(
+                beyond.issue_of_length(before),
+                Some(Issue {
+                    field: "metadata",
+                    text: "Field 'metadata' would be 1048577 bytes of JSON, more than the 1048576 that one record \
+                           may have; remove keys by setting them to \"\""
+                        .to_owned()
+                })
+            );
+        }
+        let longer = of(BYTES_MAX + 2);
+        assert_eq!(beyond.issue_of_length(Some(&longer)), None);
+        assert!(longer.issue_of_length(Some(&beyond)).is_some());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The nouns of the domain as Rust values, and what can go wrong with them.
 
+use crate::domain::sound;
 use crate::metadata::Metadata;
 use crate::records::{Cell, Records};
 
@@ -74,14 +75,22 @@ impl Change<String> {
 }
 
 impl Change<Metadata> {
-    /// Makes the change by merging; gives whether anything changed.
-    pub fn merge(self, field: &mut Option<Metadata>) -> bool {
+    /// Makes the change by merging; returns whether anything changed.
+    ///
+    /// # Errors
+    /// When the metadata would be longer than a record's may be.
+    pub fn merge(&self, field: &mut Option<Metadata>) -> Result<bool, Fault> {
         let change = match self {
-            Self::Set(changes) if changes.is_empty() => Self::Keep,
-            Self::Set(changes) => Self::Set(Metadata::merge(field.as_ref(), &changes)),
-            other => other,
+            Self::Set(changes) if changes.is_empty() => return Ok(false),
+            Self::Set(changes) => {
+                let merged = Metadata::merge(field.as_ref(), changes);
+                sound(merged.issue_of_length(field.as_ref()).into_iter().collect())?;
+                Self::Set(merged)
+            }
+            Self::Keep => return Ok(false),
+            Self::Clear => Self::Clear,
         };
-        change.apply(field)
+        Ok(change.apply(field))
     }
 }
 

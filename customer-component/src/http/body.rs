@@ -1,6 +1,8 @@
 //! Request bodies: a JSON object whose fields are read one after the other. What
 //! was not read by the end is not known.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::metadata::Metadata;
@@ -172,6 +174,7 @@ impl Body {
             }
         };
         let mut ids: Vec<String> = Vec::with_capacity(elements.len());
+        let mut seen = HashSet::with_capacity(elements.len());
         for (place, element) in elements.into_iter().enumerate() {
             match element {
                 Value::String(id) if id.contains('\0') => {
@@ -181,7 +184,7 @@ impl Body {
                     );
                 }
                 Value::String(id) => {
-                    if !ids.contains(&id) {
+                    if seen.insert(id.clone()) {
                         ids.push(id);
                     }
                 }

@@ -4,6 +4,7 @@ mod addresses;
 mod customers;
 mod groups;
 pub mod memory;
+mod metadata;
 
 use crate::domain::Domain;
 use crate::hooks::{Hooked, Hooks};

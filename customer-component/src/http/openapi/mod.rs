@@ -14,7 +14,7 @@ use super::body::{self, Body, Field, Takes};
 use super::declarations::{Gives, Query};
 use super::{Method, ROUTES, Route};
 
-use schemas::{reference, with_id};
+use schemas::{metadata_bound, reference, with_id};
 
 /// A route's operation object, as JSON. Path parameters, credentials and the
 /// answers that are the same for all routes are the host's to add.
@@ -164,6 +164,10 @@ fn taken(field: &Field, compat: Compat) -> Value {
         Takes::Text | Takes::Country => json!({"type": text}),
         Takes::Name => json!({"type": "string"}),
         Takes::Flag => json!({"type": "boolean"}),
+        Takes::Object if field.name == "metadata" => json!({
+            "type": ["object", "null"],
+            "description": format!("Merged on an update: a key set to \"\" is removed. {}", metadata_bound()),
+        }),
         Takes::Object => json!({"type": ["object", "null"]}),
         Takes::Ids => json!({"type": "array", "items": {"type": "string"}}),
     }

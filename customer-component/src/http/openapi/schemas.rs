@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::metadata::BYTES_MAX;
 use crate::model::{Column, Entity, Kind, Relation};
 
 const ENTITIES: [Entity; 3] = [Entity::Customer, Entity::Address, Entity::Group];
@@ -60,10 +61,17 @@ fn value(column: &Column) -> Value {
     } else {
         json!({"type": kind})
     };
-    if column.kind == Kind::Time {
-        schema["format"] = json!("date-time");
+    match column.kind {
+        Kind::Time => schema["format"] = json!("date-time"),
+        Kind::Json => schema["description"] = metadata_bound().into(),
+        Kind::Text | Kind::Flag => {}
     }
     schema
+}
+
+/// How much metadata a record may have.
+pub fn metadata_bound() -> String {
+    format!("At most {BYTES_MAX} bytes as JSON, over all updates")
 }
 
 fn related(relation: &Relation) -> Value {
