@@ -23,6 +23,7 @@ mod loading;
 mod metadata;
 mod openapi;
 mod paths;
+mod printed;
 mod sdk;
 mod swap;
 mod transport;

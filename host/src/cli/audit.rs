@@ -5,8 +5,8 @@ use std::io::Write;
 use clap::Args;
 use serde_json::Value;
 
-use super::Common;
 use super::workplace::Workplace;
+use super::{Common, json_out, text_out, write_line};
 use crate::storage::Registry;
 
 #[derive(Args, Debug)]
@@ -28,7 +28,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workplace = Workplace::open(&arguments.common)?;
     let registry = Registry::open(&workplace.folder()?.file("host.db"))?;
     let acts = registry.acts(arguments.before, arguments.limit)?;
-    let mut out = std::io::stdout().lock();
     if arguments.json {
         let acts = acts.iter().map(|act| {
             serde_json::json!({
@@ -42,9 +41,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 "detail": act.detail,
             })
         });
-        writeln!(out, "{}", Value::from_iter(acts))?;
+        writeln!(json_out(), "{}", Value::from_iter(acts))?;
         return Ok(());
     }
+    let mut out = text_out();
     for act in acts {
         let digest = act.digest.as_deref().unwrap_or("-");
         let digest = digest.get(..12).unwrap_or(digest);
@@ -53,10 +53,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         } else {
             format!(": {}", act.detail)
         };
-        writeln!(
-            out,
-            "{}  {}  {}  {} {} {digest}  {}{detail}",
-            act.number, act.at, act.actor, act.act, act.module, act.outcome
+        write_line(
+            &mut out,
+            format_args!(
+                "{}  {}  {}  {} {} {digest}  {}{detail}",
+                act.number, act.at, act.actor, act.act, act.module, act.outcome
+            ),
         )?;
     }
     Ok(())

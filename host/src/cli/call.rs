@@ -4,8 +4,8 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::Common;
 use super::workplace::Workplace;
+use super::{Common, text_out};
 
 #[derive(Args, Debug)]
 #[command(
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let module = folder.module(&workplace, &engine, &arguments.module)?;
     match module.call_by_name(&arguments.operation)? {
         Ok(result) => {
-            writeln!(std::io::stdout().lock(), "{result}")?;
+            writeln!(text_out(), "{result}")?;
             Ok(())
         }
         Err(refusal) => anyhow::bail!("{refusal}"),

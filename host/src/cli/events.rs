@@ -5,8 +5,8 @@ use std::io::Write;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Common;
 use super::workplace::Workplace;
+use super::{Common, json_out, text_out, write_line};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -28,17 +28,23 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workplace = Workplace::open(&arguments.common)?;
     let database = workplace.folder()?.database(&arguments.module)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = if arguments.json {
+        json_out()
+    } else {
+        text_out()
+    };
     for event in database.events(arguments.after, arguments.limit)? {
         if arguments.json {
             let data: Value = serde_json::from_str(&event.data)?;
             let line = json!({"id": event.id, "name": event.name, "data": data, "created_at": event.created_at});
             writeln!(out, "{line}")?;
         } else {
-            writeln!(
-                out,
-                "{} {} {} {}",
-                event.id, event.created_at, event.name, event.data
+            write_line(
+                &mut out,
+                format_args!(
+                    "{} {} {} {}",
+                    event.id, event.created_at, event.name, event.data
+                ),
             )?;
         }
     }

@@ -7,11 +7,10 @@ use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Common;
 use super::workplace::Workplace;
+use super::{Common, json_out, text_out, write_line};
 use crate::engine::{ImportKind, Shape};
 use crate::modules::{Access, Module, Source, method_name};
-use crate::printable::printable;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -32,12 +31,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .inspect(&source.bytes)
         .map_err(|error| anyhow::anyhow!("{}: {error}", source.origin))?;
     let module = workplace.module(&engine, &source);
-    let mut out = std::io::stdout().lock();
     if arguments.json {
         let report = report(&source, &shape, module.as_ref());
-        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        writeln!(json_out(), "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        print(&mut out, &source, &shape, module.as_ref())?;
+        print(&mut text_out(), &source, &shape, module.as_ref())?;
     }
     if module.is_err() {
         bail!("{}: it is refused, as said above", source.origin);
@@ -95,18 +93,18 @@ fn print(
 ) -> anyhow::Result<()> {
     match module {
         Ok(module) => {
-            writeln!(
+            write_line(
                 out,
-                "{} {}: {}",
-                module.name(),
-                module.version(),
-                line(module.summary())
+                format_args!(
+                    "{} {}: {}",
+                    module.name(),
+                    module.version(),
+                    module.summary()
+                ),
             )?;
             writeln!(out, "sha256:{}", module.digest())?;
         }
         Err(error) => {
-            let error = error.to_string();
-            let error = printable(&error);
             writeln!(out, "This component is refused as a module: {error}")?;
         }
     }
@@ -126,8 +124,13 @@ fn print(
         }
         for import in names {
             match import.grant {
-                Some(grant) => writeln!(out, "  {} (by the grant {grant})", import.name)?,
-                None => writeln!(out, "  {}", import.name)?,
+                Some(grant) => {
+                    write_line(
+                        out,
+                        format_args!("  {} (by the grant {grant})", import.name),
+                    )?;
+                }
+                None => write_line(out, format_args!("  {}", import.name))?,
             }
         }
     }
@@ -139,26 +142,26 @@ fn print(
     }
     writeln!(out, "\nExports:")?;
     for export in &shape.exports {
-        writeln!(out, "  {}: {}", export.name, export.functions.join(", "))?;
+        write_line(
+            out,
+            format_args!("  {}: {}", export.name, export.functions.join(", ")),
+        )?;
     }
     if let Ok(module) = module {
         writeln!(out, "\nRoutes:")?;
         for route in module.routes() {
-            writeln!(
+            write_line(
                 out,
-                "  {:<6} {} ({})",
-                method_name(route.method),
-                line(&route.path),
-                access(route.access)
+                format_args!(
+                    "  {:<6} {} ({})",
+                    method_name(route.method),
+                    route.path,
+                    access(route.access)
+                ),
             )?;
         }
     }
     Ok(())
-}
-
-/// What a component says of itself, on one line.
-fn line(text: &str) -> String {
-    printable(text).replace('\n', " ")
 }
 
 fn kind(kind: ImportKind) -> &'static str {

@@ -7,8 +7,8 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::Common;
 use super::workplace::Workplace;
+use super::{Common, json_out, text_out, write_line};
 use crate::storage::timestamp;
 
 #[derive(Args, Debug)]
@@ -61,7 +61,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let workplace = Workplace::open(common)?;
     let directory = workplace.directory(&workplace.folder()?)?;
-    let mut out = std::io::stdout().lock();
     match &arguments.command {
         Command::Create(create) => {
             if create.title.trim().is_empty() {
@@ -69,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             }
             let (key, secret) = directory.create_key(&create.title, None)?;
             eprintln!("{} is made. Its secret is shown only now:", key.id);
-            writeln!(out, "{secret}")?;
+            writeln!(text_out(), "{secret}")?;
         }
         Command::List(list) => {
             let keys = directory.keys()?;
@@ -87,8 +86,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                         "revoked_by": key.revoked_by,
                     })
                 });
-                writeln!(out, "{}", serde_json::Value::from_iter(view))?;
+                writeln!(json_out(), "{}", serde_json::Value::from_iter(view))?;
             } else {
+                let mut out = text_out();
                 let now = timestamp(SystemTime::now());
                 for key in keys {
                     let state = key.revoked_at.map_or_else(
@@ -103,7 +103,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                             format!("{ends} {at}")
                         },
                     );
-                    writeln!(out, "{}  {}  {}  {state}", key.id, key.redacted, key.title)?;
+                    write_line(
+                        &mut out,
+                        format_args!("{}  {}  {}  {state}", key.id, key.redacted, key.title),
+                    )?;
                 }
             }
         }

@@ -13,11 +13,13 @@ mod serve;
 mod user;
 mod workplace;
 
+use std::fmt::Arguments;
+use std::io::{StdoutLock, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::engine::compiler;
-use crate::printable::printable;
+use crate::printable::{Printer, printable, printable_line};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// A commerce host whose business modules are WebAssembly components.
@@ -115,6 +117,21 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
+}
+
+/// Standard output, where answers for people go.
+fn text_out() -> Printer<StdoutLock<'static>> {
+    Printer::of_text(std::io::stdout().lock())
+}
+
+/// Standard output, where answers in JSON go.
+fn json_out() -> Printer<StdoutLock<'static>> {
+    Printer::of_json(std::io::stdout().lock())
+}
+
+/// Writes one line, whatever stands in it: no text of others begins another one.
+fn write_line(out: &mut dyn Write, line: Arguments<'_>) -> std::io::Result<()> {
+    writeln!(out, "{}", printable_line(&line.to_string()))
 }
 
 /// What is wrong goes to the process that asked, without more words.

@@ -9,9 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::Common;
 use super::client::ask;
 use super::workplace::Workplace;
+use super::{Common, json_out, text_out, write_line};
 use crate::modules::Source;
 use crate::server::client::Ask;
 
@@ -107,7 +107,7 @@ struct List {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = text_out();
     match &arguments.command {
         Command::Install(install) => {
             let answer = install.run()?;
@@ -125,20 +125,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Rollback(named) => say(&mut out, &named.post("/rollback")?),
         Command::Promote(named) => {
             let answer = named.post("/promote")?;
-            Ok(writeln!(
-                out,
-                "{} serves {}",
-                named.name,
-                version(&answer["module"])
+            Ok(write_line(
+                &mut out,
+                format_args!("{} serves {}", named.name, version(&answer["module"])),
             )?)
         }
         Command::Withdraw(named) => {
             let answer = named.post("/withdraw")?;
-            Ok(writeln!(
-                out,
-                "{} serves {}",
-                named.name,
-                version(&answer["module"])
+            Ok(write_line(
+                &mut out,
+                format_args!("{} serves {}", named.name, version(&answer["module"])),
             )?)
         }
         Command::Remove(remove) => {
@@ -147,7 +143,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 &format!("/versions/{}", segment(&remove.digest)),
             );
             let answer = ask(&remove.common, Ask::delete(path))?;
-            Ok(writeln!(out, "{} is forgotten", text(&answer, "digest"))?)
+            Ok(write_line(
+                &mut out,
+                format_args!("{} is forgotten", text(&answer, "digest")),
+            )?)
         }
         Command::List(list) => list.run(&mut out, installed),
         Command::Status(list) => list.run(&mut out, status),
@@ -220,7 +219,7 @@ impl List {
             },
         };
         if self.json {
-            writeln!(out, "{}", Value::from(modules))?;
+            writeln!(json_out(), "{}", Value::from(modules))?;
             return Ok(());
         }
         for module in &modules {
@@ -231,23 +230,31 @@ impl List {
 }
 
 fn installed(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
-    writeln!(out, "{} serves {}", text(module, "name"), version(module))?;
+    write_line(
+        out,
+        format_args!("{} serves {}", text(module, "name"), version(module)),
+    )?;
     for one in module["versions"].as_array().into_iter().flatten() {
-        writeln!(
+        write_line(
             out,
-            "  {}  {}  {}  {}  by {}",
-            text(one, "digest"),
-            text(one, "version"),
-            text(one, "state"),
-            text(one, "installed_at"),
-            text(one, "installed_by")
+            format_args!(
+                "  {}  {}  {}  {}  by {}",
+                text(one, "digest"),
+                text(one, "version"),
+                text(one, "state"),
+                text(one, "installed_at"),
+                text(one, "installed_by")
+            ),
         )?;
     }
     Ok(())
 }
 
 fn status(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
-    writeln!(out, "{} serves {}", text(module, "name"), version(module))?;
+    write_line(
+        out,
+        format_args!("{} serves {}", text(module, "name"), version(module)),
+    )?;
     if module["resting"] == true {
         writeln!(
             out,
@@ -257,11 +264,17 @@ fn status(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
     writeln!(out, "  calls: {}", calls(&module["calls"]))?;
     let canary = &module["canary"];
     if !canary.is_null() {
+        write_line(
+            out,
+            format_args!(
+                "  on trial for {} %: {}",
+                canary["share_percent"],
+                version(canary)
+            ),
+        )?;
         writeln!(
             out,
-            "  on trial for {} %: {}\n    its calls: {}\n    meanwhile, in service: {}",
-            canary["share_percent"],
-            version(canary),
+            "    its calls: {}\n    meanwhile, in service: {}",
             calls(&canary["calls"]),
             calls(&canary["calls_in_service"])
         )?;
@@ -285,7 +298,10 @@ fn say(out: &mut impl Write, answer: &Value) -> anyhow::Result<()> {
         "canary" => "tries",
         _ => "has",
     };
-    Ok(writeln!(out, "{name} {state} {}", version(one))?)
+    Ok(write_line(
+        out,
+        format_args!("{name} {state} {}", version(one)),
+    )?)
 }
 
 /// A version for people: what it says of itself, and its digest, which other commands take.

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Common;
 use super::workplace::Workplace;
 use crate::modules::Module;
+use crate::printable::printable_line;
 
 /// How many a module is asked for at once: enough that a transaction's sync
 /// does not count, few enough that no call runs long.
@@ -64,7 +65,7 @@ pub(super) fn command(command: Command, arguments: &[OsString]) -> anyhow::Resul
                         .long(crop.name)
                         .value_name("N")
                         .value_parser(value_parser!(u32))
-                        .help(format!("How many: {}", crop.summary)),
+                        .help(format!("How many: {}", printable_line(&crop.summary))),
                 )
             })
     }))
@@ -74,7 +75,17 @@ fn crops(modules: &[Module]) -> anyhow::Result<Vec<Crop>> {
     let mut crops: Vec<Crop> = Vec::new();
     for (place, module) in modules.iter().enumerate() {
         for (kind, entry) in (0u32..).zip(module.kinds()?) {
-            let name = if crops.iter().any(|crop| crop.name == entry.name) {
+            if !is_option(&entry.name) {
+                bail!(
+                    "the module {} calls what it can be filled with '{}': a name is 1 to 64 lower-case letters, \
+                     digits and -, a letter first",
+                    module.name(),
+                    entry.name
+                );
+            }
+            let taken = OPTIONS.contains(&entry.name.as_str())
+                || crops.iter().any(|crop| crop.name == entry.name);
+            let name = if taken {
                 format!("{}-{}", module.name(), entry.name)
             } else {
                 entry.name
@@ -88,6 +99,17 @@ fn crops(modules: &[Module]) -> anyhow::Result<Vec<Crop>> {
         }
     }
     Ok(crops)
+}
+
+/// Options that the command has of its own.
+const OPTIONS: [&str; 5] = ["config", "data", "set", "help", "version"];
+
+/// Whether what a component calls a kind can be an option's name.
+fn is_option(name: &str) -> bool {
+    let of_option = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=64).contains(&name.len())
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(of_option)
 }
 
 pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow::Result<()> {
@@ -146,4 +168,28 @@ fn sow(module: &Module, crop: &Crop, wanted: u32) -> anyhow::Result<()> {
     bar.finish_and_clear();
     eprintln!("Added {sown} {}.", crop.name);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_option;
+
+    #[test]
+    fn what_a_component_calls_a_kind_is_an_option_or_refused() {
+        for name in ["things", "price-lists", "b2b"] {
+            assert!(is_option(name), "{name}");
+        }
+        for name in [
+            "",
+            "-x",
+            "1st",
+            "Two",
+            "a b",
+            "a\u{202e}b",
+            "a=b",
+            &"x".repeat(65),
+        ] {
+            assert!(!is_option(name), "{name}");
+        }
+    }
 }

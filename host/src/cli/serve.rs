@@ -12,8 +12,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::Common;
 use super::workplace::{Folder, Workplace};
+use super::{Common, text_out};
 use crate::config::{Config, Log};
 use crate::engine::{ExecutorOptions, Pace};
 use crate::giving_way;
@@ -298,7 +298,7 @@ fn welcome(place: SocketAddr, admin: &FirstAdmin, first_list: Option<&str>) -> a
     } else {
         place.to_string()
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = text_out();
     writeln!(out, "Wares serves http://{host}")?;
     if let FirstAdmin::Created { email, password } = admin {
         writeln!(out, "\nThe first admin is {email}")?;
@@ -322,7 +322,10 @@ fn first_list(modules: &[Module]) -> Option<&str> {
         .find(|route| {
             route.method == Method::Get
                 && route.access == Access::Admin
-                && !route.path.contains('{')
+                // It becomes a part of a command that somebody may paste into a shell.
+                && route.path.bytes().all(|byte| {
+                    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.')
+                })
         })
         .map(|route| route.path.as_str())
 }

@@ -5,8 +5,8 @@ use std::io::{BufRead, IsTerminal, Write};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::Common;
 use super::workplace::Workplace;
+use super::{Common, json_out, text_out};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -41,13 +41,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let directory = workplace.directory(&workplace.folder()?)?;
     let password = password()?;
     let user = directory.create_user(&create.email, &password)?;
-    let mut out = std::io::stdout().lock();
     if create.json {
         let view =
             serde_json::json!({"id": user.id, "email": user.email, "created_at": user.created_at});
-        writeln!(out, "{view}")?;
+        writeln!(json_out(), "{view}")?;
     } else {
-        writeln!(out, "{}", user.id)?;
+        writeln!(text_out(), "{}", user.id)?;
     }
     Ok(())
 }

@@ -11,7 +11,11 @@ pub type Deed = (&'static str, fn() -> Response);
 /// Numbers without end.
 const ENDLESS: &str = "with recursive n (x) as (select 1 union all select x + 1 from n) ";
 
-pub const DEEDS: [Deed; 58] = [
+/// What no terminal should see: a control of C1, a mark of direction, the end of a line
+/// in two ways, and a letter that is seen by nobody.
+const DARK: &str = "a\u{9b}31mb\u{202e}c\u{2028}d\u{200b}e\nf";
+
+pub const DEEDS: [Deed; 59] = [
     ("well", || answer(200, "{\"well\":true}")),
     // Stopping, or not.
     ("trap", || panic!("a hostile panic")),
@@ -91,6 +95,14 @@ pub const DEEDS: [Deed; 58] = [
             logging::log(logging::Level::Info, &context, "short");
         }
         answer(200, "{}")
+    }),
+    ("dark-event", || {
+        let transaction = sql::Transaction::begin().unwrap();
+        let data = format!("{{\"text\":\"{}\"}}", DARK.replace('\n', "\\n"));
+        tried(
+            events::emit(&transaction, "thing.told", &data)
+                .and_then(|()| sql::Transaction::commit(transaction)),
+        )
     }),
     ("forged-lines", || {
         let forged = "mine\n2026-01-01T00:00:00Z ERROR wares: forged\n\x1b[2J\rgone";
