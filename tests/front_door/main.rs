@@ -25,6 +25,7 @@ mod openapi;
 mod paths;
 mod printed;
 mod sdk;
+mod signin;
 mod swap;
 mod transport;
 mod versions;

@@ -1,6 +1,7 @@
 //! Who makes a request, and how they prove it: passwords, tokens, session
 //! cookies and secret API keys. Knows nothing of HTTP but two headers' text.
 
+mod hashing;
 mod ids;
 mod passwords;
 mod throttle;
@@ -8,6 +9,7 @@ mod tokens;
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -15,11 +17,12 @@ use base64::engine::general_purpose::STANDARD;
 use rand::Rng;
 use sha2::{Digest, Sha256};
 
+use crate::printable::is_unfit;
 use crate::storage::accounts::{Accounts, ApiKey, User};
 use crate::storage::{StorageError, now, timestamp};
 
-use passwords::Passwords;
-use throttle::Throttle;
+use hashing::{Full, Pool};
+use throttle::{Refused, Throttle};
 use tokens::Tokens;
 
 pub use passwords::PASSWORD_LENGTH_MIN;
@@ -62,9 +65,31 @@ pub enum SignInError {
     /// Too many wrong tries.
     #[error("Too many failed attempts: try again in {0} s")]
     TooMany(u64),
+    /// Too many tries at once of one peer.
+    #[error("Too many attempts at once: try again in a moment")]
+    Crowded,
+    /// Too many tries at once of all.
+    #[error("Too many people sign in at this moment: try again in a moment")]
+    Busy,
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+impl From<Refused> for SignInError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::TooEarly(seconds) => Self::TooMany(seconds),
+            Refused::Crowded => Self::Crowded,
+            Refused::Busy => Self::Busy,
+        }
+    }
+}
+
+impl From<Full> for SignInError {
+    fn from(Full: Full) -> Self {
+        Self::Busy
+    }
 }
 
 /// Why a user cannot be made.
@@ -102,10 +127,10 @@ pub enum FirstAdmin {
 
 /// All that the host knows of who may use it.
 pub struct Directory {
-    accounts: Accounts,
-    passwords: Passwords,
+    accounts: Arc<Accounts>,
+    hashers: Pool,
     tokens: Tokens,
-    throttle: Throttle,
+    throttle: Arc<Throttle>,
     lifetimes: Lifetimes,
 }
 
@@ -118,10 +143,10 @@ impl Directory {
         let accounts = Accounts::open(file)?;
         let tokens = Tokens::new(&accounts.secret("token", &random_bytes())?, lifetimes.token);
         Ok(Self {
-            accounts,
-            passwords: Passwords::new(),
+            accounts: Arc::new(accounts),
+            hashers: Pool::default(),
             tokens,
-            throttle: Throttle::default(),
+            throttle: Arc::default(),
             lifetimes,
         })
     }
@@ -146,7 +171,7 @@ impl Directory {
         })
     }
 
-    /// Makes a user who may sign in. Slow on purpose.
+    /// Makes a user who may sign in. Slow on purpose; blocks until it is done.
     ///
     /// # Errors
     /// When the email is taken or none, or the password too short.
@@ -155,7 +180,7 @@ impl Directory {
         let (local, domain) = email.split_once('@').unwrap_or_default();
         if local.is_empty()
             || domain.is_empty()
-            || email.chars().any(|c| c.is_whitespace() || c.is_control())
+            || email.chars().any(|c| c.is_whitespace() || is_unfit(c))
         {
             return Err(UserError::Email(email.to_owned()));
         }
@@ -166,7 +191,7 @@ impl Directory {
         let user = User {
             id: ids::new("user"),
             email: email.to_owned(),
-            password_hash: self.passwords.hash(password).map_err(UserError::Hash)?,
+            password_hash: self.hash(password).map_err(UserError::Hash)?,
             created_at: now.clone(),
             updated_at: now,
         };
@@ -177,35 +202,44 @@ impl Directory {
         }
     }
 
-    /// Checks an email and a password, and gives a token. Slow on purpose, and
-    /// as slow for an unknown email as for a wrong password.
+    fn hash(&self, password: &str) -> Result<String, String> {
+        let password = password.to_owned();
+        self.hashers
+            .submit(move |hasher| hasher.hash(&password))
+            .ok()
+            .and_then(|hash| hash.blocking_recv().ok())
+            .unwrap_or_else(|| Err("too many are hashed at this moment".to_owned()))
+    }
+
+    /// Checks an email and a password, and returns a token. Slow on purpose, and
+    /// as slow for an unknown email as for a wrong password. Whoever goes before the
+    /// password is looked at has made no try.
     ///
     /// # Errors
-    /// When they are wrong, or were wrong too often.
-    pub fn sign_in(
+    /// When they are wrong, were wrong too often, or too many sign in at once.
+    pub async fn sign_in(
         &self,
-        email: &str,
-        password: &str,
+        email: String,
+        password: String,
         peer: IpAddr,
     ) -> Result<String, SignInError> {
-        let email_key = email.to_lowercase();
-        self.throttle
-            .check(&email_key, peer)
-            .map_err(SignInError::TooMany)?;
-        let user = self.accounts.user_by_email(email)?;
-        let right = self.passwords.verify(
-            password,
-            user.as_ref().map(|user| user.password_hash.as_str()),
-        );
-        match user {
-            Some(user) if right => {
-                self.throttle.succeeded(&email_key, peer);
-                Ok(self.tokens.issue(&user.id, unix_now()))
+        let mut attempt = self.throttle.admit(&email, peer).await?;
+        let accounts = self.accounts.clone();
+        let verified = self.hashers.submit(move |hasher| {
+            let user = accounts.user_by_email(&email)?;
+            attempt.begins();
+            let hash = user.as_ref().map(|user| user.password_hash.as_str());
+            let right = hasher.verify(&password, hash);
+            let user = user.filter(|_| right);
+            if user.is_some() {
+                attempt.succeeds();
             }
-            _ => {
-                self.throttle.failed(&email_key, peer);
-                Err(SignInError::Wrong)
-            }
+            Ok::<_, StorageError>(user)
+        })?;
+        // Without an answer, it ended inside the host.
+        match verified.await.map_err(|_| SignInError::Busy)?? {
+            Some(user) => Ok(self.tokens.issue(&user.id, unix_now())),
+            None => Err(SignInError::Wrong),
         }
     }
 

@@ -25,6 +25,14 @@ fn standard() -> Fixture {
     fixture(Duration::from_secs(60), Duration::from_secs(60))
 }
 
+fn sign_in(directory: &Directory, email: &str, password: &str) -> Result<String, SignInError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+        .block_on(directory.sign_in(email.to_owned(), password.to_owned(), PEER))
+}
+
 fn actor(directory: &Directory, authorization: &str) -> Option<Actor> {
     directory.authenticate(Some(authorization), None).unwrap()
 }
@@ -33,20 +41,18 @@ fn actor(directory: &Directory, authorization: &str) -> Option<Actor> {
 fn a_user_signs_in_with_the_right_password_alone() {
     let Fixture { directory, .. } = &standard();
     let user = directory.create_user(EMAIL, PASSWORD).unwrap();
-    let token = directory
-        .sign_in("ann@EXAMPLE.com", PASSWORD, PEER)
-        .unwrap();
+    let token = sign_in(directory, "ann@EXAMPLE.com", PASSWORD).unwrap();
     let expected = Actor {
         kind: ActorKind::User,
         id: user.id,
     };
     assert_eq!(actor(directory, &format!("bEaReR {token}")), Some(expected));
     assert!(matches!(
-        directory.sign_in(EMAIL, "wrong horse", PEER),
+        sign_in(directory, EMAIL, "wrong horse"),
         Err(SignInError::Wrong)
     ));
     assert!(matches!(
-        directory.sign_in("bob@example.com", PASSWORD, PEER),
+        sign_in(directory, "bob@example.com", PASSWORD),
         Err(SignInError::Wrong)
     ));
 }
@@ -61,6 +67,10 @@ fn a_user_needs_an_email_of_its_own_and_a_password_of_some_length() {
     ));
     assert!(matches!(
         directory.create_user("no-at", PASSWORD),
+        Err(UserError::Email(_))
+    ));
+    assert!(matches!(
+        directory.create_user("b\u{202e}@example.com", PASSWORD),
         Err(UserError::Email(_))
     ));
     assert!(matches!(
@@ -187,11 +197,54 @@ fn the_first_start_makes_an_admin_and_the_second_does_not() {
     else {
         panic!("no admin was made");
     };
-    directory.sign_in(&email, &password, PEER).unwrap();
+    sign_in(directory, &email, &password).unwrap();
     assert!(matches!(
         directory.ensure_admin(EMAIL, None).unwrap(),
         FirstAdmin::Existing
     ));
+}
+
+#[test]
+fn tries_at_once_are_looked_at_no_more_often_than_one_after_the_other() {
+    let Fixture { directory, .. } = &standard();
+    directory.create_user(EMAIL, PASSWORD).unwrap();
+    let at_once = |count: usize, password: &str| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let one = || directory.sign_in(EMAIL.to_owned(), password.to_owned(), PEER);
+        runtime.block_on(async {
+            let mut tries: Vec<_> = (0..count).map(|_| Box::pin(one())).collect();
+            let mut answers = Vec::new();
+            std::future::poll_fn(|context| {
+                tries.retain_mut(|one| match one.as_mut().poll(context) {
+                    std::task::Poll::Ready(answer) => {
+                        answers.push(answer);
+                        false
+                    }
+                    std::task::Poll::Pending => true,
+                });
+                if tries.is_empty() {
+                    std::task::Poll::Ready(())
+                } else {
+                    std::task::Poll::Pending
+                }
+            })
+            .await;
+            answers
+        })
+    };
+    let right = at_once(20, PASSWORD);
+    assert_eq!(right.iter().filter(|answer| answer.is_ok()).count(), 20);
+    let wrong = at_once(100, "wrong horse");
+    let count = |of: fn(&SignInError) -> bool| {
+        let errors = wrong.iter().filter_map(|answer| answer.as_ref().err());
+        errors.filter(|error| of(error)).count()
+    };
+    assert_eq!(count(|error| matches!(error, SignInError::Wrong)), 5);
+    assert_eq!(count(|error| matches!(error, SignInError::TooMany(_))), 32);
+    assert_eq!(count(|error| matches!(error, SignInError::Crowded)), 63);
 }
 
 #[test]

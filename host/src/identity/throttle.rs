@@ -2,21 +2,58 @@
 //! doubles the wait. Counted for an email from one peer, and more loosely for
 //! a peer and for an email alone: a stranger who guesses does not lock out the
 //! person whose email it is, and cannot go on from one email to the next.
+//!
+//! A try is reserved before its password is looked at. Whoever sends hundreds at
+//! once has no more of them looked at than one after the other: as many tries may
+//! be under way as could fail without a wait. The others wait in line for what
+//! becomes of those, so that right passwords that come together all get in, and
+//! wrong ones make those behind them wait.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
 const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 /// Counts that are kept. Beyond, the ones that have been quiet the longest go.
 const ENTRIES_MAX: usize = 10_000;
+/// Tries of one peer that may be under way: less than half of what is hashed and
+/// waits for it, so that one peer does not turn the others away.
+const UNDER_WAY_OF_PEER_MAX: u32 = 8;
+/// Tries that may wait in line: of one peer, and of all.
+const IN_LINE_OF_PEER_MAX: usize = 32;
+const IN_LINE_MAX: usize = 256;
+/// How long one waits in line. Two tries under way take a moment, so this is for
+/// what nobody foresees.
+const IN_LINE_FOR_MAX: Duration = Duration::from_secs(10);
+
+/// Why a try is not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Tries before this one failed: so many seconds have to pass.
+    TooEarly(u64),
+    /// As many tries of this peer wait in line as may.
+    Crowded,
+    /// As many tries of all peers wait in line as may, or this one has waited too long.
+    Busy,
+}
+
+/// Why a try cannot be made at this moment.
+#[derive(Debug, PartialEq, Eq)]
+enum NotYet {
+    TooEarly(u64),
+    /// Others are under way, and what becomes of them decides.
+    UnderWay,
+}
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
-    Both(String, IpAddr),
+    Both([u8; 32], IpAddr),
     Peer(IpAddr),
-    Email(String),
+    Email([u8; 32]),
 }
 
 impl Key {
@@ -28,10 +65,20 @@ impl Key {
             Self::Email(_) => 100,
         }
     }
+
+    /// Tries that may be under way after so many that failed.
+    fn under_way_max(&self, failures: u32) -> u32 {
+        let left = self.free().saturating_sub(failures).max(1);
+        match self {
+            Self::Peer(_) => left.min(UNDER_WAY_OF_PEER_MAX),
+            Self::Both(..) | Self::Email(_) => left,
+        }
+    }
 }
 
 struct Count {
     failures: u32,
+    under_way: u32,
     last: Instant,
 }
 
@@ -44,82 +91,238 @@ impl Count {
     }
 }
 
-#[derive(Default)]
-pub(super) struct Throttle(Mutex<HashMap<Key, Count>>);
+/// Whose try it is: an email, whatever its length, and where it comes from.
+#[derive(Clone)]
+struct Who {
+    peer: IpAddr,
+    keys: [Key; 3],
+}
 
-impl Throttle {
-    /// # Errors
-    /// With the seconds to wait, when it is too early for another try.
-    pub(super) fn check(&self, email: &str, peer: IpAddr) -> Result<(), u64> {
-        self.check_at(email, peer, Instant::now())
-    }
-
-    pub(super) fn failed(&self, email: &str, peer: IpAddr) {
-        self.failed_at(email, peer, Instant::now());
-    }
-
-    /// Forgets the failures of this email from this peer.
-    pub(super) fn succeeded(&self, email: &str, peer: IpAddr) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&Key::Both(email.to_owned(), peer));
-    }
-
-    fn check_at(&self, email: &str, peer: IpAddr, now: Instant) -> Result<(), u64> {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = keys(email, peer)
-            .iter()
-            .filter_map(|key| {
-                let count = counts.get(key)?;
-                Some(
-                    count
-                        .wait(key.free())
-                        .saturating_sub(now.saturating_duration_since(count.last)),
-                )
-            })
-            .max()
-            .unwrap_or_default();
-        if left.is_zero() {
-            Ok(())
-        } else {
-            Err(left
-                .as_millis()
-                .div_ceil(1000)
-                .try_into()
-                .unwrap_or(u64::MAX))
-        }
-    }
-
-    fn failed_at(&self, email: &str, peer: IpAddr, now: Instant) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.len() + 3 > ENTRIES_MAX {
-            counts.retain(|_, count| now.saturating_duration_since(count.last) < WAIT_MAX);
-        }
-        if counts.len() + 3 > ENTRIES_MAX {
-            // A tenth at once: finding the quietest means looking at all of them.
-            let mut times: Vec<Instant> = counts.values().map(|count| count.last).collect();
-            let (_, tenth, _) = times.select_nth_unstable(ENTRIES_MAX / 10);
-            let until = *tenth;
-            counts.retain(|_, count| count.last > until);
-        }
-        for key in keys(email, peer) {
-            let count = counts.entry(key).or_insert(Count {
-                failures: 0,
-                last: now,
-            });
-            count.failures = count.failures.saturating_add(1);
-            count.last = now;
+impl Who {
+    fn new(email: &str, peer: IpAddr) -> Self {
+        let email: [u8; 32] = Sha256::digest(email.to_lowercase()).into();
+        let peer = network(peer);
+        Self {
+            peer,
+            keys: [Key::Both(email, peer), Key::Peer(peer), Key::Email(email)],
         }
     }
 }
 
-fn keys(email: &str, peer: IpAddr) -> [Key; 3] {
-    [
-        Key::Both(email.to_owned(), peer),
-        Key::Peer(peer),
-        Key::Email(email.to_owned()),
-    ]
+/// What one subscriber has: all of an IP of version 4, or 64 bits of one of version 6.
+fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
+        ip @ IpAddr::V4(_) => ip,
+    }
+}
+
+/// Counts tries.
+#[derive(Default)]
+pub(super) struct Throttle {
+    state: Mutex<State>,
+    /// A try has ended.
+    ended: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    counts: HashMap<Key, Count>,
+    /// Those who wait in line, by their peers.
+    in_line: HashMap<IpAddr, usize>,
+}
+
+/// What became of a try.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    NotMade,
+    Wrong,
+    Right,
+}
+
+/// A try that may be made, or is. Unless it is said to have begun, it counts as not
+/// made when this goes; then, unless it succeeds, as a wrong one.
+pub(super) struct Attempt {
+    throttle: Arc<Throttle>,
+    who: Who,
+    outcome: Outcome,
+}
+
+impl Attempt {
+    /// The password is looked at from here on.
+    pub(super) fn begins(&mut self) {
+        self.outcome = Outcome::Wrong;
+    }
+
+    /// It was right: the failures of this email from this peer are forgotten.
+    pub(super) fn succeeds(&mut self) {
+        self.outcome = Outcome::Right;
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.throttle
+            .settle(&self.who, self.outcome, Instant::now());
+    }
+}
+
+/// A place in line, as long as this lives.
+struct Place<'a> {
+    throttle: &'a Throttle,
+    peer: IpAddr,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut state = self.throttle.lock();
+        if let Some(count) = state.in_line.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                state.in_line.remove(&self.peer);
+            }
+        }
+    }
+}
+
+impl Throttle {
+    /// Reserves a try, after those that are under way where they decide on it.
+    ///
+    /// # Errors
+    /// When it is too early for another try, or too many are made at once.
+    pub(super) async fn admit(
+        self: &Arc<Self>,
+        email: &str,
+        peer: IpAddr,
+    ) -> Result<Attempt, Refused> {
+        let who = Who::new(email, peer);
+        match self.reserve(&who, Instant::now()) {
+            Ok(attempt) => return Ok(attempt),
+            Err(NotYet::TooEarly(seconds)) => return Err(Refused::TooEarly(seconds)),
+            Err(NotYet::UnderWay) => {}
+        }
+        let _place = self.stand_in_line(who.peer)?;
+        let turn = async {
+            loop {
+                let mut ended = std::pin::pin!(self.ended.notified());
+                // Before looking, so that no end is missed in between.
+                ended.as_mut().enable();
+                match self.reserve(&who, Instant::now()) {
+                    Ok(attempt) => return Ok(attempt),
+                    Err(NotYet::TooEarly(seconds)) => return Err(Refused::TooEarly(seconds)),
+                    Err(NotYet::UnderWay) => ended.await,
+                }
+            }
+        };
+        tokio::time::timeout(IN_LINE_FOR_MAX, turn)
+            .await
+            .unwrap_or(Err(Refused::Busy))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stand_in_line(&self, peer: IpAddr) -> Result<Place<'_>, Refused> {
+        let mut state = self.lock();
+        if state.in_line.values().sum::<usize>() >= IN_LINE_MAX {
+            return Err(Refused::Busy);
+        }
+        let count = state.in_line.entry(peer).or_default();
+        if *count >= IN_LINE_OF_PEER_MAX {
+            return Err(Refused::Crowded);
+        }
+        *count += 1;
+        Ok(Place {
+            throttle: self,
+            peer,
+        })
+    }
+
+    /// Counts a try as one that is under way, for all of its keys at once.
+    fn reserve(self: &Arc<Self>, who: &Who, now: Instant) -> Result<Attempt, NotYet> {
+        let mut state = self.lock();
+        let known = |key: &Key| state.counts.get(key);
+        let left = who
+            .keys
+            .iter()
+            .filter_map(|key| {
+                let count = known(key)?;
+                let passed = now.saturating_duration_since(count.last);
+                Some(count.wait(key.free()).saturating_sub(passed))
+            })
+            .max()
+            .unwrap_or_default();
+        if !left.is_zero() {
+            let seconds = left.as_millis().div_ceil(1000);
+            return Err(NotYet::TooEarly(seconds.try_into().unwrap_or(u64::MAX)));
+        }
+        let is_full = |key: &Key| {
+            known(key).is_some_and(|count| count.under_way >= key.under_way_max(count.failures))
+        };
+        if who.keys.iter().any(is_full) {
+            return Err(NotYet::UnderWay);
+        }
+        state.make_room(now);
+        for key in &who.keys {
+            state.count(key, now).under_way += 1;
+        }
+        drop(state);
+        Ok(Attempt {
+            throttle: self.clone(),
+            who: who.clone(),
+            outcome: Outcome::NotMade,
+        })
+    }
+
+    fn settle(&self, who: &Who, outcome: Outcome, now: Instant) {
+        let mut state = self.lock();
+        for key in &who.keys {
+            let count = state.count(key, now);
+            count.under_way = count.under_way.saturating_sub(1);
+            match outcome {
+                Outcome::NotMade => {}
+                Outcome::Wrong => {
+                    count.failures = count.failures.saturating_add(1);
+                    count.last = now;
+                }
+                Outcome::Right if matches!(key, Key::Both(..)) => count.failures = 0,
+                Outcome::Right => {}
+            }
+            if count.failures == 0 && count.under_way == 0 {
+                state.counts.remove(key);
+            }
+        }
+        drop(state);
+        self.ended.notify_waiters();
+    }
+}
+
+impl State {
+    fn count(&mut self, key: &Key, now: Instant) -> &mut Count {
+        self.counts.entry(key.clone()).or_insert(Count {
+            failures: 0,
+            under_way: 0,
+            last: now,
+        })
+    }
+
+    /// Forgets counts where there are too many. Those of tries that are under way stay.
+    fn make_room(&mut self, now: Instant) {
+        if self.counts.len() + 3 > ENTRIES_MAX {
+            self.counts.retain(|_, count| {
+                count.under_way > 0 || now.saturating_duration_since(count.last) < WAIT_MAX
+            });
+        }
+        if self.counts.len() + 3 > ENTRIES_MAX {
+            // A tenth at once: finding the quietest means looking at all of them.
+            let mut times: Vec<Instant> = self.counts.values().map(|count| count.last).collect();
+            let (_, tenth, _) = times.select_nth_unstable(ENTRIES_MAX / 10);
+            let until = *tenth;
+            self.counts
+                .retain(|_, count| count.under_way > 0 || count.last > until);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -128,74 +331,246 @@ mod tests {
 
     const ANN: &str = "ann@example.com";
 
-    fn peer(last: u8) -> IpAddr {
-        IpAddr::from([192, 0, 2, last])
+    fn peer(number: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, number])
+    }
+
+    fn throttle() -> Arc<Throttle> {
+        Arc::default()
+    }
+
+    /// Whether a try could be made; it is not.
+    fn may(
+        throttle: &Arc<Throttle>,
+        email: &str,
+        from: IpAddr,
+        now: Instant,
+    ) -> Result<(), NotYet> {
+        throttle.reserve(&Who::new(email, from), now).map(drop)
+    }
+
+    /// A try whose password is wrong, or right.
+    fn tried(throttle: &Arc<Throttle>, email: &str, from: IpAddr, outcome: Outcome, now: Instant) {
+        let who = Who::new(email, from);
+        for key in &who.keys {
+            throttle.lock().count(key, now).under_way += 1;
+        }
+        throttle.settle(&who, outcome, now);
+    }
+
+    fn wrong(throttle: &Arc<Throttle>, email: &str, from: IpAddr, now: Instant) {
+        tried(throttle, email, from, Outcome::Wrong, now);
     }
 
     #[test]
     fn waits_double_after_five_failures_and_end_at_fifteen_minutes() {
-        let throttle = Throttle::default();
+        let throttle = throttle();
         let start = Instant::now();
         for _ in 0..4 {
-            throttle.failed_at(ANN, peer(1), start);
-            assert_eq!(throttle.check_at(ANN, peer(1), start), Ok(()));
+            wrong(&throttle, ANN, peer(1), start);
+            assert_eq!(may(&throttle, ANN, peer(1), start), Ok(()));
         }
         for wait in [1, 2, 4, 8] {
-            throttle.failed_at(ANN, peer(1), start);
-            assert_eq!(throttle.check_at(ANN, peer(1), start), Err(wait));
+            wrong(&throttle, ANN, peer(1), start);
+            assert_eq!(
+                may(&throttle, ANN, peer(1), start),
+                Err(NotYet::TooEarly(wait))
+            );
         }
         assert_eq!(
-            throttle.check_at(ANN, peer(1), start + Duration::from_secs(8)),
+            may(&throttle, ANN, peer(1), start + Duration::from_secs(8)),
             Ok(())
         );
         for _ in 0..40 {
-            throttle.failed_at(ANN, peer(1), start);
+            wrong(&throttle, ANN, peer(1), start);
         }
-        assert_eq!(throttle.check_at(ANN, peer(1), start), Err(900));
+        assert_eq!(
+            may(&throttle, ANN, peer(1), start),
+            Err(NotYet::TooEarly(900))
+        );
     }
 
     #[test]
     fn a_stranger_does_not_lock_out_the_owner() {
-        let throttle = Throttle::default();
+        let throttle = throttle();
         let start = Instant::now();
         for _ in 0..20 {
-            throttle.failed_at(ANN, peer(1), start);
+            wrong(&throttle, ANN, peer(1), start);
         }
-        assert!(throttle.check_at(ANN, peer(1), start).is_err());
-        assert_eq!(throttle.check_at(ANN, peer(2), start), Ok(()));
+        assert!(may(&throttle, ANN, peer(1), start).is_err());
+        assert_eq!(may(&throttle, ANN, peer(2), start), Ok(()));
     }
 
     #[test]
     fn one_peer_cannot_go_on_from_email_to_email() {
-        let throttle = Throttle::default();
+        let throttle = throttle();
         let start = Instant::now();
         for number in 0..60 {
-            throttle.failed_at(&format!("{number}@example.com"), peer(1), start);
+            wrong(&throttle, &format!("{number}@example.com"), peer(1), start);
         }
-        assert!(
-            throttle
-                .check_at("another@example.com", peer(1), start)
-                .is_err()
-        );
+        assert!(may(&throttle, "another@example.com", peer(1), start).is_err());
+    }
+
+    #[test]
+    fn what_one_subscriber_has_is_one_peer() {
+        let throttle = throttle();
+        let start = Instant::now();
+        let home = |last: u16| IpAddr::from([0x2001, 0xdb8, 1, 2, 3, 4, 5, last]);
+        for number in 0..10 {
+            wrong(&throttle, ANN, home(number), start);
+        }
+        assert!(may(&throttle, ANN, home(99), start).is_err());
+        let neighbour = IpAddr::from([0x2001, 0xdb8, 1, 3, 3, 4, 5, 1]);
+        assert_eq!(may(&throttle, ANN, neighbour, start), Ok(()));
+        for _ in 0..5 {
+            wrong(&throttle, ANN, peer(1), start);
+        }
+        let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
+        assert!(may(&throttle, ANN, mapped, start).is_err());
     }
 
     #[test]
     fn success_forgets() {
-        let throttle = Throttle::default();
+        let throttle = throttle();
+        let start = Instant::now();
         for _ in 0..10 {
-            throttle.failed(ANN, peer(1));
+            wrong(&throttle, ANN, peer(1), start);
         }
-        assert!(throttle.check(ANN, peer(1)).is_err());
-        throttle.succeeded(ANN, peer(1));
-        assert_eq!(throttle.check(ANN, peer(1)), Ok(()));
+        assert!(may(&throttle, ANN, peer(1), start).is_err());
+        tried(&throttle, ANN, peer(1), Outcome::Right, start);
+        assert_eq!(may(&throttle, ANN, peer(1), start), Ok(()));
+    }
+
+    #[test]
+    fn no_more_are_under_way_than_may_fail_without_a_wait() {
+        let throttle = throttle();
+        let now = Instant::now();
+        let ann = Who::new(ANN, peer(1));
+        let mut attempts: Vec<_> = (0..5)
+            .map(|_| throttle.reserve(&ann, now).ok().unwrap())
+            .collect();
+        assert_eq!(may(&throttle, ANN, peer(1), now), Err(NotYet::UnderWay));
+        // Of another email, three more of this peer; of another peer, all.
+        let bob = Who::new("bob@example.com", peer(1));
+        let others: Vec<_> = (0..3)
+            .map(|_| throttle.reserve(&bob, now).ok().unwrap())
+            .collect();
+        assert_eq!(
+            may(&throttle, "bob@example.com", peer(1), now),
+            Err(NotYet::UnderWay)
+        );
+        assert_eq!(may(&throttle, ANN, peer(2), now), Ok(()));
+        drop(others);
+        // One is not made, one succeeds: their places are free again.
+        attempts.pop();
+        let mut right = attempts.pop().unwrap();
+        right.begins();
+        right.succeeds();
+        drop(right);
+        for _ in 0..2 {
+            attempts.push(throttle.reserve(&ann, now).ok().unwrap());
+        }
+        assert_eq!(may(&throttle, ANN, peer(1), now), Err(NotYet::UnderWay));
+        // All five fail: the next one has to wait, and then it is one at a time.
+        for mut attempt in attempts {
+            attempt.begins();
+        }
+        assert_eq!(may(&throttle, ANN, peer(1), now), Err(NotYet::TooEarly(1)));
+        let later = Instant::now() + Duration::from_secs(1);
+        let alone = throttle.reserve(&ann, later).ok().unwrap();
+        assert_eq!(may(&throttle, ANN, peer(1), later), Err(NotYet::UnderWay));
+        drop(alone);
+    }
+
+    #[test]
+    fn what_is_over_and_done_leaves_nothing_behind() {
+        let throttle = throttle();
+        for outcome in [Outcome::Right, Outcome::NotMade] {
+            let who = Who::new(ANN, peer(1));
+            let mut attempt = throttle.reserve(&who, Instant::now()).ok().unwrap();
+            attempt.outcome = outcome;
+            drop(attempt);
+            assert!(throttle.lock().counts.is_empty());
+        }
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn those_in_line_are_let_in_after_right_tries_and_refused_after_wrong_ones() {
+        for (outcome, refused) in [
+            (Outcome::Right, None),
+            (Outcome::NotMade, None),
+            (Outcome::Wrong, Some(Refused::TooEarly(1))),
+        ] {
+            runtime().block_on(async {
+                let throttle = throttle();
+                let mut under_way = Vec::new();
+                for _ in 0..5 {
+                    under_way.push(throttle.admit(ANN, peer(1)).await.ok().unwrap());
+                }
+                let in_line: Vec<_> = (0..20)
+                    .map(|_| {
+                        let throttle = throttle.clone();
+                        tokio::spawn(async move { throttle.admit(ANN, peer(1)).await.map(drop) })
+                    })
+                    .collect();
+                tokio::task::yield_now().await;
+                assert_eq!(throttle.lock().in_line[&peer(1)], 20);
+                for attempt in &mut under_way {
+                    attempt.outcome = outcome;
+                }
+                drop(under_way);
+                for one in in_line {
+                    assert_eq!(one.await.unwrap().err(), refused);
+                }
+                assert!(throttle.lock().in_line.is_empty());
+            });
+        }
+    }
+
+    #[test]
+    fn the_line_is_bounded_for_one_peer_and_for_all_and_who_goes_leaves_it() {
+        let throttle = throttle();
+        let of_one: Vec<_> = (0..IN_LINE_OF_PEER_MAX)
+            .map(|_| throttle.stand_in_line(peer(0)).ok().unwrap())
+            .collect();
+        let refused = |from| throttle.stand_in_line(from).err();
+        assert_eq!(refused(peer(0)), Some(Refused::Crowded));
+        assert_eq!(refused(peer(1)), None);
+        let of_others: Vec<_> = (IN_LINE_OF_PEER_MAX..IN_LINE_MAX)
+            .map(|number| throttle.stand_in_line(peer(number as u8)).ok().unwrap())
+            .collect();
+        assert_eq!(refused(peer(0)), Some(Refused::Busy));
+        assert_eq!(refused(peer(1)), Some(Refused::Busy));
+        drop((of_one, of_others));
+        assert!(throttle.lock().in_line.is_empty());
     }
 
     #[test]
     fn memory_is_bounded() {
-        let throttle = Throttle::default();
+        let throttle = throttle();
+        let now = Instant::now();
+        let kept = throttle.reserve(&Who::new(ANN, peer(251)), now).ok();
         for number in 0..ENTRIES_MAX {
-            throttle.failed(&format!("{number}@example.com"), peer((number % 250) as u8));
+            let who = Who::new(&format!("{number}@example.com"), peer((number % 250) as u8));
+            let later = now + Duration::from_millis(number as u64);
+            throttle.lock().make_room(later);
+            for key in &who.keys {
+                throttle.lock().count(key, later).failures += 1;
+            }
         }
-        assert!(throttle.0.lock().unwrap().len() <= ENTRIES_MAX);
+        assert!(throttle.lock().counts.len() <= ENTRIES_MAX);
+        assert!(
+            throttle
+                .lock()
+                .counts
+                .contains_key(&kept.unwrap().who.keys[0])
+        );
     }
 }

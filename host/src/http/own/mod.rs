@@ -245,7 +245,7 @@ impl Own {
             Self::Health => health(call.about),
             Self::Metrics => metrics(call.about),
             Self::Providers => session::providers(),
-            Self::SignIn => session::sign_in(directory.clone(), &call).await,
+            Self::SignIn => session::sign_in(directory, &call).await,
             Self::Refresh => user.map_or_else(Answer::unauthorized, |user| {
                 session::token(&directory.issue_token(user))
             }),

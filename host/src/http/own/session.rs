@@ -1,15 +1,13 @@
 //! Signing in and out, and who one is.
 
-use std::sync::Arc;
-
 use hyper::StatusCode;
 use hyper::header::{COOKIE, HeaderMap, RETRY_AFTER, SET_COOKIE};
 use hyper::http::request::Parts;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::super::HttpOptions;
 use super::super::envelope::{Answer, Refusal};
+use super::super::{HttpOptions, RETRY_AFTER_S};
 use super::input::{fields, select};
 use super::{COOKIE_NAME, Call, failed};
 use crate::identity::{Directory, SignInError};
@@ -125,7 +123,7 @@ pub(super) fn token(token: &str) -> Answer {
 }
 
 /// `POST /auth/user/{provider}`
-pub(super) async fn sign_in(directory: Arc<Directory>, call: &Call<'_>) -> Answer {
+pub(super) async fn sign_in(directory: &Directory, call: &Call<'_>) -> Answer {
     let provider = call.parameters.first().map_or("", String::as_str);
     if provider != PROVIDER {
         let message =
@@ -144,21 +142,23 @@ pub(super) async fn sign_in(directory: Arc<Directory>, call: &Call<'_>) -> Answe
     let Some(email) = field("email") else {
         return refuse("Email should be a string");
     };
-    let peer = call.peer;
-    let done =
-        tokio::task::spawn_blocking(move || directory.sign_in(&email, &password, peer)).await;
-    match done {
-        Ok(Ok(signed)) => token(&signed),
-        Ok(Err(error @ SignInError::Wrong)) => refuse(&error.to_string()),
-        Ok(Err(error @ SignInError::TooMany(seconds))) => Answer::error(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too_many_requests",
-            &error.to_string(),
-        )
-        .with(RETRY_AFTER, &seconds.to_string()),
-        Ok(Err(error)) => failed(&error),
-        Err(error) => failed(&error),
+    match directory.sign_in(email, password, call.peer).await {
+        Ok(signed) => token(&signed),
+        Err(error @ SignInError::Wrong) => refuse(&error.to_string()),
+        Err(error @ SignInError::TooMany(seconds)) => too_many(&error, seconds),
+        Err(error @ SignInError::Crowded) => too_many(&error, RETRY_AFTER_S),
+        Err(error @ SignInError::Busy) => Answer::busy(&error.to_string(), RETRY_AFTER_S),
+        Err(error @ SignInError::Storage(_)) => failed(&error),
     }
+}
+
+fn too_many(error: &SignInError, retry_after_s: u64) -> Answer {
+    Answer::error(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_requests",
+        &error.to_string(),
+    )
+    .with(RETRY_AFTER, &retry_after_s.to_string())
 }
 
 /// `POST /auth/session`
