@@ -12,3 +12,4 @@ pub mod modules;
 mod printable;
 pub mod server;
 pub mod storage;
+pub mod telemetry;

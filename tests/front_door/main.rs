@@ -20,6 +20,7 @@ mod identity;
 mod keys;
 mod lists;
 mod loading;
+mod logs;
 mod metadata;
 mod openapi;
 mod paths;

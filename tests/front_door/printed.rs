@@ -118,6 +118,34 @@ fn what_a_command_fails_with_is_printable() {
 }
 
 #[test]
+fn lines_of_the_log_are_printable_as_text_and_as_json() {
+    for format in ["text", "json"] {
+        let shop = hostile_shop(|command| {
+            command.args(["--set", &format!("log.format={format}")]);
+        });
+        let told = shop.send("GET", "/hostile/dark-words", &[], b"");
+        told.is(200, json!({}));
+        let log = shop.server.stop_for_log();
+        for unfit in ['\u{9b}', '\u{202e}', '\u{2028}', '\u{200b}', '\x1b'] {
+            assert!(!log.contains(unfit), "{format}: {log:?}");
+        }
+        // Two lines, as the text has: each is one with the component's name.
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains("31mb")).collect();
+        assert_eq!(lines.len(), 2, "{format}: {log}");
+        assert!(
+            lines.iter().all(|line| line.contains("hostile")),
+            "{lines:?}"
+        );
+        if format == "json" {
+            for line in log.lines() {
+                serde_json::from_str::<Value>(line)
+                    .unwrap_or_else(|error| panic!("{error}: {line}"));
+            }
+        }
+    }
+}
+
+#[test]
 fn nothing_reaches_standard_output_but_through_a_printer() {
     let folder = root().join("host/src/cli");
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -1,13 +1,18 @@
 //! `wasi:logging`, and what a component writes to its standard output and
 //! error: lines of the host's log with the component's name and the request's
-//! id, no more of them than the component's limits allow.
+//! id, no more of them than the component's limits allow: in a call, and in a second
+//! over all calls.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wasmtime::component::{HasData, Linker};
 
 use super::bindings::wasi::logging::logging::{self as wit, Host, Level};
-use crate::printable::printable;
+use crate::printable::{cut, printable};
+use crate::telemetry::{COMPONENT, LogBudget};
+
+/// What is shown of a line's context, in bytes.
+const CONTEXT_BYTES_MAX: usize = 300;
 
 /// Where a call's log lines go. Clones write to the same place.
 #[derive(Clone)]
@@ -16,21 +21,25 @@ pub struct Log(Arc<Mutex<State>>);
 struct State {
     component: Arc<str>,
     request_id: Arc<str>,
+    budget: Arc<LogBudget>,
     lines_left: u32,
     bytes_left: usize,
 }
 
 impl Log {
-    /// A log for one call, with room for so many lines and bytes.
+    /// A log for one call, with room for so many lines and bytes, and no more than the
+    /// component's budget has.
     pub fn new(
         component: Arc<str>,
         request_id: Arc<str>,
+        budget: Arc<LogBudget>,
         lines_max: u32,
         bytes_max: usize,
     ) -> Self {
         Self(Arc::new(Mutex::new(State {
             component,
             request_id,
+            budget,
             lines_left: lines_max,
             bytes_left: bytes_max,
         })))
@@ -63,6 +72,8 @@ impl Log {
         if state.lines_left == 0 {
             return false;
         }
+        let context = cut(context, CONTEXT_BYTES_MAX);
+        let context = &*printable(&context);
         let fits = |message: &str| context.len().saturating_add(message.len()) <= state.bytes_left;
         // What is written out takes up to ten times its own size, so nothing is that
         // will be dropped.
@@ -84,27 +95,37 @@ impl Log {
                 )
             }
         };
-        let component = &*state.component;
-        let request_id = &*state.request_id;
-        // A tracing event's level is part of its static metadata, hence an arm each.
-        match level {
-            tracing::Level::ERROR => {
-                tracing::error!(target: "component", component, request_id, context, "{message}")
-            }
-            tracing::Level::WARN => {
-                tracing::warn!(target: "component", component, request_id, context, "{message}")
-            }
-            tracing::Level::INFO => {
-                tracing::info!(target: "component", component, request_id, context, "{message}")
-            }
-            tracing::Level::DEBUG => {
-                tracing::debug!(target: "component", component, request_id, context, "{message}")
-            }
-            tracing::Level::TRACE => {
-                tracing::trace!(target: "component", component, request_id, context, "{message}")
-            }
-        }
+        write(&state, level, context, message);
         state.lines_left > 0
+    }
+}
+
+/// Writes a line, if anybody is to see it and the component's second has room for it.
+fn write(state: &State, level: tracing::Level, context: &str, message: &str) {
+    // A tracing event's level is part of its static metadata, hence an arm each.
+    macro_rules! write {
+        ($level:ident) => {
+            if tracing::enabled!(target: COMPONENT, tracing::Level::$level)
+                && state.budget.takes(context.len() + message.len())
+            {
+                let (component, request_id) = (&*state.component, &*state.request_id);
+                tracing::event!(
+                    target: COMPONENT,
+                    tracing::Level::$level,
+                    component,
+                    request_id,
+                    context,
+                    "{message}"
+                );
+            }
+        };
+    }
+    match level {
+        tracing::Level::ERROR => write!(ERROR),
+        tracing::Level::WARN => write!(WARN),
+        tracing::Level::INFO => write!(INFO),
+        tracing::Level::DEBUG => write!(DEBUG),
+        tracing::Level::TRACE => write!(TRACE),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `wares serve`: everything put together, until it is told to stop.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use crate::identity::{Directory, FirstAdmin};
 use crate::modules::{Access, BreakerOptions, Manager, Meters, Method, Module, Slot, SlotOptions};
 use crate::server::{self, ServerLimits};
 use crate::storage::Database;
+use crate::telemetry;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -87,6 +88,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     drop(runtime);
     shop.close();
+    telemetry::end();
     tracing::info!("stopped");
     Ok(())
 }
@@ -168,16 +170,7 @@ fn start_log(log: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::builder()
         .parse(&log.level)
         .map_err(|error| anyhow!("log.level '{}' cannot be read: {error}", log.level))?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    if log.json {
-        lines.json().init()
-    } else {
-        lines.init()
-    }
-    Ok(())
+    Ok(telemetry::start(filter, log.json)?)
 }
 
 async fn bind(listen: &str) -> anyhow::Result<TcpListener> {

@@ -18,6 +18,7 @@ use crate::modules::{
     PathPrefix, Slot, Source, Watch, WatchError,
 };
 use crate::storage::{Database, DatabaseOptions, Registry, SessionLimits};
+use crate::telemetry::LogLimits;
 
 pub(super) struct Workplace {
     pub config: Config,
@@ -355,6 +356,10 @@ fn limits(settings: &LimitSettings) -> Limits {
         host_calls_max: settings.host_calls_max,
         log_lines_max: settings.log_lines_max,
         log_bytes_max: settings.log_bytes_max,
+        log: LogLimits {
+            lines_per_s_max: settings.log_lines_per_s_max,
+            bytes_per_s_max: settings.log_bytes_per_s_max,
+        },
         sql: SessionLimits {
             statement_ms: settings.sql_statement_ms,
             statements_max: settings.sql_statements_max,

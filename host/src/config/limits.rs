@@ -27,6 +27,10 @@ pub struct Limits {
     pub log_lines_max: u32,
     /// Text of log, in bytes.
     pub log_bytes_max: usize,
+    /// Lines of log a second, of all calls.
+    pub log_lines_per_s_max: u32,
+    /// Text of log a second, of all calls, in bytes.
+    pub log_bytes_per_s_max: usize,
     /// One statement, in milliseconds.
     pub sql_statement_ms: u64,
     /// Statements.
@@ -63,6 +67,8 @@ impl Limits {
             host_calls_max: 100_000,
             log_lines_max: 100,
             log_bytes_max: 64 * 1024,
+            log_lines_per_s_max: 1_000,
+            log_bytes_per_s_max: 256 * 1024,
             sql_statement_ms: 2_000,
             sql_statements_max: 20_000,
             sql_rows_max: 100_000,
@@ -139,6 +145,19 @@ impl Limits {
                 &name("log_bytes_max"),
                 base.log_bytes_max,
                 "text of log lines",
+            ),
+            log_lines_per_s_max: reader
+                .number(
+                    &name("log_lines_per_s_max"),
+                    base.log_lines_per_s_max.into(),
+                    "log lines a second of all calls of a component together",
+                )
+                .try_into()
+                .unwrap_or(u32::MAX),
+            log_bytes_per_s_max: reader.bytes(
+                &name("log_bytes_per_s_max"),
+                base.log_bytes_per_s_max,
+                "text of these lines",
             ),
             sql_statement_ms: reader.number(
                 &name("sql_statement_ms"),

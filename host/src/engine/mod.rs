@@ -77,6 +77,8 @@ pub struct Limits {
     pub log_lines_max: u32,
     /// Text of log, in bytes.
     pub log_bytes_max: usize,
+    /// What all calls of the component together may log in a second.
+    pub log: crate::telemetry::LogLimits,
     /// What its statements may use.
     pub sql: crate::storage::SessionLimits,
 }

@@ -18,6 +18,7 @@ use crate::capabilities::sql::{SqlContext, SqlView};
 use crate::capabilities::wasi::{self, Clock, Sleeper};
 use crate::giving_way;
 use crate::storage::Session;
+use crate::telemetry::LogBudget;
 
 /// How often a call that takes long is asked whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(100);
@@ -45,6 +46,8 @@ pub struct CallContext {
     pub component: Arc<str>,
     /// The request's id, for the log.
     pub request_id: Arc<str>,
+    /// What the component may log in a second, whichever call does.
+    pub log: Arc<LogBudget>,
     /// The component's settings.
     pub settings: Settings,
     /// Its database; `None` while it is only asked about itself.
@@ -90,6 +93,7 @@ impl CallState {
         let log = Log::new(
             context.component,
             context.request_id,
+            context.log,
             context.limits.log_lines_max,
             context.limits.log_bytes_max,
         );

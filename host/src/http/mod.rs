@@ -30,6 +30,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use crate::engine::CallError;
 use crate::identity::{Actor, ActorKind};
 use crate::modules::{self, Access, Manager, Meters, Module, Slot, SlotError};
+use crate::printable::cut;
 
 use body::{Bounds, Received, SCREENED_BYTES_MAX};
 use cors::Cors;
@@ -61,6 +62,8 @@ const STRANGERS_BYTES_MAX: usize = 16 * 1024 * 1024;
 const SENDING_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Components that are being received, as a multiple of the largest one.
 const COMPONENTS_AT_ONCE: usize = 2;
+/// What is logged of a path, in bytes.
+const PATH_SHOWN_BYTES_MAX: usize = 1_000;
 
 /// Headers that a module's answer may have.
 const HEADERS_MAX: usize = 100;
@@ -186,7 +189,7 @@ impl App {
             request_id,
             peer = %connection.peer(),
             method = %parts.method,
-            path = parts.uri.path(),
+            path = &*cut(parts.uri.path(), PATH_SHOWN_BYTES_MAX),
             status = answer.status.as_u16(),
             micros = started.elapsed().as_micros() as u64,
         );

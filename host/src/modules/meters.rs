@@ -1,6 +1,7 @@
 //! What modules' calls came to, counted for Prometheus and its like.
 
 use std::fmt::Error;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -10,6 +11,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::telemetry::dropped_lines;
 
 /// What a call came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +51,7 @@ pub struct Meters {
     waiting: Family<OfModule, Gauge>,
     running: Family<OfModule, Gauge>,
     resting: Family<OfModule, Gauge>,
+    log_lines_dropped: Family<OfModule, Counter>,
 }
 
 /// The meters of one module.
@@ -87,6 +91,7 @@ impl Default for Meters {
             waiting: Family::default(),
             running: Family::default(),
             resting: Family::default(),
+            log_lines_dropped: Family::default(),
         };
         meters.registry.register(
             "module_calls",
@@ -113,6 +118,11 @@ impl Default for Meters {
             "module_resting",
             "Whether a module is not asked for a while, since it fails again and again",
             meters.resting.clone(),
+        );
+        meters.registry.register(
+            "module_log_lines_dropped",
+            "Log lines beyond what the module may log in a second",
+            meters.log_lines_dropped.clone(),
         );
         meters
     }
@@ -145,6 +155,14 @@ impl Meters {
     /// # Errors
     /// Never, as long as there is memory.
     pub fn text(&self) -> Result<String, Error> {
+        // Counted where lines are logged, which is below modules.
+        for (module, lines) in dropped_lines() {
+            let module = module.to_string();
+            self.log_lines_dropped
+                .get_or_create_owned(&OfModule { module })
+                .inner()
+                .store(lines, Ordering::Relaxed);
+        }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

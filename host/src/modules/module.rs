@@ -16,6 +16,7 @@ use crate::printable::cut;
 use crate::storage::{
     Database, DatabaseOptions, Migration, MigrationError, Schema, Session, StorageError,
 };
+use crate::telemetry::LogBudget;
 
 use super::figures::Figures;
 use super::path::{PathPrefix, Pattern};
@@ -49,6 +50,7 @@ struct Loaded {
     migration_ms: u64,
     settings: Settings,
     limits: Arc<Limits>,
+    log: Arc<LogBudget>,
 }
 
 /// What the operator says of a module.
@@ -227,9 +229,11 @@ impl Module {
         let component = engine.load(&source.bytes)?;
         let mut said = Said::default();
         let asking = Arc::new(asking.clone());
+        let log = LogBudget::of_loading(asking.log);
         let context = |settings: &Settings, limits: &Arc<Limits>| CallContext {
             component: source.origin.as_str().into(),
             request_id: "load".into(),
+            log: log.clone(),
             settings: settings.clone(),
             session: None,
             limits: limits.clone(),
@@ -316,6 +320,7 @@ impl Module {
         let (operations, schemas) =
             description::take(&paths, operations, schemas).map_err(LoadError::Contract)?;
         let loaded = Loaded {
+            log: LogBudget::of(&description.name, limits.log),
             name: description.name.into(),
             version,
             summary: description.summary,
@@ -529,6 +534,7 @@ impl Module {
         CallContext {
             component: self.loaded.name.clone(),
             request_id: request_id.into(),
+            log: self.loaded.log.clone(),
             settings: self.loaded.settings.clone(),
             session,
             limits: self.loaded.limits.clone(),

@@ -10,11 +10,15 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::engine::{CallError, Executor, ExecutorOptions, Pace};
+use crate::printable::cut;
 
 use super::breaker::{Admitted, Breaker, BreakerOptions};
 use super::canary::{self, Canary, CanaryOptions, Verdict};
 use super::meters::{Meters, ModuleMeters, Outcome, Present};
 use super::{Module, Request, Response};
+
+/// What is logged of an error of a call, and of where it was, in bytes.
+const SHOWN_BYTES_MAX: usize = 2 * 1024;
 
 /// How a module is served.
 #[derive(Clone, Copy, Debug)]
@@ -237,8 +241,12 @@ impl Calling {
                 CallError::Trap { backtrace, .. } => backtrace.join(" < "),
                 _ => String::new(),
             };
+            // Names of functions and what a component says are as long as it likes.
+            let backtrace = &*cut(&backtrace, SHOWN_BYTES_MAX);
+            let error = error.to_string();
+            let error = &*cut(&error, SHOWN_BYTES_MAX);
             let (request_id, module) = (&*request.request_id, &*record.name);
-            tracing::error!(request_id, module, %error, backtrace, "a call gave no answer");
+            tracing::error!(request_id, module, error = %error, backtrace, "a call gave no answer");
         }
         if let Some(admitted) = self.admitted {
             let opened = admitted.ended(result.is_err(), ended);

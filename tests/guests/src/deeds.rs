@@ -15,7 +15,7 @@ const ENDLESS: &str = "with recursive n (x) as (select 1 union all select x + 1 
 /// in two ways, and a letter that is seen by nobody.
 const DARK: &str = "a\u{9b}31mb\u{202e}c\u{2028}d\u{200b}e\nf";
 
-pub const DEEDS: [Deed; 59] = [
+pub const DEEDS: [Deed; 61] = [
     ("well", || answer(200, "{\"well\":true}")),
     // Stopping, or not.
     ("trap", || panic!("a hostile panic")),
@@ -94,6 +94,17 @@ pub const DEEDS: [Deed; 59] = [
         for _ in 0..100 {
             logging::log(logging::Level::Info, &context, "short");
         }
+        answer(200, "{}")
+    }),
+    // Half a call's share of the log.
+    ("chat", || {
+        for line in 0..50 {
+            logging::log(logging::Level::Info, "", &format!("line {line} of a chat"));
+        }
+        answer(200, "{}")
+    }),
+    ("dark-words", || {
+        logging::log(logging::Level::Info, DARK, DARK);
         answer(200, "{}")
     }),
     ("dark-event", || {

@@ -1,0 +1,184 @@
+//! How much each component may log in a second, over all its calls, versions and
+//! instances. What does not fit is counted, and one line tells how much it was: with
+//! the next line that fits, or after a moment if there is none.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::DROPPED;
+use super::window::{Dropped, Room, Window};
+
+/// What one component may log in a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLimits {
+    /// Lines.
+    pub lines_per_s_max: u32,
+    /// Their text, in bytes.
+    pub bytes_per_s_max: usize,
+}
+
+/// What a component has logged in this second.
+#[derive(Debug)]
+pub struct LogBudget {
+    component: Arc<str>,
+    room: Room,
+    window: Mutex<Window>,
+    dropped_lines: AtomicU64,
+}
+
+/// The budgets of all components, by their names. There are as many as modules were
+/// ever loaded, and a component's name is no longer than 64 bytes.
+static BUDGETS: Mutex<BTreeMap<Arc<str>, Arc<LogBudget>>> = Mutex::new(BTreeMap::new());
+
+/// Who logs before it has said who it is.
+const LOADED: &str = "(loading)";
+
+impl LogBudget {
+    /// The one budget of the component with this name. The limits count where it is
+    /// asked for first.
+    pub fn of(component: &str, limits: LogLimits) -> Arc<Self> {
+        let mut budgets = BUDGETS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(budget) = budgets.get(component) {
+            return budget.clone();
+        }
+        let budget = Arc::new(Self::new(component, limits));
+        budgets.insert(budget.component.clone(), budget.clone());
+        budget
+    }
+
+    /// The budget that all components share which are loaded, and have no name yet.
+    pub fn of_loading(limits: LogLimits) -> Arc<Self> {
+        Self::of(LOADED, limits)
+    }
+
+    fn new(component: &str, limits: LogLimits) -> Self {
+        Self {
+            component: component.into(),
+            room: Room {
+                lines: limits.lines_per_s_max,
+                bytes: limits.bytes_per_s_max,
+            },
+            window: Mutex::default(),
+            dropped_lines: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether there is room for a line of so many bytes in this second.
+    pub fn takes(&self, bytes: usize) -> bool {
+        let (takes, over) = self.takes_at(bytes, Instant::now());
+        if let Some(dropped) = over {
+            self.tell(dropped);
+        }
+        takes
+    }
+
+    /// The same at a given time, with what was dropped in a second that is over.
+    fn takes_at(&self, bytes: usize, now: Instant) -> (bool, Option<Dropped>) {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = window.turn(now);
+        let takes = window.takes(bytes, self.room);
+        if !takes {
+            self.dropped_lines.fetch_add(1, Ordering::Relaxed);
+        }
+        (takes, over)
+    }
+
+    fn over_at(&self, now: Instant) -> Option<Dropped> {
+        self.window
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .turn(now)
+    }
+
+    fn tell(&self, dropped: Dropped) {
+        let Room { lines, bytes } = self.room;
+        tracing::warn!(
+            target: DROPPED,
+            component = &*self.component,
+            "the component logged more than {lines} lines or {bytes} bytes a second: {} lines, {} bytes were dropped",
+            dropped.lines,
+            dropped.bytes
+        );
+    }
+}
+
+fn all() -> Vec<Arc<LogBudget>> {
+    let budgets = BUDGETS.lock().unwrap_or_else(PoisonError::into_inner);
+    budgets.values().cloned().collect()
+}
+
+/// Tells what was dropped in seconds that are over.
+pub(super) fn flush(now: Instant) {
+    for budget in all() {
+        if let Some(dropped) = budget.over_at(now) {
+            budget.tell(dropped);
+        }
+    }
+}
+
+/// The lines that each component logged beyond its budget, since the host was started.
+pub(crate) fn dropped_lines() -> Vec<(Arc<str>, u64)> {
+    let counted = |budget: Arc<LogBudget>| {
+        (
+            budget.component.clone(),
+            budget.dropped_lines.load(Ordering::Relaxed),
+        )
+    };
+    let named = all()
+        .into_iter()
+        .filter(|budget| &*budget.component != LOADED);
+    named.map(counted).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const LIMITS: LogLimits = LogLimits {
+        lines_per_s_max: 2,
+        bytes_per_s_max: 1_000,
+    };
+
+    #[test]
+    fn all_calls_of_a_component_share_one_budget_and_no_other_component_does() {
+        let ours = LogBudget::of("budget-ours", LIMITS);
+        let again = LogBudget::of("budget-ours", LIMITS);
+        let theirs = LogBudget::of("budget-theirs", LIMITS);
+        let now = Instant::now();
+        assert_eq!(ours.takes_at(10, now), (true, None));
+        assert_eq!(again.takes_at(10, now), (true, None));
+        assert_eq!(ours.takes_at(10, now), (false, None));
+        assert_eq!(again.takes_at(20, now), (false, None));
+        assert_eq!(theirs.takes_at(10, now), (true, None));
+        let counted = dropped_lines();
+        let of = |name: &str| counted.iter().find(|(of, _)| &**of == name).unwrap().1;
+        assert_eq!((of("budget-ours"), of("budget-theirs")), (2, 0));
+    }
+
+    #[test]
+    fn what_was_dropped_is_told_once_when_the_second_is_over() {
+        let dropped = Some(Dropped {
+            lines: 3,
+            bytes: 30,
+        });
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        let flooded = || {
+            let budget = LogBudget::new("budget-flooded", LIMITS);
+            for _ in 0..5 {
+                budget.takes_at(10, now);
+            }
+            budget
+        };
+        let by_the_next_line = flooded();
+        assert_eq!(by_the_next_line.takes_at(1, now + second), (true, dropped));
+        assert_eq!(by_the_next_line.over_at(now + 2 * second), None);
+        let by_a_look = flooded();
+        assert_eq!(by_a_look.over_at(now + second / 2), None);
+        assert_eq!(by_a_look.over_at(now + second), dropped);
+        assert_eq!(by_a_look.takes_at(1, now + second), (true, None));
+    }
+}

@@ -1,0 +1,129 @@
+//! How the fields of a line of the log look as text: `name=value`, each on the one
+//! line, whatever stands in it.
+
+use std::fmt::{self, Debug};
+
+use tracing::field::{Field, Visit};
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::format::{FormatFields, Writer};
+
+use crate::printable::printable_line;
+
+/// Writes the fields of a line.
+pub(super) struct Fields;
+
+impl<'writer> FormatFields<'writer> for Fields {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut visitor = Visitor {
+            writer,
+            is_first: true,
+            result: Ok(()),
+        };
+        fields.record(&mut visitor);
+        visitor.result
+    }
+}
+
+struct Visitor<'writer> {
+    writer: Writer<'writer>,
+    is_first: bool,
+    result: fmt::Result,
+}
+
+impl Visitor<'_> {
+    fn write(&mut self, name: &str, value: &str) -> fmt::Result {
+        if !std::mem::take(&mut self.is_first) {
+            self.writer.write_char(' ')?;
+        }
+        let value = printable_line(value);
+        if name == "message" {
+            self.writer.write_str(&value)
+        } else if self.writer.has_ansi_escapes() {
+            write!(self.writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{value}")
+        } else {
+            write!(self.writer, "{name}={value}")
+        }
+    }
+}
+
+impl Visit for Visitor<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        // `log.…` is what the crate `log` says of a line's place.
+        if self.result.is_ok() && !field.name().starts_with("log.") {
+            self.result = self.write(field.name(), &format!("{value:?}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::sync::{Arc, Mutex};
+    use tracing_subscriber::fmt::MakeWriter;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    const EVIL: &str = "a\u{9b}31m\u{202e}b\u{2028}c\nERROR forged";
+
+    fn log() {
+        let error = EVIL;
+        tracing::info!(text = EVIL, %error, count = 3, "says {EVIL}");
+    }
+
+    #[test]
+    fn text_of_others_stays_on_its_line() {
+        let lines = Lines::default();
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(lines.clone())
+            .with_ansi(false)
+            .without_time()
+            .with_target(false)
+            .fmt_fields(Fields);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
+        let shown = "a\\u{9b}31m\\u{202e}b\\u{2028}c\\nERROR forged";
+        let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(
+            lines,
+            format!(" INFO says {shown} text=\"{shown}\" error={shown} count=3\n")
+        );
+    }
+
+    #[test]
+    fn lines_of_json_keep_the_value() {
+        let lines = Lines::default();
+        let out = lines.clone();
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(move || crate::printable::Printer::of_json(out.clone()))
+            .json();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(text.ends_with('\n'));
+        let line = text.trim_end();
+        assert!(!line.contains(crate::printable::is_unfit), "{line}");
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(value["fields"]["text"], EVIL);
+        assert_eq!(value["fields"]["error"], EVIL);
+    }
+}

@@ -1,0 +1,232 @@
+//! How often the host itself says the same in a second: of one module, from one place
+//! in the code. So whatever a component or a caller can make the host log, a failed
+//! call or a warning, is bounded without its own account of it. What components log
+//! has budgets of its own.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::hash::{Hash, Hasher};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+
+use super::window::{Dropped, Room, Window};
+use super::{COMPONENT, DROPPED};
+
+/// Lines a second. Below `info` they are what an operator has asked for, a line for
+/// each request as well.
+const LINES_MAX: u32 = 100;
+const LINES_MAX_BELOW_INFO: u32 = 10_000;
+/// What is counted apart. Modules' names are the only part that is not in the code.
+const ENTRIES_MAX: usize = 1_000;
+
+/// What is said: by whom, and of which module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Said {
+    place: &'static Metadata<'static>,
+    module: Option<String>,
+}
+
+impl Hash for Said {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.place.callsite().hash(state);
+        self.module.hash(state);
+    }
+}
+
+#[derive(Default)]
+struct Entries(HashMap<Said, Window>);
+
+static ENTRIES: LazyLock<Mutex<Entries>> = LazyLock::new(Mutex::default);
+
+fn entries() -> MutexGuard<'static, Entries> {
+    ENTRIES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Entries {
+    /// Whether it may be said once more; and what was dropped of it before, in a second
+    /// that is over.
+    fn takes(&mut self, mut said: Said, now: Instant) -> (bool, Option<Dropped>) {
+        if self.0.len() >= ENTRIES_MAX && !self.0.contains_key(&said) {
+            // Whatever dropped something stays until that is told.
+            self.0.retain(|_, window| window.is_current(now));
+            if self.0.len() >= ENTRIES_MAX {
+                said.module = None;
+            }
+        }
+        let room = Room {
+            lines: lines_max(said.place.level()),
+            bytes: usize::MAX,
+        };
+        let window = self.0.entry(said).or_default();
+        let over = window.turn(now);
+        (window.takes(0, room), over)
+    }
+
+    /// Forgets what was said in seconds that are over, and returns what was dropped of it.
+    fn over(&mut self, now: Instant) -> Vec<(Said, Dropped)> {
+        let mut over = Vec::new();
+        self.0.retain(|said, window| {
+            let current = window.is_current(now);
+            if !current && let Some(dropped) = window.turn(now) {
+                over.push((said.clone(), dropped));
+            }
+            current
+        });
+        over
+    }
+}
+
+fn lines_max(level: &Level) -> u32 {
+    if *level <= Level::INFO {
+        LINES_MAX
+    } else {
+        LINES_MAX_BELOW_INFO
+    }
+}
+
+/// The layer that drops lines.
+pub(super) struct Repeats;
+
+impl<S: Subscriber> Layer<S> for Repeats {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        let place = event.metadata();
+        if matches!(place.target(), DROPPED | COMPONENT) {
+            return true;
+        }
+        let mut module = Module(None);
+        event.record(&mut module);
+        let said = Said {
+            place,
+            module: module.0,
+        };
+        let (takes, over) = entries().takes(said.clone(), Instant::now());
+        if let Some(dropped) = over {
+            tell(&said, dropped);
+        }
+        takes
+    }
+}
+
+/// Tells what was dropped in seconds that are over.
+pub(super) fn flush(now: Instant) {
+    let over = entries().over(now);
+    for (said, dropped) in over {
+        tell(&said, dropped);
+    }
+}
+
+fn tell(said: &Said, dropped: Dropped) {
+    let module = said.module.as_deref().unwrap_or("-");
+    tracing::warn!(
+        target: DROPPED,
+        module,
+        file = said.place.file().unwrap_or_default(),
+        line = said.place.line().unwrap_or_default(),
+        "the host said the same more than {} times a second: {} lines were dropped",
+        lines_max(said.place.level()),
+        dropped.lines
+    );
+}
+
+/// Finds the field `module`.
+struct Module(Option<String>);
+
+impl Visit for Module {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "module" {
+            self.0 = Some(value.to_owned());
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() == "module" {
+            self.0 = Some(format!("{value:?}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// Something that the host says, at a level.
+    macro_rules! place {
+        ($level:expr) => {{
+            struct Callsite;
+            impl tracing::callsite::Callsite for Callsite {
+                fn set_interest(&self, _: tracing::subscriber::Interest) {}
+                fn metadata(&self) -> &Metadata<'_> {
+                    &PLACE
+                }
+            }
+            static CALLSITE: Callsite = Callsite;
+            static PLACE: Metadata<'static> = tracing::metadata! {
+                name: "said",
+                target: "test",
+                level: $level,
+                fields: &["module"],
+                callsite: &CALLSITE,
+                kind: tracing::metadata::Kind::EVENT,
+            };
+            &PLACE
+        }};
+    }
+
+    fn said(place: &'static Metadata<'static>, module: &str) -> Said {
+        Said {
+            place,
+            module: Some(module.to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_same_of_the_same_module_is_said_so_often_a_second() {
+        let (failed, warned) = (place!(Level::ERROR), place!(Level::WARN));
+        let mut entries = Entries::default();
+        let now = Instant::now();
+        for _ in 0..LINES_MAX {
+            assert_eq!(entries.takes(said(failed, "a"), now), (true, None));
+        }
+        assert_eq!(entries.takes(said(failed, "a"), now), (false, None));
+        assert_eq!(entries.takes(said(failed, "b"), now), (true, None));
+        assert_eq!(entries.takes(said(warned, "a"), now), (true, None));
+        let later = now + Duration::from_secs(1);
+        let dropped = Dropped { lines: 1, bytes: 0 };
+        assert_eq!(
+            entries.takes(said(failed, "a"), later),
+            (true, Some(dropped))
+        );
+    }
+
+    #[test]
+    fn what_was_dropped_is_told_where_nothing_follows_and_forgotten() {
+        let failed = place!(Level::ERROR);
+        let mut entries = Entries::default();
+        let now = Instant::now();
+        for _ in 0..LINES_MAX + 5 {
+            entries.takes(said(failed, "a"), now);
+        }
+        entries.takes(said(failed, "b"), now);
+        assert_eq!(entries.over(now), []);
+        let dropped = Dropped { lines: 5, bytes: 0 };
+        let later = now + Duration::from_secs(1);
+        assert_eq!(entries.over(later), [(said(failed, "a"), dropped)]);
+        assert!(entries.0.is_empty());
+    }
+
+    #[test]
+    fn what_is_counted_apart_is_bounded() {
+        let failed = place!(Level::ERROR);
+        let mut entries = Entries::default();
+        let now = Instant::now();
+        for module in 0..2 * ENTRIES_MAX {
+            entries.takes(said(failed, &module.to_string()), now);
+        }
+        assert!(entries.0.len() <= ENTRIES_MAX + 1);
+    }
+}
