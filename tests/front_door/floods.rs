@@ -353,6 +353,39 @@ fn bodies_that_do_not_end_are_bounded() {
 }
 
 #[test]
+fn heads_that_wait_for_their_bodies_are_bounded() {
+    let shop = Shop::open();
+    let before = memory(&shop);
+    runtime().block_on(async {
+        let mut clients = Vec::new();
+        for _ in 0..20 {
+            let mut client = Client::connect(&shop, 65_535).await;
+            let mut streams = Vec::new();
+            for _ in 0..STREAMS {
+                let mut request = Request::post("/").header("content-type", "application/json");
+                for number in 0..90 {
+                    request = request.header(format!("x-{number}"), "x".repeat(100));
+                }
+                streams.push(
+                    client
+                        .begin(&shop, request, "/admin/customers", false)
+                        .await,
+                );
+            }
+            clients.push((client, streams));
+        }
+        let (_, streams) = clients.pop().unwrap();
+        let (answer, _) = streams.into_iter().last().unwrap();
+        assert_eq!(answer.await.unwrap().status(), 503);
+        grew_by_less(&shop, before, 96);
+        let made = shop.post("/admin/customers", json!({"email": "a@b.co"}));
+        assert_eq!(made.status, 200);
+        let sign_in = shop.send("POST", "/auth/user/emailpass", &[JSON], b"{}");
+        assert_eq!(sign_in.status, 401);
+    });
+}
+
+#[test]
 fn bodies_of_those_who_are_refused_anyway_are_not_kept() {
     let shop = Shop::open();
     let before = memory(&shop);

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::StatusCode;
-use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap};
+use hyper::body::{Body, Frame, Incoming};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{StatusCode, Version};
 
 use super::RETRY_AFTER_S;
 use super::envelope::{Answer, Refusal};
@@ -30,10 +31,12 @@ pub(super) const SCREENED_BYTES_MAX: usize = 16 * 1024;
 /// What may be there at once, in bytes, without being counted: such a body waits for nobody.
 const WHOLE_BYTES_MAX: usize = 16 * 1024;
 
-/// What a head may have, in bytes, without being counted while its body is waited for.
-const HEAD_BYTES_FREE: usize = 2 * 1024;
-/// What a header takes in memory beside its name and value, in bytes.
-const HEADER_BYTES: usize = 64;
+/// What a request takes, in bytes, while it waits among others of its connection.
+pub(super) const WAITING_BYTES: usize = 4 * 1024;
+/// What a header takes beside its name and value, in bytes.
+const HEADER_BYTES: usize = 160;
+/// What a head alone on its connection may have without being counted, in bytes.
+const HEAD_BYTES_FREE: usize = 8 * 1024;
 
 /// Pieces that any body may come in. Each costs the same, however small it is.
 const PIECES_FREE: usize = 1000;
@@ -65,16 +68,16 @@ pub(super) struct Received {
 /// # Errors
 /// The answer to give instead: 400, 408, 413, 415 or 503.
 pub(super) async fn read(
-    headers: &HeaderMap,
+    head: &Parts,
     body: Incoming,
     bounds: &Bounds<'_>,
 ) -> Result<Received, Refusal> {
     if body.is_end_stream() {
         return Ok(Received::default());
     }
-    let Received { bytes, mut hold } = read_bytes(headers, body, bounds).await?;
+    let Received { bytes, mut hold } = read_bytes(head, body, bounds).await?;
     let packed = bytes.len();
-    let bytes = decode(headers, bytes, bounds.bytes_max)?;
+    let bytes = decode(&head.headers, bytes, bounds.bytes_max)?;
     let grown = bytes.len().saturating_sub(packed);
     if grown > WHOLE_BYTES_MAX && !hold.get_or_insert_with(|| bounds.room.enter()).grow(grown) {
         return Err(no_room());
@@ -87,15 +90,15 @@ pub(super) async fn read(
 /// # Errors
 /// The answer to give instead: 400, 408, 413 or 503.
 pub(super) async fn read_bytes(
-    headers: &HeaderMap,
+    head: &Parts,
     mut body: Incoming,
     bounds: &Bounds<'_>,
 ) -> Result<Received, Refusal> {
-    if body.size_hint().lower() > bounds.bytes_max as u64 && headers.contains_key(EXPECT) {
+    if body.size_hint().lower() > bounds.bytes_max as u64 && head.headers.contains_key(EXPECT) {
         // The client asks before it sends.
         return Err(too_large());
     }
-    match tokio::time::timeout(bounds.patience, collect(headers, &mut body, bounds)).await {
+    match tokio::time::timeout(bounds.patience, collect(head, &mut body, bounds)).await {
         Ok(done) => done,
         Err(_) => Err(late()),
     }
@@ -147,29 +150,52 @@ fn pieces_max(seen: usize) -> usize {
     PIECES_FREE + seen / PIECE_BYTES
 }
 
-/// What a head takes beyond what any may, in bytes.
-fn head_bytes_counted(headers: &HeaderMap) -> usize {
-    let bytes = |(name, value): (&hyper::header::HeaderName, &hyper::header::HeaderValue)| {
+/// What a request takes while its body is waited for, in bytes. Over HTTP/1 there is one
+/// a connection, and their number is bounded.
+fn waiting_bytes(head: &Parts) -> usize {
+    let bytes = |(name, value): (&HeaderName, &HeaderValue)| {
         name.as_str().len() + value.len() + HEADER_BYTES
     };
-    let bytes: usize = headers.iter().map(bytes).sum();
-    bytes.saturating_sub(HEAD_BYTES_FREE)
+    let headers: usize = head.headers.iter().map(bytes).sum();
+    if head.version < Version::HTTP_2 {
+        headers.saturating_sub(HEAD_BYTES_FREE)
+    } else {
+        WAITING_BYTES + headers
+    }
+}
+
+/// The next piece, if it is there; `None` where it has to be waited for.
+async fn at_once(body: &mut Incoming) -> Option<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    tokio::select! {
+        biased;
+        frame = body.frame() => Some(frame),
+        () = std::future::ready(()) => None,
+    }
 }
 
 async fn collect(
-    headers: &HeaderMap,
+    head: &Parts,
     body: &mut Incoming,
     bounds: &Bounds<'_>,
 ) -> Result<Received, Refusal> {
-    let mut hold = bounds.room.enter();
-    // The head waits as long as the body does.
-    let head = head_bytes_counted(headers);
-    if head > 0 && !hold.grow(head) {
-        return Err(no_room());
-    }
+    // The head waits as long as the body does, also where that is not kept.
+    let (mut waiting, mut hold) = (None, bounds.room.enter());
     let mut bytes = BytesMut::new();
     let (mut seen, mut pieces) = (0_usize, 0_usize);
-    while let Some(frame) = body.frame().await {
+    loop {
+        let frame = match at_once(body).await {
+            Some(frame) => frame,
+            None => {
+                if waiting.is_none() {
+                    let waiting = waiting.insert(bounds.room.enter());
+                    if !waiting.grow(waiting_bytes(head)) {
+                        return Err(no_room());
+                    }
+                }
+                body.frame().await
+            }
+        };
+        let Some(frame) = frame else { break };
         let Ok(frame) = frame else {
             return Err(malformed("the body broke off"));
         };

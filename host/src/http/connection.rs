@@ -7,18 +7,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hyper::Version;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use super::body::WAITING_BYTES;
 use super::bucket::Bucket;
 use super::outgoing::Outgoing;
 use super::room::{Hold, Room};
 
-/// Bytes of answers that wait on one connection. One answer may always wait.
+/// Bytes of answers that wait on one connection. Where hardly any do, one more may,
+/// however large it is.
 const WAITING_BYTES_MAX: usize = 8 * 1024 * 1024;
+const HARDLY_ANY_BYTES: usize = 1024 * 1024;
 /// An answer of so many bytes may wait beside any others of its connection.
 const MODEST_BYTES: usize = 64 * 1024;
-/// One of so many bytes is not worth counting.
+/// Of one of so many bytes no byte is counted.
 const TINY_BYTES: usize = 1024;
 
 /// What must be taken of waiting answers, in bytes a millisecond.
@@ -44,7 +48,7 @@ pub struct Connection {
     requests: AtomicUsize,
     /// Requests that there ever were.
     requests_ever: AtomicU64,
-    /// Answers that wait to be taken, and their bytes; those that are shared are not counted.
+    /// Answers that wait to be taken, and what they take.
     answers: AtomicUsize,
     waiting_bytes: AtomicUsize,
     /// What was taken since `progress_ms`.
@@ -66,7 +70,7 @@ pub(super) struct AtWork<'a>(&'a Connection);
 pub(super) struct Waiting {
     connection: Arc<Connection>,
     bytes: usize,
-    _hold: Option<Hold>,
+    _hold: Hold,
 }
 
 impl Connection {
@@ -111,34 +115,29 @@ impl Connection {
     }
 
     /// Has an answer wait until it is taken; `None` where there is no room for it.
-    pub(super) fn send(self: &Arc<Self>, bytes: Bytes) -> Option<Outgoing> {
+    pub(super) fn send(self: &Arc<Self>, bytes: Bytes, version: Version) -> Option<Outgoing> {
         if bytes.is_empty() {
             return Some(Outgoing::empty());
         }
-        let waiting = self.wait_for(&bytes)?;
+        let waiting = self.wait_for(weight(&bytes, version))?;
         Some(Outgoing::new(bytes, waiting))
     }
 
-    fn wait_for(self: &Arc<Self>, bytes: &Bytes) -> Option<Waiting> {
-        // What others hold as well takes no memory by waiting.
-        let counted = bytes.len() > TINY_BYTES && bytes.is_unique();
-        let weight = if counted { bytes.len() } else { 0 };
-        let hold = if counted {
-            let waiting = self.waiting_bytes.load(Relaxed);
-            let may_always = waiting == 0 || weight <= MODEST_BYTES;
-            let mut hold = self.sending.enter();
-            let fits = if may_always {
-                hold.grow(weight)
-            } else {
-                waiting + weight <= WAITING_BYTES_MAX && hold.grow_within_half(weight)
-            };
-            if !fits {
-                return None;
-            }
-            Some(hold)
+    fn wait_for(self: &Arc<Self>, weight: usize) -> Option<Waiting> {
+        let mut hold = self.sending.enter();
+        let waiting = self.waiting_bytes.load(Relaxed);
+        let fits = if weight == 0 {
+            true
+        } else if waiting == 0 || (weight > WAITING_BYTES && waiting <= HARDLY_ANY_BYTES) {
+            hold.grow(weight)
         } else {
-            None
+            // So that connections which keep many answers waiting leave room to those that do not.
+            (weight <= MODEST_BYTES || waiting + weight <= WAITING_BYTES_MAX)
+                && hold.grow_within_half(weight)
         };
+        if !fits {
+            return None;
+        }
         self.waiting_bytes.fetch_add(weight, Relaxed);
         if self.answers.fetch_add(1, Relaxed) == 0 {
             self.taken_bytes.store(0, Relaxed);
@@ -203,6 +202,21 @@ impl Connection {
     }
 }
 
+/// What an answer takes while it waits, in bytes. Bytes that others hold as well take
+/// nothing; over HTTP/1 there is one answer a connection, and their number is bounded.
+fn weight(bytes: &Bytes, version: Version) -> usize {
+    let own = if bytes.len() > TINY_BYTES && bytes.is_unique() {
+        bytes.len()
+    } else {
+        0
+    };
+    if version < Version::HTTP_2 {
+        own
+    } else {
+        own + WAITING_BYTES
+    }
+}
+
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
         self.0.note();
@@ -230,5 +244,71 @@ impl Drop for Waiting {
         self.connection.note();
         self.connection.waiting_bytes.fetch_sub(self.bytes, Relaxed);
         self.connection.answers.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIB: usize = 1024;
+
+    fn connection(room: &Arc<Room>) -> Arc<Connection> {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        Arc::new(Connection::new(peer, room.clone(), Duration::from_secs(30)))
+    }
+
+    fn own(bytes: usize) -> Bytes {
+        vec![0; bytes].into()
+    }
+
+    /// How many such answers may wait at once.
+    fn waiting(connection: &Arc<Connection>, answer: fn() -> Bytes, version: Version) -> usize {
+        let answers: Vec<_> = (0..1000)
+            .map_while(|_| connection.send(answer(), version))
+            .collect();
+        answers.len()
+    }
+
+    #[test]
+    fn answers_that_wait_are_bounded() {
+        let large = Room::new(256 * KIB * KIB);
+        let one = connection(&large);
+        assert_eq!(waiting(&one, || own(2000 * KIB), Version::HTTP_2), 4);
+        assert_eq!(waiting(&one, || own(20_000 * KIB), Version::HTTP_2), 1);
+        assert_eq!(waiting(&one, || own(60 * KIB), Version::HTTP_2), 1000);
+        // All were given back.
+        assert_eq!(one.waiting_bytes.load(Relaxed), 0);
+        assert!(large.enter().grow(256 * KIB * KIB));
+        // One that is large beside some that are small.
+        let small: Vec<_> = (0..100)
+            .map(|_| one.send(own(10), Version::HTTP_2).unwrap())
+            .collect();
+        let whole = one.send(own(8000 * KIB), Version::HTTP_2).unwrap();
+        assert!(one.has_room() && one.send(own(2000 * KIB), Version::HTTP_2).is_none());
+        drop((small, whole));
+        let (_over, _health) = (
+            one.send(own(9000 * KIB), Version::HTTP_2).unwrap(),
+            one.send(own(2), Version::HTTP_2).unwrap(),
+        );
+        assert!(!one.has_room());
+    }
+
+    #[test]
+    fn connections_with_many_answers_leave_room_to_others() {
+        let room = Room::new(100 * KIB);
+        let (many, another) = (connection(&room), connection(&room));
+        let shared = Bytes::from_static(&[0; 200 * KIB]);
+        let waiting: Vec<_> = (0..1000)
+            .map_while(|_| many.send(shared.clone(), Version::HTTP_2))
+            .collect();
+        assert_eq!(waiting.len(), 12);
+        assert!(room.is_pressed());
+        assert!(another.send(own(40 * KIB), Version::HTTP_2).is_some());
+        assert!(another.send(own(60 * KIB), Version::HTTP_2).is_none());
+        // Over HTTP/1 there is one a connection.
+        assert!(many.send(shared, Version::HTTP_11).is_some());
+        assert!(many.send(own(60 * KIB), Version::HTTP_11).is_none());
+        assert!(many.send(Bytes::new(), Version::HTTP_2).is_some());
     }
 }

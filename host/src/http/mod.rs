@@ -57,7 +57,7 @@ const RETRY_AFTER_S: u64 = 1;
 /// Bodies that are being received from callers whose credentials are valid, together, in bytes.
 const RECEIVING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Those of all others, so that strangers leave room to those who are known.
-const STRANGERS_BYTES_MAX: usize = 16 * 1024 * 1024;
+const STRANGERS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Answers that wait to be taken, on all connections together, in bytes.
 const SENDING_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Components that are being received, as a multiple of the largest one.
@@ -307,7 +307,7 @@ impl App {
             patience: self.options.body_timeout,
             room,
         };
-        body::read(&parts.headers, body, &bounds).await
+        body::read(parts, body, &bounds).await
     }
 
     /// Ends a trial, if enough calls were counted by now.
@@ -339,7 +339,7 @@ impl App {
             patience,
             room: &self.receiving.components,
         };
-        match body::read_bytes(&parts.headers, body, &bounds).await {
+        match body::read_bytes(parts, body, &bounds).await {
             Ok(body) => own::install(&self.about.manager, parts, &body.bytes, &actor),
             Err(refusal) => *refusal,
         }
@@ -402,16 +402,18 @@ impl App {
 fn send(connection: &Arc<Connection>, parts: &Parts, answer: Answer) -> Response<Outgoing> {
     let conditions = Conditions::of(&parts.method, &parts.headers);
     let (head, bytes) = conditions.finish(answer).into_parts();
-    if let Some(body) = connection.send(bytes) {
+    if let Some(body) = connection.send(bytes, parts.version) {
         return Response::from_parts(head, body);
     }
     if !parts.method.is_safe() {
         // It was done: who reads "try again" would do it twice.
         return Response::from_parts(head, Outgoing::broken());
     }
-    let (head, bytes) = conditions.finish(untaken()).into_parts();
-    // So little always has room.
-    let body = connection.send(bytes).unwrap_or_else(Outgoing::broken);
+    let (mut head, bytes) = conditions.finish(untaken()).into_parts();
+    let body = connection.send(bytes, parts.version).unwrap_or_else(|| {
+        head.headers.remove(CONTENT_TYPE);
+        Outgoing::empty()
+    });
     Response::from_parts(head, body)
 }
 

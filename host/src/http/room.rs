@@ -34,9 +34,9 @@ impl Room {
         }
     }
 
-    /// Returns whether more than half is taken.
+    /// Returns whether so much is taken that nobody should keep any for long.
     pub(super) fn is_pressed(&self) -> bool {
-        self.taken.load(Ordering::Relaxed) > self.bytes_max / 2
+        self.taken.load(Ordering::Relaxed) > self.bytes_max / 4
     }
 }
 
