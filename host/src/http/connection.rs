@@ -284,7 +284,7 @@ mod tests {
         let small: Vec<_> = (0..100)
             .map(|_| one.send(own(10), Version::HTTP_2).unwrap())
             .collect();
-        let whole = one.send(own(8000 * KIB), Version::HTTP_2).unwrap();
+        let whole = one.send(own(7000 * KIB), Version::HTTP_2).unwrap();
         assert!(one.has_room() && one.send(own(2000 * KIB), Version::HTTP_2).is_none());
         drop((small, whole));
         let (_over, _health) = (
