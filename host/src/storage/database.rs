@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::clock::Clock;
 use super::events::{self, Event};
 use super::functions;
 use super::memory;
@@ -158,7 +159,7 @@ impl Database {
             Connection::open_with_flags(&self.0.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.busy_timeout(HOST_WAIT)?;
         // Columns and indexes may be computed by them.
-        functions::add_to(&connection)?;
+        functions::add_to(&connection, &Clock::new())?;
         connection.execute("vacuum into ?1", [path.display().to_string()])?;
         Ok(())
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use rusqlite::ffi;
 
+use super::authorizer;
+
 /// What kind of rule of the schema a write would have broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConstraintKind {
@@ -180,7 +182,10 @@ fn translate(failure: ffi::Error, message: String) -> SqlError {
         ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => {
             SqlError::Unavailable("the database is damaged".to_owned())
         }
-        ffi::SQLITE_AUTH => SqlError::Invalid(format!("not allowed: {message}")),
+        ffi::SQLITE_AUTH => SqlError::Invalid(match authorizer::reason(&message) {
+            Some(reason) => format!("not allowed: {message}: {reason}"),
+            None => format!("not allowed: {message}"),
+        }),
         _ => SqlError::Invalid(message),
     }
 }

@@ -7,26 +7,38 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use memchr::memmem::Finder;
-use regex::{Regex, RegexBuilder};
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, ffi};
 
+use super::clock::Clock;
+use super::patterns::{PatternError, Patterns};
 use super::statement::VALUE_BYTES_MAX;
+use super::wildcards::{self, Expired, Pattern};
 
-/// A compiled regular expression, in bytes. With the length of the text it
-/// bounds how long one match can take: nothing can interrupt it.
-const PATTERN_BYTES_MAX: usize = 256 * 1024;
 /// The text that a regular expression is looked for in, in bytes.
 const TEXT_BYTES_MAX: usize = 4 * 1024;
 
-/// Adds the functions to a connection.
-pub(super) fn add_to(connection: &Connection) -> rusqlite::Result<()> {
+/// Adds the functions to a connection. They end when the clock says so.
+pub(super) fn add_to(connection: &Connection, clock: &Arc<Clock>) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;
     // `text regexp pattern` is `regexp(pattern, text)` to SQLite.
-    connection.create_scalar_function("regexp", 2, flags, regexp)?;
+    connection.create_scalar_function("regexp", 2, flags, {
+        let (patterns, clock) = (Patterns::default(), clock.clone());
+        move |context| regexp(context, &patterns, &clock)
+    })?;
+    for arguments in [2, 3] {
+        connection.create_scalar_function("like", arguments, flags, {
+            let clock = clock.clone();
+            move |context| like(context, &clock)
+        })?;
+    }
+    connection.create_scalar_function("glob", 2, flags, {
+        let clock = clock.clone();
+        move |context| glob(context, &clock)
+    })?;
     connection.create_scalar_function("instr", 2, flags, instr)?;
     connection.create_scalar_function("replace", 3, flags, replace)?;
     for (name, left, right) in [
@@ -53,7 +65,7 @@ fn bytes<'a>(context: &'a Context<'_>, argument: usize) -> rusqlite::Result<Opti
         // Nobody else writes these as SQLite does.
         ValueRef::Real(_) => {
             return Err(failed(
-                "instr, replace and trim take no real number here: cast it to text",
+                "instr, replace, trim, like and glob take no real number here: cast it to text",
             ));
         }
     })
@@ -104,10 +116,7 @@ fn replace(context: &Context<'_>) -> rusqlite::Result<Option<String>> {
     let finder = Finder::new(&*old);
     let count = finder.find_iter(all.as_bytes()).count();
     if all.len() + count * new.len() - count * old.len() > VALUE_BYTES_MAX {
-        return Err(Error::SqliteFailure(
-            ffi::Error::new(ffi::SQLITE_TOOBIG),
-            None,
-        ));
+        return Err(code(ffi::SQLITE_TOOBIG));
     }
     let mut replaced = String::new();
     let mut rest = 0;
@@ -144,7 +153,14 @@ fn trim(context: &Context<'_>, left: bool, right: bool) -> rusqlite::Result<Opti
     Ok(Some(rest.to_owned()))
 }
 
-fn regexp(context: &Context<'_>) -> rusqlite::Result<Option<bool>> {
+fn regexp(
+    context: &Context<'_>,
+    patterns: &Patterns,
+    clock: &Clock,
+) -> rusqlite::Result<Option<bool>> {
+    if clock.expired() {
+        return Err(code(ffi::SQLITE_INTERRUPT));
+    }
     let text = match context.get_raw(1) {
         ValueRef::Null => return Ok(None),
         ValueRef::Text(text) => std::str::from_utf8(text)?,
@@ -155,25 +171,74 @@ fn regexp(context: &Context<'_>) -> rusqlite::Result<Option<bool>> {
             "regexp takes a text of at most {TEXT_BYTES_MAX} bytes"
         )));
     }
-    // Read once a statement, not once a row.
-    let pattern: Arc<Regex> = context.get_or_create_aux(0, |pattern| {
-        let pattern = pattern
-            .as_str()
-            .map_err(|_| failed("regexp needs a pattern"))?;
-        RegexBuilder::new(pattern)
-            .size_limit(PATTERN_BYTES_MAX)
-            .build()
-            .map_err(|error| failed(&reason(&error)))
-    })?;
-    Ok(Some(pattern.is_match(text)))
+    let pattern = context
+        .get_raw(0)
+        .as_str()
+        .map_err(|_| failed("regexp needs a pattern"))?;
+    match patterns.are_in(pattern, text) {
+        Ok(found) => Ok(Some(found)),
+        Err(PatternError::NoMemory) => Err(code(ffi::SQLITE_NOMEM)),
+        Err(PatternError::Wrong(reason)) => Err(failed(&reason)),
+    }
 }
 
-/// What is wrong with a pattern, on one line.
-fn reason(error: &regex::Error) -> String {
-    let text = error.to_string();
-    let last = text.lines().last().unwrap_or_default();
-    let reason = last.strip_prefix("error: ").unwrap_or(last);
-    format!("the regular expression cannot be read: {reason}")
+/// Whether the second argument is like the first.
+fn like(context: &Context<'_>, clock: &Clock) -> rusqlite::Result<Option<bool>> {
+    let escape = if context.len() == 3 {
+        let Some(escape) = wild(context, 2)? else {
+            return Ok(None);
+        };
+        let mut letters = escape.chars();
+        match (letters.next(), letters.next()) {
+            (Some(escape), None) => Some(escape),
+            _ => return Err(failed("ESCAPE expression must be a single character")),
+        }
+    } else {
+        None
+    };
+    compare(context, clock, |pattern| Pattern::like(pattern, escape))
+}
+
+/// Whether the second argument is what the first says, in upper and lower case.
+fn glob(context: &Context<'_>, clock: &Clock) -> rusqlite::Result<Option<bool>> {
+    compare(context, clock, Pattern::glob)
+}
+
+fn compare(
+    context: &Context<'_>,
+    clock: &Clock,
+    read: impl FnOnce(&str) -> Pattern,
+) -> rusqlite::Result<Option<bool>> {
+    let (Some(pattern), Some(text)) = (wild(context, 0)?, wild(context, 1)?) else {
+        return Ok(None);
+    };
+    if pattern.len() > wildcards::PATTERN_BYTES_MAX {
+        return Err(failed(&format!(
+            "like and glob take a pattern of at most {} bytes",
+            wildcards::PATTERN_BYTES_MAX
+        )));
+    }
+    match read(&pattern).matches(&text, clock) {
+        Ok(matches) => Ok(Some(matches)),
+        Err(Expired) => Err(code(ffi::SQLITE_INTERRUPT)),
+    }
+}
+
+/// An argument of `like` or `glob`: to SQLite, a text ends at its first zero.
+fn wild<'a>(context: &'a Context<'_>, argument: usize) -> rusqlite::Result<Option<Cow<'a, str>>> {
+    let until_zero = |bytes: &[u8]| bytes.iter().position(|byte| *byte == 0);
+    Ok(match bytes(context, argument)? {
+        None => None,
+        Some(Cow::Borrowed(bytes)) => {
+            let end = until_zero(bytes).unwrap_or(bytes.len());
+            Some(String::from_utf8_lossy(&bytes[..end]))
+        }
+        Some(Cow::Owned(bytes)) => Some(String::from_utf8_lossy(&bytes).into_owned().into()),
+    })
+}
+
+fn code(code: i32) -> Error {
+    Error::SqliteFailure(ffi::Error::new(code), None)
 }
 
 fn failed(message: &str) -> Error {

@@ -60,6 +60,36 @@ impl Drop for Budget {
     }
 }
 
+/// Memory that a function takes beside SQLite's, counted as if it were SQLite's until
+/// this is dropped.
+pub(super) struct Charge(usize);
+
+/// Counts so many bytes more. `None` where the budget has not as many left.
+pub(super) fn charge(bytes: usize) -> Option<Charge> {
+    let counted = i64::try_from(bytes).ok()?;
+    affords(counted).then(|| {
+        add(counted);
+        Charge(bytes)
+    })
+}
+
+impl Charge {
+    pub(super) fn bytes(&self) -> usize {
+        self.0
+    }
+
+    /// Makes one of two.
+    pub(super) fn take(&mut self, mut other: Self) {
+        self.0 += std::mem::take(&mut other.0);
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        add(-i64::try_from(self.0).unwrap_or(i64::MAX));
+    }
+}
+
 /// Has SQLite count what it allocates. Has to come before all else that is asked
 /// of SQLite, and does nothing from the second time on.
 ///

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use super::statement::Guarded;
-use super::{MigrationError, SqlError, now};
+use super::{MigrationError, SqlError, authorizer, now};
 
 /// One step of a schema.
 #[derive(Clone, Debug)]
@@ -60,17 +60,19 @@ const BEFORE: &str = "
 const SEEN: &str = "select name, digest from _wares_migrations order by number";
 const RECORD: &str = "insert into _wares_migrations (name, digest, applied_at) values (?1, ?2, ?3)";
 
-/// What is named like the host's tables, or belongs to one, and is not the host's.
-const FOREIGN_NAMES: &str = "
-    select name from sqlite_schema
-    where (lower(substr(name, 1, 7)) = '_wares_' or lower(substr(tbl_name, 1, 7)) = '_wares_')
-    and not (tbl_name in
-        ('_wares_migrations', '_wares_steps_needed', '_wares_activations', '_wares_events')
-        and (type = 'table' or sql is null))";
-/// The tables with a foreign key to one of the host's.
-const FOREIGN_KEYS: &str = "
-    select one.name from sqlite_schema one, pragma_foreign_key_list(one.name) key
-    where one.type = 'table' and lower(substr(key.\"table\", 1, 7)) = '_wares_'";
+/// All that a schema names, and what it belongs to.
+const NAMES: &str = "select type, name, tbl_name, sql is null from main.sqlite_schema";
+/// The host's own tables.
+const OWN_TABLES: [&str; 4] = [
+    "_wares_migrations",
+    "_wares_steps_needed",
+    "_wares_activations",
+    "_wares_events",
+];
+/// The tables of full-text search, their names quoted.
+const FULL_TEXT_TABLES: &str = "
+    select name, '\"' || replace(name, '\"', '\"\"') || '\"' from main.sqlite_schema
+    where type = 'table' and rootpage = 0";
 const LAST_EVENT: &str = "select seq from sqlite_sequence where name = '_wares_events'";
 
 const NEEDED: &str = "select needed from _wares_steps_needed where steps = ?1";
@@ -221,6 +223,13 @@ fn run(connection: &Guarded, schema: &Schema) -> Result<Vec<String>, MigrationEr
         if let Some(reason) = meddles {
             return Err(failed(count, reason));
         }
+        if let Some(table) = uncounted(connection).map_err(SqlError::from)? {
+            let reason = format!(
+                "the full-text table '{table}' names no tokenizer: write tokenize = 'unicode61', \
+                 'ascii', 'porter' or 'trigram'"
+            );
+            return Err(failed(count, reason));
+        }
         connection
             .host()
             .execute(RECORD, [&step.name, &digest_of(step), &now()])
@@ -231,22 +240,90 @@ fn run(connection: &Guarded, schema: &Schema) -> Result<Vec<String>, MigrationEr
     Ok(names)
 }
 
-/// What the steps of a schema have done to the host's part of the database, if
-/// they have: SQLite asks nobody about the other end of a foreign key, or about
-/// the new name of a table.
+/// What the steps of a schema have done to the host's part of the database, or to
+/// SQLite's, if they have: SQLite asks nobody about the other end of a foreign key, or
+/// about the new name of a table.
 fn meddles(connection: &Connection, last_event_before: i64) -> rusqlite::Result<Option<String>> {
-    let first = |sql: &str| {
-        let name = connection.query_row(sql, [], |row| row.get::<_, String>(0));
-        name.optional()
-    };
-    if let Some(name) = first(FOREIGN_NAMES)? {
-        return Ok(Some(format!("'{name}' is a name of the host's")));
-    }
-    if let Some(table) = first(FOREIGN_KEYS)? {
-        return Ok(Some(format!("'{table}' refers to a table of the host's")));
+    for name in names(connection)? {
+        if let Some(reason) = name.meddles() {
+            return Ok(Some(reason));
+        }
+        if name.kind == "table" && refers_to_own(connection, &name.name)? {
+            return Ok(Some(format!(
+                "'{}' refers to a table of the host's",
+                name.name
+            )));
+        }
     }
     let untouched = last_event(connection)? == last_event_before;
     Ok((!untouched).then(|| "it changes the numbers of events".to_owned()))
+}
+
+/// Something in a schema.
+struct Name {
+    kind: String,
+    name: String,
+    table: String,
+    /// Whether SQLite made it by itself, for something else.
+    is_implied: bool,
+}
+
+fn names(connection: &Connection) -> rusqlite::Result<Vec<Name>> {
+    connection
+        .prepare(NAMES)?
+        .query_map([], |row| {
+            Ok(Name {
+                kind: row.get(0)?,
+                name: row.get(1)?,
+                table: row.get(2)?,
+                is_implied: row.get(3)?,
+            })
+        })?
+        .collect()
+}
+
+impl Name {
+    /// Why a component must not have this in its schema, if it must not.
+    fn meddles(&self) -> Option<String> {
+        let is_own = OWN_TABLES.contains(&&*self.table) && (self.kind == "table" || self.is_implied);
+        // SQLite itself sees to it that nobody else takes such a name.
+        let is_sqlites = authorizer::is_schema(&self.name);
+        if is_own || is_sqlites && !authorizer::is_own(&self.table) {
+            return None;
+        }
+        if authorizer::is_own(&self.name) || authorizer::is_own(&self.table) {
+            return Some(format!("'{}' is a name of the host's", self.name));
+        }
+        authorizer::is_taken(&self.name)
+            .then(|| format!("'{}' is a name of SQLite's: choose another", self.name))
+    }
+}
+
+/// Whether a table has a foreign key to one of the host's. The pragma is asked as a
+/// statement: it has no name that a table could stand before.
+fn refers_to_own(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    let mut refers = false;
+    connection.pragma(Some("main"), "foreign_key_list", table, |key| {
+        refers |= authorizer::is_own(&key.get::<_, String>("table")?);
+        Ok(())
+    })?;
+    Ok(refers)
+}
+
+/// The first table of full-text search whose texts nobody counts: without a tokenizer
+/// by name, FTS5 takes one that cannot be exchanged.
+fn uncounted(connection: &Guarded) -> rusqlite::Result<Option<String>> {
+    let tables: Vec<(String, String)> = connection
+        .host()
+        .prepare(FULL_TEXT_TABLES)?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (name, quoted) in tables {
+        if !connection.counts_words(&quoted)? {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// The number of the last event there ever was.

@@ -4,18 +4,22 @@
 
 pub mod accounts;
 mod authorizer;
+mod clock;
 mod database;
 mod error;
 mod events;
+mod full_text;
 mod functions;
 mod memory;
 mod migrations;
+mod patterns;
 mod readers;
 mod registry;
 mod rows;
 mod session;
 mod statement;
 mod value;
+mod wildcards;
 mod writer;
 
 #[cfg(test)]

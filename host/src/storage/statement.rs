@@ -4,18 +4,19 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::fallible_iterator::FallibleIterator;
-use rusqlite::hooks::{AuthContext, Authorization};
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Batch, Connection, OpenFlags, Statement};
 
+use super::clock::Clock;
 use super::memory::{self, Budget};
 use super::rows::{Rows, RowsLimits};
-use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer, functions};
+use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer, full_text, functions};
 use crate::giving_way;
 use crate::printable::cut;
 
@@ -38,6 +39,10 @@ const WRITER_CACHE_KIB: i32 = -64 * 1024;
 /// Memory that SQLite takes for one step of a schema, in bytes. What they sort
 /// beyond that goes to a file.
 const MIGRATION_MEMORY_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// The longest statement that makes a virtual table, in bytes. FTS5 reads the letters
+/// that are named in it in the square of their number, whenever it is opened.
+const TABLE_BYTES_MAX: usize = 4 * 1024;
 
 /// How many times as long as it should be the log may become before every commit
 /// waits for those who read.
@@ -63,6 +68,8 @@ pub(super) struct Guarded {
     connection: Connection,
     mode: Arc<AtomicU8>,
     clock: Arc<Clock>,
+    /// Whether what was prepared last makes a virtual table.
+    makes_table: Arc<AtomicBool>,
     migration_ms: u64,
     log: Log,
 }
@@ -77,13 +84,6 @@ struct Log {
     tried: Cell<Option<Instant>>,
 }
 
-/// Ends statements that run for too long.
-struct Clock {
-    base: Instant,
-    /// Nanoseconds after `base`; `u64::MAX` where nothing is to be ended.
-    deadline: AtomicU64,
-}
-
 /// The log beside a database.
 fn log_of(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
@@ -91,29 +91,16 @@ fn log_of(path: &Path) -> PathBuf {
     log.into()
 }
 
+fn long_table() -> rusqlite::Error {
+    let reason = format!("a virtual table is made by at most {TABLE_BYTES_MAX} bytes");
+    rusqlite::Error::UserFunctionError(reason.into())
+}
+
 /// Runs a statement, whatever rows it gives.
 fn run_to_end(statement: &mut Statement<'_>) -> rusqlite::Result<()> {
     let mut rows = statement.raw_query();
     while rows.next()?.is_some() {}
     Ok(())
-}
-
-impl Clock {
-    fn expired(&self) -> bool {
-        self.base.elapsed().as_nanos() as u64 > self.deadline.load(Ordering::Relaxed)
-    }
-
-    /// What runs is ended from so many milliseconds on.
-    fn set(&self, deadline_ms: u64) {
-        let deadline = self.base.elapsed() + Duration::from_millis(deadline_ms);
-        let deadline = deadline.as_nanos().try_into().unwrap_or(u64::MAX);
-        self.deadline.store(deadline, Ordering::Relaxed);
-    }
-
-    /// Nothing is ended.
-    fn clear(&self) {
-        self.deadline.store(u64::MAX, Ordering::Relaxed);
-    }
 }
 
 impl Guarded {
@@ -171,25 +158,28 @@ impl Guarded {
             (Limit::SQLITE_LIMIT_VDBE_OP, 250_000),
             (Limit::SQLITE_LIMIT_FUNCTION_ARG, 32),
             (Limit::SQLITE_LIMIT_ATTACHED, 0),
-            (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1024),
             (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 32_766),
             (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 10),
             (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
         ] {
             connection.set_limit(limit, value)?;
         }
-        functions::add_to(&connection)?;
+        let clock = Clock::new();
+        functions::add_to(&connection, &clock)?;
+        full_text::bound(&connection, &clock)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
         let mode = Arc::new(AtomicU8::new(Mode::Host as u8));
-        let clock = Arc::new(Clock {
-            base: Instant::now(),
-            deadline: AtomicU64::new(u64::MAX),
-        });
+        let makes_table = Arc::new(AtomicBool::new(false));
         connection.authorizer(Some({
-            let mode = mode.clone();
+            let (mode, makes_table) = (mode.clone(), makes_table.clone());
             move |context: AuthContext<'_>| match mode.load(Ordering::Relaxed) {
                 mode if mode == Mode::Guest as u8 => authorizer::guest(context),
-                mode if mode == Mode::Migration as u8 => authorizer::migration(context),
+                mode if mode == Mode::Migration as u8 => {
+                    if let AuthAction::CreateVtable { .. } = context.action {
+                        makes_table.store(true, Ordering::Relaxed);
+                    }
+                    authorizer::migration(context)
+                }
                 _ => Authorization::Allow,
             }
         }))?;
@@ -198,14 +188,16 @@ impl Guarded {
                 let clock = clock.clone();
                 Some(move || {
                     giving_way::give_way();
-                    clock.expired()
+                    clock.look()
                 })
             })?;
+            clock.watch(connection.get_interrupt_handle());
         }
         Ok(Self {
             connection,
             mode,
             clock,
+            makes_table,
             migration_ms: options.migration_ms,
             log: Log {
                 path: log_of(path),
@@ -331,6 +323,9 @@ impl Guarded {
         let done = loop {
             let ran = match batch.next() {
                 Ok(None) => break Ok(place - 1),
+                Ok(Some(statement)) if self.is_long_table(&statement) => {
+                    break Err((place, long_table()));
+                }
                 Ok(Some(mut statement)) => run_to_end(&mut statement),
                 Err(error) => Err(error),
             };
@@ -343,6 +338,8 @@ impl Guarded {
         done.map_err(|(place, error)| {
             let reason = if budget.was_exceeded() {
                 format!("it needs more than {MIGRATION_MEMORY_BYTES_MAX} bytes of memory")
+            } else if let Some(reason) = self.clock.too_many_words() {
+                reason
             } else if self.clock.expired() {
                 format!(
                     "the steps take longer than {} ms (sql_migration_ms)",
@@ -353,6 +350,22 @@ impl Guarded {
             };
             (place, reason)
         })
+    }
+
+    /// Whether a statement that was just prepared makes a virtual table, at length.
+    fn is_long_table(&self, statement: &Statement<'_>) -> bool {
+        self.makes_table.swap(false, Ordering::Relaxed)
+            && statement
+                .expanded_sql()
+                .is_none_or(|text| text.len() > TABLE_BYTES_MAX)
+    }
+
+    /// Whether the queries of a full-text table pass by the clock.
+    pub(super) fn counts_words(&self, quoted: &str) -> rusqlite::Result<bool> {
+        let before = self.clock.phrases_ever();
+        let query = format!("select 1 from main.{quoted}('words') limit 1");
+        self.connection.prepare(&query)?.exists([])?;
+        Ok(self.clock.phrases_ever() > before)
     }
 
     /// Runs a guest's statement, once `$1`, `$2`, … are bound to the parameters of
@@ -376,7 +389,11 @@ impl Guarded {
                 "more than {} bytes of memory for one statement (sql_memory_bytes_max)",
                 limits.memory_bytes_max
             ))),
-            result => result,
+            Err(error) => Err(self
+                .clock
+                .too_many_words()
+                .map_or(error, SqlError::LimitExceeded)),
+            Ok(done) => Ok(done),
         }
     }
 

@@ -1,0 +1,192 @@
+//! The clock of a connection: what ends a statement that runs for too long, also
+//! where SQLite itself looks at nothing. SQLite asks it every so many operations;
+//! the functions of the host ask it within one; and a thread of its own sees to
+//! those operations of SQLite that notice nothing but an interruption, such as
+//! counting a large table. It counts the words of full-text search as well, of
+//! which one operation may have to do with so many.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use rusqlite::InterruptHandle;
+
+/// How often the thread looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Words of texts that full-text search reads between two looks at the clock. With
+/// the bounds on a query below it bounds how long one row can be matched: nothing
+/// can interrupt that.
+pub(super) const WORDS_MAX: u32 = 1024 * 1024;
+/// Phrases of full-text queries between two looks. `NEAR` takes as long as their
+/// square times the words of a row.
+pub(super) const PHRASES_MAX: u32 = 32;
+/// Words of these phrases. A phrase takes as long as the product of its words and
+/// those of a row.
+pub(super) const PHRASE_WORDS_MAX: u32 = 512;
+
+/// Ends statements that run for too long.
+pub(super) struct Clock {
+    base: Instant,
+    /// Nanoseconds after `base`; `u64::MAX` where nothing is to be ended.
+    deadline: AtomicU64,
+    /// Ends what SQLite does on the connection.
+    interrupt: OnceLock<InterruptHandle>,
+    /// Held while an interruption is decided on, and while its time is called off.
+    gate: Mutex<()>,
+    words: AtomicU32,
+    phrases: AtomicU32,
+    phrase_words: AtomicU32,
+    /// Whether there were too many of any of them since a deadline was set.
+    too_much: AtomicBool,
+    /// Phrases of all queries there ever were.
+    phrases_ever: AtomicU64,
+}
+
+impl Clock {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            base: Instant::now(),
+            deadline: AtomicU64::new(u64::MAX),
+            interrupt: OnceLock::new(),
+            gate: Mutex::new(()),
+            words: AtomicU32::new(0),
+            phrases: AtomicU32::new(0),
+            phrase_words: AtomicU32::new(0),
+            too_much: AtomicBool::new(false),
+            phrases_ever: AtomicU64::new(0),
+        })
+    }
+
+    /// From here on the thread of clocks interrupts the connection when its time is up.
+    pub(super) fn watch(self: &Arc<Self>, interrupt: InterruptHandle) {
+        if self.interrupt.set(interrupt).is_ok() {
+            watched().push(Arc::downgrade(self));
+            start_watching();
+        }
+    }
+
+    pub(super) fn expired(&self) -> bool {
+        self.base.elapsed().as_nanos() as u64 > self.deadline.load(Ordering::Relaxed)
+    }
+
+    /// A look of SQLite's, between two of its operations: says whether to end.
+    pub(super) fn look(&self) -> bool {
+        if self.words.load(Ordering::Relaxed) | self.phrases.load(Ordering::Relaxed) != 0 {
+            self.forget_words();
+        }
+        self.expired()
+    }
+
+    /// What runs is ended from so many milliseconds on.
+    pub(super) fn set(&self, deadline_ms: u64) {
+        let deadline = self.base.elapsed() + Duration::from_millis(deadline_ms);
+        let deadline = deadline.as_nanos().try_into().unwrap_or(u64::MAX);
+        self.forget_words();
+        self.too_much.store(false, Ordering::Relaxed);
+        self.deadline.store(deadline, Ordering::Relaxed);
+    }
+
+    /// Nothing is ended.
+    pub(super) fn clear(&self) {
+        // An interruption that is under way hits what it is meant for, and not what
+        // runs next on the connection.
+        let _gate = self.gate();
+        self.deadline.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    fn gate(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn interrupt_if_expired(&self) {
+        let _gate = self.gate();
+        if self.expired()
+            && let Some(interrupt) = self.interrupt.get()
+        {
+            interrupt.interrupt();
+        }
+    }
+
+    fn forget_words(&self) {
+        for counter in [&self.words, &self.phrases, &self.phrase_words] {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// One more of these; says whether it is one too many.
+    fn counts(&self, counter: &AtomicU32, max: u32) -> bool {
+        let too_much = counter.fetch_add(1, Ordering::Relaxed) >= max;
+        if too_much {
+            self.too_much.store(true, Ordering::Relaxed);
+        }
+        !too_much
+    }
+
+    /// One more word of a text; says whether full-text search may go on.
+    pub(super) fn takes_word(&self) -> bool {
+        self.counts(&self.words, WORDS_MAX)
+    }
+
+    /// One more phrase of a query; says whether full-text search may go on.
+    pub(super) fn takes_phrase(&self) -> bool {
+        self.phrases_ever.fetch_add(1, Ordering::Relaxed);
+        self.counts(&self.phrases, PHRASES_MAX)
+    }
+
+    /// One more word of a phrase; says whether full-text search may go on.
+    pub(super) fn takes_phrase_word(&self) -> bool {
+        self.counts(&self.phrase_words, PHRASE_WORDS_MAX)
+    }
+
+    /// How many phrases it has been told of.
+    pub(super) fn phrases_ever(&self) -> u64 {
+        self.phrases_ever.load(Ordering::Relaxed)
+    }
+
+    /// What full-text search was refused, if it was.
+    pub(super) fn too_many_words(&self) -> Option<String> {
+        self.too_much.load(Ordering::Relaxed).then(|| {
+            format!(
+                "more than {WORDS_MAX} words of full-text search in one row, or more than \
+                 {PHRASES_MAX} phrases or {PHRASE_WORDS_MAX} words in one of its queries"
+            )
+        })
+    }
+}
+
+static WATCHED: Mutex<Vec<Weak<Clock>>> = Mutex::new(Vec::new());
+
+fn watched() -> MutexGuard<'static, Vec<Weak<Clock>>> {
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts the thread that looks at all clocks, if it does not run yet.
+fn start_watching() {
+    static STARTED: OnceLock<()> = OnceLock::new();
+    STARTED.get_or_init(|| {
+        let started = std::thread::Builder::new()
+            .name("sql-clock".to_owned())
+            .spawn(|| {
+                loop {
+                    std::thread::sleep(LOOK);
+                    interrupt_expired();
+                }
+            });
+        if let Err(error) = started {
+            tracing::warn!(%error, "no thread ends single operations of SQLite that take long");
+        }
+    });
+}
+
+fn interrupt_expired() {
+    let mut expired = Vec::new();
+    watched().retain(|clock| {
+        let clock = clock.upgrade();
+        expired.extend(clock.clone().filter(|clock| clock.expired()));
+        clock.is_some()
+    });
+    for clock in expired {
+        clock.interrupt_if_expired();
+    }
+}
