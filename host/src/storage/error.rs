@@ -182,11 +182,11 @@ fn translate(failure: ffi::Error, message: String) -> SqlError {
         ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => {
             SqlError::Unavailable("the database is damaged".to_owned())
         }
-        ffi::SQLITE_AUTH => SqlError::Invalid(match authorizer::reason(&message) {
-            Some(reason) => format!("not allowed: {message}: {reason}"),
-            None => format!("not allowed: {message}"),
+        ffi::SQLITE_AUTH => SqlError::Invalid(format!("not allowed: {message}")),
+        _ => SqlError::Invalid(match authorizer::reason(&message) {
+            Some(reason) => format!("{message}: {reason}"),
+            None => message,
         }),
-        _ => SqlError::Invalid(message),
     }
 }
 

@@ -76,7 +76,14 @@ pub(super) fn bound(connection: &Connection, clock: &Arc<Clock>) -> rusqlite::Re
             data: ptr::null_mut(),
         });
         // SAFETY: all pointers are valid for the call; SQLite fills both places.
-        check(unsafe { find(api, name.as_ptr(), &raw mut kind.data, &raw mut kind.methods) })?;
+        check(unsafe {
+            find(
+                api,
+                name.as_ptr(),
+                &raw mut kind.data,
+                &raw mut kind.methods,
+            )
+        })?;
         let mut methods = ffi::fts5_tokenizer {
             xCreate: Some(create_tokenizer),
             xDelete: Some(delete_tokenizer),
@@ -86,13 +93,7 @@ pub(super) fn bound(connection: &Connection, clock: &Arc<Clock>) -> rusqlite::Re
         // SAFETY: SQLite copies the table and the name. What it is given to keep it
         // hands to `drop_kind` when the connection closes, and never where this fails.
         unsafe {
-            let created = create(
-                api,
-                name.as_ptr(),
-                kind,
-                &raw mut methods,
-                Some(drop_kind),
-            );
+            let created = create(api, name.as_ptr(), kind, &raw mut methods, Some(drop_kind));
             if created != ffi::SQLITE_OK {
                 drop_kind(kind);
             }
@@ -101,9 +102,7 @@ pub(super) fn bound(connection: &Connection, clock: &Arc<Clock>) -> rusqlite::Re
     }
     for name in REFUSED {
         // SAFETY: SQLite copies the name, and the function keeps nothing.
-        check(unsafe {
-            create_function(api, name.as_ptr(), ptr::null_mut(), Some(refuse), None)
-        })?;
+        check(unsafe { create_function(api, name.as_ptr(), ptr::null_mut(), Some(refuse), None) })?;
     }
     Ok(())
 }

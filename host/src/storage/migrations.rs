@@ -285,7 +285,8 @@ fn names(connection: &Connection) -> rusqlite::Result<Vec<Name>> {
 impl Name {
     /// Why a component must not have this in its schema, if it must not.
     fn meddles(&self) -> Option<String> {
-        let is_own = OWN_TABLES.contains(&&*self.table) && (self.kind == "table" || self.is_implied);
+        let is_own =
+            OWN_TABLES.contains(&&*self.table) && (self.kind == "table" || self.is_implied);
         // SQLite itself sees to it that nobody else takes such a name.
         let is_sqlites = authorizer::is_schema(&self.name);
         if is_own || is_sqlites && !authorizer::is_own(&self.table) {

@@ -169,7 +169,7 @@ fn functions_that_take_as_long_as_a_product() {
     ] {
         let with = "with t (h, s) as
             (select printf('%.*c', 999999, 'a'), replace(hex(zeroblob(250000)), '0', 'é'))";
-        let mut session = place.session();
+        let mut session = place.session_with(|limits| limits.statement_ms = 60_000);
         let got = session.query(&format!("{with} {long} from t"), &[]);
         assert_eq!(got.as_ref().map(integer), Ok(expected), "{long}");
     }
@@ -389,10 +389,7 @@ fn steps_that_meddle_with_what_is_the_hosts() {
             "create virtual table _wares_words using fts5 (x);",
             "not authorized",
         ),
-        (
-            "create view _Wares_view as select 1;",
-            "'_Wares_view' is a name of the host's",
-        ),
+        ("create view _Wares_view as select 1;", "not authorized"),
         (
             "update sqlite_sequence set seq = 9223372036854775807 where name = '_wares_events';",
             "it changes the numbers of events",

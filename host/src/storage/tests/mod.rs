@@ -3,6 +3,7 @@
 mod attacks;
 mod batches;
 mod files;
+mod operations;
 mod sessions;
 mod versions;
 

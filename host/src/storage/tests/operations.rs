@@ -1,0 +1,474 @@
+//! Time within one operation of SQLite, where nothing looks at the clock by itself:
+//! what a hostile component may ask for, and what its schema may be called.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::super::clock::{Clock, PHRASE_WORDS_MAX, PHRASES_MAX, WORDS_MAX};
+use super::super::memory;
+use super::*;
+
+const WORDS: &str = "create virtual table words using fts5 (x, tokenize = 'unicode61');";
+
+fn words() -> Place {
+    let place = place();
+    let steps = [step("0001", THINGS), step("0002", WORDS)];
+    place.database.migrate(&schema(steps)).unwrap();
+    place
+}
+
+fn say(place: &Place, sql: &str, parameters: &[Value]) -> Result<u64, SqlError> {
+    place.session().execute(sql, parameters)
+}
+
+fn find(place: &Place, query: &str) -> Result<i64, SqlError> {
+    let sql = "select count(*) from words where words match $1";
+    let mut session = place.session();
+    Ok(integer(&session.query(sql, &[text(query)])?))
+}
+
+fn is_limit<T: std::fmt::Debug>(result: &Result<T, SqlError>, what: &str) {
+    assert!(
+        matches!(result, Err(SqlError::LimitExceeded(text)) if text.contains("full-text search")),
+        "{what}: {result:?}"
+    );
+}
+
+/// What a step of a schema fails with, if it fails.
+fn fails(statements: &str) -> Option<String> {
+    let place = place();
+    let steps = schema([step("0001", THINGS), step("0002", statements)]);
+    place
+        .database
+        .migrate(&steps)
+        .err()
+        .map(|error| error.to_string())
+}
+
+#[test]
+fn functions_of_full_text_search_that_take_the_square_of_a_text() {
+    let place = words();
+    say(
+        &place,
+        "insert into words (x) values ('one two three')",
+        &[],
+    )
+    .unwrap();
+    let ask = |sql: &str| place.session().query(sql, &[]).map(|rows| rows.count);
+    for (function, message) in [
+        (
+            "snippet(words, 0, '<', '>', '…', 5)",
+            "not authorized to use function: snippet: it takes as long as the square of a text",
+        ),
+        (
+            "highlight(words, 0, '<', '>')",
+            "not authorized to use function: highlight: it takes as long as the square of a text",
+        ),
+    ] {
+        let refused = ask(&format!(
+            "select {function} from words where words match 'two'"
+        ));
+        assert_eq!(refused, Err(SqlError::Invalid(message.to_owned())));
+    }
+    // As the function that stands behind the column `rank`, for a query or for good.
+    let refused = Err(SqlError::Invalid(
+        "highlight and snippet take as long as the square of a text: they are refused".to_owned(),
+    ));
+    let by_rank = "select rank from words where words match 'two' and rank match
+        'snippet(0, ''<'', ''>'', ''…'', 5)'";
+    assert_eq!(ask(by_rank), refused);
+    let for_good = "insert into words (words, rank) values ('rank', 'highlight(0, ''<'', ''>'')')";
+    say(&place, for_good, &[]).unwrap();
+    assert_eq!(
+        ask("select rank from words where words match 'two'"),
+        refused
+    );
+    let ranked = "select bm25(words) from words where words match 'two' order by bm25(words)";
+    assert_eq!(ask(ranked), Ok(1));
+    for statements in [
+        "select snippet(words, 0, '<', '>', '…', 5) from words;",
+        "create table t as select highlight(words, 0, '<', '>') from words where words match 'two';",
+        "create view v as select 1; create trigger i instead of insert on v begin select json_patch('{}', '{}'); end; insert into v values (1);",
+    ] {
+        let failed = fails(&format!("{WORDS} {statements}")).unwrap();
+        assert!(
+            failed.contains("not authorized to use function"),
+            "{failed}"
+        );
+    }
+}
+
+#[test]
+fn queries_of_full_text_search_that_take_as_long_as_a_product() {
+    let place = words();
+    say(&place, "insert into words (x) values ('a b a c a')", &[]).unwrap();
+    let repeated = |word: &str, count: u32| vec![word; count as usize].join(" ");
+    for (near, fits) in [(PHRASES_MAX, true), (PHRASES_MAX + 1, false)] {
+        for query in [
+            format!("NEAR({}, 1000000)", repeated("a", near)),
+            repeated("a", near),
+            repeated("\"\"", near),
+        ] {
+            let found = find(&place, &query);
+            if fits {
+                assert!(found.is_ok(), "{query}: {found:?}");
+            } else {
+                is_limit(&found, &query);
+            }
+        }
+    }
+    let phrase = |count: u32| format!("\"{}\"", repeated("a", count));
+    assert_eq!(find(&place, &phrase(PHRASE_WORDS_MAX)), Ok(0));
+    is_limit(&find(&place, &phrase(PHRASE_WORDS_MAX + 1)), "a phrase");
+    // One that is computed is a query as any other, and so is one in other words.
+    let computed =
+        "select count(*) from words where words match replace(hex(zeroblob(100)), '00', 'a ')";
+    is_limit(&place.session().query(computed, &[]), computed);
+    let called = "select count(*) from words(replace(hex(zeroblob(100)), '00', 'a '))";
+    is_limit(&place.session().query(called, &[]), called);
+    assert_eq!(find(&place, "a NOT d"), Ok(1));
+    // Many queries one after the other are as good as one.
+    let many = "with recursive n (x) as (select 1 union all select x + 1 from n limit 2000)
+        select count(*) from n, words where words match 'a b c a'";
+    assert_eq!(
+        place.session().query(many, &[]).as_ref().map(integer),
+        Ok(2000)
+    );
+}
+
+#[test]
+fn texts_of_full_text_search_that_are_too_long() {
+    let place = words();
+    let insert = "insert into words (x) values (replace(hex(zeroblob($1)), '00', 'a '))";
+    let fill = |words: u32| say(&place, insert, &[Value::Integer(words.into())]);
+    assert_eq!(fill(WORDS_MAX), Ok(1));
+    is_limit(&fill(WORDS_MAX + 1), "a text");
+    assert_eq!(find(&place, "a"), Ok(1));
+    // The worst query that is let pass on the longest text, by its time.
+    let begun = Instant::now();
+    let near = format!(
+        "NEAR({}, 1000000)",
+        vec!["a"; PHRASES_MAX as usize].join(" ")
+    );
+    let found = find(&place, &near);
+    assert!(
+        matches!(
+            found,
+            Ok(1) | Err(SqlError::Timeout | SqlError::LimitExceeded(_))
+        ),
+        "{found:?}"
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        begun.elapsed()
+    );
+    let mut session = place.session_with(|limits| limits.statement_ms = 0);
+    let ended = session.execute(insert, &[Value::Integer(100_000)]);
+    assert_eq!(ended, Err(SqlError::Timeout));
+}
+
+#[test]
+fn commands_of_full_text_search_are_ended_by_the_clock() {
+    let place = words();
+    let many = "insert into words (x)
+        with recursive n (x) as (select 1 union all select x + 1 from n limit 5000)
+        select 'word' || x || ' and w' || (x * 7) from n";
+    assert_eq!(say(&place, many, &[]), Ok(5000));
+    assert_eq!(find(&place, "word17"), Ok(1));
+    for command in ["rebuild", "integrity-check"] {
+        let sql = format!("insert into words (words) values ('{command}')");
+        let mut hasty = place.session_with(|limits| limits.statement_ms = 0);
+        assert_eq!(
+            hasty.execute(&sql, &[]),
+            Err(SqlError::Timeout),
+            "{command}"
+        );
+        drop(hasty);
+        assert_eq!(find(&place, "word17"), Ok(1), "{command}");
+        assert_eq!(say(&place, &sql, &[]).err(), None, "{command}");
+        assert_eq!(find(&place, "word17"), Ok(1), "{command}");
+    }
+    assert_eq!(find(&place, "word17"), Ok(1));
+}
+
+#[test]
+fn all_rows_at_once_go_one_by_one() {
+    let place = place();
+    let some = "insert into thing (name)
+        with recursive n (x) as (select 1 union all select x + 1 from n limit 1000)
+        select 'n' || x from n";
+    say(&place, some, &[]).unwrap();
+    let mut hasty = place.session_with(|limits| limits.statement_ms = 0);
+    assert_eq!(
+        hasty.execute("delete from thing", &[]),
+        Err(SqlError::Timeout)
+    );
+    drop(hasty);
+    assert_eq!(place.things(), 1000);
+    assert_eq!(say(&place, "delete from thing", &[]), Ok(1000));
+    assert_eq!(place.things(), 0);
+}
+
+#[test]
+fn what_looks_at_no_clock_is_interrupted_from_outside() {
+    memory::count().unwrap();
+    let connection = Connection::open_in_memory().unwrap();
+    let clock = Clock::new();
+    clock.watch(connection.get_interrupt_handle());
+    clock.set(20);
+    let endless =
+        "with recursive n (x) as (select 1 union all select x + 1 from n) select count(*) from n";
+    let ended = connection.query_row(endless, [], |_| Ok(())).unwrap_err();
+    assert_eq!(
+        ended.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::OperationInterrupted)
+    );
+    clock.clear();
+    let short = "with recursive n (x) as (select 1 union all select x + 1 from n limit 1000000)
+        select count(*) from n";
+    let count: i64 = connection.query_row(short, [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 1_000_000);
+}
+
+#[test]
+fn like_and_glob_are_sqlites_and_end() {
+    let place = place();
+    let sqlite = Connection::open_in_memory().unwrap();
+    let texts = [
+        "'abc'", "'ABC'", "''", "'a%c'", "'äÖ_'", "'a]b'", "'a-c'", "121", "x'6162'", "null",
+    ];
+    for text in texts {
+        for pattern in [
+            "'abc'", "'%'", "''", "'a%'", "'%c'", "'%b%'", "'_b_'", "'___'", "'a%%c'", "'ä%'",
+            "'Ä%'", "'1_1'", "121", "'%_%_%'", "'a%bc%'", "null",
+        ] {
+            for operator in ["like", "not like"] {
+                same(&place, &sqlite, &format!("{text} {operator} {pattern}"));
+            }
+        }
+        for pattern in ["'a\\%c'", "'\\%'", "'\\'", "'%\\'", "'\\a\\b\\c'", "'\\_%'"] {
+            same(
+                &place,
+                &sqlite,
+                &format!("{text} like {pattern} escape '\\'"),
+            );
+        }
+        same(&place, &sqlite, &format!("{text} like 'a%%c' escape '%'"));
+        for pattern in [
+            "'abc'",
+            "'*'",
+            "'a?c'",
+            "'[a-c]*'",
+            "'[^a]*'",
+            "'*[b]*'",
+            "'a[]]b'",
+            "'a[^]]b'",
+            "'a[-]c'",
+            "'a[a-]c'",
+            "'[a'",
+            "'[]'",
+            "'[^]'",
+            "'a[b-a]c'",
+            "'???'",
+            "'*c'",
+            "'ä*'",
+            "'[ä-ö]*'",
+            "null",
+        ] {
+            same(&place, &sqlite, &format!("{text} glob {pattern}"));
+        }
+    }
+    let long = [
+        Value::Text("a".repeat(4_000_000)),
+        text(&format!("%{}b", "a".repeat(1000))),
+    ];
+    let glob = format!("*{}b", "[a]".repeat(300));
+    for (sql, pattern) in [
+        ("select $1 like $2", &long[1]),
+        ("select $1 glob $2", &text(&glob)),
+    ] {
+        let mut session = place.session_with(|limits| limits.statement_ms = 50);
+        let ended = session.query(sql, &[long[0].clone(), pattern.clone()]);
+        assert_eq!(ended, Err(SqlError::Timeout), "{sql}");
+    }
+    let refused = place
+        .session()
+        .query("select 'a' like $1", &[text(&"a".repeat(1025))]);
+    assert_eq!(
+        refused,
+        Err(SqlError::Invalid(
+            "like and glob take a pattern of at most 1024 bytes".to_owned()
+        ))
+    );
+}
+
+fn same(place: &Place, sqlite: &Connection, expression: &str) {
+    let statement = format!("select coalesce({expression}, 7)");
+    let theirs: i64 = sqlite.query_row(&statement, [], |row| row.get(0)).unwrap();
+    let ours = integer(&place.session().query(&statement, &[]).unwrap());
+    assert_eq!(ours, theirs, "{expression}");
+}
+
+#[test]
+fn regular_expressions_take_memory_of_the_statement() {
+    let place = place();
+    let megabytes =
+        |count: usize| place.session_with(|limits| limits.memory_bytes_max = count << 20);
+    let ask = |session: &mut Session, pattern: &str| {
+        session
+            .query("select 'a' regexp $1", &[text(pattern)])
+            .map(|rows| integer(&rows))
+    };
+    assert_eq!(
+        ask(&mut megabytes(128), &"\\w".repeat(400_000)),
+        Err(SqlError::Invalid(
+            "a regular expression has at most 4096 bytes, this one 800000".to_owned()
+        ))
+    );
+    let classes = "\\w".repeat(2000);
+    assert_eq!(
+        ask(&mut megabytes(16), &classes),
+        Err(SqlError::LimitExceeded(
+            "more than 16777216 bytes of memory for one statement (sql_memory_bytes_max)"
+                .to_owned()
+        ))
+    );
+    assert!(matches!(
+        ask(&mut megabytes(128), &classes),
+        Err(SqlError::Invalid(_))
+    ));
+    assert!(matches!(
+        ask(&mut megabytes(128), &"(".repeat(2000)),
+        Err(SqlError::Invalid(_))
+    ));
+    assert_eq!(ask(&mut megabytes(16), "^\\w$"), Ok(1));
+    // Many patterns in one statement are not all kept.
+    let mut patient = place.session_with(|limits| limits.statement_ms = 60_000);
+    let before = memory::used();
+    let many: Vec<String> = (0..300)
+        .map(|n| format!("x regexp '\\w{{2}}{n}'"))
+        .collect();
+    let sql = format!(
+        "select count(*) from (select 'a' as x) where {}",
+        many.chunks(100)
+            .map(|some| format!("not ({})", some.join(" or ")))
+            .collect::<Vec<_>>()
+            .join(" and ")
+    );
+    assert_eq!(patient.query(&sql, &[]).as_ref().map(integer), Ok(1));
+    let kept = memory::used() - before;
+    assert!(kept < 8 << 20, "{kept} bytes are kept");
+}
+
+#[test]
+fn names_of_sqlite_and_of_pragmas() {
+    for statements in [
+        "create virtual table pragma_foreign_key_list using fts5 (x, tokenize = 'ascii');",
+        "create virtual table \"PRAGMA_foreign_key_list\" using fts5 (x, tokenize = 'ascii');",
+        "create table [pragma_table_info] (x);",
+        "create table Json_Each (x);",
+        "create view json_tree as select 1;",
+        "create view \"Dbstat\" as select 1;",
+        "create table fts5vocab (x);",
+        "create table sqlite_mine (x);",
+        "create virtual table v using fts5vocab (words, 'row');",
+        "create virtual table v using rtree (id, a, b);",
+        "select * from dbstat;",
+        "create table t as select * from pragma_function_list;",
+        "create view v as select * from pragma_function_list; select * from v;",
+    ] {
+        let failed = fails(&format!("{WORDS} {statements}"));
+        assert!(failed.is_some(), "{statements}");
+    }
+    for (statements, name) in [
+        (
+            "create table t (x); alter table t rename to pragma_foreign_key_list;",
+            "pragma_foreign_key_list",
+        ),
+        (
+            "create table t (x); alter table t rename to \"DBSTAT\";",
+            "DBSTAT",
+        ),
+        ("alter table words rename to json_each;", "json_each"),
+        ("create index pragma_x on thing (size);", "pragma_x"),
+        (
+            "create trigger json_each after insert on thing begin select 1; end;",
+            "json_each",
+        ),
+    ] {
+        let failed = fails(&format!("{WORDS} {statements}")).unwrap();
+        assert!(
+            failed.ends_with(&format!("'{name}' is a name of SQLite's: choose another")),
+            "{failed}"
+        );
+    }
+    // Whatever stands before the pragma, the check asks SQLite itself.
+    let failed = fails("create table c (x text references _wares_events (name));").unwrap();
+    assert!(
+        failed.ends_with("'c' refers to a table of the host's"),
+        "{failed}"
+    );
+    assert_eq!(
+        fails("create table pragma (x); create table json (y); create index sq on json (y);"),
+        None
+    );
+}
+
+#[test]
+fn tables_of_sqlite_that_a_statement_has_no_use_for() {
+    let place = words();
+    for table in [
+        "dbstat",
+        "pragma_function_list",
+        "pragma_data_version",
+        "main.pragma_table_list",
+        "fts3tokenize",
+    ] {
+        let refused = place
+            .session()
+            .query(&format!("select count(*) from {table}"), &[]);
+        assert!(
+            matches!(refused, Err(SqlError::Invalid(_))),
+            "{table}: {refused:?}"
+        );
+    }
+    let each = place
+        .session()
+        .query("select count(*) from json_each('[1, 2]')", &[]);
+    assert_eq!(each.as_ref().map(integer), Ok(2));
+}
+
+#[test]
+fn tables_of_full_text_search_whose_words_nobody_counts() {
+    for (options, reason) in [
+        (
+            "x",
+            Some(
+                "the full-text table 'w' names no tokenizer: write tokenize = 'unicode61', 'ascii', 'porter' or 'trigram'",
+            ),
+        ),
+        ("x, tokenize = 'unicode61 remove_diacritics 2'", None),
+        ("x, tokenize = porter", None),
+        ("x, tokenize = 'porter ascii'", None),
+        ("x, content = '', tokenize = 'trigram'", None),
+    ] {
+        let failed = fails(&format!("create virtual table w using fts5 ({options});"));
+        assert_eq!(
+            failed,
+            reason.map(|reason| format!("the step 0002 fails at its statement 1: {reason}")),
+            "{options}"
+        );
+    }
+    let letters: String = ('\u{4e00}'..).take(2000).collect();
+    let failed = fails(&format!(
+        "create virtual table w using fts5 (x, tokenize = 'unicode61 tokenchars {letters}');"
+    ));
+    assert_eq!(
+        failed.as_deref(),
+        Some(
+            "the step 0002 fails at its statement 1: a virtual table is made by at most 4096 bytes"
+        )
+    );
+}
