@@ -37,8 +37,15 @@ fn table(entity: Entity) -> Table {
     }
 }
 
-/// The fewest letters that the full-text index finds; it is made of trigrams.
-const WORD_LETTERS_MIN: usize = 3;
+/// The letters of a word that is looked up in the full-text index: it is made of
+/// trigrams, and the host bounds how many of them a query may have.
+const WORD_LETTERS: std::ops::RangeInclusive<usize> = 3..=25;
+/// The words that are looked up there at most. Whatever has all of these is then looked
+/// through for the others.
+const WORDS_INDEXED_MAX: usize = 16;
+/// The words that are looked for by a condition each. More of them are one condition, for
+/// expressions can be only so deep.
+const WORDS_APART_MAX: usize = 50;
 
 /// Counts what is not deleted without looking at any of it.
 pub(super) const COUNT_ALL: &str = "select live from row_count where table_name = $1";
@@ -360,30 +367,33 @@ impl Statement {
             self.text.push_str("true");
             return;
         }
-        let mut between = "";
-        self.text.push('(');
-        let is_long = |word: &&String| word.chars().count() >= WORD_LETTERS_MIN;
-        let long: Vec<&String> = words
-            .iter()
-            .filter(|word| table.words.is_some() && is_long(word))
-            .collect();
+        let is_indexed =
+            |word: &&String| table.words.is_some() && WORD_LETTERS.contains(&word.chars().count());
+        let (mut long, mut rest): (Vec<&String>, Vec<&String>) = words.iter().partition(is_indexed);
+        rest.extend(long.drain(long.len().min(WORDS_INDEXED_MAX)..));
+        let mut conditions = Vec::new();
         if let (Some(index), false) = (table.words, long.is_empty()) {
             let quoted: Vec<String> = long
                 .iter()
                 .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
                 .collect();
             let parameter = self.text(&quoted.join(" "));
-            self.text += &format!(
+            conditions.push(format!(
                 "{alias}.number in (select rowid from {index} where {index} match {parameter})"
-            );
-            between = " and ";
+            ));
         }
-        for word in words.iter().filter(|word| !long.contains(word)) {
-            let parameter = self.text(word);
-            self.text += &format!("{between}instr({alias}.search_text, {parameter}) > 0");
-            between = " and ";
+        if rest.len() > WORDS_APART_MAX {
+            let parameter = self.text(&json(&rest));
+            conditions.push(format!(
+                "not exists (select 1 from json_each({parameter}) where instr({alias}.search_text, value) = 0)"
+            ));
+        } else {
+            for word in rest {
+                let parameter = self.text(word);
+                conditions.push(format!("instr({alias}.search_text, {parameter}) > 0"));
+            }
         }
-        self.text.push(')');
+        self.text += &format!("({})", conditions.join(" and "));
     }
 }
 

@@ -158,6 +158,15 @@ fn filters(groups: &[String], customers: &[String]) -> Vec<(Entity, Filter)> {
     ] {
         all.push(Filter::words(q));
     }
+    // More words, and longer ones, than the index is asked for.
+    for (word, count) in [
+        ("ann", 20),
+        ("ann", 300),
+        ("an", 300),
+        ("nobodyhasawordthisisaslongas", 1),
+    ] {
+        all.push(Filter::words(&format!("{word} ").repeat(count)));
+    }
     let mut filters: Vec<(Entity, Filter)> = all
         .into_iter()
         .map(|filter| (Entity::Customer, filter))

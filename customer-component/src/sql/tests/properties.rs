@@ -15,7 +15,7 @@ fn statements(entity: Entity, search: &Search) -> Vec<String> {
 }
 
 /// The same filter with other texts. Words keep what decides between the index
-/// and looking for them: whether they are long enough.
+/// and looking for them: whether they are long enough, and not too long.
 fn plain(filter: &Filter) -> Filter {
     let all = |filters: &[Filter]| filters.iter().map(plain).collect();
     let text = || "plain".to_owned();
@@ -31,7 +31,7 @@ fn plain(filter: &Filter) -> Filter {
         Filter::Words(words) => Filter::Words(
             words
                 .iter()
-                .map(|word| "x".repeat(word.chars().count().min(3)))
+                .map(|word| "x".repeat(word.chars().count().min(26)))
                 .collect(),
         ),
         Filter::Flag(..) | Filter::Null(_) | Filter::NotNull(_) | Filter::Unrelated(..) => {
