@@ -154,6 +154,40 @@ pub(crate) fn keep_host_to(place: Place) {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ThreadNumber(#[cfg(target_os = "linux")] Pid);
 
+/// How far work aside stands back: it may take its time, but not for ever, also
+/// where everybody else is busy.
+#[cfg(target_os = "linux")]
+const NICE_ASIDE: i32 = 10;
+
+/// Has the calling thread, and what it starts, give way to what is served.
+pub(crate) fn stand_aside() {
+    #[cfg(target_os = "linux")]
+    {
+        let own = Some(rustix::thread::gettid());
+        if let Err(error) = rustix::process::setpriority_process(own, NICE_ASIDE) {
+            tracing::debug!(%error, "work aside stands where all else stands");
+        }
+    }
+}
+
+/// Does work on a thread of its own that gives way to what is served, and waits for it.
+///
+/// # Errors
+/// When the machine has no thread left.
+pub(crate) fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("aside".to_owned())
+            .spawn_scoped(scope, || {
+                stand_aside();
+                work()
+            })?;
+        Ok(thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
 /// How far one steps back: the least that a thread can be given.
 #[cfg(target_os = "linux")]
 pub(crate) const NICE: i32 = 19;

@@ -1,6 +1,7 @@
 //! What every command needs: the settings, an engine, modules, a data folder.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::modules::{
     self, CanaryOptions, Keys, Manager, ManagerOptions, Module, ModuleError, ModuleOptions,
     PathPrefix, Slot, Source, Watch, WatchError,
 };
-use crate::storage::{Database, DatabaseOptions, Registry, SessionLimits};
+use crate::storage::{self, Database, DatabaseOptions, Registry, SessionLimits};
 use crate::telemetry::LogLimits;
 
 pub(super) struct Workplace {
@@ -241,6 +242,9 @@ impl Folder {
                 return Err(error).with_context(|| format!("cannot lock {}", lock.display()));
             }
         };
+        if lock.is_some() {
+            storage::prepare_disk(path)?;
+        }
         Ok(Self {
             path: path.to_owned(),
             lock,
@@ -262,7 +266,7 @@ impl Folder {
             });
         }
         let path = self.path.join("listening");
-        fs::write(&path, reachable.to_string())
+        overwrite(&path, &reachable.to_string())
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
@@ -328,6 +332,17 @@ impl Folder {
         }
         Ok(Database::open(&file, &DatabaseOptions::default())?)
     }
+}
+
+/// Writes a file anew in the place that it has: the disk may have no other.
+fn overwrite(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = File::options()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)
 }
 
 fn module_options(config: &Config, name: &str) -> ModuleOptions {

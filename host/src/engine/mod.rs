@@ -148,7 +148,7 @@ impl Engine {
                 .name("aside".to_owned())
                 .stack_size(self.options.stack_bytes_max + STACK_BYTES_OF_HOST)
                 .spawn_scoped(scope, || {
-                    pace::stand_aside();
+                    giving_way::stand_aside();
                     work()
                 })
                 .map_err(|error| LoadError::Engine(error.into()))?;

@@ -229,22 +229,6 @@ impl Drop for Pace {
     }
 }
 
-/// How far work aside stands back: it may take its time, but not for ever, also
-/// where everybody else is busy.
-#[cfg(target_os = "linux")]
-const NICE_ASIDE: i32 = 10;
-
-/// Has the calling thread, and what it starts, give way to what is served.
-pub(super) fn stand_aside() {
-    #[cfg(target_os = "linux")]
-    {
-        let own = Some(rustix::thread::gettid());
-        if let Err(error) = rustix::process::setpriority_process(own, NICE_ASIDE) {
-            tracing::debug!(%error, "work aside stands where all else stands");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

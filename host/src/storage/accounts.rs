@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::database::create_private;
-use super::{StorageError, memory, now};
+use super::{StorageError, disk, memory, now};
 
 /// A person who may sign in.
 #[derive(Clone, Debug)]
@@ -163,7 +163,13 @@ impl Accounts {
             path: path.to_owned(),
             connection: Mutex::new(connection),
         };
-        accounts.bring_forward()?;
+        accounts.bring_forward().map_err(|error| match error {
+            StorageError::Statement(source) => StorageError::Sqlite {
+                path: path.to_owned(),
+                source,
+            },
+            other => other,
+        })?;
         Ok(accounts)
     }
 
@@ -180,6 +186,10 @@ impl Accounts {
                 known,
             });
         }
+        if found == known {
+            // Nothing is written, for the disk may be full.
+            return Ok(());
+        }
         for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
             transaction.execute_batch(step)?;
         }
@@ -188,6 +198,7 @@ impl Accounts {
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
+        disk::make_room();
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

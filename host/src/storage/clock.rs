@@ -11,8 +11,13 @@ use std::time::{Duration, Instant};
 
 use rusqlite::InterruptHandle;
 
+use super::disk::{self, Disk};
+
 /// How often the thread looks.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How often the temporary files of a migration are measured, in milliseconds.
+const MEASURE_MS: u64 = 200;
 
 /// Words of texts that full-text search reads between two looks at the clock. With
 /// the bounds on a query below it bounds how long one row can be matched: nothing
@@ -41,6 +46,14 @@ pub(super) struct Clock {
     too_much: AtomicBool,
     /// Phrases of all queries there ever were.
     phrases_ever: AtomicU64,
+    /// The disk that is written to, and whether it became full since a deadline was set.
+    disk: OnceLock<Disk>,
+    is_disk_full: AtomicBool,
+    /// Whether files are written for what does not go into memory, when they were
+    /// measured last, in milliseconds after `base`, and whether they were too much.
+    spills: AtomicBool,
+    measured_ms: AtomicU64,
+    spilled_too_much: AtomicBool,
 }
 
 impl Clock {
@@ -55,6 +68,11 @@ impl Clock {
             phrase_words: AtomicU32::new(0),
             too_much: AtomicBool::new(false),
             phrases_ever: AtomicU64::new(0),
+            disk: OnceLock::new(),
+            is_disk_full: AtomicBool::new(false),
+            spills: AtomicBool::new(false),
+            measured_ms: AtomicU64::new(0),
+            spilled_too_much: AtomicBool::new(false),
         })
     }
 
@@ -75,7 +93,56 @@ impl Clock {
         if self.words.load(Ordering::Relaxed) | self.phrases.load(Ordering::Relaxed) != 0 {
             self.forget_words();
         }
-        self.expired()
+        self.expired() || self.ends_for_disk()
+    }
+
+    /// From here on what writes to this disk ends when it is full.
+    pub(super) fn watch_disk(&self, disk: Disk) {
+        let _ = self.disk.set(disk);
+    }
+
+    /// Whether the disk that is written to has room for modules.
+    pub(super) fn has_room(&self) -> bool {
+        self.disk.get().is_none_or(|disk| !disk.is_full())
+    }
+
+    /// Whether what runs was ended since the disk is full.
+    pub(super) fn was_disk_full(&self) -> bool {
+        self.is_disk_full.load(Ordering::Relaxed)
+    }
+
+    /// Whether files are written for what does not go into memory; they are measured then.
+    pub(super) fn set_spilling(&self, spills: bool) {
+        self.spills.store(spills, Ordering::Relaxed);
+        self.spilled_too_much.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether what runs was ended since its files became too large.
+    pub(super) fn spilled_too_much(&self) -> bool {
+        self.spilled_too_much.load(Ordering::Relaxed)
+    }
+
+    fn ends_for_disk(&self) -> bool {
+        // Work of the host's own has no deadline, and is not ended.
+        if self.deadline.load(Ordering::Relaxed) == u64::MAX {
+            return false;
+        }
+        if !self.has_room() {
+            self.is_disk_full.store(true, Ordering::Relaxed);
+            return true;
+        }
+        self.spills.load(Ordering::Relaxed) && self.measure_files()
+    }
+
+    fn measure_files(&self) -> bool {
+        let now_ms = self.base.elapsed().as_millis() as u64;
+        if now_ms.saturating_sub(self.measured_ms.load(Ordering::Relaxed)) >= MEASURE_MS {
+            self.measured_ms.store(now_ms, Ordering::Relaxed);
+            if disk::temporary_bytes() > disk::TEMPORARY_BYTES_MAX {
+                self.spilled_too_much.store(true, Ordering::Relaxed);
+            }
+        }
+        self.spilled_too_much()
     }
 
     /// What runs is ended from so many milliseconds on.
@@ -84,6 +151,7 @@ impl Clock {
         let deadline = deadline.as_nanos().try_into().unwrap_or(u64::MAX);
         self.forget_words();
         self.too_much.store(false, Ordering::Relaxed);
+        self.is_disk_full.store(false, Ordering::Relaxed);
         self.deadline.store(deadline, Ordering::Relaxed);
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::clock::Clock;
+use super::disk;
 use super::events::{self, Event};
 use super::functions;
 use super::memory;
@@ -18,6 +19,7 @@ use super::session::{Keeps, Session, SessionLimits};
 use super::statement::Guarded;
 use super::writer::Writer;
 use super::{MigrationError, SqlError, StorageError};
+use crate::giving_way;
 
 /// How a database is opened.
 #[derive(Clone, Debug)]
@@ -48,6 +50,11 @@ impl Default for DatabaseOptions {
     }
 }
 
+/// The largest that a database may become where nobody says how large, in bytes.
+pub const BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
+/// The shortest that the log beside it has to be before it is emptied, in bytes.
+const LOG_BYTES_MIN: u64 = 256 * 1024;
+
 /// How long work of the host's own waits for the writer.
 const HOST_WAIT: Duration = Duration::from_secs(30);
 
@@ -72,6 +79,7 @@ impl Database {
             path: path.to_owned(),
             source,
         };
+        let options = &within_disk(path, options);
         let connection = Guarded::open(path, options, false).map_err(sqlite)?;
         connection
             .host()
@@ -92,9 +100,7 @@ impl Database {
     /// When a step fails, or the steps are not those that this data has seen,
     /// and the version that brought it there does not let this one go on.
     pub fn migrate(&self, schema: &Schema) -> Result<Vec<String>, MigrationError> {
-        self.0.writer.exclusively(HOST_WAIT, |connection| {
-            migrations::migrate(connection, schema, &[])
-        })?
+        self.activate(schema, &[])
     }
 
     /// Brings the schema forward as [`Self::migrate`] does, and makes the last of
@@ -107,9 +113,15 @@ impl Database {
         schema: &Schema,
         digests: &[&str],
     ) -> Result<Vec<String>, MigrationError> {
-        self.0.writer.exclusively(HOST_WAIT, |connection| {
-            migrations::migrate(connection, schema, digests)
-        })?
+        let migrate = || {
+            self.0.writer.exclusively(HOST_WAIT, |connection| {
+                migrations::migrate(connection, schema, digests)
+            })?
+        };
+        if self.pending(schema)?.is_empty() {
+            return migrate();
+        }
+        giving_way::aside(migrate).map_err(|error| SqlError::Unavailable(error.to_string()))?
     }
 
     /// Which versions were activated last.
@@ -216,6 +228,20 @@ impl Database {
     pub(super) fn readers(&self) -> &Readers {
         &self.0.readers
     }
+}
+
+/// With no more than its share of what the disk has, where nobody says how much.
+fn within_disk(path: &Path, options: &DatabaseOptions) -> DatabaseOptions {
+    let mut options = options.clone();
+    if options.bytes_max == BYTES_MAX
+        && let Some(share) = disk::share(path)
+    {
+        let own = std::fs::metadata(path).map_or(0, |file| file.len());
+        options.bytes_max = options.bytes_max.min(own + share);
+        // The log is written before the file, and beside it.
+        options.log_bytes_max = options.log_bytes_max.min(share / 4).max(LOG_BYTES_MIN);
+    }
+    options
 }
 
 /// SQLite gives its log the permissions of the file, so it is enough to make that one.

@@ -60,7 +60,7 @@ pub enum StorageError {
         source: std::io::Error,
     },
     /// SQLite.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}{advice}", path = path.display(), advice = advice(source))]
     Sqlite {
         /// The file.
         path: PathBuf,
@@ -147,6 +147,14 @@ impl From<rusqlite::Error> for SqlError {
             }
             other => Self::Invalid(other.to_string()),
         }
+    }
+}
+
+/// What to do about it, where somebody can do something.
+fn advice(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => ": make room on the disk that it lies on",
+        _ => "",
     }
 }
 

@@ -6,6 +6,7 @@ pub mod accounts;
 mod authorizer;
 mod clock;
 mod database;
+mod disk;
 mod error;
 mod events;
 mod full_text;
@@ -25,7 +26,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use database::{Database, DatabaseOptions};
+pub use database::{BYTES_MAX, Database, DatabaseOptions};
+pub use disk::prepare as prepare_disk;
 pub use error::{ConstraintKind, MigrationError, SqlError, StorageError};
 pub use events::Event;
 pub use migrations::{Activated, Migration, Schema};

@@ -17,7 +17,7 @@ const PATTERN_BYTES_MAX: usize = 4 * 1024;
 const COMPILED_BYTES_MAX: usize = 256 * 1024;
 /// What a search may keep of the states that it has come by, in bytes.
 const STATES_BYTES_MAX: usize = 256 * 1024;
-/// How deep groups may lie within one another.
+/// How deep parentheses may lie within one another.
 const NEST_MAX: u32 = 100;
 /// Patterns that a connection keeps, and their memory in bytes.
 const KEPT_MAX: usize = 16;
@@ -72,14 +72,6 @@ impl Patterns {
         let fit = fit.count().min(KEPT_MAX);
         kept.truncate(fit);
         Ok(found)
-    }
-
-    /// How many are kept, and their memory in bytes.
-    #[cfg(test)]
-    pub(super) fn kept(&self) -> (usize, usize) {
-        let kept = self.0.lock().unwrap();
-        let bytes = kept.iter().map(|kept| kept.charge.bytes());
-        (kept.len(), bytes.sum())
     }
 }
 

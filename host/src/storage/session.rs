@@ -121,7 +121,9 @@ impl Session {
         // What is read after a write must not come from a snapshot before it.
         self.end_snapshot();
         let wait = Duration::from_millis(self.limits.writer_wait_ms);
-        self.transaction = Some(self.database.writer().begin(wait)?);
+        let transaction = self.database.writer().begin(wait)?;
+        transaction.connection()?.require_room()?;
+        self.transaction = Some(transaction);
         Ok(())
     }
 

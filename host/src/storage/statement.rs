@@ -14,6 +14,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Batch, Connection, OpenFlags, Statement};
 
 use super::clock::Clock;
+use super::disk::{Disk, TEMPORARY_BYTES_MAX};
 use super::memory::{self, Budget};
 use super::rows::{Rows, RowsLimits};
 use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer, full_text, functions};
@@ -39,6 +40,9 @@ const WRITER_CACHE_KIB: i32 = -64 * 1024;
 /// Memory that SQLite takes for one step of a schema, in bytes. What they sort
 /// beyond that goes to a file.
 const MIGRATION_MEMORY_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// How long the steps of a schema may run where nobody bounds it, in milliseconds: a year.
+const MIGRATION_MS_MAX: u64 = 365 * 24 * 60 * 60 * 1000;
 
 /// The longest statement that makes a virtual table, in bytes. FTS5 reads the letters
 /// that are named in it in the square of their number, whenever it is opened.
@@ -89,6 +93,10 @@ fn log_of(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     log.into()
+}
+
+fn no_room() -> SqlError {
+    SqlError::Unavailable("the disk or the database is full".to_owned())
 }
 
 fn long_table() -> rusqlite::Error {
@@ -167,6 +175,9 @@ impl Guarded {
         let clock = Clock::new();
         functions::add_to(&connection, &clock)?;
         full_text::bound(&connection, &clock)?;
+        if !reading {
+            clock.watch_disk(Disk::of(path));
+        }
         connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
         let mode = Arc::new(AtomicU8::new(Mode::Host as u8));
         let makes_table = Arc::new(AtomicBool::new(false));
@@ -255,6 +266,15 @@ impl Guarded {
         self.connection.is_autocommit()
     }
 
+    /// Fails where the disk has no room left for modules.
+    pub(super) fn require_room(&self) -> Result<(), SqlError> {
+        if self.clock.has_room() {
+            Ok(())
+        } else {
+            Err(no_room())
+        }
+    }
+
     /// Runs a guest's statement that gives rows.
     pub(super) fn query(
         &self,
@@ -300,10 +320,14 @@ impl Guarded {
     pub(super) fn migrating<T>(&self, work: impl FnOnce() -> T) -> rusqlite::Result<T> {
         // Within a transaction it cannot be changed.
         self.connection.pragma_update(None, "temp_store", "file")?;
-        if self.migration_ms > 0 {
-            self.clock.set(self.migration_ms);
-        }
+        self.clock.set(if self.migration_ms > 0 {
+            self.migration_ms
+        } else {
+            MIGRATION_MS_MAX
+        });
+        self.clock.set_spilling(true);
         let done = work();
+        self.clock.set_spilling(false);
         self.clock.clear();
         // What is kept would be prepared anew as it runs, with whatever triggers there are now.
         self.connection.flush_prepared_statement_cache();
@@ -340,6 +364,10 @@ impl Guarded {
                 format!("it needs more than {MIGRATION_MEMORY_BYTES_MAX} bytes of memory")
             } else if let Some(reason) = self.clock.too_many_words() {
                 reason
+            } else if self.clock.spilled_too_much() {
+                format!("its temporary files need more than {TEMPORARY_BYTES_MAX} bytes")
+            } else if self.clock.was_disk_full() {
+                no_room().to_string()
             } else if self.clock.expired() {
                 format!(
                     "the steps take longer than {} ms (sql_migration_ms)",
@@ -389,6 +417,7 @@ impl Guarded {
                 "more than {} bytes of memory for one statement (sql_memory_bytes_max)",
                 limits.memory_bytes_max
             ))),
+            Err(_) if self.clock.was_disk_full() => Err(no_room()),
             Err(error) => Err(self
                 .clock
                 .too_many_words()

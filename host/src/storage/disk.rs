@@ -1,0 +1,286 @@
+//! The disk that the data lies on. The host keeps a reserve on it for itself, which it
+//! releases when nothing else is left, so that people can sign in and make room. What
+//! is for modules ends before that. Temporary files lie here as well, and are bounded.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::{StorageError, memory};
+
+/// What the host keeps for itself, in bytes, on a disk that is not small.
+const RESERVE_BYTES: u64 = 32 * 1024 * 1024;
+/// The part of a small disk that it keeps.
+const RESERVE_PART: u64 = 16;
+/// How often it is asked how much is free: by the host, and while modules write, in
+/// milliseconds.
+const ASK: Duration = Duration::from_millis(100);
+const ASK_WRITING_MS: u64 = 10;
+
+/// Temporary files of migrations, all together, in bytes.
+pub(super) const TEMPORARY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// How the name of a temporary file of SQLite's begins.
+#[cfg(target_os = "linux")]
+const TEMPORARY_NAME: &str = "/etilqs_";
+
+/// The reserve of the data folder that this process serves.
+static RESERVE: OnceLock<Reserve> = OnceLock::new();
+
+/// How much there is of a disk, and how much of it is free, in bytes.
+#[derive(Clone, Copy)]
+struct Room {
+    all: u64,
+    free: u64,
+}
+
+impl Room {
+    fn of(path: &Path) -> Option<Self> {
+        let disk = rustix::fs::statvfs(path).ok()?;
+        Some(Self {
+            all: disk.f_blocks.saturating_mul(disk.f_frsize),
+            free: disk.f_bavail.saturating_mul(disk.f_frsize),
+        })
+    }
+
+    /// What the host keeps of it for itself.
+    fn reserve(self) -> u64 {
+        RESERVE_BYTES.min(self.all / RESERVE_PART)
+    }
+}
+
+/// A file that takes up room, to be given up.
+struct Reserve {
+    data: PathBuf,
+    /// Its size; 0 where it is released.
+    held: AtomicU64,
+    asked: Mutex<Option<Instant>>,
+    /// Whether it was said that there is no room.
+    said: AtomicBool,
+}
+
+/// Makes a data folder ready: its folder for temporary files, and the reserve.
+///
+/// # Errors
+/// When the folder for temporary files cannot be made, or SQLite does not take it.
+pub fn prepare(data: &Path) -> Result<(), StorageError> {
+    if RESERVE.get().is_some() {
+        return Ok(());
+    }
+    let reserve = RESERVE.get_or_init(|| Reserve {
+        data: data.to_owned(),
+        held: AtomicU64::new(fs::metadata(data.join("reserve")).map_or(0, |file| file.len())),
+        asked: Mutex::new(None),
+        said: AtomicBool::new(false),
+    });
+    // Before anything is written.
+    reserve.look();
+    keep_temporary_files_in(&data.join("tmp"))
+}
+
+/// Sees to it that the host has room for what it writes of its own.
+pub(super) fn make_room() {
+    if let Some(reserve) = RESERVE.get() {
+        let mut asked = reserve.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.is_none_or(|asked| asked.elapsed() >= ASK) {
+            *asked = Some(Instant::now());
+            reserve.look();
+        }
+    }
+}
+
+/// What a module's database may take on its disk, beside what it has, in bytes: half
+/// of what is free without what the host keeps. `None` where that is unknown.
+pub(super) fn share(database: &Path) -> Option<u64> {
+    let room = Room::of(database)?;
+    Some((room.free + held()).saturating_sub(room.reserve()) / 2)
+}
+
+fn held() -> u64 {
+    RESERVE
+        .get()
+        .map_or(0, |reserve| reserve.held.load(Ordering::Relaxed))
+}
+
+impl Reserve {
+    fn file(&self) -> PathBuf {
+        self.data.join("reserve")
+    }
+
+    /// Releases what is held where there is no room, and holds it again where there is.
+    fn look(&self) {
+        let Some(room) = Room::of(&self.data) else {
+            return;
+        };
+        let held = self.held.load(Ordering::Relaxed);
+        let is_short = room.free < room.reserve() / 4;
+        if is_short && held > 0 {
+            let released = fs::remove_file(self.file());
+            if released.is_ok() {
+                self.held.store(0, Ordering::Relaxed);
+            }
+            self.say(room);
+        } else if is_short && !self.said.load(Ordering::Relaxed) {
+            self.say(room);
+        } else if held == 0 && room.free > room.reserve() * 3 {
+            match self.hold(room.reserve()) {
+                Ok(()) => {
+                    self.held.store(room.reserve(), Ordering::Relaxed);
+                    if self.said.swap(false, Ordering::Relaxed) {
+                        tracing::info!(free = room.free, "the disk has room again");
+                    }
+                }
+                Err(error) => {
+                    let file = self.file();
+                    tracing::warn!(file = %file.display(), %error, "the host keeps no room on the disk for itself");
+                    let _ = fs::remove_file(file);
+                }
+            }
+        }
+    }
+
+    /// Takes the room: written, for a file system may have no blocks for what is only promised.
+    fn hold(&self, bytes: u64) -> io::Result<()> {
+        let mut file = File::options()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(self.file())?;
+        let block = vec![0x5a; 1024 * 1024];
+        let mut left = bytes;
+        while left > 0 {
+            let part = left.min(block.len() as u64);
+            #[expect(clippy::cast_possible_truncation, reason = "a block at the most")]
+            file.write_all(&block[..part as usize])?;
+            left -= part;
+        }
+        Ok(())
+    }
+
+    fn say(&self, room: Room) {
+        self.said.store(true, Ordering::Relaxed);
+        let databases = databases(&self.data.join("modules"));
+        tracing::warn!(
+            data = %self.data.display(),
+            free = room.free,
+            databases,
+            "the disk is full: modules cannot write; make room on it, by removing versions of \
+             modules for example (wares module remove), or what else lies on it"
+        );
+    }
+}
+
+/// The databases of modules with their sizes in bytes, the largest first.
+fn databases(folder: &Path) -> String {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return String::new();
+    };
+    let mut files: Vec<(u64, String)> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let is_database = name.ends_with(".db") || name.ends_with(".db-wal");
+            is_database.then_some((entry.metadata().ok()?.len(), name))
+        })
+        .collect();
+    files.sort_unstable_by(|one, other| other.cmp(one));
+    files.truncate(10);
+    let files: Vec<String> = files
+        .iter()
+        .map(|(bytes, name)| format!("{name} {bytes}"))
+        .collect();
+    files.join(", ")
+}
+
+/// Whether modules may still write to the disk of one database.
+pub(super) struct Disk {
+    folder: PathBuf,
+    base: Instant,
+    /// When it is asked again, in milliseconds after `base`.
+    ask_ms: AtomicU64,
+    is_full: AtomicBool,
+}
+
+impl Disk {
+    /// The one that a database lies on.
+    pub(super) fn of(database: &Path) -> Self {
+        Self {
+            folder: database.parent().unwrap_or(database).to_owned(),
+            base: Instant::now(),
+            ask_ms: AtomicU64::new(0),
+            is_full: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether nothing is left of it but what the host keeps for itself.
+    pub(super) fn is_full(&self) -> bool {
+        let now_ms = self.base.elapsed().as_millis() as u64;
+        if now_ms >= self.ask_ms.load(Ordering::Relaxed) {
+            self.ask_ms
+                .store(now_ms + ASK_WRITING_MS, Ordering::Relaxed);
+            // What is not known is found out by writing.
+            let is_full = Room::of(&self.folder)
+                .is_some_and(|room| room.free + held() < room.reserve() + room.reserve() / 2);
+            self.is_full.store(is_full, Ordering::Relaxed);
+        }
+        self.is_full.load(Ordering::Relaxed)
+    }
+}
+
+/// Has SQLite put its temporary files into a folder, which is emptied.
+fn keep_temporary_files_in(folder: &Path) -> Result<(), StorageError> {
+    let file = |source| StorageError::File {
+        path: folder.to_owned(),
+        source,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(file)?;
+    for entry in fs::read_dir(folder).map_err(file)?.flatten() {
+        let _ = fs::remove_file(entry.path());
+    }
+    let sqlite = |source| StorageError::Sqlite {
+        path: folder.to_owned(),
+        source,
+    };
+    memory::count().map_err(sqlite)?;
+    // It holds for the process, and for as long as that.
+    let connection = Connection::open_in_memory().map_err(sqlite)?;
+    let folder = folder.display().to_string();
+    connection
+        .pragma_update(None, "temp_store_directory", folder)
+        .map_err(sqlite)
+}
+
+/// What this process has of temporary files, in bytes. Nobody else sees them: they have
+/// no names from the moment on that they are made.
+#[cfg(target_os = "linux")]
+pub(super) fn temporary_bytes() -> u64 {
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else {
+        return 0;
+    };
+    let is_temporary = |path: &Path| {
+        fs::read_link(path).is_ok_and(|target| target.to_string_lossy().contains(TEMPORARY_NAME))
+    };
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| is_temporary(path))
+        .filter_map(|path| fs::metadata(path).ok())
+        .map(|file| file.len())
+        .sum()
+}
+
+/// Only Linux tells; elsewhere, what is free of the disk bounds them.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn temporary_bytes() -> u64 {
+    0
+}
