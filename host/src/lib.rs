@@ -5,6 +5,8 @@ pub mod capabilities;
 pub mod cli;
 pub mod config;
 pub mod engine;
+mod fault;
+mod files;
 mod giving_way;
 pub mod http;
 pub mod identity;

@@ -68,6 +68,7 @@ fn refused(component: &[u8]) -> String {
     std::fs::write(&file, component).unwrap();
     let output = run([
         "serve",
+        "--strict",
         "--listen=127.0.0.1:0",
         &format!("--data={}", folder.path().join("data").display()),
         &format!("--set=modules.broken.component={}", file.display()),

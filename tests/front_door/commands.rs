@@ -327,6 +327,7 @@ fn a_component_in_the_modules_folder_is_served() {
     let place = data.path().to_str().unwrap();
     let refused = run([
         "serve",
+        "--strict",
         "--data",
         place,
         "--listen",

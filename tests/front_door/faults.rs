@@ -9,6 +9,7 @@ use crate::harness::{Shop, data, hostile_guest, run, text};
 fn refuse(data: &Path, more: &[&str]) -> String {
     let mut arguments = vec![
         "serve",
+        "--strict",
         "--listen",
         "127.0.0.1:0",
         "--data",

@@ -523,6 +523,18 @@ pub fn group(id: &str, name: &str) -> Value {
     })
 }
 
+/// Makes a FIFO, which whoever opens it to read waits at.
+pub fn fifo(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(made.success());
+}
+
+/// Lets those go on who wait at a FIFO, and as long as what this returns lives also
+/// those who come later.
+pub fn open_fifo(path: &Path) -> fs::File {
+    fs::OpenOptions::new().write(true).open(path).unwrap()
+}
+
 /// The repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

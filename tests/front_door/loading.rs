@@ -11,6 +11,7 @@ fn refused(component: &[u8], settings: &[&str]) -> String {
     let data = folder.path().join("data");
     let mut arguments = vec![
         "serve".to_owned(),
+        "--strict".to_owned(),
         "--listen=127.0.0.1:0".to_owned(),
         format!("--data={}", data.display()),
         format!("--set=modules.broken.component={}", file.display()),

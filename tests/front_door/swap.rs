@@ -103,7 +103,7 @@ fn a_version_is_installed_activated_rolled_back_and_removed() {
     let module = |bytes: &[u8], version: &str, versions: Value| {
         json!({
             "name": "marked", "version": version, "digest": digest(bytes), "resting": false,
-            "calls": calls, "canary": null, "versions": versions
+            "calls": calls, "canary": null, "versions": versions, "changes": [], "failures": []
         })
     };
     shop.get(MODULE)
@@ -746,7 +746,8 @@ fn one_change_of_a_module_at_a_time() {
                 _ => answer.refuses(
                     409,
                     "conflict",
-                    "another change of the module marked is under way",
+                    "another change of the module marked is under way: wait for its end, \
+                     or see `wares module status marked`",
                 ),
             }
         }
@@ -1026,6 +1027,7 @@ fn a_start_without_the_active_version_says_what_is_missing() {
     let refused = || {
         let ended = run([
             "serve",
+            "--strict",
             "--listen",
             "127.0.0.1:0",
             "--data",
@@ -1039,7 +1041,8 @@ fn a_start_without_the_active_version_says_what_is_missing() {
     assert_eq!(
         refused(),
         format!(
-            "wares: the active versions of modules: there is no {}: put the component back\n",
+            "wares: version {} of marked: there is no {}: put the component back\n",
+            &digest[..12],
             file.display()
         )
     );
@@ -1047,7 +1050,8 @@ fn a_start_without_the_active_version_says_what_is_missing() {
     assert_eq!(
         refused(),
         format!(
-            "wares: the active versions of modules: {} is damaged: its SHA-256 is not its name\n",
+            "wares: version {} of marked: {} is damaged: its SHA-256 is not its name\n",
+            &digest[..12],
             file.display()
         )
     );

@@ -35,7 +35,7 @@ pub(super) fn ask(common: &Common, ask: Ask) -> anyhow::Result<Value> {
             read(client::exchange(stream, ask, &token).await)
         });
     }
-    let shop = Shop::open(&workplace, &folder)?;
+    let shop = Shop::open(&workplace, &folder, false)?;
     let token = shop.directory.issue_operator_token(&operator());
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let app = shop.app.clone();

@@ -26,7 +26,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workplace = Workplace::open(&arguments.common)?;
     let engine = workplace.engine(1)?;
-    let source = Source::read(&arguments.file)?;
+    let bytes_max = workplace.config.compile.component_bytes_max;
+    let source = Source::read(&arguments.file, bytes_max)?;
     let shape = engine
         .inspect(&source.bytes)
         .map_err(|error| anyhow::anyhow!("{}: {error}", source.origin))?;

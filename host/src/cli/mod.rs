@@ -4,6 +4,7 @@
 mod audit;
 mod call;
 mod client;
+mod ending;
 mod events;
 mod inspect;
 mod key;

@@ -12,8 +12,12 @@ use serde_json::{Value, json};
 use super::client::ask;
 use super::workplace::Workplace;
 use super::{Common, json_out, text_out, write_line};
+use crate::files;
 use crate::modules::Source;
 use crate::server::client::Ask;
+
+/// The largest file of a signature, in bytes.
+const SIGNATURE_BYTES_MAX: u64 = 64 * 1024;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -155,13 +159,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 impl Install {
     fn run(&self) -> anyhow::Result<Value> {
-        let read = |path: &Path| {
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-        };
-        let bytes = read(&self.file)?;
+        let workplace = Workplace::open(&self.common)?;
+        let bytes_max = workplace.config.compile.component_bytes_max;
+        let source = Source::read(&self.file, bytes_max)?;
         let name = match &self.name {
             Some(name) => name.clone(),
-            None => self.name_of_component()?,
+            None => name_of(&workplace, &source)?,
+        };
+        let read = |path: &Path| {
+            files::read(path, SIGNATURE_BYTES_MAX)
+                .with_context(|| format!("cannot read {}", path.display()))
         };
         let beside = PathBuf::from(format!("{}.minisig", self.file.display()));
         let signature = match &self.signature {
@@ -181,22 +188,20 @@ impl Install {
         }
         let put = Ask::put(
             path(&name, &format!("?{}", query.join("&"))),
-            bytes,
+            source.bytes.into_owned(),
             signature.map(|text| STANDARD.encode(text)),
         );
         ask(&self.common, put)
     }
+}
 
-    /// What the component says that it is.
-    fn name_of_component(&self) -> anyhow::Result<String> {
-        let workplace = Workplace::open(&self.common)?;
-        let engine = workplace.engine(1)?;
-        let source = Source::read(&self.file)?;
-        let module = workplace
-            .module(&engine, &source)
-            .map_err(|error| anyhow!("{error}"))?;
-        Ok(module.name().to_owned())
-    }
+/// What the component says that it is.
+fn name_of(workplace: &Workplace, source: &Source) -> anyhow::Result<String> {
+    let engine = workplace.engine(1)?;
+    let module = workplace
+        .module(&engine, source)
+        .map_err(|error| anyhow!("{error}"))?;
+    Ok(module.name().to_owned())
 }
 
 impl Named {
@@ -213,10 +218,18 @@ impl List {
     ) -> anyhow::Result<()> {
         let modules = match &self.name {
             Some(name) => vec![ask(&self.common, Ask::get(path(name, "")))?["module"].take()],
-            None => match ask(&self.common, Ask::get("/_wares/modules"))?["modules"].take() {
-                Value::Array(modules) => modules,
-                _ => Vec::new(),
-            },
+            None => {
+                let mut all = ask(&self.common, Ask::get("/_wares/modules"))?;
+                let mut list = |key: &str| match all[key].take() {
+                    Value::Array(list) => list,
+                    _ => Vec::new(),
+                };
+                let mut modules = list("modules");
+                modules.extend(list("failures").into_iter().map(|failure| {
+                    json!({"name": failure["module"], "version": null, "failures": [failure]})
+                }));
+                modules
+            }
         };
         if self.json {
             writeln!(json_out(), "{}", Value::from(modules))?;
@@ -229,11 +242,27 @@ impl List {
     }
 }
 
+/// What serves a module, and what failed in its place when the host started.
+fn serves(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
+    let failures = module["failures"].as_array().into_iter().flatten();
+    if module["version"].is_null() {
+        let name = module["name"].as_str().unwrap_or("A component");
+        write_line(out, format_args!("{name} is not served"))?;
+    } else {
+        write_line(
+            out,
+            format_args!("{} serves {}", text(module, "name"), version(module)),
+        )?;
+    }
+    for failure in failures {
+        let reason = text(failure, "reason");
+        write_line(out, format_args!("  failed at the start: {reason}"))?;
+    }
+    Ok(())
+}
+
 fn installed(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
-    write_line(
-        out,
-        format_args!("{} serves {}", text(module, "name"), version(module)),
-    )?;
+    serves(out, module)?;
     for one in module["versions"].as_array().into_iter().flatten() {
         write_line(
             out,
@@ -251,10 +280,22 @@ fn installed(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
 }
 
 fn status(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
-    write_line(
-        out,
-        format_args!("{} serves {}", text(module, "name"), version(module)),
-    )?;
+    serves(out, module)?;
+    if module["version"].is_null() {
+        return Ok(());
+    }
+    for change in module["changes"].as_array().into_iter().flatten() {
+        write_line(
+            out,
+            format_args!(
+                "  under way: {} {} by {} since {}",
+                text(change, "act"),
+                text(change, "digest"),
+                text(change, "actor"),
+                text(change, "since")
+            ),
+        )?;
+    }
     if module["resting"] == true {
         writeln!(
             out,

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Common;
 use super::workplace::Workplace;
-use crate::modules::Module;
+use crate::modules::{Candidates, Failure, Module};
 use crate::printable::printable_line;
 
 /// How many a module is asked for at once: enough that a transaction's sync
@@ -55,7 +55,11 @@ pub(super) fn command(command: Command, arguments: &[OsString]) -> anyhow::Resul
             settings: Vec::new(),
         });
     let workplace = Workplace::open(&common)?;
-    let crops = crops(&workplace.modules(&workplace.engine(1)?)?)?;
+    let engine = workplace.engine(1)?;
+    let mut candidates = workplace.candidates(&engine, workplace.found()?)?;
+    // Their kinds will be missed.
+    complain(candidates.failures());
+    let crops = crops(&chosen(&mut candidates, Ok))?;
     Ok(command.mut_subcommand("seed", |seed| {
         crops
             .into_iter()
@@ -69,6 +73,25 @@ pub(super) fn command(command: Command, arguments: &[OsString]) -> anyhow::Resul
                 )
             })
     }))
+}
+
+/// All modules, each from the first component that `take` takes.
+fn chosen(
+    candidates: &mut Candidates<'_>,
+    mut take: impl FnMut(Module) -> Result<Module, String>,
+) -> Vec<Module> {
+    let names = candidates.names();
+    names
+        .iter()
+        .filter_map(|name| candidates.choose(name, &mut take))
+        .collect()
+}
+
+/// Says what is left out.
+fn complain(failures: &[Failure]) {
+    for failure in failures {
+        eprintln!("wares: left out: {}", printable_line(&failure.reason));
+    }
 }
 
 fn crops(modules: &[Module]) -> anyhow::Result<Vec<Crop>> {
@@ -122,7 +145,10 @@ pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow
     }
     let engine = workplace.engine(1)?;
     let folder = workplace.folder()?;
-    let mut modules = workplace.modules(&engine)?;
+    let mut candidates = workplace.candidates(&engine, workplace.found()?)?;
+    let known = candidates.failures().len();
+    let modules = chosen(&mut candidates, |module| folder.opened(module));
+    complain(&candidates.failures()[known..]);
     let crops = crops(&modules)?;
     let wanted = |crop: &Crop| matches?.get_one::<u32>(&crop.name).copied();
     if crops.iter().all(|crop| wanted(crop).is_none()) {
@@ -131,9 +157,6 @@ pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow
             .map(|crop| format!("--{} N", crop.name))
             .collect();
         bail!("say how many of what: {}", names.join(", "));
-    }
-    for module in &mut modules {
-        folder.open_module(module)?;
     }
     for crop in &crops {
         if let Some(count) = wanted(crop) {

@@ -9,17 +9,20 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::ending::Ending;
 use super::workplace::{Folder, Workplace};
 use super::{Common, text_out};
 use crate::config::{Config, Log};
 use crate::engine::{ExecutorOptions, Pace};
 use crate::giving_way;
-use crate::http::{App, HttpOptions, Identity};
+use crate::http::{App, HttpOptions, Identity, check};
 use crate::identity::{Directory, FirstAdmin};
-use crate::modules::{Access, BreakerOptions, Manager, Meters, Method, Module, Slot, SlotOptions};
+use crate::modules::{
+    Access, BreakerOptions, Candidates, Fallback, Manager, Meters, Method, Module, Slot,
+    SlotOptions,
+};
 use crate::server::{self, ServerLimits};
 use crate::storage::Database;
 use crate::telemetry;
@@ -32,6 +35,9 @@ pub(super) struct Arguments {
     /// Serve a component anew whenever its file changes; for development.
     #[arg(long)]
     watch: bool,
+    /// Do not start where any component cannot be served.
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -47,7 +53,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     start_log(&config.log)?;
     let folder = workplace.folder()?;
     folder.require_lock()?;
-    let shop = Shop::open(&workplace, &folder)?;
+    let shop = Shop::open(&workplace, &folder, arguments.strict)?;
+    shop.tell_what_failed();
     let _watch = arguments
         .watch
         .then(|| workplace.watch(shop.manager.clone()))
@@ -60,10 +67,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let listener = runtime.block_on(bind(&config.server.listen))?;
     let place = listener.local_addr()?;
     // Before anybody is told that the host serves, and may want to stop it again.
-    let stop = {
-        let _runtime = runtime.enter();
-        stop_signal()?
-    };
+    let drain = Duration::from_millis(config.server.drain_ms);
+    let (ending, stop) = Ending::prepare(drain, shop.manager.unfinished())?;
     // Only now, when nothing can fail any more, so that a password that is shown is one that works.
     let admin = config.identity.admin_password.as_str();
     let admin = shop
@@ -81,7 +86,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         listener,
         shop.app.clone(),
         server_limits(config, &shop),
-        stop,
+        async {
+            // It ends with the thread that listens, which does so for no other reason.
+            let _ = stop.await;
+        },
     ));
     if unfinished > 0 {
         tracing::warn!(connections = unfinished, "stopped before these had ended");
@@ -89,6 +97,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     drop(runtime);
     shop.close();
     telemetry::end();
+    drop(ending);
     tracing::info!("stopped");
     Ok(())
 }
@@ -99,18 +108,31 @@ pub(super) struct Shop {
     pub directory: Arc<Directory>,
     manager: Arc<Manager>,
     databases: Vec<Database>,
+    fallbacks: Vec<Fallback>,
     /// A list that somebody may want to look at first.
     first_list: Option<String>,
 }
 
 impl Shop {
-    pub(super) fn open(workplace: &Workplace, folder: &Folder) -> anyhow::Result<Self> {
+    /// Serves what can be served. If it is `strict`, all has to.
+    pub(super) fn open(
+        workplace: &Workplace,
+        folder: &Folder,
+        strict: bool,
+    ) -> anyhow::Result<Self> {
         let config = &workplace.config;
         let directory = Arc::new(workplace.directory(folder)?);
-        let engine = Arc::new(workplace.engine_to_serve()?);
-        let mut modules = workplace.modules(&engine)?;
-        for module in &mut modules {
-            folder.open_module(module)?;
+        let found = workplace.found()?;
+        let engine = Arc::new(workplace.engine_to_serve(&found)?);
+        let meters = Meters::default();
+        let (slots, failures, fallbacks) = {
+            let mut candidates = workplace.candidates(&engine, found)?;
+            let slots = slots(config, folder, &mut candidates, &meters, strict)?;
+            let (failures, fallbacks) = (candidates.failures(), candidates.fallbacks());
+            (slots, failures.to_vec(), fallbacks.to_vec())
+        };
+        let modules: Vec<_> = slots.iter().map(|slot| slot.module()).collect();
+        for module in &modules {
             tracing::info!(module = module.name(), version = %module.version(), digest = module.digest(), "loaded");
         }
         let databases = modules
@@ -118,16 +140,8 @@ impl Shop {
             .filter_map(|module| module.database().cloned())
             .collect();
         let first_list = first_list(&modules).map(str::to_owned);
-        let meters = Meters::default();
-        let pace = Pace::start()?;
-        let slots: Vec<Arc<Slot>> = modules
-            .into_iter()
-            .map(|module| {
-                let options = slot_options(config, module.name());
-                Ok(Arc::new(Slot::new(module, options, &meters, &pace)?))
-            })
-            .collect::<std::io::Result<_>>()?;
         let manager = Arc::new(workplace.manager(engine, &slots)?);
+        manager.started_without(&failures);
         let app = App::new(
             manager.clone(),
             meters,
@@ -139,8 +153,42 @@ impl Shop {
             directory,
             manager,
             databases,
+            fallbacks,
             first_list,
         })
+    }
+
+    /// Logs what could not be served, and keeps what serves in its place.
+    fn tell_what_failed(&self) {
+        for failure in self.manager.failures() {
+            let name = failure.module.as_deref();
+            let serves = name.and_then(|name| Some(self.manager.slot(name).ok()?.module()));
+            let module = name.unwrap_or("unknown");
+            let (digest, reason) = (
+                failure.digest.as_deref().unwrap_or_default(),
+                &failure.reason,
+            );
+            match serves {
+                Some(serves) => tracing::error!(
+                    module,
+                    digest,
+                    reason,
+                    serves = serves.digest(),
+                    "a component failed at the start, and another version of its module serves: \
+                     install a version that works, or activate the one that serves"
+                ),
+                None => tracing::error!(
+                    module,
+                    digest,
+                    reason,
+                    "a component failed at the start, and its module is not served: put one that works \
+                     into the folder of modules, or name one with modules.NAME.component, and start again"
+                ),
+            }
+        }
+        for fallback in &self.fallbacks {
+            self.manager.fell_back(fallback);
+        }
     }
 
     /// Ends what still runs, and leaves the databases whole.
@@ -151,6 +199,44 @@ impl Shop {
             database.close();
         }
     }
+}
+
+/// Serves each module from the first component that can be served beside the others. If
+/// it is `strict`, nothing may have failed.
+fn slots(
+    config: &Config,
+    folder: &Folder,
+    candidates: &mut Candidates<'_>,
+    meters: &Meters,
+    strict: bool,
+) -> anyhow::Result<Vec<Arc<Slot>>> {
+    let check_all = |candidates: &Candidates<'_>| match candidates.failures().first() {
+        Some(failure) if strict => bail!("{}", failure.reason),
+        _ => Ok(()),
+    };
+    // Before any schema is brought forward.
+    check_all(candidates)?;
+    let pace = Pace::start()?;
+    let http = http_options(config);
+    let mut slots: Vec<Arc<Slot>> = Vec::new();
+    for name in candidates.names() {
+        let options = slot_options(config, &name);
+        let fits = |slot: &Arc<Slot>| {
+            let mut all = slots.clone();
+            all.push(slot.clone());
+            check(&all, &http).map_err(|error| error.to_string())
+        };
+        let open = |module: &mut Module| {
+            let opened = folder.open_module(module);
+            opened.map_err(|error| error.to_string())
+        };
+        let started = candidates.choose(&name, |module| {
+            Slot::start(module, options, meters, &pace, fits, open)
+        });
+        check_all(candidates)?;
+        slots.extend(started);
+    }
+    Ok(slots)
 }
 
 /// The levels, as they are written alone or after `target=`.
@@ -186,26 +272,6 @@ async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(&place)
         .await
         .with_context(|| format!("cannot listen on {listen}"))
-}
-
-/// Resolves at Ctrl-C or SIGTERM. A second one ends the process at once.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        tracing::info!("stopping: open requests are finished first");
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            std::process::exit(130);
-        });
-    })
 }
 
 fn http_options(config: &Config) -> HttpOptions {
@@ -308,7 +374,7 @@ fn welcome(place: SocketAddr, admin: &FirstAdmin, first_list: Option<&str>) -> a
     Ok(out.flush()?)
 }
 
-fn first_list(modules: &[Module]) -> Option<&str> {
+fn first_list(modules: &[Arc<Module>]) -> Option<&str> {
     modules
         .iter()
         .flat_map(|module| module.routes())

@@ -15,9 +15,10 @@ use crate::config::{Config, Limits as LimitSettings, Sources};
 use crate::engine::{CompileLimits, Engine, EngineOptions, GRANTS, Limits};
 use crate::identity::{Directory, Lifetimes};
 use crate::modules::{
-    self, CanaryOptions, Keys, Manager, ManagerOptions, Module, ModuleError, ModuleOptions,
-    PathPrefix, Slot, Source, Watch, WatchError,
+    self, CanaryOptions, Candidates, Failure, Found, Keys, Manager, ManagerOptions, Module,
+    ModuleError, ModuleOptions, PathPrefix, Slot, Source, Versions, Watch, WatchError,
 };
+use crate::printable::printable;
 use crate::storage::{self, Database, DatabaseOptions, Registry, SessionLimits};
 use crate::telemetry::LogLimits;
 
@@ -48,13 +49,13 @@ impl Workplace {
     }
 
     /// An engine for as many calls at once as the modules that are served have threads.
-    pub(super) fn engine_to_serve(&self) -> anyhow::Result<Engine> {
+    pub(super) fn engine_to_serve(&self, found: &Found) -> anyhow::Result<Engine> {
         // Which modules the files hold is not known yet; each may be the one that may do most.
         let all = self.config.modules.values().map(|module| &module.limits);
         let most = all
             .chain([&self.config.limits])
             .map(|limits| limits.calls_max);
-        let modules = self.sources()?.len().max(1);
+        let modules = found.sources.len().max(1);
         self.engine(most.max().unwrap_or(1).saturating_mul(modules))
     }
 
@@ -99,13 +100,13 @@ impl Workplace {
     }
 
     /// Where the modules' components come from.
-    fn sources(&self) -> anyhow::Result<Vec<Source>> {
-        let activated =
-            modules::activated(&self.config.data.dir).context("the active versions of modules")?;
+    pub(super) fn found(&self) -> anyhow::Result<Found> {
+        let data = &self.config.data;
         Ok(modules::find(
             self.configured(),
-            activated,
-            &self.config.data.modules_dir,
+            &data.dir,
+            &data.modules_dir,
+            self.config.compile.component_bytes_max,
         )?)
     }
 
@@ -120,36 +121,26 @@ impl Workplace {
         Watch::start(manager, self.configured(), &self.config.data.modules_dir)
     }
 
-    /// Loads all modules; their databases stay closed.
-    pub(super) fn modules(&self, engine: &Engine) -> anyhow::Result<Vec<Module>> {
-        let mut loaded: Vec<(Source, Module)> = Vec::new();
-        for source in self.sources()? {
-            let module = self.module(engine, &source)?;
-            match loaded
-                .iter()
-                .find(|(_, other)| other.name() == module.name())
-            {
-                None => loaded.push((source, module)),
-                // What stands in wares.toml goes before the folder, and both before the built-in one.
-                Some((first, _)) if source.replaceable || first.name.is_some() => {}
-                Some((first, _)) => {
-                    bail!(
-                        "{} and {} are both the module {}",
-                        first.origin,
-                        source.origin,
-                        module.name()
-                    )
-                }
-            }
-        }
+    /// Loads what modules may be served from; their databases stay closed.
+    ///
+    /// # Errors
+    /// When the settings name a module that there is not.
+    pub(super) fn candidates<'a>(
+        &'a self,
+        engine: &'a Engine,
+        found: Found,
+    ) -> anyhow::Result<Candidates<'a>> {
+        let versions = Versions::of(&self.config.data.dir);
+        let load = Box::new(|source: &Source| self.module(engine, source));
+        let candidates = Candidates::new(found, versions, load);
         for name in self.config.modules.keys() {
-            if loaded.iter().all(|(_, module)| module.name() != name) {
+            if !candidates.knows(name) {
                 bail!(
                     "there is no module {name}: the settings under modules.{name} are for nothing"
                 );
             }
         }
-        Ok(loaded.into_iter().map(|(_, module)| module).collect())
+        Ok(candidates)
     }
 
     fn options(&self, name: &str) -> ModuleOptions {
@@ -243,6 +234,7 @@ impl Folder {
             }
         };
         if lock.is_some() {
+            tidy(path);
             storage::prepare_disk(path)?;
         }
         Ok(Self {
@@ -298,30 +290,47 @@ impl Folder {
 
     /// Opens a module's database. Its schema is only brought forward when no
     /// host is running on it.
-    pub(super) fn open_module(&self, module: &mut Module) -> anyhow::Result<()> {
-        module.open(&self.path.join("modules"), self.lock.is_some())?;
-        Ok(())
+    pub(super) fn open_module(&self, module: &mut Module) -> Result<(), ModuleError> {
+        module.open(&self.path.join("modules"), self.lock.is_some())
     }
 
-    /// Loads one module by name and opens its database.
+    /// Loads one module by name and opens its database. What goes before it and cannot
+    /// be served is said on stderr.
     pub(super) fn module(
         &self,
         workplace: &Workplace,
         engine: &Engine,
         name: &str,
     ) -> anyhow::Result<Module> {
-        let mut modules = workplace.modules(engine)?;
-        let names = modules
+        let mut candidates = workplace.candidates(engine, workplace.found()?)?;
+        let names = candidates.names();
+        let module = candidates.choose(name, |module| self.opened(module));
+        let failures = candidates.failures();
+        let theirs = |failure: &&Failure| failure.module.as_deref().is_none_or(|of| of == name);
+        let mut reasons = failures
             .iter()
-            .map(|module| module.name().to_owned())
-            .collect::<Vec<_>>()
-            .join(", ");
-        let Some(place) = modules.iter().position(|module| module.name() == name) else {
-            bail!("there is no module {name}; there is {names}");
-        };
-        let mut module = modules.swap_remove(place);
-        self.open_module(&mut module)?;
-        Ok(module)
+            .filter(theirs)
+            .map(|failure| &failure.reason);
+        match module {
+            Some(module) => {
+                for fallback in candidates.fallbacks() {
+                    eprintln!("wares: {}", printable(&fallback.detail));
+                }
+                Ok(module)
+            }
+            None => match reasons.next() {
+                Some(reason) => bail!("the module {name} is not served: {reason}"),
+                None => bail!("there is no module {name}; there is {}", names.join(", ")),
+            },
+        }
+    }
+
+    /// A module with its database open.
+    pub(super) fn opened(&self, mut module: Module) -> Result<Module, String> {
+        match self.open_module(&mut module) {
+            Ok(()) => Ok(module),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// The database of a module that has run here.
@@ -343,6 +352,41 @@ fn overwrite(path: &Path, text: &str) -> std::io::Result<()> {
         .open(path)?;
     file.write_all(text.as_bytes())?;
     file.set_len(text.len() as u64)
+}
+
+/// Removes what a process that was killed was about to write. None that lives writes
+/// here: this one holds the lock.
+fn tidy(data: &Path) {
+    let is_rehearsal = |name: &str| name.starts_with("rehearsal-");
+    let is_half_compiled = |name: &str| name.starts_with('.') && name.ends_with(".tmp");
+    let is_half_written = |name: &str| name.ends_with(".partial");
+    let places: [(&str, &dyn Fn(&str) -> bool); 3] = [
+        ("", &is_rehearsal),
+        ("compiled", &is_half_compiled),
+        ("versions", &is_half_written),
+    ];
+    for (folder, is_left) in places {
+        let Ok(entries) = fs::read_dir(data.join(folder)) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            if !entry.file_name().to_str().is_some_and(is_left) {
+                continue;
+            }
+            let path = entry.path();
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let removed = if is_folder {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            match removed {
+                Ok(()) => tracing::info!(path = %path.display(), "removed what a killed host left"),
+                // It takes room, and is of no other harm.
+                Err(error) => tracing::warn!(path = %path.display(), %error, "cannot be removed"),
+            }
+        }
+    }
 }
 
 fn module_options(config: &Config, name: &str) -> ModuleOptions {

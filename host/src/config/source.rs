@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::files;
+
 /// What the settings are read from.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -61,6 +63,8 @@ pub(super) enum Value {
 
 const DEFAULT_FILE: &str = "wares.toml";
 const PREFIX: &str = "WARES_";
+/// The largest settings file, in bytes.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The variable that is no setting.
 const NOT_SETTINGS: [&str; 1] = ["WARES_CONFIG"];
@@ -77,7 +81,7 @@ pub(super) fn layers(sources: &Sources) -> Result<Vec<Entry>, ConfigError> {
         .as_deref()
         .or_else(|| default.exists().then_some(default));
     if let Some(file) = file {
-        let text = std::fs::read_to_string(file).map_err(|error| {
+        let text = files::read_text(file, FILE_BYTES_MAX).map_err(|error| {
             ConfigError(vec![format!("cannot read {}: {error}", file.display())])
         })?;
         read_file(file, &text, &mut entries)?;

@@ -1,6 +1,6 @@
 //! Compiled components between two starts: machine code in files that this host
-//! wrote and nobody else may write. A file that is stale, cut short or changed
-//! is passed over and made anew.
+//! wrote and nobody else may write. A file that is stale, cut short, changed, or
+//! another one's under its name is passed over and made anew.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,22 +11,35 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::files;
+
 /// Bytes of the checksum that a file ends with.
 const CHECKSUM_BYTES: usize = 32;
 
 /// Named after the component's digest and after all that its machine code
 /// depends on: wasmtime's version, the processor's features, the engine's options.
-fn path(engine: &Engine, folder: &Path, digest: &str) -> PathBuf {
+fn name(engine: &Engine, digest: &str) -> String {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    folder.join(format!("{digest}-{:016x}.cwasm", hasher.finish()))
+    format!("{digest}-{:016x}.cwasm", hasher.finish())
+}
+
+/// What a file ends with. It covers the name as well: code under the name of another
+/// component would be served as that one.
+fn checksum(name: &str, code: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    let mut sha = Sha256::new();
+    sha.update((name.len() as u64).to_le_bytes());
+    sha.update(name);
+    sha.update(code);
+    sha.finalize().into()
 }
 
 /// The compiled form of the component with this digest, if there is a sound one.
 pub(super) fn read(engine: &Engine, folder: &Path, digest: &str) -> Option<Component> {
-    let bytes = fs::read(path(engine, folder, digest)).ok()?;
-    let (code, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
-    if Sha256::digest(code).as_slice() != checksum {
+    let name = name(engine, digest);
+    let bytes = files::read(&folder.join(&name), u64::MAX).ok()?;
+    let (code, ending) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
+    if checksum(&name, code) != ending {
         return None;
     }
     load(engine, code).ok()
@@ -40,7 +53,7 @@ pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> 
     // SAFETY: the code is either just what this host's own compiler process gave,
     // or from a file in the data folder, which only the host's own user can
     // write, that `write` below made of such code and whose checksum shows that
-    // it is whole. Wasmtime itself checks that it was made by the same version
+    // it is whole and of this component. Wasmtime itself checks that it was made by the same version
     // for the same processor.
     unsafe { Component::deserialize(engine, code) }
 }
@@ -48,15 +61,15 @@ pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> 
 /// Keeps the compiled form. Failing to is no failure of the caller's: the next
 /// start compiles again.
 pub(super) fn write(engine: &Engine, folder: &Path, digest: &str, code: &[u8]) {
-    let path = path(engine, folder, digest);
+    let name = name(engine, digest);
     // What other versions of the host or another processor left.
     forget(folder, digest);
     let write = || -> std::io::Result<()> {
         // Written beside and renamed, so that no reader ever sees a half of it.
         let mut file = tempfile_in(folder)?;
         file.1.write_all(code)?;
-        file.1.write_all(&Sha256::digest(code))?;
-        fs::rename(&file.0, &path)
+        file.1.write_all(&checksum(&name, code))?;
+        fs::rename(&file.0, folder.join(&name))
     };
     if let Err(error) = write() {
         tracing::debug!(%error, "the compiled component is not kept");

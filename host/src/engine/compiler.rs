@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::error::LoadError;
 use super::{code_config, root};
+use crate::fault::fault;
 
 /// The hidden command of `wares` that compiles: a component on standard input,
 /// machine code on standard output, what is wrong on standard error.
@@ -30,6 +31,7 @@ pub struct CompileLimits {
 /// When it does not compile, or not within its limits.
 pub(super) fn compile(bytes: &[u8], limits: CompileLimits) -> Result<Vec<u8>, LoadError> {
     let failed = |error: std::io::Error| LoadError::Compiler(error.to_string());
+    fault("compile.begun");
     let mut child = Command::new(program().map_err(failed)?)
         .arg(COMMAND)
         .arg(limits.memory_bytes_max.to_string())
@@ -106,11 +108,15 @@ fn program() -> std::io::Result<std::path::PathBuf> {
 /// What is wrong with the component, on one line.
 pub fn run(memory_bytes_max: u64) -> Result<(), String> {
     limit_memory(memory_bytes_max).map_err(|error| error.to_string())?;
+    end_with_the_host();
     let mut bytes = Vec::new();
     std::io::stdin()
         .read_to_end(&mut bytes)
         .map_err(|error| error.to_string())?;
-    let code = compile_here(&bytes)?;
+    let mut config = code_config();
+    // What stands aside keeps the other processors free.
+    config.parallel_compilation(!stands_aside());
+    let code = compile_with(&config, &bytes)?;
     std::io::stdout()
         .write_all(&code)
         .map_err(|error| error.to_string())
@@ -118,11 +124,33 @@ pub fn run(memory_bytes_max: u64) -> Result<(), String> {
 
 /// The machine code of a component, made in this process.
 pub(super) fn compile_here(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let engine = wasmtime::Engine::new(&code_config()).map_err(|error| root(&error))?;
+    compile_with(&code_config(), bytes)
+}
+
+fn compile_with(config: &wasmtime::Config, bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let engine = wasmtime::Engine::new(config).map_err(|error| root(&error))?;
     engine
         .precompile_component(bytes)
         .map_err(|error| root(&error))
 }
+
+/// Whether this process was started by work that stands back, and so does it too.
+fn stands_aside() -> bool {
+    cfg!(target_os = "linux")
+        && rustix::process::getpriority_process(None).is_ok_and(|nice| nice > 0)
+}
+
+/// Nobody waits for the code of a host that is gone.
+#[cfg(target_os = "linux")]
+fn end_with_the_host() {
+    use rustix::process::{Signal, set_parent_process_death_signal};
+    // Without it, it ends where it is done.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+}
+
+/// Other systems have no such thing.
+#[cfg(not(target_os = "linux"))]
+fn end_with_the_host() {}
 
 #[cfg(target_os = "linux")]
 fn limit_memory(bytes: u64) -> std::io::Result<()> {

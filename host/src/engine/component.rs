@@ -16,7 +16,7 @@ use super::bindings::exports::wares::module::schema;
 use super::bindings::exports::wares::module::seed::{self, Kind};
 use super::linker::{self, ImportKind};
 use super::state::{CallContext, CallState};
-use super::{CallError, Clock, Engine, LoadError, artifact, compiler, root, versions};
+use super::{CallError, Clock, Engine, LoadError, artifact, compiler, root, turns, versions};
 
 /// A compiled component. Cheap to share; each call makes an instance of its own.
 pub struct Component {
@@ -138,10 +138,15 @@ impl Engine {
         {
             return Ok((component, digest));
         }
+        let turn = self
+            .compilers
+            .take()
+            .map_err(|turns::Full(waiting)| LoadError::CompilerBusy(waiting))?;
         let code = match self.options.compile {
             Some(limits) => compiler::compile(bytes, limits)?,
             None => compiler::compile_here(bytes).map_err(LoadError::Compile)?,
         };
+        drop(turn);
         if let Some(folder) = folder {
             artifact::write(&self.wasmtime, folder, &digest, &code);
         }

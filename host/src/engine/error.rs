@@ -31,6 +31,9 @@ pub enum LoadError {
     /// The process that compiles cannot be started.
     #[error("the compiler does not start: {0}")]
     Compiler(String),
+    /// So many components wait to be compiled, as many as may.
+    #[error("{0} components wait to be compiled already")]
+    CompilerBusy(usize),
     /// It imports what no component is given.
     #[error("it imports {}, which this host does not provide{}", imports.join(", "), instead(given))]
     UnknownImports {

@@ -11,6 +11,7 @@ mod executor;
 mod linker;
 mod pace;
 mod state;
+mod turns;
 mod versions;
 
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ pub use executor::{Executor, ExecutorOptions, Rejected};
 pub use linker::{GRANTS, ImportKind};
 pub use pace::Pace;
 pub use state::{CallContext, Settings};
+
+use turns::Turns;
 
 /// The interfaces of `wares:module`, as wasmtime sees them from the host, in the
 /// latest version. Those of an earlier one are the same under another name.
@@ -54,6 +57,9 @@ pub mod bindings {
 /// What limits cost is measured against a host that is built without them; see
 /// `tests/bench_limits.sh`. No other is.
 const UNLIMITED: bool = cfg!(wares_unlimited);
+
+/// Components that may wait until another one is compiled.
+const COMPILERS_WAITING_MAX: usize = 4;
 
 /// How often running guests look at their deadline.
 const TICK: Duration = Duration::from_millis(5);
@@ -113,6 +119,7 @@ pub struct Engine {
     wasmtime: wasmtime::Engine,
     options: EngineOptions,
     clock: Arc<Clock>,
+    compilers: Turns,
 }
 
 /// What deadlines are measured by. It goes on as long as anything of a component
@@ -134,6 +141,7 @@ impl Engine {
             wasmtime,
             options,
             clock,
+            compilers: Turns::new(COMPILERS_WAITING_MAX),
         })
     }
 

@@ -3,6 +3,7 @@
 
 mod body;
 mod bucket;
+mod caught;
 mod connection;
 mod cors;
 mod docs;
@@ -33,6 +34,7 @@ use crate::modules::{self, Access, Manager, Meters, Module, Slot, SlotError};
 use crate::printable::cut;
 
 use body::{Bounds, Received, SCREENED_BYTES_MAX};
+use caught::caught;
 use cors::Cors;
 use envelope::{Answer, JSON, Refusal};
 use finish::Conditions;
@@ -45,6 +47,7 @@ pub use connection::Connection;
 pub use outgoing::{Held, NoRoom, Outgoing};
 pub use own::{Identity, paths as host_paths};
 pub use routes::{RouteError, Routes};
+pub use tables::check;
 
 /// Paths below this one are for signed-in callers. That goes for those that
 /// lead nowhere as well: a stranger does not learn which ones exist.
@@ -168,8 +171,8 @@ impl App {
         let mut is_idle = true;
         let mut answer = if connection.has_room() {
             let peer = connection.peer();
-            self.answer(&parts, body, peer, &request_id, &mut is_idle)
-                .await
+            let answer = self.answer(&parts, body, peer, &request_id, &mut is_idle);
+            caught(&request_id, answer).await
         } else {
             untaken()
         };

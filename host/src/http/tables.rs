@@ -39,6 +39,14 @@ pub(super) struct Tables {
     present: Arc<ArcSwap<Table>>,
 }
 
+/// Whether the routes of these modules can be served together.
+///
+/// # Errors
+/// When two routes collide, or two modules' descriptions of them.
+pub fn check(slots: &[Arc<Slot>], options: &HttpOptions) -> Result<(), RouteError> {
+    Tables::new(slots.to_vec(), options.clone()).map(drop)
+}
+
 impl Tables {
     /// # Errors
     /// When two modules would own one path, or give two things one name.

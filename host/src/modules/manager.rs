@@ -4,25 +4,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::engine::{Engine, Limits};
+use crate::engine::{Engine, Limits, LoadError};
+use crate::fault::fault;
 use crate::printable::cut;
 use crate::storage::{
     Act, Database, Installed, MigrationError, Registry, Schema, SqlError, StorageError, now,
 };
 
 use super::canary::{Canary, CanaryOptions, Verdict};
+use super::candidates::{Failure, Fallback, fault_of_the_host};
+use super::changes::{Change, Changes, UnderWay};
 use super::module::{Access, Method, Module, ModuleError, ModuleOptions};
 use super::signature::{Keys, SignatureError};
 use super::slot::Slot;
-use super::source::Source;
-use super::versions::{Versions, VersionsError, digest};
-use super::{Actor, ActorKind, Request, fault};
+use super::source::{Rank, Source};
+use super::versions::{Versions, VersionsError, digest, short};
+use super::{Actor, ActorKind, Request};
 
 /// What is said of a component that is refused, in bytes.
 const REASON_BYTES_MAX: usize = 4_000;
@@ -56,6 +60,17 @@ pub enum ChangeError {
     /// No module of this name is served.
     #[error("there is no module {0}")]
     UnknownModule(String),
+    /// Nothing that the module could be served from worked when the host started.
+    #[error(
+        "the module {module} is not served, since it failed at the start: {reason}. Put a component that works \
+         into the folder of modules, or name one with modules.{module}.component, and start the host again"
+    )]
+    NotServed {
+        /// The module.
+        module: String,
+        /// What is wrong with what goes first.
+        reason: String,
+    },
     /// The module has no such version.
     #[error("the module {module} has no version {digest}")]
     UnknownVersion {
@@ -76,8 +91,16 @@ pub enum ChangeError {
     #[error("modules.{0}.component names the component of this module: change it there")]
     Pinned(String),
     /// Somebody changes the module at this very moment.
-    #[error("another change of the module {0} is under way")]
+    #[error(
+        "another change of the module {0} is under way: wait for its end, or see `wares module status {0}`"
+    )]
     Busy(String),
+    /// As many components as may wait to be compiled.
+    #[error("{0} components wait to be compiled already: try again in a moment")]
+    CompilerBusy(usize),
+    /// The host itself failed. The change was not made, or was made as far as it can be undone.
+    #[error("{0}")]
+    Fault(String),
     /// The component is larger than any may be.
     #[error("the component has {bytes} bytes, more than {max} (compile.component_bytes_max)")]
     TooLarge {
@@ -169,8 +192,7 @@ pub trait Router: Send + Sync {
 /// A module that is served, and what its changes need.
 struct Place {
     slot: Arc<Slot>,
-    /// Held by whoever changes it.
-    changing: Mutex<()>,
+    changes: Arc<Changes>,
     /// The version that is most likely put in service next: the one that was
     /// installed, or replaced, last. To load it takes longer than all the rest.
     next: Mutex<Option<Module>>,
@@ -184,6 +206,10 @@ pub struct Manager {
     registry: Registry,
     versions: Versions,
     places: BTreeMap<String, Place>,
+    /// What could not be served when the host started, and has not been mended since.
+    failures: Mutex<Vec<Failure>>,
+    /// Held while a version is kept or forgotten: modules may share the file of one.
+    keeping: Mutex<()>,
     router: OnceLock<Arc<dyn Router>>,
     drained: Sender<(Instant, Weak<Module>)>,
 }
@@ -205,7 +231,7 @@ impl Manager {
         let place = |slot: &Arc<Slot>| {
             let place = Place {
                 slot: slot.clone(),
-                changing: Mutex::default(),
+                changes: Arc::default(),
                 next: Mutex::default(),
             };
             (slot.name().to_owned(), place)
@@ -217,6 +243,8 @@ impl Manager {
             modules,
             registry,
             places: slots.iter().map(place).collect(),
+            failures: Mutex::default(),
+            keeping: Mutex::default(),
             router: OnceLock::new(),
             drained,
         }
@@ -226,6 +254,66 @@ impl Manager {
     pub fn route_by(&self, router: Arc<dyn Router>) {
         // There is one of them for the life of a host.
         let _ = self.router.set(router);
+    }
+
+    /// The largest component, in bytes.
+    pub(super) fn component_bytes_max(&self) -> usize {
+        self.options.component_bytes_max
+    }
+
+    /// What could not be served when the host started.
+    pub fn started_without(&self, failures: &[Failure]) {
+        *lock(&self.failures) = failures.to_vec();
+    }
+
+    /// What could not be served when the host started, without what a change has
+    /// mended since.
+    pub fn failures(&self) -> Vec<Failure> {
+        lock(&self.failures).clone()
+    }
+
+    /// Another version of this module than the one that failed is in service now.
+    fn mended(&self, name: &str) {
+        lock(&self.failures).retain(|failure| failure.module.as_deref() != Some(name));
+    }
+
+    /// Keeps what served in place of what failed when the host started.
+    pub fn fell_back(&self, fallback: &Fallback) {
+        let (module, digest) = (&fallback.module, &fallback.digest);
+        let change = Change::new("fallback", Some(digest), "host");
+        self.record(&change, module, Ok(()), &fallback.detail);
+    }
+
+    /// The changes of a module that are under way.
+    ///
+    /// # Errors
+    /// When there is no such module.
+    pub fn changes(&self, name: &str) -> Result<Vec<Change>, ChangeError> {
+        Ok(self.place(name)?.changes.under_way())
+    }
+
+    /// What tells, for each module that has any, of the calls and changes that have not
+    /// ended. It keeps nothing of the manager.
+    pub fn unfinished(&self) -> impl Fn() -> Vec<String> + Send + use<> {
+        let places = self.places.values();
+        let places: Vec<_> = places
+            .map(|place| (place.slot.running(), place.changes.clone()))
+            .collect();
+        move || {
+            let told = |(running, changes): &(super::slot::Running, Arc<Changes>)| {
+                let calls = running.count();
+                let mut what: Vec<String> = changes
+                    .under_way()
+                    .into_iter()
+                    .map(|change| format!("{} by {}", change.act, change.actor))
+                    .collect();
+                if calls > 0 {
+                    what.insert(0, format!("{calls} calls"));
+                }
+                (!what.is_empty()).then(|| format!("{}: {}", running.module(), what.join(", ")))
+            };
+            places.iter().filter_map(told).collect()
+        }
     }
 
     /// The modules that are served, by their names.
@@ -270,8 +358,8 @@ impl Manager {
         by: &str,
     ) -> Result<Installed, ChangeError> {
         let digest = digest(installation.bytes);
-        self.audited("install", name, Some(&digest), by, || {
-            let _alone = self.alone(name)?;
+        self.audited("install", name, Some(&digest), by, |change| {
+            let _verifying = self.verifying(name, change)?;
             self.try_install(name, installation, &digest, by)
         })
     }
@@ -313,6 +401,8 @@ impl Manager {
             }
         })?;
         self.expect(&module);
+        fault("install.verified");
+        let _keeping = lock(&self.keeping);
         self.versions.write(digest, bytes)?;
         fault("install.stored");
         let installed = Installed {
@@ -345,6 +435,7 @@ impl Manager {
         let current = slot.module();
         let database = database(&current)?;
         self.aside(|| {
+            fault("verify.begun");
             if database
                 .pending(module.schema())
                 .map_err(ChangeError::Migration)?
@@ -393,8 +484,7 @@ impl Manager {
             origin: format!("the component for {name}"),
             name: None,
             bytes: bytes.to_vec().into(),
-            replaceable: false,
-            activated: true,
+            rank: Rank::Active,
         };
         let module = self.load_source(&source)?;
         if module.name() != name {
@@ -431,9 +521,14 @@ impl Manager {
 
     fn load_source(&self, source: &Source) -> Result<Module, ChangeError> {
         self.aside(|| {
+            fault("load.begun");
             let options = |name: &str| (self.modules)(name);
             Module::load(&self.engine, source, options, &self.options.asking).map_err(|error| {
                 let reason = match error {
+                    ModuleError::Load {
+                        source: LoadError::CompilerBusy(waiting),
+                        ..
+                    } => return ChangeError::CompilerBusy(waiting),
                     ModuleError::Load { source, .. } => source.to_string(),
                     other => other.to_string(),
                 };
@@ -455,21 +550,49 @@ impl Manager {
         if self.slots().any(|slot| slot.module().digest() == digest) {
             return Ok(None);
         }
-        let module = self.load_source(source)?;
+        let module = caught(|| self.load_source(source))?;
         let name = module.name().to_owned();
-        self.audited("reload", &name, Some(&digest), "host", || {
-            let _alone = self.lock(&name)?;
+        self.audited("reload", &name, Some(&digest), "host", |change| {
+            let _verifying = self.busy(&name, self.place(&name)?.changes.verify(change.clone()))?;
             if source.name.is_none() && self.options.pinned.contains(&name) {
                 return Err(ChangeError::Pinned(name.clone()));
             }
-            self.try_reload(&name, module).map(Some)
+            self.try_reload(&name, module, change).map(Some)
         })
     }
 
-    fn try_reload(&self, name: &str, mut module: Module) -> Result<Arc<Module>, ChangeError> {
-        let slot = self.slot(name)?;
+    fn try_reload(
+        &self,
+        name: &str,
+        mut module: Module,
+        change: Change,
+    ) -> Result<Arc<Module>, ChangeError> {
+        let place = self.place(name)?;
+        let slot = &place.slot;
         let current = slot.module();
         let database = database(&current)?;
+        self.check_reload(slot, database)?;
+        self.verify(slot, &mut module)?;
+        let _switching = self.busy(name, place.changes.switch(change))?;
+        // By now somebody may have activated a version.
+        self.check_reload(slot, database)?;
+        module.attach(database.clone());
+        let module = Arc::new(module);
+        let prepared = self.prepare(&module, None)?;
+        migrate(database, &module)?;
+        let before = slot.switch(module.clone());
+        prepared();
+        self.mended(name);
+        self.drain(&before);
+        if self.registry.version(name, before.digest())?.is_none() {
+            self.engine.forget(before.digest());
+        }
+        Ok(module)
+    }
+
+    /// Whether a module is served from a file.
+    fn check_reload(&self, slot: &Slot, database: &Database) -> Result<(), ChangeError> {
+        let name = slot.name();
         let activated = database.activated()?.active;
         if let Some(active) = activated.filter(|_| !self.options.pinned.contains(name)) {
             return Err(ChangeError::InUse(format!(
@@ -482,18 +605,7 @@ impl Manager {
                 "the module {name} has a version on trial"
             )));
         }
-        self.verify(slot, &mut module)?;
-        module.attach(database.clone());
-        let module = Arc::new(module);
-        let prepared = self.prepare(&module, None)?;
-        migrate(database, &module)?;
-        let before = slot.switch(module.clone());
-        prepared();
-        self.drain(&before);
-        if self.registry.version(name, before.digest())?.is_none() {
-            self.engine.forget(before.digest());
-        }
-        Ok(module)
+        Ok(())
     }
 
     /// Puts an installed version in service. `digest` may be the beginning of one.
@@ -503,10 +615,9 @@ impl Manager {
     pub fn activate(&self, name: &str, digest: &str, by: &str) -> Result<Installed, ChangeError> {
         let version = self.version(name, digest);
         let known = version.as_ref().map_or(digest, |version| &version.digest);
-        self.audited("activate", name, Some(known), by, || {
-            let _alone = self.alone(name)?;
+        self.audited("activate", name, Some(known), by, |change| {
             let version = self.version(name, digest)?;
-            self.switch(name, &version)?;
+            self.switch(name, &version, change)?;
             Ok(version)
         })
     }
@@ -522,38 +633,62 @@ impl Manager {
                 .map_err(ChangeError::from)
         };
         let known = before().ok().and_then(|activated| activated.before);
-        self.audited("rollback", name, known.as_deref(), by, || {
-            let _alone = self.alone(name)?;
+        self.audited("rollback", name, known.as_deref(), by, |change| {
             let digest = before()?.before.ok_or_else(|| {
                 ChangeError::Nothing(format!("the module {name} had no other version before"))
             })?;
             let version = self.version(name, &digest)?;
-            self.switch(name, &version)?;
+            self.switch(name, &version, change)?;
             Ok(version)
         })
     }
 
-    fn switch(&self, name: &str, version: &Installed) -> Result<(), ChangeError> {
+    fn switch(&self, name: &str, version: &Installed, change: Change) -> Result<(), ChangeError> {
         let slot = self.slot(name)?;
-        let current = slot.module();
-        if current.digest() == version.digest && slot.canary().is_none() {
-            return Err(ChangeError::InUse(format!(
-                "the version {} of the module {name} is in service already",
-                short(&version.digest)
-            )));
+        if self.is_pinned(name) {
+            return Err(ChangeError::Pinned(name.to_owned()));
         }
-        let on_trial = slot
-            .canary()
-            .filter(|canary| canary.module.digest() == version.digest);
-        let module = match on_trial {
-            Some(canary) => canary.module.clone(),
-            None => {
-                let mut module = self.load_version(name, version)?;
-                module.attach(database(&current)?.clone());
-                Arc::new(module)
-            }
+        // To load it may take its time, and what is served does not change by it.
+        let loaded = if on_trial(slot, &version.digest).is_some() || serves(slot, version) {
+            None
+        } else {
+            Some(self.load_version(name, version)?)
+        };
+        let _switching = self.switching(name, change)?;
+        // Meanwhile it may have been removed, or put in service.
+        let version = self.version(name, &version.digest)?;
+        let current = slot.module();
+        if serves(slot, &version) {
+            return self.keep_in_service(&current);
+        }
+        let module = match (on_trial(slot, &version.digest), loaded) {
+            (Some(module), _) => module,
+            (None, Some(module)) => with_database(module, &current)?,
+            (None, None) => with_database(self.load_version(name, &version)?, &current)?,
         };
         self.put_in_service(slot, &current, &module)
+    }
+
+    /// Has the next start come up on what serves, where that is so in place of an
+    /// active version that failed at this one.
+    fn keep_in_service(&self, current: &Module) -> Result<(), ChangeError> {
+        let database = database(current)?;
+        if database.activated()?.active.as_deref() == Some(current.digest())
+            || lock(&self.failures)
+                .iter()
+                .all(|failure| failure.module.as_deref() != Some(current.name()))
+        {
+            return Err(ChangeError::InUse(format!(
+                "the version {} of the module {} is in service already",
+                short(current.digest()),
+                current.name()
+            )));
+        }
+        database
+            .activate(current.schema(), &[current.digest()])
+            .map_err(ChangeError::Migration)?;
+        self.mended(current.name());
+        Ok(())
     }
 
     fn put_in_service(
@@ -579,6 +714,7 @@ impl Manager {
         tell(module.name(), steps);
         let before = slot.switch(module.clone());
         prepared();
+        self.mended(slot.name());
         fault("activate.switched");
         self.expect(&before);
         self.drain(&before);
@@ -599,6 +735,7 @@ impl Manager {
     }
 
     fn keep_base(&self, current: &Module, bytes: &[u8]) -> Result<(), ChangeError> {
+        let _keeping = lock(&self.keeping);
         self.versions.write(current.digest(), bytes)?;
         self.registry.insert(&Installed {
             module: current.name().to_owned(),
@@ -633,8 +770,8 @@ impl Manager {
     ) -> Result<Installed, ChangeError> {
         let version = self.version(name, digest);
         let known = version.as_ref().map_or(digest, |version| &version.digest);
-        self.audited("canary", name, Some(known), by, || {
-            let _alone = self.alone(name)?;
+        self.audited("canary", name, Some(known), by, |change| {
+            let _switching = self.switching(name, change)?;
             let version = self.version(name, digest)?;
             self.try_begin_trial(name, &version, share)?;
             Ok(version)
@@ -677,8 +814,9 @@ impl Manager {
     /// When there is none, or it cannot be.
     pub fn promote(&self, name: &str, by: &str) -> Result<(), ChangeError> {
         let canary = self.trial(name)?;
-        self.audited("promote", name, Some(canary.module.digest()), by, || {
-            let _alone = self.alone(name)?;
+        let digest = canary.module.digest();
+        self.audited("promote", name, Some(digest), by, |change| {
+            let _switching = self.switching(name, change)?;
             let canary = self.trial(name)?;
             let slot = self.slot(name)?;
             self.put_in_service(slot, &slot.module(), &canary.module)
@@ -697,8 +835,8 @@ impl Manager {
             Some(canary.module.digest()),
             by,
             why,
-            || {
-                let _alone = self.alone(name)?;
+            |change| {
+                let _switching = self.switching(name, change)?;
                 let canary = self.trial(name)?;
                 let slot = self.slot(name)?;
                 let prepared = self.prepare(&slot.module(), None)?;
@@ -724,7 +862,8 @@ impl Manager {
     /// Promotes or withdraws the version on trial, if what was counted says so.
     pub fn decide(&self, slot: &Slot) {
         // Whoever changes the module now decides what becomes of the trial.
-        if self.alone(slot.name()).is_err() {
+        let place = self.place(slot.name());
+        if place.is_err() || place.is_ok_and(|place| place.changes.are_switching()) {
             return;
         }
         let _deciding = match slot.deciding() {
@@ -753,8 +892,9 @@ impl Manager {
     pub fn remove(&self, name: &str, digest: &str, by: &str) -> Result<Installed, ChangeError> {
         let version = self.version(name, digest);
         let known = version.as_ref().map_or(digest, |version| &version.digest);
-        self.audited("remove", name, Some(known), by, || {
-            let _alone = self.alone(name)?;
+        self.audited("remove", name, Some(known), by, |change| {
+            let _switching = self.switching(name, change)?;
+            let _keeping = lock(&self.keeping);
             let version = self.version(name, digest)?;
             let slot = self.slot(name)?;
             let module = slot.module();
@@ -786,27 +926,49 @@ impl Manager {
     }
 
     fn place(&self, name: &str) -> Result<&Place, ChangeError> {
-        self.places
-            .get(name)
-            .ok_or_else(|| ChangeError::UnknownModule(name.to_owned()))
+        self.places.get(name).ok_or_else(|| {
+            let failures = lock(&self.failures);
+            let failure = failures
+                .iter()
+                .find(|failure| failure.module.as_deref() == Some(name));
+            match failure {
+                Some(failure) => ChangeError::NotServed {
+                    module: name.to_owned(),
+                    reason: failure.reason.clone(),
+                },
+                None => ChangeError::UnknownModule(name.to_owned()),
+            }
+        })
     }
 
-    /// Keeps every other change of a module out, if its versions may change.
-    fn alone(&self, name: &str) -> Result<MutexGuard<'_, ()>, ChangeError> {
-        self.place(name)?;
-        if self.options.pinned.contains(name) {
+    fn is_pinned(&self, name: &str) -> bool {
+        self.options.pinned.contains(name)
+    }
+
+    /// Keeps other versions of a module from being verified, if its versions may change.
+    fn verifying(&self, name: &str, change: Change) -> Result<UnderWay<'_>, ChangeError> {
+        let place = self.place(name)?;
+        if self.is_pinned(name) {
             return Err(ChangeError::Pinned(name.to_owned()));
         }
-        self.lock(name)
+        self.busy(name, place.changes.verify(change))
     }
 
-    /// Keeps every other change of a module out.
-    fn lock(&self, name: &str) -> Result<MutexGuard<'_, ()>, ChangeError> {
-        match self.place(name)?.changing.try_lock() {
-            Ok(alone) => Ok(alone),
-            Err(TryLockError::Poisoned(poisoned)) => Ok(PoisonError::into_inner(poisoned)),
-            Err(TryLockError::WouldBlock) => Err(ChangeError::Busy(name.to_owned())),
+    /// Keeps every other change of what is served of a module out, if that may change.
+    fn switching(&self, name: &str, change: Change) -> Result<UnderWay<'_>, ChangeError> {
+        let place = self.place(name)?;
+        if self.is_pinned(name) {
+            return Err(ChangeError::Pinned(name.to_owned()));
         }
+        self.busy(name, place.changes.switch(change))
+    }
+
+    fn busy<'a>(
+        &self,
+        name: &str,
+        begun: Option<UnderWay<'a>>,
+    ) -> Result<UnderWay<'a>, ChangeError> {
+        begun.ok_or_else(|| ChangeError::Busy(name.to_owned()))
     }
 
     /// The installed version whose digest begins like this.
@@ -831,7 +993,7 @@ impl Manager {
         module: &str,
         digest: Option<&str>,
         by: &str,
-        work: impl FnOnce() -> Result<T, ChangeError>,
+        work: impl FnOnce(Change) -> Result<T, ChangeError>,
     ) -> Result<T, ChangeError> {
         self.audited_with(act, module, digest, by, "", work)
     }
@@ -844,30 +1006,54 @@ impl Manager {
         digest: Option<&str>,
         by: &str,
         detail: &str,
-        work: impl FnOnce() -> Result<T, ChangeError>,
+        work: impl FnOnce(Change) -> Result<T, ChangeError>,
     ) -> Result<T, ChangeError> {
-        let result = work();
-        let (outcome, detail) = match &result {
-            Ok(_) => ("done", detail.to_owned()),
+        let change = Change::new(act, digest.filter(|digest| !digest.is_empty()), by);
+        let result = caught(|| work(change.clone()));
+        self.record(&change, module, result.as_ref().map(drop), detail);
+        result
+    }
+
+    /// Keeps what was done, and what is to be said of it, or why it was not.
+    fn record(
+        &self,
+        change: &Change,
+        module: &str,
+        result: Result<(), &ChangeError>,
+        detail: &str,
+    ) {
+        let (outcome, detail) = match result {
+            Ok(()) => ("done", detail.to_owned()),
+            Err(error @ ChangeError::Fault(_)) => ("failed", error.to_string()),
             Err(error) => ("refused", error.to_string()),
         };
-        let digest = digest.unwrap_or_default();
-        tracing::info!(target: "audit", act, module, digest, actor = by, outcome, detail);
+        let (act, actor) = (&*change.act, &*change.actor);
+        let digest = change.digest.as_deref().unwrap_or_default();
+        tracing::info!(target: "audit", act, module, digest, actor, outcome, detail);
         let recorded = self.registry.record(&Act {
             number: 0,
             at: String::new(),
-            actor: by.to_owned(),
+            actor: actor.to_owned(),
             act: act.to_owned(),
             module: module.to_owned(),
-            digest: (!digest.is_empty()).then(|| digest.to_owned()),
+            digest: change.digest.clone(),
             outcome: outcome.to_owned(),
             detail,
         });
         if let Err(error) = recorded {
             tracing::error!(%error, "what was done with a module cannot be kept");
         }
-        result
     }
+}
+
+/// A panic within a change is a fault of the host's, and ends that change alone.
+fn caught<T>(work: impl FnOnce() -> Result<T, ChangeError>) -> Result<T, ChangeError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(ChangeError::Fault(fault_of_the_host(&*panic))))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ChangeError {
@@ -887,42 +1073,6 @@ impl ChangeError {
     }
 }
 
-/// The active version of every module with data in a data folder.
-///
-/// # Errors
-/// When a database cannot be read, or a version is not there.
-pub fn activated(data: &Path) -> Result<Vec<Source>, ChangeError> {
-    let versions = Versions::of(data);
-    let mut sources = Vec::new();
-    let Ok(entries) = std::fs::read_dir(data.join("modules")) else {
-        return Ok(sources);
-    };
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    for file in files {
-        let Some(name) = file.file_stem().and_then(|name| name.to_str()) else {
-            continue;
-        };
-        if file.extension().is_none_or(|extension| extension != "db") {
-            continue;
-        }
-        // What is no database is said where it is opened.
-        let Ok(activated) = Database::activated_in(&file) else {
-            continue;
-        };
-        if let Some(digest) = activated.active {
-            sources.push(Source {
-                origin: format!("version {} of {name}", short(&digest)),
-                name: Some(name.to_owned()),
-                bytes: versions.read(&digest)?.into(),
-                replaceable: false,
-                activated: true,
-            });
-        }
-    }
-    Ok(sources)
-}
-
 /// Ends what still runs of versions, each when its time is up. They come in that order.
 fn retire(waiting: &Receiver<(Instant, Weak<Module>)>) {
     for (until, module) in waiting {
@@ -935,15 +1085,27 @@ fn retire(waiting: &Receiver<(Instant, Weak<Module>)>) {
     }
 }
 
-/// Enough of a digest to tell versions apart.
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
-}
-
 fn database(module: &Module) -> Result<&Database, ChangeError> {
     module
         .database()
         .ok_or_else(|| SqlError::Unavailable("it is not open".to_owned()).into())
+}
+
+/// Whether a version answers all requests.
+fn serves(slot: &Slot, version: &Installed) -> bool {
+    slot.module().digest() == version.digest && slot.canary().is_none()
+}
+
+/// The version with this digest, if it is on trial.
+fn on_trial(slot: &Slot, digest: &str) -> Option<Arc<Module>> {
+    let module = slot.canary()?.module.clone();
+    (module.digest() == digest).then_some(module)
+}
+
+/// A version with the database of the one that it replaces.
+fn with_database(mut module: Module, current: &Module) -> Result<Arc<Module>, ChangeError> {
+    module.attach(database(current)?.clone());
+    Ok(Arc::new(module))
 }
 
 /// Brings the schema forward for a module.

@@ -52,6 +52,7 @@ pub struct Meters {
     running: Family<OfModule, Gauge>,
     resting: Family<OfModule, Gauge>,
     log_lines_dropped: Family<OfModule, Counter>,
+    left_out: Gauge,
 }
 
 /// The meters of one module.
@@ -92,6 +93,7 @@ impl Default for Meters {
             running: Family::default(),
             resting: Family::default(),
             log_lines_dropped: Family::default(),
+            left_out: Gauge::default(),
         };
         meters.registry.register(
             "module_calls",
@@ -124,6 +126,11 @@ impl Default for Meters {
             "Log lines beyond what the module may log in a second",
             meters.log_lines_dropped.clone(),
         );
+        meters.registry.register(
+            "components_left_out",
+            "Components that failed when the host started, and whose module has not been changed since",
+            meters.left_out.clone(),
+        );
         meters
     }
 }
@@ -148,6 +155,11 @@ impl Meters {
             running: self.running.get_or_create_owned(&of_module),
             resting: self.resting.get_or_create_owned(&of_module),
         }
+    }
+
+    /// So many components failed when the host started.
+    pub fn left_out(&self, components: usize) {
+        self.left_out.set(components.try_into().unwrap_or(i64::MAX));
     }
 
     /// All of them, as OpenMetrics has it.
@@ -197,6 +209,11 @@ impl ModuleMeters {
     /// A call runs, as long as what this gives lives.
     pub(super) fn runs(&self) -> Present {
         Present::of(&self.running)
+    }
+
+    /// The calls that run.
+    pub(super) fn running(&self) -> i64 {
+        self.running.get()
     }
 
     pub(super) fn rests(&self, resting: bool) {

@@ -5,6 +5,8 @@
 mod breaker;
 mod bundled;
 mod canary;
+mod candidates;
+mod changes;
 mod description;
 mod figures;
 mod manager;
@@ -21,11 +23,11 @@ mod watch;
 
 pub use breaker::BreakerOptions;
 pub use canary::{Canary, CanaryOptions, share};
+pub use candidates::{Candidates, Failure, Fallback};
+pub use changes::Change;
 pub use description::HOST_SCHEMA;
 pub use figures::{Counted, Figures};
-pub use manager::{
-    ChangeError, Installation, Manager, ManagerOptions, Prepared, Router, activated,
-};
+pub use manager::{ChangeError, Installation, Manager, ManagerOptions, Prepared, Router};
 pub use meters::Meters;
 pub use module::{Access, Method, Module, ModuleError, ModuleOptions, Route};
 pub use path::{DEFAULT_PREFIXES, PathError, PathPrefix, Pattern, SEGMENTS_MAX, belongs_to_host};
@@ -33,18 +35,10 @@ pub use routes::method_name;
 pub use routing::{Claim, Claims, Match, Overlap, RoutingTable};
 pub use signature::{Keys, SignatureError};
 pub use slot::{Slot, SlotError, SlotOptions};
-pub use source::{Source, SourceError, find};
+pub use source::{Found, Rank, Source, SourceError, find};
 pub use versions::{Versions, VersionsError, digest};
 pub use watch::{Watch, WatchError};
 
 pub use crate::engine::bindings::exports::wares::module::http::{
     Actor, ActorKind, Header, Request, Response,
 };
-
-/// Where a crash is provoked, to see that what is left is whole: in builds with
-/// debug assertions, the process ends where `WARES_FAULT` names the place.
-fn fault(place: &str) {
-    if cfg!(debug_assertions) && std::env::var_os("WARES_FAULT").is_some_and(|name| name == place) {
-        std::process::abort();
-    }
-}

@@ -20,7 +20,7 @@ use crate::telemetry::LogBudget;
 
 use super::figures::Figures;
 use super::path::{PathPrefix, Pattern};
-use super::source::Source;
+use super::source::{Rank, Source};
 use super::{description, routes};
 
 pub use wit::{Access, Method, Route};
@@ -340,7 +340,8 @@ impl Module {
             loaded: Arc::new(loaded),
             figures: Figures::default(),
             retired: Arc::default(),
-            base: (!source.activated).then(|| source.bytes.clone()),
+            base: (!matches!(source.rank, Rank::Active | Rank::Earlier))
+                .then(|| source.bytes.clone()),
             database: None,
         })
     }

@@ -4,12 +4,13 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::engine::{CallError, Executor, ExecutorOptions, Pace};
+use crate::fault::fault_of;
 use crate::printable::cut;
 
 use super::breaker::{Admitted, Breaker, BreakerOptions};
@@ -71,6 +72,19 @@ struct Record {
     meters: ModuleMeters,
 }
 
+/// The calls of a module that run.
+pub(super) struct Running(Arc<Record>);
+
+impl Running {
+    pub(super) fn module(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(super) fn count(&self) -> i64 {
+        self.0.meters.running()
+    }
+}
+
 /// A call that is made. What it comes to is recorded where it runs, so that it is
 /// also where nobody waits for the answer any longer.
 struct Calling {
@@ -107,9 +121,35 @@ impl Slot {
         })
     }
 
+    /// Serves a module whose routes `fits` beside the others', with the database that
+    /// `open` opens. That may bring its schema forward, so it comes last.
+    ///
+    /// # Errors
+    /// With what is wrong.
+    pub fn start(
+        mut module: Module,
+        options: SlotOptions,
+        meters: &Meters,
+        pace: &Arc<Pace>,
+        fits: impl FnOnce(&Arc<Self>) -> Result<(), String>,
+        open: impl FnOnce(&mut Module) -> Result<(), String>,
+    ) -> Result<Arc<Self>, String> {
+        let slot = Self::new(module.again(), options, meters, pace);
+        let slot = Arc::new(slot.map_err(|error| error.to_string())?);
+        fits(&slot)?;
+        open(&mut module)?;
+        slot.switch(Arc::new(module));
+        Ok(slot)
+    }
+
     /// The module's name.
     pub fn name(&self) -> &str {
         &self.record.name
+    }
+
+    /// Tells how many calls run, also where the slot is gone but for them.
+    pub(super) fn running(&self) -> Running {
+        Running(self.record.clone())
     }
 
     /// The version in service.
@@ -139,7 +179,11 @@ impl Slot {
 
     /// Keeps all others from ending the trial as well; `None` where another one does.
     pub(super) fn deciding(&self) -> Option<MutexGuard<'_, ()>> {
-        self.deciding.try_lock().ok()
+        match self.deciding.try_lock() {
+            Ok(deciding) => Some(deciding),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// What is to be done with the version on trial.
@@ -222,6 +266,7 @@ impl Calling {
         drop(self.waits);
         let record = &*self.record;
         let _runs = record.meters.runs();
+        fault_of("call", &record.name);
         let mut status = None;
         let call = || {
             let response = self.module.handle(request)?;

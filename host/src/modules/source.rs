@@ -1,88 +1,213 @@
 //! Where a module's component comes from: a file that the configuration names,
-//! else one in the folder `modules`, else the one that the binary carries.
+//! else a version that was activated, else a file in the folder `modules`, else the
+//! one that the binary carries.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::bundled::BUNDLED;
+use super::candidates::Failure;
+use super::versions::{Versions, short};
+use crate::files;
+use crate::storage::Database;
+
+/// Where a component is from. What stands first goes before the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// A file that the configuration names.
+    Configured,
+    /// The version that was activated last.
+    Active,
+    /// A version that was active before.
+    Earlier,
+    /// A file in the folder of modules.
+    File,
+    /// The binary.
+    BuiltIn,
+}
 
 /// The bytes of a component, and where they are from.
 pub struct Source {
     /// For messages: a path, or the name of a bundled component.
     pub origin: String,
-    /// The name that the configuration gives the module, where it does.
+    /// The name of the module, where it is known before the component is asked.
     pub name: Option<String>,
     /// The component.
     pub bytes: Cow<'static, [u8]>,
-    /// Whether another source of the same module takes its place.
-    pub replaceable: bool,
-    /// Whether it is a version that was activated.
-    pub activated: bool,
+    /// Which of several sources of one module goes first.
+    pub rank: Rank,
 }
 
 /// A component that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {path}: {source}", path = path.display())]
-pub struct SourceError {
-    path: PathBuf,
-    source: io::Error,
+pub enum SourceError {
+    /// The system does not read it, or it is no file.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// It is larger than any component may be. It was not read.
+    #[error("{path}: {reason} (compile.component_bytes_max)", path = path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size, and the bound.
+        reason: String,
+    },
 }
 
 impl Source {
-    /// The component in a file.
+    /// The component in a file of at most so many bytes.
     ///
     /// # Errors
-    /// When the file cannot be read.
-    pub fn read(path: &Path) -> Result<Self, SourceError> {
-        let bytes = fs::read(path).map_err(|source| SourceError {
-            path: path.to_owned(),
-            source,
+    /// When the file cannot be read, is no regular file, or is larger.
+    pub fn read(path: &Path, bytes_max: usize) -> Result<Self, SourceError> {
+        let bytes = files::read(path, bytes_max as u64).map_err(|source| {
+            let path = path.to_owned();
+            match files::refused(&source) {
+                Some(reason @ files::Refused::TooLarge { .. }) => SourceError::TooLarge {
+                    path,
+                    reason: reason.to_string(),
+                },
+                _ => SourceError::File { path, source },
+            }
         })?;
         Ok(Self {
             origin: path.display().to_string(),
             name: None,
             bytes: Cow::Owned(bytes),
-            replaceable: false,
-            activated: false,
+            rank: Rank::File,
         })
     }
+
+    /// The version of a module with this digest.
+    ///
+    /// # Errors
+    /// When its file is not there, or not what it was.
+    pub(super) fn version(
+        versions: &Versions,
+        module: &str,
+        digest: &str,
+        rank: Rank,
+    ) -> Result<Self, Failure> {
+        let origin = format!("version {} of {module}", short(digest));
+        match versions.read(digest) {
+            Ok(bytes) => Ok(Self {
+                origin,
+                name: Some(module.to_owned()),
+                bytes: bytes.into(),
+                rank,
+            }),
+            Err(error) => Err(Failure {
+                module: Some(module.to_owned()),
+                digest: Some(digest.to_owned()),
+                rank,
+                reason: format!("{origin}: {error}"),
+                origin,
+            }),
+        }
+    }
 }
 
-/// All components that a host may serve: those of `configured` (name and file),
-/// those that were `activated`, those in `folder` if there is such a folder, and
-/// those that the binary carries.
+/// All that a host may serve.
+#[derive(Default)]
+pub struct Found {
+    /// The components, those that go first at the beginning.
+    pub sources: Vec<Source>,
+    /// By module, the digests of versions that were active before, the last one first.
+    pub earlier: BTreeMap<String, Vec<String>>,
+    /// By module, since when it has data here; RFC 3339 in UTC.
+    pub since: BTreeMap<String, String>,
+    /// Components that cannot be read.
+    pub failures: Vec<Failure>,
+}
+
+/// All components that a host may serve: those of `configured` (name and file), the
+/// active versions in the data folder, those in `folder` if there is such a folder,
+/// and those that the binary carries.
 ///
 /// # Errors
-/// When one of the files cannot be read.
+/// When a folder cannot be read.
 pub fn find<'a>(
     configured: impl IntoIterator<Item = (&'a str, &'a Path)>,
-    activated: Vec<Source>,
+    data: &Path,
     folder: &Path,
-) -> Result<Vec<Source>, SourceError> {
-    let mut sources = Vec::new();
+    bytes_max: usize,
+) -> Result<Found, SourceError> {
+    let mut found = Found::default();
     for (name, path) in configured {
-        sources.push(Source {
-            name: Some(name.to_owned()),
-            ..Source::read(path)?
-        });
+        found.file(path, Some(name), Rank::Configured, bytes_max);
     }
-    sources.extend(activated);
-    for path in files(folder)? {
-        sources.push(Source::read(&path)?);
+    found.activated(data)?;
+    for path in files(folder, "wasm")? {
+        found.file(&path, None, Rank::File, bytes_max);
     }
-    sources.extend(BUNDLED.iter().map(|(name, bytes)| Source {
-        origin: format!("{name} (built in)"),
-        name: None,
-        bytes: Cow::Borrowed(*bytes),
-        replaceable: true,
-        activated: false,
-    }));
-    Ok(sources)
+    found
+        .sources
+        .extend(BUNDLED.iter().map(|(name, bytes)| Source {
+            origin: format!("{name} (built in)"),
+            name: None,
+            bytes: Cow::Borrowed(*bytes),
+            rank: Rank::BuiltIn,
+        }));
+    Ok(found)
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
-    let failed = |source| SourceError {
+impl Found {
+    fn file(&mut self, path: &Path, name: Option<&str>, rank: Rank, bytes_max: usize) {
+        match Source::read(path, bytes_max) {
+            Ok(source) => self.sources.push(Source {
+                name: name.map(str::to_owned),
+                rank,
+                ..source
+            }),
+            Err(error) => self.failures.push(Failure {
+                module: name.map(str::to_owned),
+                origin: path.display().to_string(),
+                digest: None,
+                rank,
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    /// The active version of every module with data in a data folder.
+    fn activated(&mut self, data: &Path) -> Result<(), SourceError> {
+        let versions = Versions::of(data);
+        for file in files(&data.join("modules"), "db")? {
+            let Some(name) = file.file_stem().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            // What is no database is said where it is opened.
+            let Ok(history) = Database::history_in(&file) else {
+                continue;
+            };
+            if let Some(since) = history.since {
+                self.since.insert(name.to_owned(), since);
+            }
+            let mut digests = history.activations.into_iter();
+            let Some(active) = digests.next() else {
+                continue;
+            };
+            match Source::version(&versions, name, &active, Rank::Active) {
+                Ok(source) => self.sources.push(source),
+                Err(failure) => self.failures.push(failure),
+            }
+            self.earlier.insert(name.to_owned(), digests.collect());
+        }
+        Ok(())
+    }
+}
+
+/// The files of a folder with this extension, in the order of their names; none where
+/// there is no such folder.
+fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, SourceError> {
+    let failed = |source| SourceError::File {
         path: folder.to_owned(),
         source,
     };
@@ -94,10 +219,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(failed)?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "wasm")
-        {
+        if path.extension().is_some_and(|found| found == extension) {
             files.push(path);
         }
     }

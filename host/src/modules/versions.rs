@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::fault::fault;
+use crate::files;
+
 /// Components by their digests.
 #[derive(Clone)]
 pub struct Versions {
@@ -37,6 +40,11 @@ pub fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
+/// Enough of a digest to tell versions apart.
+pub(super) fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
 impl Versions {
     /// The folder of versions in a data folder. It is made when something is put there.
     pub fn of(data: &Path) -> Self {
@@ -55,7 +63,7 @@ impl Versions {
     /// When it is not there, or not what it was.
     pub fn read(&self, digest: &str) -> Result<Vec<u8>, VersionsError> {
         let path = self.path(digest);
-        match fs::read(&path) {
+        match files::read(&path, u64::MAX) {
             Ok(bytes) if self::digest(&bytes) == digest => Ok(bytes),
             Ok(_) => Err(VersionsError::Damaged(path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -73,7 +81,7 @@ impl Versions {
         let path = self.path(digest);
         let partial = path.with_extension("partial");
         let done = self.write_partial(&partial, bytes).and_then(|()| {
-            super::fault("versions.written");
+            fault("versions.written");
             fs::rename(&partial, &path)?;
             File::open(&self.folder)?.sync_all()
         });

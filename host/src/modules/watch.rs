@@ -134,7 +134,7 @@ fn serve_anew(path: &Path, name: Option<&str>, manager: &Manager) {
         return;
     };
     let file = path.display();
-    let done = match Source::read(path) {
+    let done = match Source::read(path, manager.component_bytes_max()) {
         Ok(source) => manager.reload(&Source {
             name: name.map(str::to_owned),
             ..source

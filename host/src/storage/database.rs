@@ -13,7 +13,7 @@ use super::disk;
 use super::events::{self, Event};
 use super::functions;
 use super::memory;
-use super::migrations::{self, Activated, Schema};
+use super::migrations::{self, Activated, History, Schema};
 use super::readers::Readers;
 use super::session::{Keeps, Session, SessionLimits};
 use super::statement::Guarded;
@@ -134,12 +134,12 @@ impl Database {
         })?
     }
 
-    /// Which versions of a module were activated last, by the file of its database,
-    /// which is not made where it is missing.
+    /// What was done with a module's data, by the file of its database, which is not made
+    /// where it is missing.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn activated_in(path: &Path) -> Result<Activated, StorageError> {
+    pub fn history_in(path: &Path) -> Result<History, StorageError> {
         let sqlite = |source| StorageError::Sqlite {
             path: path.to_owned(),
             source,
@@ -154,9 +154,9 @@ impl Database {
             .table_exists(None, "_wares_activations")
             .map_err(sqlite)?;
         if known {
-            migrations::activated(&connection).map_err(sqlite)
+            migrations::history(&connection).map_err(sqlite)
         } else {
-            Ok(Activated::default())
+            Ok(History::default())
         }
     }
 

@@ -57,6 +57,9 @@ const BEFORE: &str = "
     select digest from _wares_activations
     where digest <> (select digest from _wares_activations order by number desc limit 1)
     order by number desc limit 1";
+const SINCE: &str = "select min(applied_at) from _wares_migrations";
+const ACTIVATIONS: &str =
+    "select digest from _wares_activations group by digest order by max(number) desc";
 const SEEN: &str = "select name, digest from _wares_migrations order by number";
 const RECORD: &str = "insert into _wares_migrations (name, digest, applied_at) values (?1, ?2, ?3)";
 
@@ -360,6 +363,27 @@ pub(super) fn activated(connection: &Connection) -> rusqlite::Result<Activated> 
         active: one(ACTIVE)?,
         before: one(BEFORE)?,
     })
+}
+
+/// What was done with a module's data.
+pub(super) fn history(connection: &Connection) -> rusqlite::Result<History> {
+    Ok(History {
+        since: connection.query_row(SINCE, [], |row| row.get(0))?,
+        activations: connection
+            .prepare(ACTIVATIONS)?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// What was done with a module's data since there is any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// When the first step of its schema ran; RFC 3339 in UTC.
+    pub since: Option<String>,
+    /// The versions that were ever activated, by their digests, the last one at the
+    /// beginning.
+    pub activations: Vec<String>,
 }
 
 /// Which versions of a module were activated last, by their digests.

@@ -10,7 +10,7 @@ impl Own {
         let (id, summary, responses) = match self {
             Self::Health => (
                 "Health",
-                "Whether the host lives, and which modules fail again and again",
+                "Whether the host lives, and which modules fail again and again, or failed at its start",
                 text_answer("text/html"),
             ),
             Self::Metrics => (

@@ -18,6 +18,7 @@ use super::envelope::{Answer, Refusal};
 use super::openapi::Described;
 use super::routes::{Endpoint, RouteError, Routes, Target};
 use super::{About, HttpOptions, docs};
+use crate::fault::fault;
 use crate::identity::{Actor, ActorKind, Directory};
 use crate::modules::{self, Access, Manager};
 
@@ -284,8 +285,10 @@ impl Own {
     }
 }
 
-/// That the host lives, and which modules are given a rest.
+/// That the host lives, which modules are given a rest, and what failed at its start.
+/// Anybody may ask: there is no path and no reason in it.
 fn health(about: &About) -> Answer {
+    fault("endpoint.health");
     let resting: String = about
         .manager
         .slots()
@@ -300,11 +303,29 @@ fn health(about: &About) -> Answer {
     Answer::bytes(
         StatusCode::OK,
         HeaderValue::from_static("text/html; charset=utf-8"),
-        format!("OK{resting}").into(),
+        format!("OK{resting}{}", left_out(&about.manager)).into(),
     )
 }
 
+fn left_out(manager: &Manager) -> String {
+    let mut lines: Vec<String> = manager
+        .failures()
+        .into_iter()
+        .map(|failure| match failure.module {
+            Some(name) if manager.slot(&name).is_ok() => {
+                format!("\nThe module {name} failed at the start, and another version serves")
+            }
+            Some(name) => format!("\nThe module {name} failed at the start, and is not served"),
+            None => "\nA component failed at the start, and is not served".to_owned(),
+        })
+        .collect();
+    lines.sort();
+    lines.dedup();
+    lines.concat()
+}
+
 fn metrics(about: &About) -> Answer {
+    about.meters.left_out(about.manager.failures().len());
     match about.meters.text() {
         Ok(text) => Answer::bytes(
             StatusCode::OK,

@@ -10,12 +10,16 @@ use super::super::envelope::{Answer, Refusal};
 use super::super::query;
 use super::Call;
 use super::input::Input;
+use crate::fault::fault;
 use crate::identity::{Actor, ActorKind};
-use crate::modules::{ChangeError, Counted, Installation, Manager, Slot};
+use crate::modules::{Change, ChangeError, Counted, Failure, Installation, Manager, Slot};
 use crate::storage::{Act, Installed};
 
 /// The header that holds what minisign wrote, in base 64.
 const SIGNATURE: &str = "wares-signature";
+/// What whoever brings a component while too many wait should wait, in seconds: that
+/// takes most components to compile.
+const COMPILER_RETRY_AFTER_S: u64 = 5;
 /// Acts that one answer shows, if nothing else is said, and at most.
 const ACTS: (u64, u64) = (50, 1_000);
 
@@ -27,7 +31,20 @@ pub(super) fn list(manager: &Manager) -> Result {
         .slots()
         .map(|slot| module(manager, slot))
         .collect::<Result<_>>()?;
-    Ok(Answer::json(&json!({"modules": modules})))
+    fault("endpoint.modules");
+    // Those of modules that are served stand there.
+    let failures: Vec<Value> = manager
+        .failures()
+        .iter()
+        .filter(|failure| {
+            let module = failure.module.as_deref();
+            module.is_none_or(|name| manager.slot(name).is_err())
+        })
+        .map(failure)
+        .collect();
+    Ok(Answer::json(
+        &json!({"modules": modules, "failures": failures}),
+    ))
 }
 
 /// `GET /_wares/modules/{name}`
@@ -176,10 +193,13 @@ fn changed<T>(result: std::result::Result<T, ChangeError>) -> Result<T> {
 /// What a refused change is to whoever asked for it.
 fn refusal(error: &ChangeError) -> Answer {
     let (status, kind) = match error {
-        _ if error.is_disk_full() => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
-        ChangeError::UnknownModule(_) | ChangeError::UnknownVersion { .. } => {
-            (StatusCode::NOT_FOUND, "not_found")
+        ChangeError::CompilerBusy(_) => {
+            return Answer::busy(&error.to_string(), COMPILER_RETRY_AFTER_S);
         }
+        _ if error.is_disk_full() => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+        ChangeError::UnknownModule(_)
+        | ChangeError::NotServed { .. }
+        | ChangeError::UnknownVersion { .. } => (StatusCode::NOT_FOUND, "not_found"),
         ChangeError::Ambiguous { .. } => (StatusCode::BAD_REQUEST, "invalid_data"),
         ChangeError::Pinned(_) | ChangeError::InUse(_) | ChangeError::Nothing(_) => {
             (StatusCode::CONFLICT, "not_allowed")
@@ -192,6 +212,10 @@ fn refusal(error: &ChangeError) -> Answer {
         ChangeError::Migration(_) => (StatusCode::BAD_REQUEST, "failed_migration"),
         ChangeError::Incompatible { .. } => (StatusCode::CONFLICT, "incompatible_schema"),
         ChangeError::Probe { .. } => (StatusCode::BAD_REQUEST, "failed_probe"),
+        ChangeError::Fault(_) => {
+            tracing::error!(%error, "a change of a module panicked inside the host");
+            (StatusCode::INTERNAL_SERVER_ERROR, "unexpected_state")
+        }
         ChangeError::Versions(_) | ChangeError::Storage(_) | ChangeError::Database(_) => {
             tracing::error!(%error, "a version cannot be kept");
             (StatusCode::INTERNAL_SERVER_ERROR, "unexpected_state")
@@ -229,6 +253,8 @@ fn module(manager: &Manager, slot: &Slot) -> Result<Value> {
         .iter()
         .map(|version| installed(version, state(slot, &version.digest)))
         .collect();
+    let mut failures = manager.failures();
+    failures.retain(|failure| failure.module.as_deref() == Some(slot.name()));
     Ok(json!({
         "name": slot.name(),
         "version": current.version().to_string(),
@@ -237,7 +263,28 @@ fn module(manager: &Manager, slot: &Slot) -> Result<Value> {
         "calls": figures(current.figures().counted()),
         "canary": canary,
         "versions": versions,
+        "changes": changed(manager.changes(slot.name()))?.iter().map(change).collect::<Vec<_>>(),
+        "failures": failures.iter().map(failure).collect::<Vec<_>>(),
     }))
+}
+
+fn change(change: &Change) -> Value {
+    json!({
+        "act": change.act,
+        "digest": change.digest,
+        "actor": change.actor,
+        "since": change.since,
+    })
+}
+
+/// A component that could not be served when the host started.
+fn failure(failure: &Failure) -> Value {
+    json!({
+        "module": failure.module,
+        "origin": failure.origin,
+        "digest": failure.digest,
+        "reason": failure.reason,
+    })
 }
 
 fn state(slot: &Slot, digest: &str) -> &'static str {

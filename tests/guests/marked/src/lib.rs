@@ -1,6 +1,7 @@
 //! A module whose versions differ in nothing but a mark: a text in their bytes,
 //! which the tests write over. It says what a version calls itself, how far its
-//! schema goes, and what is wrong with it.
+//! schema goes, where it serves, and what is wrong with it. The setting `break` says
+//! what goes wrong with a version later.
 
 #[cfg(target_family = "wasm")]
 mod component {
@@ -92,6 +93,14 @@ mod component {
             .unwrap_or(default)
     }
 
+    /// Whether the setting `break` names this version and this: `2.0.0 routes`, several
+    /// with a comma between them.
+    fn breaks(what: &str) -> bool {
+        let setting = store::get("break").ok().flatten().unwrap_or_default();
+        let this = format!("{} {what}", mark("version").unwrap_or_default());
+        setting.split(',').any(|one| one == this)
+    }
+
     struct Marked;
 
     bindings::export!(Marked with_types_in bindings);
@@ -112,7 +121,11 @@ mod component {
         }
 
         fn check_settings() -> Result<(), Vec<String>> {
-            Ok(())
+            assert!(!breaks("check"), "as the setting says");
+            match breaks("settings") {
+                true => Err(vec!["break: it is broken".to_owned()]),
+                false => Ok(()),
+            }
         }
 
         fn migrations(_: SqlDialect) -> Vec<Migration> {
@@ -138,7 +151,10 @@ mod component {
                 };
                 return (0..1001).map(step).collect();
             }
-            let count = number("steps", 1) as usize;
+            let count = match breaks("steps") {
+                true => 3,
+                false => number("steps", 1) as usize,
+            };
             steps[..count.min(steps.len())]
                 .iter()
                 .map(|(name, statements)| Migration {
@@ -164,13 +180,17 @@ mod component {
                 headers: Vec::new(),
                 operation: String::new(),
             };
-            let base = format!("/admin/{}", name());
+            assert!(!breaks("routes"), "as the setting says");
+            let base = mark("at").unwrap_or_else(|| format!("/admin/{}", name()));
             let mut routes = vec![
                 route(Method::Get, &base),
                 route(Method::Post, &base),
                 route(Method::Get, &format!("{base}/long")),
                 route(Method::Get, &format!("{base}/bad")),
             ];
+            if breaks("collides") {
+                routes.push(route(Method::Get, "/admin/customers"));
+            }
             routes.extend(mark("route").map(|path| route(Method::Get, &path)));
             routes.extend(routes_of_settings());
             match mark("bad").as_deref() {

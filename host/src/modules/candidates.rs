@@ -1,0 +1,261 @@
+//! What each module may be served from, in the order in which that is tried. A
+//! component that cannot be served is left out, and keeps nothing else from being
+//! served.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::module::{Module, ModuleError};
+use super::source::{Found, Rank, Source};
+use super::versions::{Versions, digest, short};
+
+/// A component that cannot be served.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Its module, where that is known.
+    pub module: Option<String>,
+    /// Where the component is from.
+    pub origin: String,
+    /// SHA-256 of the component in hexadecimal, where it could be read.
+    pub digest: Option<String>,
+    /// Which source it is of.
+    pub rank: Rank,
+    /// What is wrong with it, beginning with where it is from.
+    pub reason: String,
+}
+
+/// A module that is not served from what goes first.
+#[derive(Clone, Debug)]
+pub struct Fallback {
+    /// The module.
+    pub module: String,
+    /// SHA-256 of the component that serves.
+    pub digest: String,
+    /// What serves, and what went wrong with all that goes before it.
+    pub detail: String,
+}
+
+/// A component that a module may be served from.
+enum Candidate {
+    Module(Box<Module>, Rank, String),
+    /// A version that was active before, by its digest. It is loaded if it comes to that.
+    Version(String),
+}
+
+/// Loads a component as a module.
+pub type Load<'a> = Box<dyn Fn(&Source) -> Result<Module, ModuleError> + 'a>;
+
+/// All modules that may be served.
+pub struct Candidates<'a> {
+    modules: BTreeMap<String, VecDeque<Candidate>>,
+    since: BTreeMap<String, String>,
+    versions: Versions,
+    load: Load<'a>,
+    failures: Vec<Failure>,
+    fallbacks: Vec<Fallback>,
+}
+
+impl<'a> Candidates<'a> {
+    /// Loads all that was found, but for versions that were active before.
+    pub fn new(found: Found, versions: Versions, load: Load<'a>) -> Self {
+        let mut candidates = Self {
+            modules: BTreeMap::new(),
+            since: found.since,
+            versions,
+            load,
+            failures: found.failures,
+            fallbacks: Vec::new(),
+        };
+        for source in found.sources {
+            match candidates.loaded(&source) {
+                Ok(module) => candidates.add(module, source),
+                Err(reason) => candidates.fail(&source, None, reason),
+            }
+        }
+        for (name, digests) in found.earlier {
+            let module = candidates.modules.entry(name).or_default();
+            let first_file = module.iter().position(|one| one.rank() > Rank::Earlier);
+            let place = first_file.unwrap_or(module.len());
+            for digest in digests.into_iter().rev() {
+                module.insert(place, Candidate::Version(digest));
+            }
+        }
+        candidates
+    }
+
+    fn add(&mut self, module: Module, source: Source) {
+        let rank = source.rank;
+        let others = self.modules.entry(module.name().to_owned()).or_default();
+        match others.back() {
+            // Which of two files is meant, nobody can tell.
+            Some(Candidate::Module(_, Rank::File, other)) if rank == Rank::File => {
+                let reason = format!(
+                    "{other} and {} are both the module {}",
+                    source.origin,
+                    module.name()
+                );
+                let is_chosen = others.len() == 1;
+                if is_chosen {
+                    let name = module.name().to_owned();
+                    self.fail(&source, Some(name), reason);
+                }
+            }
+            _ => others.push_back(Candidate::Module(Box::new(module), rank, source.origin)),
+        }
+    }
+
+    fn fail(&mut self, source: &Source, module: Option<String>, reason: String) {
+        self.failures.push(Failure {
+            module: module.or_else(|| source.name.clone()),
+            origin: source.origin.clone(),
+            digest: Some(digest(&source.bytes)),
+            rank: source.rank,
+            reason,
+        });
+    }
+
+    fn loaded(&self, source: &Source) -> Result<Module, String> {
+        caught(&source.origin, || {
+            (self.load)(source).map_err(|error| error.to_string())
+        })
+    }
+
+    /// The names of all modules, those that have data here for longest first, and those
+    /// without any last: of two that cannot be served together, the first one is, and
+    /// who is new takes no routes of who was there before.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self
+            .modules
+            .iter()
+            .map(|(name, candidates)| {
+                let since = self.since.get(name);
+                let rank = candidates.front().map(Candidate::rank);
+                (since.is_none(), since, rank, name.clone())
+            })
+            .collect();
+        names.sort();
+        names.into_iter().map(|(.., name)| name).collect()
+    }
+
+    /// Gives `take` what the module may be served from, one after another, until it
+    /// takes one. `None` where it takes none, or there is no such module.
+    pub fn choose<T>(
+        &mut self,
+        name: &str,
+        mut take: impl FnMut(Module) -> Result<T, String>,
+    ) -> Option<T> {
+        while let Some(candidate) = self.modules.get_mut(name)?.pop_front() {
+            let (module, rank, origin) = match candidate {
+                Candidate::Module(module, rank, origin) => (*module, rank, origin),
+                Candidate::Version(digest) => match self.earlier(name, &digest) {
+                    Ok(module) => {
+                        let origin = format!("version {} of {name}", short(&digest));
+                        (module, Rank::Earlier, origin)
+                    }
+                    Err(failure) => {
+                        self.failures.push(failure);
+                        continue;
+                    }
+                },
+            };
+            let digest = module.digest().to_owned();
+            match caught(&origin, || take(module)) {
+                Ok(taken) => {
+                    self.note_fallback(name, digest, rank, &origin);
+                    return Some(taken);
+                }
+                Err(reason) => self.failures.push(Failure {
+                    module: Some(name.to_owned()),
+                    origin,
+                    digest: Some(digest),
+                    rank,
+                    reason,
+                }),
+            }
+        }
+        None
+    }
+
+    fn earlier(&self, name: &str, digest: &str) -> Result<Module, Failure> {
+        let source = Source::version(&self.versions, name, digest, Rank::Earlier)?;
+        self.loaded(&source).map_err(|reason| Failure {
+            module: Some(name.to_owned()),
+            origin: source.origin,
+            digest: Some(digest.to_owned()),
+            rank: source.rank,
+            reason,
+        })
+    }
+
+    fn note_fallback(&mut self, name: &str, digest: String, rank: Rank, origin: &str) {
+        let before = |failure: &&Failure| {
+            failure.module.as_deref() == Some(name)
+                && (failure.rank < rank || failure.rank == Rank::Earlier && rank == Rank::Earlier)
+        };
+        let reasons: Vec<&str> = self
+            .failures
+            .iter()
+            .filter(before)
+            .map(|failure| failure.reason.as_str())
+            .collect();
+        if !reasons.is_empty() {
+            self.fallbacks.push(Fallback {
+                module: name.to_owned(),
+                digest,
+                detail: format!("{origin} serves: {}", reasons.join("; ")),
+            });
+        }
+    }
+
+    /// What cannot be served, as far as it was tried.
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// The modules that are not served from what goes first.
+    pub fn fallbacks(&self) -> &[Fallback] {
+        &self.fallbacks
+    }
+
+    /// Whether a module of this name may be served, or would be if it had not failed.
+    pub fn knows(&self, name: &str) -> bool {
+        self.modules.contains_key(name)
+            || self
+                .failures
+                .iter()
+                // What failed before it said its name may be anything.
+                .any(|failure| {
+                    failure
+                        .module
+                        .as_deref()
+                        .is_none_or(|module| module == name)
+                })
+    }
+}
+
+impl Candidate {
+    fn rank(&self) -> Rank {
+        match self {
+            Self::Module(_, rank, _) => *rank,
+            Self::Version(_) => Rank::Earlier,
+        }
+    }
+}
+
+/// A panic over one component is no reason to serve no other.
+fn caught<T>(origin: &str, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(format!("{origin}: {}", fault_of_the_host(&*panic))))
+}
+
+/// What is said of a panic.
+pub(super) fn fault_of_the_host(panic: &(dyn Any + Send)) -> String {
+    let said = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without words");
+    format!("a fault of the host: {said}")
+}

@@ -1,0 +1,189 @@
+//! Changes of modules that are stuck, that panic, and that come many at once.
+
+use std::fs;
+use std::sync::mpsc;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Shop, data, fifo, marked, open_fifo, text};
+
+const MODULE: &str = "/_wares/modules/marked";
+
+/// A shop that serves version 1.0.0, with faults that it is to have.
+fn shop(faults: &str) -> Shop {
+    let data = data();
+    let file = data.path().join("modules/marked.wasm");
+    fs::write(file, marked("version=1.0.0")).unwrap();
+    let faults = faults.replace("FIFO", data.path().join("fifo").to_str().unwrap());
+    Shop::open_on(data, |command| {
+        command.env("WARES_FAULT", faults);
+    })
+}
+
+fn put(shop: &Shop, module: &str, query: &str, mark: &str) -> Answer {
+    let bearer = format!("Bearer {}", shop.token);
+    let path = format!("/_wares/modules/{module}{query}");
+    let headers = [
+        ("authorization", &*bearer),
+        ("content-type", "application/wasm"),
+    ];
+    shop.send("PUT", &path, &headers, &marked(mark))
+}
+
+fn changes(shop: &Shop) -> Value {
+    shop.get(MODULE).value()["module"]["changes"].clone()
+}
+
+fn serving(shop: &Shop) -> String {
+    shop.get("/admin/marked").at("/version")
+}
+
+fn last_act(shop: &Shop) -> Value {
+    let act = shop.get("/_wares/audit?limit=1").value()["acts"][0].clone();
+    json!([act["act"], act["outcome"], act["detail"]])
+}
+
+#[test]
+fn an_install_that_is_stuck_is_shown_and_keeps_nobody_from_rolling_back() {
+    let shop = shop("verify.begun=wait:FIFO");
+    let two = put(&shop, "marked", "?activate=true", "version=2.0.0");
+    assert_eq!(two.status, 200, "{}", two.body);
+    let wait = shop.data.path().join("fifo");
+    fifo(&wait);
+    std::thread::scope(|scope| {
+        let stuck = scope.spawn(|| put(&shop, "marked", "?activate=true", "version=3.0.0"));
+        while changes(&shop) == json!([]) {
+            std::thread::yield_now();
+        }
+        let change = changes(&shop)[0].clone();
+        assert_eq!(
+            (&change["act"], &change["actor"]),
+            (&json!("install"), &json!(shop.admin))
+        );
+        let digest = change["digest"].as_str().unwrap();
+        let status = text(&shop.run(&["module", "status", "marked"]).stdout);
+        let shown = format!("  under way: install {digest} by {} since ", shop.admin);
+        assert!(status.contains(&shown), "{status}");
+        // What is installed is switched meanwhile, to and fro.
+        let back = shop.ask("POST", &format!("{MODULE}/rollback"), None);
+        assert_eq!(back.status, 200, "{}", back.body);
+        assert_eq!(serving(&shop), "1.0.0");
+        let body = json!({"digest": two.at("/version/digest")});
+        assert_eq!(shop.post(&format!("{MODULE}/activate"), body).status, 200);
+        assert_eq!(serving(&shop), "2.0.0");
+        put(&shop, "marked", "", "version=4.0.0").refuses(
+            409,
+            "conflict",
+            "another change of the module marked is under way: wait for its end, \
+             or see `wares module status marked`",
+        );
+        let _open = open_fifo(&wait);
+        assert_eq!(stuck.join().unwrap().status, 200);
+    });
+    assert_eq!(serving(&shop), "3.0.0");
+    assert_eq!(changes(&shop), json!([]));
+}
+
+#[test]
+fn a_panic_in_a_change_is_a_500_with_an_audit_entry_and_ends_that_change_alone() {
+    for (place, act) in [
+        ("load.begun", "install"),
+        ("verify.begun", "install"),
+        ("install.verified", "install"),
+        ("install.recorded", "install"),
+        ("activate.prepared", "activate"),
+    ] {
+        let shop = shop(&format!("{place}=panic"));
+        for _ in 0..2 {
+            let answer = put(&shop, "marked", "?activate=true", "version=2.0.0");
+            let said = format!("a fault of the host: WARES_FAULT names {place}");
+            answer.refuses(500, "unexpected_state", &said);
+            assert_eq!(last_act(&shop), json!([act, "failed", said]), "{place}");
+            assert_eq!(serving(&shop), "1.0.0");
+            assert_eq!(changes(&shop), json!([]));
+        }
+        // Whatever stands in nobody's way.
+        let nothing = shop.ask("POST", &format!("{MODULE}/withdraw"), None);
+        nothing.refuses(
+            409,
+            "not_allowed",
+            "the module marked has no version on trial",
+        );
+        let log = shop.server.stop_for_log();
+        assert!(
+            log.contains("a change of a module panicked inside the host"),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn a_panic_in_an_endpoint_of_the_hosts_is_a_500_and_costs_no_connection() {
+    let shop = shop("endpoint.modules=panic");
+    for _ in 0..3 {
+        let answer = shop.get("/_wares/modules");
+        answer.is(
+            500,
+            json!({"code": "unknown_error", "type": "unknown_error", "message": "An unknown error occurred."}),
+        );
+        assert!(!answer.header("x-request-id").is_empty());
+        assert_eq!(serving(&shop), "1.0.0");
+    }
+    // Two requests on one connection: the second is answered after the first panicked.
+    let one = format!(
+        "GET /_wares/modules HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n",
+        shop.token
+    );
+    let answers = shop.raw(&format!("{one}\r\n{one}connection: close\r\n\r\n"));
+    assert_eq!(answers.matches("HTTP/1.1 500 ").count(), 2, "{answers}");
+    let log = shop.server.stop_for_log();
+    assert_eq!(
+        log.matches("a request panicked inside the host").count(),
+        5,
+        "{log}"
+    );
+}
+
+#[test]
+fn one_component_is_compiled_at_a_time_and_few_wait_for_it() {
+    let data = data();
+    let names = ["one", "two", "three", "four", "five", "six"];
+    let mark =
+        |name: &str, version: &str| format!("name={name} version={version} at=/admin/{name}");
+    for name in names {
+        let file = data.path().join(format!("modules/{name}.wasm"));
+        fs::write(file, marked(&mark(name, "1.0.0"))).unwrap();
+    }
+    let wait = data.path().join("fifo");
+    let fault = format!("compile.begun=wait:{}", wait.display());
+    let shop = Shop::open_on(data, |command| {
+        command.env("WARES_FAULT", fault);
+    });
+    fifo(&wait);
+    let (answered, answers) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for name in names {
+            let (answered, shop) = (answered.clone(), &shop);
+            scope.spawn(move || {
+                answered
+                    .send(put(shop, name, "", &mark(name, "2.0.0")))
+                    .unwrap();
+            });
+        }
+        // One is compiled and four wait: the one that comes last is turned away at once.
+        let refused = answers.recv().unwrap();
+        refused.refuses(
+            503,
+            "unavailable",
+            "4 components wait to be compiled already: try again in a moment",
+        );
+        assert_eq!(refused.header("retry-after"), "5");
+        // Who only asks is served, and so is what is installed already.
+        assert_eq!(shop.get("/admin/one").at("/version"), "1.0.0");
+        let _open = open_fifo(&wait);
+        for _ in 0..5 {
+            let answer = answers.recv().unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
+    });
+}

@@ -1,0 +1,513 @@
+//! What a host comes up with where something of it is broken: a component that cannot
+//! be served is left out, and the rest serves.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::harness::{Server, Shop, data, fifo, marked, run, text};
+
+const MODULE: &str = "/_wares/modules/marked";
+const OTHER_SERVES: &str = "OK\nThe module marked failed at the start, and another version serves";
+const NOT_SERVED: &str = "OK\nThe module marked failed at the start, and is not served";
+
+fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// The data folder of a shop in which version 2.0.0 was activated, with 1.0.0 before it.
+fn upgraded() -> tempfile::TempDir {
+    let data = data();
+    let file = data.path().join("modules/marked.wasm");
+    fs::write(&file, marked("version=1.0.0")).unwrap();
+    let shop = Shop::open_on(data, |_| {});
+    let second = shop.data.path().join("second.wasm");
+    fs::write(&second, marked("version=2.0.0")).unwrap();
+    let done = shop.run(&["module", "install", "second.wasm", "--activate"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let Shop {
+        mut server, data, ..
+    } = shop;
+    assert!(server.stop().success());
+    fs::remove_file(second).unwrap();
+    data
+}
+
+fn open(data: tempfile::TempDir, setting: &str) -> Shop {
+    Shop::open_on(data, |command| {
+        command.args(["--set", setting]);
+    })
+}
+
+fn close(shop: Shop) -> tempfile::TempDir {
+    let Shop {
+        mut server, data, ..
+    } = shop;
+    assert!(server.stop().success());
+    data
+}
+
+fn health(shop: &Shop) -> String {
+    let answer = shop.send("GET", "/health", &[], b"");
+    assert_eq!(answer.status, 200);
+    answer.body
+}
+
+/// The version that answers, beside the other module that goes on.
+fn serving(shop: &Shop) -> String {
+    assert_eq!(shop.get("/admin/customers").status, 200);
+    let answer = shop.get("/admin/marked");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.at("/version")
+}
+
+fn last_act(shop: &Shop) -> Value {
+    let act = shop.get("/_wares/audit?limit=1").value()["acts"][0].clone();
+    json!([
+        act["actor"],
+        act["act"],
+        act["digest"],
+        act["outcome"],
+        act["detail"]
+    ])
+}
+
+/// Starts a host that must not start; gives its last line.
+fn refused(data: &Path, more: &[&str]) -> String {
+    let mut arguments = vec!["serve", "--listen=127.0.0.1:0", "--data"];
+    arguments.push(data.to_str().unwrap());
+    arguments.extend(more);
+    let mut command = crate::harness::wares();
+    let ended = command.current_dir(data).args(arguments).output().unwrap();
+    let said = text(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    said.lines().last().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_version_that_fails_later_is_left_out_and_the_one_before_serves() {
+    let mut data = upgraded();
+    let (first, second) = (marked("version=1.0.0"), marked("version=2.0.0"));
+    let origin = format!("version {} of marked", &digest(&second)[..12]);
+    for (what, reason) in [
+        (
+            "check",
+            format!(
+                "{origin}: it does not start: wasm trap: wasm `unreachable` instruction executed"
+            ),
+        ),
+        (
+            "settings",
+            format!(
+                "{origin}: its settings are not accepted:\n  modules.marked.config.break: it is broken"
+            ),
+        ),
+        (
+            "routes",
+            format!(
+                "{origin}: it does not start: wasm trap: wasm `unreachable` instruction executed"
+            ),
+        ),
+        (
+            "steps",
+            "the schema of module marked: the step 0003_broken fails at its statement 2: \
+             no such table: nowhere"
+                .to_owned(),
+        ),
+        (
+            "collides",
+            "the route GET /admin/customers cannot be served: it is served already".to_owned(),
+        ),
+    ] {
+        let setting = format!("modules.marked.config.break=2.0.0 {what}");
+        let shop = open(data, &setting);
+        assert_eq!(serving(&shop), "1.0.0", "{what}");
+        assert_eq!(health(&shop), OTHER_SERVES);
+        assert_eq!(shop.metric("wares_components_left_out"), 1);
+        let module = shop.get(MODULE).value()["module"].clone();
+        assert_eq!(module["digest"], digest(&first));
+        assert_eq!(
+            module["failures"],
+            json!([{"module": "marked", "origin": origin, "digest": digest(&second), "reason": reason}])
+        );
+        let status = text(&shop.run(&["module", "status", "marked"]).stdout);
+        let shown = format!("  failed at the start: {reason}\n");
+        assert!(status.contains(&shown), "{status}");
+        let kept = format!(
+            "version {} of marked serves: {reason}",
+            &digest(&first)[..12]
+        );
+        assert_eq!(
+            last_act(&shop),
+            json!(["host", "fallback", digest(&first), "done", kept])
+        );
+        let Shop {
+            server, data: left, ..
+        } = shop;
+        let log = server.stop_for_log();
+        let said = log
+            .lines()
+            .find(|line| line.contains("a component failed at the start"));
+        assert!(said.is_some_and(|line| line.contains("ERROR")), "{log}");
+        data = left;
+        let said = refused(data.path(), &["--strict", "--set", &setting]);
+        assert!(
+            reason
+                .lines()
+                .last()
+                .unwrap()
+                .contains(said.trim_start_matches("wares: ").trim()),
+            "{said}"
+        );
+    }
+    // What was wrong is mended: the active version serves, and nothing is said of it.
+    let shop = Shop::open_on(data, |command| {
+        command.arg("--strict");
+    });
+    assert_eq!(serving(&shop), "2.0.0");
+    assert_eq!(health(&shop), "OK");
+    assert_eq!(shop.metric("wares_components_left_out"), 0);
+}
+
+#[test]
+fn a_version_whose_file_is_gone_or_damaged_is_left_out() {
+    let data = upgraded();
+    let second = digest(&marked("version=2.0.0"));
+    let file = data.path().join(format!("versions/{second}.wasm"));
+    fs::remove_file(&file).unwrap();
+    let shop = Shop::open_on(data, |_| {});
+    assert_eq!(serving(&shop), "1.0.0");
+    let data = close(shop);
+    fs::write(&file, marked("version=6.6.6")).unwrap();
+    let shop = Shop::open_on(data, |_| {});
+    assert_eq!(serving(&shop), "1.0.0");
+    assert_eq!(health(&shop), OTHER_SERVES);
+    let data = close(shop);
+    // Nor is a FIFO in its place waited for.
+    fs::remove_file(&file).unwrap();
+    fifo(&file);
+    let shop = Shop::open_on(data, |_| {});
+    assert_eq!(serving(&shop), "1.0.0");
+}
+
+#[test]
+fn what_fell_back_is_mended_while_the_host_serves() {
+    let broken = "modules.marked.config.break=2.0.0 routes";
+    let first = digest(&marked("version=1.0.0"));
+    // By keeping what serves, and by what goes further.
+    for mend in ["activate", "rollback", "install"] {
+        let shop = open(upgraded(), broken);
+        assert_eq!(health(&shop), OTHER_SERVES);
+        let third = shop.data.path().join("third.wasm");
+        fs::write(&third, marked("version=3.0.0")).unwrap();
+        let (arguments, version) = match mend {
+            "activate" => (vec!["module", mend, "marked", &*first], "1.0.0"),
+            "rollback" => (vec!["module", mend, "marked"], "1.0.0"),
+            _ => (vec!["module", mend, "third.wasm", "--activate"], "3.0.0"),
+        };
+        let done = shop.run(&arguments);
+        assert!(done.status.success(), "{mend}: {}", text(&done.stderr));
+        assert_eq!(serving(&shop), version, "{mend}");
+        assert_eq!(health(&shop), "OK", "{mend}");
+        // Once more there is nothing to mend.
+        if mend == "activate" {
+            let again = shop.run(&arguments);
+            assert_eq!(
+                text(&again.stderr),
+                format!(
+                    "wares: the version {} of the module marked is in service already\n",
+                    &first[..12]
+                )
+            );
+        }
+        let shop = Shop::open_on(close(shop), |command| {
+            command.args(["--strict", "--set", broken]);
+        });
+        assert_eq!(serving(&shop), version, "{mend}");
+    }
+}
+
+#[test]
+fn a_module_of_which_nothing_works_is_not_served_and_all_else_is() {
+    let data = upgraded();
+    fs::remove_file(data.path().join("modules/marked.wasm")).unwrap();
+    let setting = "modules.marked.config.break=2.0.0 routes,1.0.0 check";
+    let shop = open(data, setting);
+    assert_eq!(shop.get("/admin/customers").status, 200);
+    assert_eq!(shop.get("/admin/marked").status, 404);
+    assert_eq!(health(&shop), NOT_SERVED);
+    assert_eq!(shop.metric("wares_components_left_out"), 2);
+    let origin = |version: &str| format!("version {} of marked", &digest(&marked(version))[..12]);
+    let trap = "it does not start: wasm trap: wasm `unreachable` instruction executed";
+    let (second, first) = (origin("version=2.0.0"), origin("version=1.0.0"));
+    let listed = shop.get("/_wares/modules").value();
+    assert_eq!(listed["failures"][0]["reason"], format!("{second}: {trap}"));
+    assert_eq!(listed["failures"][1]["reason"], format!("{first}: {trap}"));
+    shop.get(MODULE).refuses(
+        404,
+        "not_found",
+        &format!(
+            "the module marked is not served, since it failed at the start: {second}: {trap}. Put a component \
+             that works into the folder of modules, or name one with modules.marked.component, and start the host again"
+        ),
+    );
+    let status = text(&shop.run(&["module", "status"]).stdout);
+    assert!(
+        status.ends_with(&format!(
+            "marked is not served\n  failed at the start: {second}: {trap}\n\
+             marked is not served\n  failed at the start: {first}: {trap}\n"
+        )),
+        "{status}"
+    );
+    // A command that needs it says so as well.
+    let data = close(shop);
+    let place = data.path().to_str().unwrap();
+    let called = run(["call", "marked", "f()", "--data", place, "--set", setting]);
+    assert_eq!(
+        (called.status.code(), text(&called.stderr)),
+        (
+            Some(1),
+            format!("wares: the module marked is not served: {second}: {trap}\n")
+        )
+    );
+    // One in the folder of modules serves in its place, and can be kept.
+    fs::write(
+        data.path().join("modules/marked.wasm"),
+        marked("version=3.0.0"),
+    )
+    .unwrap();
+    let shop = open(data, setting);
+    assert_eq!(serving(&shop), "3.0.0");
+    assert_eq!(health(&shop), OTHER_SERVES);
+}
+
+#[test]
+fn components_that_never_worked_keep_nothing_from_starting() {
+    let data = data();
+    let folder = data.path().join("modules");
+    fs::write(folder.join("a.wasm"), "no component").unwrap();
+    fs::write(folder.join("b.wasm"), marked("version=1.0.0 bad=describe")).unwrap();
+    fs::write(
+        folder.join("c.wasm"),
+        marked("version=1.0.0 route=/admin/customers"),
+    )
+    .unwrap();
+    fs::create_dir(folder.join("d.wasm")).unwrap();
+    fifo(&folder.join("e.wasm"));
+    let began = Instant::now();
+    let shop = Shop::open_on(data, |_| {});
+    assert!(began.elapsed() < Duration::from_secs(30));
+    assert_eq!(shop.get("/admin/customers").status, 200);
+    assert_eq!(
+        health(&shop),
+        "OK\nA component failed at the start, and is not served\
+         \nThe module marked failed at the start, and is not served"
+    );
+    let failures = shop.get("/_wares/modules").value()["failures"].clone();
+    let mut reasons: Vec<_> = failures
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|failure| failure["reason"].as_str().unwrap().to_owned())
+        .collect();
+    reasons.sort();
+    let at = |name: &str| format!("modules/{name}");
+    assert_eq!(
+        reasons,
+        [
+            format!("cannot read {}: it is a folder, not a file", at("d.wasm")),
+            format!("cannot read {}: it is a FIFO, not a file", at("e.wasm")),
+            format!("{}: it is not a WebAssembly component", at("a.wasm")),
+            format!(
+                "{}: it does not start: wasm trap: call stack exhausted (limits.stack_bytes_max)",
+                at("b.wasm")
+            ),
+            "the route GET /admin/customers cannot be served: it is served already".to_owned(),
+        ]
+    );
+    // Who was there first keeps its routes at every start.
+    let shop = Shop::open_on(close(shop), |_| {});
+    assert_eq!(shop.get("/admin/customers").value()["count"], 0);
+}
+
+#[test]
+fn a_module_whose_database_is_damaged_is_not_served_and_the_others_are() {
+    let data = upgraded();
+    for rest in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(data.path().join(format!("modules/customer.db{rest}")));
+    }
+    fs::write(
+        data.path().join("modules/customer.db"),
+        "this is no database, not at all",
+    )
+    .unwrap();
+    let shop = Shop::open_on(data, |_| {});
+    assert_eq!(shop.get("/admin/marked").status, 200);
+    assert_eq!(shop.get("/admin/customers").status, 404);
+    assert_eq!(
+        health(&shop),
+        "OK\nThe module customer failed at the start, and is not served"
+    );
+}
+
+#[test]
+fn what_is_no_file_is_refused_at_once_wherever_it_is_named() {
+    let data = data();
+    let place = data.path().to_str().unwrap().to_owned();
+    let (pipe, folder) = (data.path().join("pipe"), data.path().join("folder"));
+    fifo(&pipe);
+    fs::create_dir(&folder).unwrap();
+    fs::write(data.path().join("marked.wasm"), marked("version=1.0.0")).unwrap();
+    for (path, what) in [
+        (&pipe, "a FIFO"),
+        (&folder, "a folder"),
+        (&"/dev/zero".into(), "a device"),
+    ] {
+        let shown = path.display().to_string();
+        let want = format!("wares: cannot read {shown}: it is {what}, not a file\n");
+        let file = data.path().join("marked.wasm");
+        let file = file.to_str().unwrap();
+        for arguments in [
+            vec!["module", "install", &*shown],
+            vec!["module", "install", &*shown, "--name", "marked"],
+            vec![
+                "module",
+                "install",
+                file,
+                "--name=marked",
+                "--signature",
+                &*shown,
+            ],
+            vec!["inspect", &*shown],
+            vec!["key", "list", "--config", &*shown],
+        ] {
+            let mut command = crate::harness::wares();
+            command.args(&arguments);
+            if arguments[0] != "inspect" {
+                command.args(["--data", &*place]);
+            }
+            let ended = command.output().unwrap();
+            let said = text(&ended.stderr);
+            assert_eq!(
+                (ended.status.code(), said),
+                (Some(1), want.clone()),
+                "{arguments:?}"
+            );
+        }
+        let setting = format!("modules.marked.component={shown}");
+        let said = refused(data.path(), &["--strict", "--set", &setting]);
+        assert_eq!(format!("{said}\n"), want);
+    }
+    // A file that is too large is not read: there is nothing in this one, and much of it.
+    let sparse = data.path().join("sparse.wasm");
+    let file = fs::File::create(&sparse).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let ended = run([
+        "module",
+        "install",
+        sparse.to_str().unwrap(),
+        "--data",
+        &*place,
+    ]);
+    assert_eq!(
+        text(&ended.stderr),
+        format!(
+            "wares: {}: it is 1099511627776 bytes, more than 52428800 (compile.component_bytes_max)\n",
+            sparse.display()
+        )
+    );
+}
+
+#[test]
+fn what_a_killed_host_left_is_removed_by_the_next_one_alone() {
+    let data = data();
+    let left = [
+        "rehearsal-Ab12Cd/copy.db",
+        "compiled/.0192-half.tmp",
+        "versions/0123abcd.partial",
+    ];
+    let kept = [
+        "rehearsals",
+        "compiled/note.txt",
+        "versions/note.wasm",
+        "notes.tmp",
+    ];
+    let write = || {
+        for path in left.iter().chain(&kept) {
+            let path = data.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+    };
+    let there = |paths: &[&str]| -> Vec<bool> {
+        let exists = |path: &&str| data.path().join(path).exists();
+        paths.iter().map(exists).collect()
+    };
+    write();
+    let server = Server::start(data.path(), |_| {});
+    assert_eq!(there(&left), [false; 3]);
+    assert!(!data.path().join("rehearsal-Ab12Cd").exists());
+    assert_eq!(there(&kept), [true; 4]);
+    // Whoever does not hold the folder leaves everything alone.
+    write();
+    let place = data.path().to_str().unwrap();
+    let listed = run(["module", "list", "--data", place]);
+    assert!(listed.status.success(), "{}", text(&listed.stderr));
+    assert_eq!(there(&left), [true; 3]);
+    drop(server);
+}
+
+#[test]
+fn compiled_code_under_the_name_of_another_component_is_made_anew() {
+    let data = data();
+    let modules = data.path().join("modules");
+    fs::write(
+        modules.join("one.wasm"),
+        marked("name=one version=1.0.0 at=/admin/one"),
+    )
+    .unwrap();
+    fs::write(
+        modules.join("two.wasm"),
+        marked("name=two version=2.0.0 at=/admin/two"),
+    )
+    .unwrap();
+    let data = close(Shop::open_on(data, |_| {}));
+    let compiled = data.path().join("compiled");
+    let file_of = |component: &str| {
+        let digest = digest(&fs::read(modules.join(component)).unwrap());
+        let mut files = fs::read_dir(&compiled).unwrap().map(|file| file.unwrap());
+        let file = files.find(|file| file.file_name().to_str().unwrap().starts_with(&digest));
+        file.unwrap().path()
+    };
+    let (one, two) = (file_of("one.wasm"), file_of("two.wasm"));
+    let aside = compiled.join("aside");
+    for (from, to) in [(&one, &aside), (&two, &one), (&aside, &two)] {
+        fs::rename(from, to).unwrap();
+    }
+    let exchanged = fs::read(&one).unwrap();
+    let shop = Shop::open_on(data, |_| {});
+    assert_eq!(shop.get("/admin/one").at("/version"), "1.0.0");
+    assert_eq!(shop.get("/admin/two").at("/version"), "2.0.0");
+    assert_eq!(shop.get("/_wares/modules/one").at("/module/name"), "one");
+    assert_ne!(fs::read(&one).unwrap(), exchanged);
+}
+
+#[test]
+fn seed_says_what_is_left_out_and_fills_the_rest() {
+    let data = data();
+    fs::write(data.path().join("modules/broken.wasm"), "no component").unwrap();
+    let ended = crate::harness::wares()
+        .current_dir(data.path())
+        .args(["seed", "--customers=3", "--data"])
+        .arg(data.path())
+        .output()
+        .unwrap();
+    let said = text(&ended.stderr);
+    assert!(ended.status.success(), "{said}");
+    let line = "wares: left out: modules/broken.wasm: it is not a WebAssembly component\n";
+    assert_eq!(said.matches(line).count(), 1, "{said}");
+    assert!(said.contains("Added 3 customers."), "{said}");
+}
