@@ -8,6 +8,7 @@ pub mod engine;
 mod fault;
 mod files;
 mod giving_way;
+mod headers;
 pub mod http;
 pub mod identity;
 pub mod modules;

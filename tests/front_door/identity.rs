@@ -168,7 +168,11 @@ fn a_session_lasts_until_it_is_ended() {
     let cookie = cookie.split(';').next().unwrap().to_owned();
     let me = || shop.send("GET", "/admin/users/me", &[("cookie", &cookie)], b"");
     assert_eq!(me().at("/user/email"), EMAIL);
-    let ended = shop.send("DELETE", "/auth/session", &[("cookie", &cookie)], b"");
+    let headers = [
+        ("cookie", cookie.as_str()),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    let ended = shop.send("DELETE", "/auth/session", &headers, b"");
     ended.is(200, json!({"success": true}));
     me().is(401, json!({"message": "Unauthorized"}));
 }

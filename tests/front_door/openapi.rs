@@ -220,6 +220,21 @@ fn the_page_comes_out_of_the_binary() {
     assert_eq!(page.status, 200, "the agent follows the redirect to /docs/");
     assert!(page.body.contains("./swagger-ui-bundle.js"));
     assert_eq!(page.header("content-type"), "text/html");
+    let policy = page.header("content-security-policy");
+    let nonce = policy
+        .strip_prefix("default-src 'none'; script-src 'nonce-")
+        .and_then(|rest| rest.split_once('\''))
+        .expect(policy)
+        .0;
+    assert_eq!(page.body.matches("<script ").count(), 3);
+    assert_eq!(
+        page.body
+            .matches(&format!("<script nonce=\"{nonce}\" "))
+            .count(),
+        3
+    );
+    let again = shop.send("GET", "/docs/", &[], b"");
+    assert_ne!(again.header("content-security-policy"), policy);
     for (file, content_type, has) in [
         ("swagger-ui-bundle.js", "text/javascript", "SwaggerUIBundle"),
         ("swagger-ui.css", "text/css", ".swagger-ui"),
@@ -233,7 +248,7 @@ fn the_page_comes_out_of_the_binary() {
         assert!(part.body.contains(has), "{file}");
         let policy = part.header("content-security-policy");
         assert!(
-            policy.starts_with("default-src 'none'; script-src 'self';"),
+            policy.starts_with("default-src 'none'; script-src 'none';"),
             "{policy}"
         );
     }

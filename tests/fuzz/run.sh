@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 seconds=$1
 shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(component query body values routes)
+[ ${#targets[@]} -gt 0 ] || targets=(component query body values routes headers)
 for target in "${targets[@]}"; do
     mkdir -p "tests/fuzz/corpus/$target"
     log=$(mktemp)

@@ -27,7 +27,10 @@ function payload(token) {
   return { ...rest, lifetime_s: exp - iat };
 }
 
-/** Keeps cookies for requests that are sent with credentials, as a browser does and Node's fetch does not. */
+/**
+ * Keeps cookies for requests that are sent with credentials, and says with them which page asks, as a browser
+ * does and Node's fetch does not. The page is one of the shop's own.
+ */
 function keepCookies(t) {
   const cookies = new Map();
   const fetch = globalThis.fetch;
@@ -37,6 +40,7 @@ function keepCookies(t) {
     const headers = new Headers(init.headers);
     const sent = [...cookies].map(([name, value]) => `${name}=${value}`);
     if (sent.length > 0) headers.set("cookie", sent.join("; "));
+    headers.set("origin", new URL(input).origin);
     const answer = await fetch(input, { ...init, headers });
     for (const cookie of answer.headers.getSetCookie()) {
       const [name, value] = cookie.split(";")[0].split("=", 2);

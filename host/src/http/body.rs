@@ -10,7 +10,9 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName, HeaderValue,
+};
 use hyper::http::request::Parts;
 use hyper::{StatusCode, Version};
 
@@ -248,6 +250,15 @@ fn decode(headers: &HeaderMap, bytes: Bytes, bytes_max: usize) -> Result<Bytes, 
         check_json(&text)?;
         Ok(text)
     } else if media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        // A page of any origin can have a browser send a form, and with it what
+        // credentials the browser keeps; this header it cannot.
+        if !headers.contains_key(AUTHORIZATION) {
+            return Err(parser_error(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "invalid_data",
+                "a form is taken with an Authorization header alone: send application/json",
+            ));
+        }
         let text = decode_text(bytes, charset)?;
         form_to_json(&text)
     } else {

@@ -28,6 +28,11 @@ impl Cors {
         }
     }
 
+    /// Whether an origin is one of those that the operator allows.
+    pub fn lists(&self, origin: &HeaderValue) -> bool {
+        self.origins.contains(origin)
+    }
+
     /// The method that a preflight asks for, if the request is one.
     pub fn preflight(method: &Method, headers: &HeaderMap) -> Option<Method> {
         if method != Method::OPTIONS || !headers.contains_key(ORIGIN) {
@@ -64,7 +69,7 @@ impl Cors {
             HeaderValue::from_static("true"),
         );
         if let Some(origin) = request.get(ORIGIN)
-            && self.origins.contains(origin)
+            && self.lists(origin)
         {
             answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         }

@@ -8,7 +8,8 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{
-    CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, LOCATION,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use utoipa_swagger_ui::Config;
 
@@ -20,10 +21,18 @@ pub(super) const DOCUMENT: &str = "/openapi.json";
 /// Where the page is.
 pub(super) const PAGE: &str = "/docs";
 
-/// The page asks this host, and nobody else.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-                      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-                      frame-ancestors 'none'";
+/// How the page's own scripts begin.
+const SCRIPT: &str = "<script ";
+
+/// The page asks this host, and nobody else. Of scripts those run that the page
+/// names itself: below other paths of this host is what components answer.
+fn policy(scripts: &str) -> String {
+    format!(
+        "default-src 'none'; script-src {scripts}; style-src 'self' 'unsafe-inline'; \
+         img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
+    )
+}
 
 /// The page, when it is asked for by `path`. Its parts are relative to a path with a slash at the end.
 pub(super) fn page(path: &str) -> Answer {
@@ -40,8 +49,21 @@ pub(super) fn page(path: &str) -> Answer {
 }
 
 /// A part of the page by its file's name. It is made once, and its bytes are shared by
-/// all who ask for it.
+/// all who ask for it, but for those of a page with scripts.
 pub(super) fn part(name: &str) -> Option<Answer> {
+    let answer = made_part(name)?;
+    let is_page = answer
+        .headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|media| media.as_bytes().starts_with(b"text/html"));
+    Some(if is_page {
+        with_named_scripts(answer)
+    } else {
+        answer
+    })
+}
+
+fn made_part(name: &str) -> Option<Answer> {
     static PARTS: LazyLock<RwLock<HashMap<String, Answer>>> = LazyLock::new(RwLock::default);
     let made = PARTS.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(answer) = made.get(name) {
@@ -81,8 +103,24 @@ fn make_part(name: &str) -> Option<Answer> {
     let answer = Answer::bytes(StatusCode::OK, content_type, bytes);
     Some(
         answer
-            .with(CONTENT_SECURITY_POLICY, POLICY)
+            .with(CONTENT_SECURITY_POLICY, &policy("'none'"))
             .with(X_CONTENT_TYPE_OPTIONS, "nosniff")
             .with(REFERRER_POLICY, "no-referrer"),
     )
+}
+
+/// A page whose scripts have a name that no text of the document can know, so that
+/// it cannot bring one of its own.
+fn with_named_scripts(mut page: Answer) -> Answer {
+    let nonce = hex::encode(rand::random::<[u8; 16]>());
+    let named = format!("{SCRIPT}nonce=\"{nonce}\" ");
+    let text = String::from_utf8_lossy(&page.body).replace(SCRIPT, &named);
+    page.body = text.into();
+    page.headers.remove(ETAG);
+    page.with(
+        CONTENT_SECURITY_POLICY,
+        &policy(&format!("'nonce-{nonce}'")),
+    )
+    // Kept, it would be shown with the name of another time.
+    .with(CACHE_CONTROL, "no-store")
 }

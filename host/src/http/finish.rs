@@ -5,7 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
 use hyper::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
+    HeaderMap, HeaderValue, IF_NONE_MATCH,
 };
 use hyper::{Method, Response, StatusCode};
 use sha1::{Digest, Sha1};
@@ -40,18 +41,20 @@ impl Conditions {
             status,
             mut headers,
             body,
-        } = tagged(answer);
+        } = tagged(with_content(answer));
         let fresh = self.reading
             && status.is_success()
             && !self.no_cache
             && self.matches(headers.get(ETAG));
         let mut response = if fresh {
-            headers.remove(CONTENT_TYPE);
+            strip(&mut headers);
             let mut response = Response::new(Bytes::new());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
         } else if self.head {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            if !has_no_content(status) {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            }
             let mut response = Response::new(Bytes::new());
             *response.status_mut() = status;
             response
@@ -87,6 +90,35 @@ pub(super) fn tagged(mut answer: Answer) -> Answer {
         answer.headers.insert(ETAG, tag);
     }
     answer
+}
+
+/// The same answer, without content where its status has none.
+fn with_content(mut answer: Answer) -> Answer {
+    if has_no_content(answer.status) {
+        answer.body = Bytes::new();
+        strip(&mut answer.headers);
+    }
+    answer
+}
+
+/// Whether an answer of this status never has content (RFC 9110, 15.3.5, 15.3.6, 15.4.5).
+fn has_no_content(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+    )
+}
+
+/// Takes away what tells of content that is not there.
+fn strip(headers: &mut HeaderMap) {
+    for name in [
+        CONTENT_TYPE,
+        CONTENT_DISPOSITION,
+        CONTENT_LANGUAGE,
+        CONTENT_LENGTH,
+    ] {
+        headers.remove(name);
+    }
 }
 
 /// A weak tag of the form that Express gives: the length in hexadecimal, and

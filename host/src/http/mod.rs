@@ -6,10 +6,12 @@ mod bucket;
 mod caught;
 mod connection;
 mod cors;
+pub mod crossing;
 mod docs;
 mod envelope;
 mod finish;
 mod openapi;
+mod origin;
 mod outgoing;
 mod own;
 mod room;
@@ -22,13 +24,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
-};
+use hyper::header::{CONNECTION, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 
-use crate::engine::CallError;
 use crate::identity::{Actor, ActorKind};
 use crate::modules::{self, Access, Manager, Meters, Module, Slot, SlotError};
 use crate::printable::cut;
@@ -36,7 +35,8 @@ use crate::printable::cut;
 use body::{Bounds, Received, SCREENED_BYTES_MAX};
 use caught::caught;
 use cors::Cors;
-use envelope::{Answer, JSON, Refusal};
+use crossing::Crossed;
+use envelope::{Answer, Refusal};
 use finish::Conditions;
 use room::Room;
 use routes::{Endpoint, Found, Target};
@@ -67,11 +67,6 @@ const SENDING_BYTES_MAX: usize = 256 * 1024 * 1024;
 const COMPONENTS_AT_ONCE: usize = 2;
 /// What is logged of a path, in bytes.
 const PATH_SHOWN_BYTES_MAX: usize = 1_000;
-
-/// Headers that a module's answer may have.
-const HEADERS_MAX: usize = 100;
-/// Their names and values together, in bytes; clients take hardly more.
-const HEADERS_BYTES_MAX: usize = 64 * 1024;
 
 /// How requests are read.
 #[derive(Clone, Debug)]
@@ -213,9 +208,14 @@ impl App {
         if own::takes_component(method, path) {
             return self.install(parts, body, is_idle).await;
         }
-        let actor = match self.actor(path, &parts.headers) {
+        let actor = match self.actor(path, parts) {
             Ok(actor) => actor,
-            Err(refusal) => return *refusal,
+            Err(refusal) => {
+                let (bytes_max, patience) =
+                    (self.options.body_bytes_max, self.options.body_timeout);
+                body::discard(&parts.headers, body, bytes_max, patience).await;
+                return *refusal;
+            }
         };
         let key = match &actor {
             Some(actor) => actor.id.clone(),
@@ -273,7 +273,12 @@ impl App {
                     self.request(module, *route, parts, parameters, body, actor, request_id);
                 // Also before: callers may all be gone by when they are answered.
                 self.decide(slot);
-                let answer = call(slot, module, &key, request).await;
+                let answer = match call(slot, module, &key, request).await {
+                    Ok(crossed) => crossed.settle(parts, module, request_id, |path| {
+                        table.belongs_to(slot, path, &key)
+                    }),
+                    Err(refusal) => *refusal,
+                };
                 self.decide(slot);
                 answer
             }
@@ -287,9 +292,20 @@ impl App {
         }
     }
 
+    /// Who a request is from; `None` where it proves nobody. What changes something
+    /// and is proved by the session cookie alone comes from a page that may do so.
+    fn caller(&self, parts: &Parts) -> Result<Option<Actor>, Refusal> {
+        let https = origin::is_https(&parts.headers, &self.options);
+        let Some((actor, proof)) = self.identity.actor(&parts.headers, https)? else {
+            return Ok(None);
+        };
+        origin::check(parts, proof, &self.cors, &self.options)?;
+        Ok(Some(actor))
+    }
+
     /// Who the request is from, as far as this path is concerned.
-    fn actor(&self, path: &str, headers: &HeaderMap) -> Result<Option<Actor>, Refusal> {
-        let actor = self.identity.actor(headers)?;
+    fn actor(&self, path: &str, parts: &Parts) -> Result<Option<Actor>, Refusal> {
+        let actor = self.caller(parts)?;
         // Whoever has the data folder manages modules, and does nothing else here.
         Ok(actor.filter(|actor| actor.kind != ActorKind::Operator || is_below(path, MANAGED)))
     }
@@ -325,7 +341,7 @@ impl App {
     /// so credentials come before it.
     async fn install(&self, parts: &Parts, body: Incoming, is_idle: &mut bool) -> Answer {
         let (bytes_max, patience) = (self.options.component_bytes_max, self.options.body_timeout);
-        let actor = match self.identity.actor(&parts.headers) {
+        let actor = match self.caller(parts) {
             Ok(Some(actor)) => actor,
             refused => {
                 body::discard(&parts.headers, body, bytes_max, patience).await;
@@ -370,10 +386,7 @@ impl App {
             route,
             path_parameters,
             query: query(&parts.uri).to_owned(),
-            headers: wanted
-                .iter()
-                .filter_map(|name| header(&parts.headers, name))
-                .collect(),
+            headers: crossing::seen(&parts.headers, wanted),
             body: body.into(),
             actor: actor.map(Into::into),
             request_id: request_id.to_owned(),
@@ -434,18 +447,20 @@ async fn call(
     module: &Arc<Module>,
     caller: &str,
     request: modules::Request,
-) -> Answer {
-    match slot.handle(module, caller, request, answer_of).await {
-        Ok(answer) => answer,
-        Err(SlotError::Busy) => Answer::busy("Too many requests are waiting", RETRY_AFTER_S),
-        Err(SlotError::Resting { left, .. }) => Answer::busy(
+) -> Result<Crossed, Refusal> {
+    let called = slot
+        .handle(module, caller, request, crossing::answer_of)
+        .await;
+    called.map_err(|error| match error {
+        SlotError::Busy => Box::new(Answer::busy("Too many requests are waiting", RETRY_AFTER_S)),
+        SlotError::Resting { left, .. } => Box::new(Answer::busy(
             "This part of the host fails again and again, and is not asked for a while",
             left.as_secs() + 1,
-        ),
-        Err(SlotError::TooLarge) => *body::too_large(),
+        )),
+        SlotError::TooLarge => body::too_large(),
         // It is in the log.
-        Err(SlotError::Call(_)) => Answer::unknown_error(),
-    }
+        SlotError::Call(_) => Box::new(Answer::unknown_error()),
+    })
 }
 
 /// How far a request gets, by its path and its caller.
@@ -487,18 +502,6 @@ fn query(uri: &Uri) -> &str {
     uri.query().unwrap_or_default()
 }
 
-/// Credentials stay with the host, whatever a route asks for.
-fn header(headers: &HeaderMap, name: &str) -> Option<modules::Header> {
-    if matches!(name, "authorization" | "cookie") {
-        return None;
-    }
-    let value = headers.get(name)?.to_str().ok()?;
-    Some(modules::Header {
-        name: name.to_owned(),
-        value: value.to_owned(),
-    })
-}
-
 fn method(method: modules::Method) -> Method {
     match method {
         modules::Method::Get => Method::GET,
@@ -507,43 +510,4 @@ fn method(method: modules::Method) -> Method {
         modules::Method::Patch => Method::PATCH,
         modules::Method::Delete => Method::DELETE,
     }
-}
-
-/// A module's answer, if it is one that HTTP can carry.
-fn answer_of(response: modules::Response) -> Result<Answer, CallError> {
-    let bad = |what: String| CallError::BadAnswer(format!("the answer has {what}"));
-    let status = StatusCode::from_u16(response.status)
-        .ok()
-        .filter(|status| (200..600).contains(&status.as_u16()))
-        .ok_or_else(|| bad(format!("the status {}", response.status)))?;
-    if response.headers.len() > HEADERS_MAX {
-        return Err(bad(format!("more than {HEADERS_MAX} headers")));
-    }
-    let bytes = |header: &modules::Header| header.name.len() + header.value.len();
-    if response.headers.iter().map(bytes).sum::<usize>() > HEADERS_BYTES_MAX {
-        return Err(bad(format!(
-            "more than {HEADERS_BYTES_MAX} bytes of headers"
-        )));
-    }
-    let mut headers = HeaderMap::with_capacity(response.headers.len() + 4);
-    for header in response.headers {
-        let name = HeaderName::from_bytes(header.name.as_bytes())
-            .map_err(|_| bad(format!("a header named '{}'", header.name.escape_debug())))?;
-        let value = HeaderValue::from_str(&header.value).map_err(|_| {
-            bad(format!(
-                "a value of the header {name} that no header can hold"
-            ))
-        })?;
-        if ![CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE].contains(&name) {
-            headers.append(name, value);
-        }
-    }
-    if !response.body.is_empty() && !headers.contains_key(CONTENT_TYPE) {
-        headers.insert(CONTENT_TYPE, JSON);
-    }
-    Ok(Answer {
-        status,
-        headers,
-        body: response.body.into(),
-    })
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
-use super::own::COOKIE_NAME;
+use super::own::{COOKIE_NAME, HOST_COOKIE_NAME};
 use super::routes::RouteError;
 use crate::modules::{Access, HOST_SCHEMA, Module};
 
@@ -118,7 +118,11 @@ pub(super) fn document(modules: &[&Module], endpoints: Vec<Described<'_>>) -> Va
                     "type": "apiKey",
                     "in": "cookie",
                     "name": COOKIE_NAME,
-                    "description": "What `POST /auth/session` sets",
+                    "description": format!(
+                        "What `POST /auth/session` sets; over https its name is `{HOST_COOKIE_NAME}`. What changes \
+                         something needs `Sec-Fetch-Site: same-origin` beside it, or an `Origin` that is the host's \
+                         own or listed in `cors.origins`, as browsers send them"
+                    ),
                 },
             },
         },
@@ -177,6 +181,9 @@ fn complete(endpoint: &Described<'_>) -> Map<String, Value> {
     if private {
         statuses.push("401");
     }
+    if endpoint.method != Method::GET {
+        statuses.push("403");
+    }
     if operation.contains_key("requestBody") {
         statuses.extend(["408", "413", "415"]);
     }
@@ -229,9 +236,16 @@ fn responses() -> Value {
     for (status, description) in [
         ("400", "The request breaks a rule; the message names it"),
         ("401", "No valid credentials"),
+        (
+            "403",
+            "A page of an origin that is not listed asks with the session cookie alone",
+        ),
         ("408", "The body did not arrive in time"),
         ("413", "The body is too large"),
-        ("415", "The body is neither JSON nor a form"),
+        (
+            "415",
+            "The body is neither JSON nor, with an Authorization header, a form",
+        ),
         (
             "500",
             "A fault of the host's or the module's; `X-Request-Id` leads to the line in the log",

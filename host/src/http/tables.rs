@@ -15,6 +15,15 @@ use super::routes::{Found, RouteError, Routes, Target};
 use super::{HttpOptions, method, own};
 use crate::modules::{Canary, Claim, Claims, Module, Prepared, Router, Slot, method_name};
 
+/// The methods that endpoints have.
+const METHODS: [Method; 5] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+];
+
 /// One state of all routes.
 pub(super) struct Table {
     routes: Routes,
@@ -186,6 +195,21 @@ impl Table {
             }
         }
         found
+    }
+
+    /// Whether a path is one module's, and nobody else's, whatever its method: a
+    /// redirect may keep the method, and the caller's credentials with it.
+    pub(super) fn belongs_to(&self, slot: &Arc<Slot>, path: &str, key: &str) -> bool {
+        let mut own = false;
+        for method in METHODS {
+            if let Found::Endpoint(endpoint, _) = self.find(&method, path, Some(key)) {
+                match &endpoint.target {
+                    Target::Module(other, ..) if Arc::ptr_eq(other, slot) => own = true,
+                    _ => return false,
+                }
+            }
+        }
+        own
     }
 }
 

@@ -47,6 +47,15 @@ pub struct Actor {
     pub id: String,
 }
 
+/// What proves who makes a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The `Authorization` header.
+    Header,
+    /// The session cookie, which a browser sends for whichever page asks it to.
+    Cookie,
+}
+
 /// How long proofs hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetimes {
@@ -362,7 +371,7 @@ impl Directory {
     }
 
     /// Who a request is from, by its `Authorization` header or its session
-    /// cookie. `None` where it proves nobody.
+    /// cookie, and by which of the two. `None` where it proves nobody.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -370,29 +379,31 @@ impl Directory {
         &self,
         authorization: Option<&str>,
         session: Option<&str>,
-    ) -> Result<Option<Actor>, StorageError> {
+    ) -> Result<Option<(Actor, Proof)>, StorageError> {
         if let Some((scheme, credentials)) =
             authorization.and_then(|value| value.trim().split_once(' '))
         {
-            let credentials = credentials.trim();
-            if scheme.eq_ignore_ascii_case("bearer") {
-                return if credentials.starts_with("sk_") {
-                    self.by_key(credentials)
-                } else {
-                    self.by_token(credentials)
-                };
-            }
-            if scheme.eq_ignore_ascii_case("basic") {
-                return basic_key(credentials).map_or(Ok(None), |key| self.by_key(&key));
-            }
-            return Ok(None);
+            let actor = self.by_header(scheme, credentials.trim())?;
+            return Ok(actor.map(|actor| (actor, Proof::Header)));
         }
-        match session {
-            Some(session) => Ok(self
-                .accounts
-                .session_user(&hash(session), unix_now())?
-                .map(user_actor)),
-            None => Ok(None),
+        let Some(session) = session else {
+            return Ok(None);
+        };
+        let user = self.accounts.session_user(&hash(session), unix_now())?;
+        Ok(user.map(|user| (user_actor(user), Proof::Cookie)))
+    }
+
+    fn by_header(&self, scheme: &str, credentials: &str) -> Result<Option<Actor>, StorageError> {
+        if scheme.eq_ignore_ascii_case("bearer") {
+            if credentials.starts_with("sk_") {
+                self.by_key(credentials)
+            } else {
+                self.by_token(credentials)
+            }
+        } else if scheme.eq_ignore_ascii_case("basic") {
+            basic_key(credentials).map_or(Ok(None), |key| self.by_key(&key))
+        } else {
+            Ok(None)
         }
     }
 

@@ -34,7 +34,11 @@ fn sign_in(directory: &Directory, email: &str, password: &str) -> Result<String,
 }
 
 fn actor(directory: &Directory, authorization: &str) -> Option<Actor> {
-    directory.authenticate(Some(authorization), None).unwrap()
+    let found = directory.authenticate(Some(authorization), None).unwrap();
+    found.map(|(actor, proof)| {
+        assert_eq!(proof, Proof::Header);
+        actor
+    })
 }
 
 #[test]
@@ -170,14 +174,22 @@ fn a_session_lasts_until_it_is_ended_or_over() {
     let user = directory.create_user(EMAIL, PASSWORD).unwrap();
     let session = directory.begin_session(&user.id).unwrap();
     let who = |session: &str| directory.authenticate(None, Some(session)).unwrap();
-    assert_eq!(
-        who(&session),
-        Some(Actor {
-            kind: ActorKind::User,
-            id: user.id
-        })
-    );
+    let expected = Actor {
+        kind: ActorKind::User,
+        id: user.id.clone(),
+    };
+    assert_eq!(who(&session), Some((expected.clone(), Proof::Cookie)));
     assert_eq!(who("another"), None);
+    // A header that names a scheme decides, whatever the cookie says.
+    let both = |authorization: &str| {
+        directory
+            .authenticate(Some(authorization), Some(&session))
+            .unwrap()
+    };
+    let bearer = format!("Bearer {}", directory.issue_token(&user.id));
+    assert_eq!(both(&bearer), Some((expected.clone(), Proof::Header)));
+    assert_eq!(both("Bearer x.y.z"), None);
+    assert_eq!(both("nonsense"), Some((expected, Proof::Cookie)));
     directory.end_session(&session).unwrap();
     assert_eq!(who(&session), None);
 

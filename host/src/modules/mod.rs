@@ -13,6 +13,7 @@ mod manager;
 mod meters;
 mod module;
 mod path;
+mod remarks;
 mod routes;
 mod routing;
 mod signature;
@@ -31,6 +32,7 @@ pub use manager::{ChangeError, Installation, Manager, ManagerOptions, Prepared, 
 pub use meters::Meters;
 pub use module::{Access, Method, Module, ModuleError, ModuleOptions, Route};
 pub use path::{DEFAULT_PREFIXES, PathError, PathPrefix, Pattern, SEGMENTS_MAX, belongs_to_host};
+pub use remarks::{Remark, Remarks};
 pub use routes::method_name;
 pub use routing::{Claim, Claims, Match, Overlap, RoutingTable};
 pub use signature::{Keys, SignatureError};

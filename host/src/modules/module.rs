@@ -12,6 +12,7 @@ use crate::engine::bindings::exports::wares::module::http as wit;
 use crate::engine::bindings::exports::wares::module::lifecycle;
 use crate::engine::bindings::exports::wares::module::seed::Kind;
 use crate::engine::{CallContext, CallError, Component, Engine, Limits, LoadError, Settings};
+use crate::headers;
 use crate::printable::cut;
 use crate::storage::{
     Database, DatabaseOptions, Migration, MigrationError, Schema, Session, StorageError,
@@ -20,6 +21,7 @@ use crate::telemetry::LogBudget;
 
 use super::figures::Figures;
 use super::path::{PathPrefix, Pattern};
+use super::remarks::Remarks;
 use super::source::{Rank, Source};
 use super::{description, routes};
 
@@ -51,6 +53,7 @@ struct Loaded {
     settings: Settings,
     limits: Arc<Limits>,
     log: Arc<LogBudget>,
+    remarks: Remarks,
 }
 
 /// What the operator says of a module.
@@ -190,6 +193,10 @@ fn operation(route: &mut Route, said: &mut Said) -> Result<Map<String, Value>, L
             "it has a route whose path is longer than {PATH_BYTES_MAX} bytes"
         )));
     }
+    headers::asked(&mut route.headers).map_err(|reason| {
+        let path = cut(&route.path, SHOWN_BYTES_MAX);
+        LoadError::Contract(format!("its route {} {reason}", path.escape_debug()))
+    })?;
     object(&operation).map_err(|reason| {
         let path = cut(&route.path, SHOWN_BYTES_MAX);
         not_described(&format!("the route {}", path.escape_debug()), &reason)
@@ -335,6 +342,7 @@ impl Module {
             migration_ms: options.migration_ms,
             settings,
             limits,
+            remarks: Remarks::default(),
         };
         Ok(Self {
             loaded: Arc::new(loaded),
@@ -470,6 +478,11 @@ impl Module {
     /// What it is granted, and does not import.
     pub fn unused_grants(&self) -> &[String] {
         &self.loaded.unused_grants
+    }
+
+    /// What the log has said of this version's answers already.
+    pub fn remarks(&self) -> &Remarks {
+        &self.loaded.remarks
     }
 
     /// Its database, once it is open.

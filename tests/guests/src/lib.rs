@@ -3,6 +3,8 @@
 
 #[cfg(target_family = "wasm")]
 mod deeds;
+#[cfg(target_family = "wasm")]
+mod pages;
 
 /// Whether asking for memory never comes to an end.
 #[cfg(target_family = "wasm")]
@@ -57,6 +59,7 @@ mod component {
     pub use bindings::exports::wares::module::http::{Header, Response};
 
     use crate::deeds::{DEEDS, Deed};
+    use crate::pages::{self, PAGES, Page};
 
     struct Hostile;
 
@@ -93,7 +96,21 @@ mod component {
                 headers: Vec::new(),
                 operation: String::new(),
             };
-            DEEDS.iter().map(route).collect()
+            let page = |(name, _): &Page| Route {
+                method: Method::Get,
+                path: format!("/hostile/{name}"),
+                access: Access::Anyone,
+                headers: pages::headers(name),
+                operation: pages::operation(name),
+            };
+            let mut routes: Vec<Route> = DEEDS.iter().map(route).collect();
+            routes.extend(PAGES.iter().map(page));
+            // Where a form or a page of elsewhere could make something.
+            routes.push(Route {
+                method: Method::Post,
+                ..page(&PAGES[PAGES.len() - 1])
+            });
+            routes
         }
 
         fn schemas() -> String {
@@ -101,7 +118,11 @@ mod component {
         }
 
         fn handle(request: Request) -> Response {
-            DEEDS[request.route as usize].1()
+            let place = request.route as usize;
+            match DEEDS.get(place) {
+                Some((_, deed)) => deed(),
+                None => PAGES[(place - DEEDS.len()).min(PAGES.len() - 1)].1(&request),
+            }
         }
     }
 

@@ -19,13 +19,17 @@ use super::openapi::Described;
 use super::routes::{Endpoint, RouteError, Routes, Target};
 use super::{About, HttpOptions, docs};
 use crate::fault::fault;
-use crate::identity::{Actor, ActorKind, Directory};
+use crate::identity::{Actor, ActorKind, Directory, Proof};
 use crate::modules::{self, Access, Manager};
 
 /// A module, where its versions are managed.
 const MODULE: &str = "/_wares/modules/{name}";
 /// The session cookie's name, the one that Medusa's clients know.
 pub(super) const COOKIE_NAME: &str = "connect.sid";
+/// Its name over https: browsers take it with `Secure` and without `Domain` alone,
+/// so no page of a sibling host and none without TLS can plant one.
+pub(super) const HOST_COOKIE_NAME: &str = "__Host-connect.sid";
+
 /// One of the host's own endpoints.
 #[derive(Clone, Copy)]
 pub enum Own {
@@ -190,13 +194,18 @@ impl Identity {
         Self(directory)
     }
 
-    /// Who a request is from; `None` where it proves nobody.
-    pub(super) fn actor(&self, headers: &HeaderMap) -> Result<Option<Actor>, Refusal> {
+    /// Who a request is from, and what proves it; `None` where it proves nobody.
+    /// Over https the session cookie is another one.
+    pub(super) fn actor(
+        &self,
+        headers: &HeaderMap,
+        https: bool,
+    ) -> Result<Option<(Actor, Proof)>, Refusal> {
         let authorization = headers
             .get(AUTHORIZATION)
             .map(|value| value.to_str().unwrap_or_default());
         self.0
-            .authenticate(authorization, session::cookie(headers))
+            .authenticate(authorization, session::cookie(headers, https))
             .map_err(|error| Box::new(failed(&error)))
     }
 }
@@ -254,7 +263,7 @@ impl Own {
                 Some(user) => on_disk(|| session::begin(directory, user, call.parts, options)),
                 None => Answer::unauthorized(),
             },
-            Self::EndSession => on_disk(|| session::end(directory, &call.parts.headers)),
+            Self::EndSession => on_disk(|| session::end(directory, call.parts, options)),
             Self::Me => given(session::me(directory, user, &call)),
             Self::ListKeys => on_disk(|| given(keys::list(directory, &call))),
             Self::CreateKey => on_disk(|| given(keys::create(directory, &call))),

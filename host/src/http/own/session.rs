@@ -7,23 +7,33 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::super::envelope::{Answer, Refusal};
+use super::super::origin::is_https;
 use super::super::{HttpOptions, RETRY_AFTER_S};
 use super::input::{fields, select};
-use super::{COOKIE_NAME, Call, failed};
+use super::{COOKIE_NAME, Call, HOST_COOKIE_NAME, failed};
 use crate::identity::{Directory, SignInError};
 use crate::storage::accounts::User;
 
 /// The one way to sign in.
 pub(super) const PROVIDER: &str = "emailpass";
 
-/// What a request's session cookie holds.
-pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
-    headers
+/// The session cookie's name.
+fn cookie_name(https: bool) -> &'static str {
+    if https { HOST_COOKIE_NAME } else { COOKIE_NAME }
+}
+
+/// What a request's session cookie holds. Two that differ are none: one of them was
+/// planted, and there is no telling which.
+pub(super) fn cookie(headers: &HeaderMap, https: bool) -> Option<&str> {
+    let name = cookie_name(https);
+    let mut values = headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
+        .filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
+    let first = values.next()?;
+    values.all(|value| value == first).then_some(first)
 }
 
 /// `GET /admin/users/me`
@@ -183,32 +193,26 @@ pub(super) fn begin(
     })
     .with(
         SET_COOKIE,
-        &set_cookie(&session, age, is_https(parts, options)),
+        &set_cookie(&session, age, is_https(&parts.headers, options)),
     )
 }
 
 /// `DELETE /auth/session`
-pub(super) fn end(directory: &Directory, headers: &HeaderMap) -> Answer {
+pub(super) fn end(directory: &Directory, parts: &Parts, options: &HttpOptions) -> Answer {
     #[derive(Serialize)]
     struct Success {
         success: bool,
     }
-    if let Some(Err(error)) = cookie(headers).map(|session| directory.end_session(session)) {
+    let https = is_https(&parts.headers, options);
+    let session = cookie(&parts.headers, https);
+    if let Some(Err(error)) = session.map(|session| directory.end_session(session)) {
         return failed(&error);
     }
-    Answer::json(&Success { success: true }).with(SET_COOKIE, &set_cookie("", 0, false))
+    Answer::json(&Success { success: true }).with(SET_COOKIE, &set_cookie("", 0, https))
 }
 
-/// The host itself speaks no TLS: only a proxy before it can say that it does.
-fn is_https(parts: &Parts, options: &HttpOptions) -> bool {
-    options.trust_forwarded
-        && parts
-            .headers
-            .get("x-forwarded-proto")
-            .is_some_and(|proto| proto == "https")
-}
-
-fn set_cookie(value: &str, age_s: u64, secure: bool) -> String {
-    let secure = if secure { "; Secure" } else { "" };
-    format!("{COOKIE_NAME}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{secure}")
+fn set_cookie(value: &str, age_s: u64, https: bool) -> String {
+    let name = cookie_name(https);
+    let secure = if https { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{secure}")
 }

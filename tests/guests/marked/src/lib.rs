@@ -193,6 +193,7 @@ mod component {
             }
             routes.extend(mark("route").map(|path| route(Method::Get, &path)));
             routes.extend(routes_of_settings());
+            routes[0].headers.extend(mark("header"));
             match mark("bad").as_deref() {
                 Some("routes") => {
                     routes
