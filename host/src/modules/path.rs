@@ -352,7 +352,7 @@ mod tests {
             "/admin/{x}",
             "/admin/{x}/me",
             "/admin/user",
-            "/admin/customers/users",
+            "/admin/things/users",
             "/authors",
             "/store/auth",
             "/{x}/user/emailpass",

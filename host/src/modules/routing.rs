@@ -319,7 +319,7 @@ mod tests {
         );
         finds(&table, "/OpenAPI.json/", "host /openapi.json", &[]);
         finds(&table, "/admin/API-keys", "host /admin/api-keys", &[]);
-        finds(&table, "/admin/customers", "/admin/{x}", &["customers"]);
+        finds(&table, "/admin/Things", "/admin/{x}", &["Things"]);
         for path in [
             "/auth/session",
             "/%61uth/user/emailpass",
