@@ -140,7 +140,7 @@ fn compile(memory_bytes_max: u64) -> ExitCode {
     match compiler::run(memory_bytes_max) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("{reason}");
+            eprintln!("{}", printable(&reason));
             ExitCode::FAILURE
         }
     }

@@ -565,12 +565,11 @@ mod tests {
                 throttle.lock().count(key, later).failures += 1;
             }
         }
-        assert!(throttle.lock().counts.len() <= ENTRIES_MAX);
-        assert!(
-            throttle
-                .lock()
-                .counts
-                .contains_key(&kept.unwrap().who.keys[0])
-        );
+        let key = kept.as_ref().unwrap().who.keys[0].clone();
+        let state = throttle.lock();
+        assert!(state.counts.len() <= ENTRIES_MAX);
+        assert!(state.counts.contains_key(&key), "it is under way");
+        drop(state);
+        drop(kept);
     }
 }
