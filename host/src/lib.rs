@@ -7,6 +7,7 @@ pub mod config;
 pub mod engine;
 mod fault;
 mod files;
+mod giving_back;
 mod giving_way;
 mod headers;
 pub mod http;

@@ -28,6 +28,7 @@ use hyper::header::{CONNECTION, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 
+use crate::giving_back::give_back;
 use crate::identity::{Actor, ActorKind};
 use crate::modules::{self, Access, Manager, Meters, Module, Slot, SlotError};
 use crate::printable::cut;
@@ -63,6 +64,10 @@ const RECEIVING_BYTES_MAX: usize = 64 * 1024 * 1024;
 const STRANGERS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Answers that wait to be taken, on all connections together, in bytes.
 const SENDING_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// After a rush of so many bytes the memory that it left free is given back.
+const RUSH_BYTES: usize = 4 * 1024 * 1024;
+/// How often that is looked for.
+const RUSH_PAUSE: Duration = Duration::from_secs(5);
 /// Components that are being received, as a multiple of the largest one.
 const COMPONENTS_AT_ONCE: usize = 2;
 /// What is logged of a path, in bytes.
@@ -151,6 +156,24 @@ impl App {
     pub fn connect(&self, peer: SocketAddr) -> Arc<Connection> {
         let sending = self.sending.clone();
         Arc::new(Connection::new(peer, sending, self.options.body_timeout))
+    }
+
+    /// Gives memory back after each rush, as long as it is polled.
+    pub async fn give_back_memory(&self) {
+        let rooms = [
+            &self.sending,
+            &self.receiving.known,
+            &self.receiving.strangers,
+            &self.receiving.components,
+        ];
+        loop {
+            tokio::time::sleep(RUSH_PAUSE).await;
+            let given_back: usize = rooms.iter().map(|room| room.given_back()).sum();
+            if given_back >= RUSH_BYTES {
+                // Others go on meanwhile.
+                let _ = tokio::task::spawn_blocking(give_back).await;
+            }
+        }
     }
 
     /// Answers one request.

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug)]
 pub(super) struct Room {
     taken: AtomicUsize,
+    /// The most that was taken since it last was asked for.
+    most: AtomicUsize,
     bytes_max: usize,
 }
 
@@ -22,6 +24,7 @@ impl Room {
     pub(super) fn new(bytes_max: usize) -> Arc<Self> {
         Arc::new(Self {
             taken: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
             bytes_max,
         })
     }
@@ -32,6 +35,14 @@ impl Room {
             room: self.clone(),
             bytes: 0,
         }
+    }
+
+    /// Returns how many bytes were given back since this last was asked, at the least.
+    pub(super) fn given_back(&self) -> usize {
+        let taken = self.taken.load(Ordering::Relaxed);
+        self.most
+            .swap(taken, Ordering::Relaxed)
+            .saturating_sub(taken)
     }
 
     /// Returns whether so much is taken that nobody should keep any for long.
@@ -56,6 +67,10 @@ impl Hold {
         let fits = before.saturating_add(bytes) <= bytes_max;
         if fits {
             self.bytes += bytes;
+            let taken = before + bytes;
+            if taken > self.room.most.load(Ordering::Relaxed) {
+                self.room.most.fetch_max(taken, Ordering::Relaxed);
+            }
         } else {
             self.room.taken.fetch_sub(bytes, Ordering::Relaxed);
         }
@@ -86,7 +101,10 @@ mod tests {
         assert!(!room.is_pressed());
         assert!(!second.grow_within_half(31) && second.grow_within_half(30));
         assert!(second.grow(50));
+        assert_eq!(room.given_back(), 20);
         drop(second);
+        assert_eq!(room.given_back(), 80);
+        assert_eq!(room.given_back(), 0);
         assert!(room.enter().grow(100));
     }
 }

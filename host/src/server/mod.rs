@@ -86,6 +86,10 @@ pub async fn run(
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
     let (stopping, _) = watch::channel(());
     let places = Arc::new(Semaphore::new(limits.connections_max));
+    let housekeeping = tokio::spawn({
+        let app = app.clone();
+        async move { app.give_back_memory().await }
+    });
     tokio::pin!(stop);
     loop {
         let place = tokio::select! {
@@ -129,6 +133,7 @@ pub async fn run(
         });
     }
     drop(listener);
+    housekeeping.abort();
     let open = stopping.receiver_count();
     stopping.send_replace(());
     match tokio::time::timeout(limits.drain, stopping.closed()).await {
