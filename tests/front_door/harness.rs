@@ -66,6 +66,10 @@ pub fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
+        // Room that a host keeps; the next one makes it anew.
+        if entry.file_name() == "reserve" {
+            continue;
+        }
         if entry.file_type().unwrap().is_dir() {
             fs::create_dir_all(&target).unwrap();
             copy(&entry.path(), &target);

@@ -144,7 +144,7 @@ impl Reserve {
         }
     }
 
-    /// Takes the room: written, for a file system may have no blocks for what is only promised.
+    /// Takes the room.
     fn hold(&self, bytes: u64) -> io::Result<()> {
         let mut file = File::options()
             .create(true)
@@ -152,6 +152,11 @@ impl Reserve {
             .truncate(true)
             .mode(0o600)
             .open(self.file())?;
+        #[cfg(target_os = "linux")]
+        if rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes).is_ok() {
+            return Ok(());
+        }
+        // Written, for a file system may have no blocks for what is only promised.
         let block = vec![0x5a; 1024 * 1024];
         let mut left = bytes;
         while left > 0 {

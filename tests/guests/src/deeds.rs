@@ -343,12 +343,12 @@ fn header(name: &str, value: &str) -> Header {
     }
 }
 
-fn query(statement: &str) -> Response {
+pub fn query(statement: &str) -> Response {
     tried(sql::query(statement, &[]).map(drop))
 }
 
 /// What the database says to something.
-fn tried(result: Result<(), sql::Error>) -> Response {
+pub fn tried(result: Result<(), sql::Error>) -> Response {
     let said = match result {
         Ok(()) => "done",
         Err(sql::Error::Constraint(_)) => "constraint",

@@ -4,6 +4,8 @@
 #[cfg(target_family = "wasm")]
 mod deeds;
 #[cfg(target_family = "wasm")]
+mod operations;
+#[cfg(target_family = "wasm")]
 mod pages;
 
 /// Whether asking for memory never comes to an end.
@@ -59,6 +61,7 @@ mod component {
     pub use bindings::exports::wares::module::http::{Header, Response};
 
     use crate::deeds::{DEEDS, Deed};
+    use crate::operations::DEEDS as OPERATIONS;
     use crate::pages::{self, PAGES, Page};
 
     struct Hostile;
@@ -79,11 +82,14 @@ mod component {
         }
 
         fn migrations(_: SqlDialect) -> Vec<Migration> {
-            let statements = "create table thing (name text not null);".to_owned();
-            vec![Migration {
-                name: "0001_thing".to_owned(),
-                statements,
-            }]
+            let step = |name: &str, statements: &str| Migration {
+                name: name.to_owned(),
+                statements: statements.to_owned(),
+            };
+            vec![
+                step("0001_thing", "create table thing (name text not null);"),
+                step("0002_words", crate::operations::WORDS),
+            ]
         }
     }
 
@@ -103,7 +109,7 @@ mod component {
                 headers: pages::headers(name),
                 operation: pages::operation(name),
             };
-            let mut routes: Vec<Route> = DEEDS.iter().map(route).collect();
+            let mut routes: Vec<Route> = DEEDS.iter().chain(&OPERATIONS).map(route).collect();
             routes.extend(PAGES.iter().map(page));
             // Where a form or a page of elsewhere could make something.
             routes.push(Route {
@@ -119,9 +125,10 @@ mod component {
 
         fn handle(request: Request) -> Response {
             let place = request.route as usize;
-            match DEEDS.get(place) {
+            let deeds = DEEDS.len() + OPERATIONS.len();
+            match DEEDS.iter().chain(&OPERATIONS).nth(place) {
                 Some((_, deed)) => deed(),
-                None => PAGES[(place - DEEDS.len()).min(PAGES.len() - 1)].1(&request),
+                None => PAGES[(place - deeds).min(PAGES.len() - 1)].1(&request),
             }
         }
     }

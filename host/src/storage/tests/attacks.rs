@@ -439,7 +439,10 @@ fn steps_that_meddle_with_what_is_the_hosts() {
 #[test]
 fn statements_that_take_memory_to_be_kept() {
     let place = place();
-    let mut session = place.session_with(|limits| limits.memory_bytes_max = 64 * 1024 * 1024);
+    let mut session = place.session_with(|limits| {
+        limits.memory_bytes_max = 64 * 1024 * 1024;
+        limits.statement_ms = 60_000;
+    });
     let before = memory::used();
     for number in 0..10 {
         let rows = "(1),".repeat(60_000);
