@@ -264,3 +264,16 @@ impl ThreadNumber {
         Duration::ZERO
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_aside_gives_way_and_who_waits_for_it_does_not() {
+        let nice = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
+        let before = nice();
+        assert_eq!(aside(nice).unwrap(), NICE_ASIDE.max(before));
+        assert_eq!(nice(), before);
+    }
+}

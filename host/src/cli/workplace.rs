@@ -430,3 +430,14 @@ fn limits(settings: &LimitSettings) -> Limits {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_nobody_bounds_gets_its_share_of_the_disk() {
+        let config = Config::load(&Sources::default()).unwrap();
+        assert_eq!(config.limits.database_bytes_max as u64, storage::BYTES_MAX);
+    }
+}

@@ -208,7 +208,7 @@ impl Limits {
             database_bytes_max: reader.bytes(
                 &name("database_bytes_max"),
                 base.database_bytes_max,
-                "the database; writes beyond it fail, reads go on",
+                "the database, and no more than its share of the disk unless this is set; writes beyond it fail, reads go on",
             ),
         }
     }

@@ -17,7 +17,7 @@ use super::disk::{self, Disk};
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How often the temporary files of a migration are measured, in milliseconds.
-const MEASURE_MS: u64 = 200;
+const MEASURE_MS: u64 = 50;
 
 /// Words of texts that full-text search reads between two looks at the clock. With
 /// the bounds on a query below it bounds how long one row can be matched: nothing
@@ -49,9 +49,9 @@ pub(super) struct Clock {
     /// The disk that is written to, and whether it became full since a deadline was set.
     disk: OnceLock<Disk>,
     is_disk_full: AtomicBool,
-    /// Whether files are written for what does not go into memory, when they were
+    /// What is written to files that did not go into memory, at most, when they were
     /// measured last, in milliseconds after `base`, and whether they were too much.
-    spills: AtomicBool,
+    spilled_bytes_max: AtomicU64,
     measured_ms: AtomicU64,
     spilled_too_much: AtomicBool,
 }
@@ -70,7 +70,7 @@ impl Clock {
             phrases_ever: AtomicU64::new(0),
             disk: OnceLock::new(),
             is_disk_full: AtomicBool::new(false),
-            spills: AtomicBool::new(false),
+            spilled_bytes_max: AtomicU64::new(u64::MAX),
             measured_ms: AtomicU64::new(0),
             spilled_too_much: AtomicBool::new(false),
         })
@@ -111,9 +111,10 @@ impl Clock {
         self.is_disk_full.load(Ordering::Relaxed)
     }
 
-    /// Whether files are written for what does not go into memory; they are measured then.
-    pub(super) fn set_spilling(&self, spills: bool) {
-        self.spills.store(spills, Ordering::Relaxed);
+    /// What runs is ended once it has written so many bytes to files, for what does not
+    /// go into memory; `u64::MAX` where they are not measured.
+    pub(super) fn set_spilled_bytes_max(&self, bytes: u64) {
+        self.spilled_bytes_max.store(bytes, Ordering::Relaxed);
         self.spilled_too_much.store(false, Ordering::Relaxed);
     }
 
@@ -131,14 +132,15 @@ impl Clock {
             self.is_disk_full.store(true, Ordering::Relaxed);
             return true;
         }
-        self.spills.load(Ordering::Relaxed) && self.measure_files()
+        let bytes_max = self.spilled_bytes_max.load(Ordering::Relaxed);
+        bytes_max != u64::MAX && self.spills_more_than(bytes_max)
     }
 
-    fn measure_files(&self) -> bool {
+    fn spills_more_than(&self, bytes_max: u64) -> bool {
         let now_ms = self.base.elapsed().as_millis() as u64;
         if now_ms.saturating_sub(self.measured_ms.load(Ordering::Relaxed)) >= MEASURE_MS {
             self.measured_ms.store(now_ms, Ordering::Relaxed);
-            if disk::temporary_bytes() > disk::TEMPORARY_BYTES_MAX {
+            if disk::temporary_bytes() > bytes_max {
                 self.spilled_too_much.store(true, Ordering::Relaxed);
             }
         }

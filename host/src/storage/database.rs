@@ -36,6 +36,8 @@ pub struct DatabaseOptions {
     /// readers, to bring it into the file, in bytes; sixteen times that, and they
     /// wait longer.
     pub log_bytes_max: u64,
+    /// Temporary files of this process while a schema is brought forward, in bytes.
+    pub temporary_bytes_max: u64,
 }
 
 impl Default for DatabaseOptions {
@@ -46,6 +48,7 @@ impl Default for DatabaseOptions {
             migration_ms: 0,
             events_max: 100_000,
             log_bytes_max: 64 * 1024 * 1024,
+            temporary_bytes_max: 1024 * 1024 * 1024,
         }
     }
 }

@@ -23,11 +23,9 @@ const RESERVE_PART: u64 = 16;
 const ASK: Duration = Duration::from_millis(100);
 const ASK_WRITING_MS: u64 = 10;
 
-/// Temporary files of migrations, all together, in bytes.
-pub(super) const TEMPORARY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
-/// How the name of a temporary file of SQLite's begins.
+/// How Linux names a temporary file of SQLite's: it never had a name, or had one of these.
 #[cfg(target_os = "linux")]
-const TEMPORARY_NAME: &str = "/etilqs_";
+const TEMPORARY_NAMES: [&str; 2] = ["/#", "/etilqs_"];
 
 /// The reserve of the data folder that this process serves.
 static RESERVE: OnceLock<Reserve> = OnceLock::new();
@@ -273,7 +271,11 @@ pub(super) fn temporary_bytes() -> u64 {
         return 0;
     };
     let is_temporary = |path: &Path| {
-        fs::read_link(path).is_ok_and(|target| target.to_string_lossy().contains(TEMPORARY_NAME))
+        fs::read_link(path).is_ok_and(|target| {
+            let target = target.to_string_lossy();
+            target.ends_with(" (deleted)")
+                && TEMPORARY_NAMES.iter().any(|name| target.contains(name))
+        })
     };
     entries
         .flatten()

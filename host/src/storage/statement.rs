@@ -14,7 +14,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Batch, Connection, OpenFlags, Statement};
 
 use super::clock::Clock;
-use super::disk::{Disk, TEMPORARY_BYTES_MAX};
+use super::disk::Disk;
 use super::memory::{self, Budget};
 use super::rows::{Rows, RowsLimits};
 use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer, full_text, functions};
@@ -75,6 +75,7 @@ pub(super) struct Guarded {
     /// Whether what was prepared last makes a virtual table.
     makes_table: Arc<AtomicBool>,
     migration_ms: u64,
+    temporary_bytes_max: u64,
     log: Log,
 }
 
@@ -210,6 +211,7 @@ impl Guarded {
             clock,
             makes_table,
             migration_ms: options.migration_ms,
+            temporary_bytes_max: options.temporary_bytes_max,
             log: Log {
                 path: log_of(path),
                 bytes_max: options.log_bytes_max,
@@ -325,9 +327,9 @@ impl Guarded {
         } else {
             MIGRATION_MS_MAX
         });
-        self.clock.set_spilling(true);
+        self.clock.set_spilled_bytes_max(self.temporary_bytes_max);
         let done = work();
-        self.clock.set_spilling(false);
+        self.clock.set_spilled_bytes_max(u64::MAX);
         self.clock.clear();
         // What is kept would be prepared anew as it runs, with whatever triggers there are now.
         self.connection.flush_prepared_statement_cache();
@@ -365,7 +367,10 @@ impl Guarded {
             } else if let Some(reason) = self.clock.too_many_words() {
                 reason
             } else if self.clock.spilled_too_much() {
-                format!("its temporary files need more than {TEMPORARY_BYTES_MAX} bytes")
+                format!(
+                    "temporary files need more than {} bytes",
+                    self.temporary_bytes_max
+                )
             } else if self.clock.was_disk_full() {
                 no_room().to_string()
             } else if self.clock.expired() {

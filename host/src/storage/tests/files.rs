@@ -154,6 +154,32 @@ fn full_text_search_works_through_a_session() {
     assert_eq!(found("\"ong n\""), 0);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn temporary_files_of_steps_are_bounded() {
+    // More than the cache of the writer, which is as much as is sorted in memory.
+    let sort = "create table long as
+        with recursive n (x) as (select 1 union all select x + 1 from n limit 1200)
+        select hex(randomblob(50000)) as x from n order by 1;
+        drop table long;";
+    for (temporary_bytes_max, fails) in [(1024 * 1024, true), (1024 * 1024 * 1024, false)] {
+        let place = place_with(&DatabaseOptions {
+            temporary_bytes_max,
+            ..DatabaseOptions::default()
+        });
+        let steps = schema([step("0001", THINGS), step("0002", sort)]);
+        let failed = place.database.migrate(&steps).err();
+        assert_eq!(
+            failed.map(|error| error.to_string()),
+            fails.then(|| {
+                "the step 0002 fails at its statement 1: temporary files need more than 1048576 bytes"
+                    .to_owned()
+            })
+        );
+        assert_eq!(insert(&mut place.session(), "next"), Ok(1));
+    }
+}
+
 #[test]
 fn a_file_that_is_no_database_is_named() {
     let folder = TempDir::new().unwrap();
