@@ -354,6 +354,25 @@ fn a_module_whose_database_is_damaged_is_not_served_and_the_others_are() {
 }
 
 #[test]
+fn a_panic_over_one_module_is_said_and_the_others_serve() {
+    let shop = Shop::open_on(upgraded(), |command| {
+        command.env("WARES_FAULT", "start.marked=panic");
+    });
+    assert_eq!(shop.get("/admin/customers").status, 200);
+    assert_eq!(shop.get("/admin/marked").status, 404);
+    assert_eq!(health(&shop), NOT_SERVED);
+    let origin = format!(
+        "version {} of marked",
+        &digest(&marked("version=2.0.0"))[..12]
+    );
+    let failures = shop.get("/_wares/modules").value()["failures"].clone();
+    assert_eq!(
+        failures[0]["reason"],
+        format!("{origin}: a fault of the host: WARES_FAULT names start.marked")
+    );
+}
+
+#[test]
 fn what_is_no_file_is_refused_at_once_wherever_it_is_named() {
     let data = data();
     let place = data.path().to_str().unwrap().to_owned();

@@ -10,6 +10,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::module::{Module, ModuleError};
 use super::source::{Found, Rank, Source};
 use super::versions::{Versions, digest, short};
+use crate::printable::cut;
+
+/// What is said of a component that is refused, in bytes: names in it are the
+/// component's, and as long as it likes.
+pub(super) const REASON_BYTES_MAX: usize = 4_000;
 
 /// A component that cannot be served.
 #[derive(Clone, Debug)]
@@ -248,6 +253,7 @@ impl Candidate {
 fn caught<T>(origin: &str, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|panic| Err(format!("{origin}: {}", fault_of_the_host(&*panic))))
+        .map_err(|reason| cut(&reason, REASON_BYTES_MAX).into_owned())
 }
 
 /// What is said of a panic.

@@ -19,7 +19,7 @@ use crate::storage::{
 };
 
 use super::canary::{Canary, CanaryOptions, Verdict};
-use super::candidates::{Failure, Fallback, fault_of_the_host};
+use super::candidates::{Failure, Fallback, REASON_BYTES_MAX, fault_of_the_host};
 use super::changes::{Change, Changes, UnderWay};
 use super::module::{Access, Method, Module, ModuleError, ModuleOptions};
 use super::signature::{Keys, SignatureError};
@@ -27,9 +27,6 @@ use super::slot::Slot;
 use super::source::{Rank, Source};
 use super::versions::{Versions, VersionsError, digest, short};
 use super::{Actor, ActorKind, Request};
-
-/// What is said of a component that is refused, in bytes.
-const REASON_BYTES_MAX: usize = 4_000;
 
 /// How often it is looked whether the calls of a version that was replaced have ended.
 const LOOK: Duration = Duration::from_millis(50);

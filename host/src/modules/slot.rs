@@ -137,6 +137,7 @@ impl Slot {
         let slot = Self::new(module.again(), options, meters, pace);
         let slot = Arc::new(slot.map_err(|error| error.to_string())?);
         fits(&slot)?;
+        fault_of("start", slot.name());
         open(&mut module)?;
         slot.switch(Arc::new(module));
         Ok(slot)

@@ -58,8 +58,7 @@ const BEFORE: &str = "
     where digest <> (select digest from _wares_activations order by number desc limit 1)
     order by number desc limit 1";
 const SINCE: &str = "select min(applied_at) from _wares_migrations";
-const ACTIVATIONS: &str =
-    "select digest from _wares_activations group by digest order by max(number) desc";
+const ACTIVATIONS: &str = "select digest from _wares_activations order by number desc";
 const SEEN: &str = "select name, digest from _wares_migrations order by number";
 const RECORD: &str = "insert into _wares_migrations (name, digest, applied_at) values (?1, ?2, ?3)";
 
@@ -367,12 +366,20 @@ pub(super) fn activated(connection: &Connection) -> rusqlite::Result<Activated> 
 
 /// What was done with a module's data.
 pub(super) fn history(connection: &Connection) -> rusqlite::Result<History> {
+    let mut known = HashSet::new();
+    let mut activations = Vec::new();
+    for digest in connection
+        .prepare(ACTIVATIONS)?
+        .query_map([], |row| row.get::<_, String>(0))?
+    {
+        let digest = digest?;
+        if known.insert(digest.clone()) {
+            activations.push(digest);
+        }
+    }
     Ok(History {
         since: connection.query_row(SINCE, [], |row| row.get(0))?,
-        activations: connection
-            .prepare(ACTIVATIONS)?
-            .query_map([], |row| row.get(0))?
-            .collect::<Result<_, _>>()?,
+        activations,
     })
 }
 
