@@ -13,6 +13,7 @@ fn shop() -> Shop {
     Shop::open_with(|command| {
         let component = format!("modules.hostile.component={}", hostile_guest().display());
         command.args(["--set", &component]);
+        command.args(["--set", "modules.hostile.path_prefixes=/hostile"]);
     })
 }
 
