@@ -117,7 +117,7 @@ test("filters", async () => {
     [{ deleted_at: "null" }, ["ann", "bob", "zoe"]],
   ]);
   await isInvalid(customers.list({ has_account: "maybe" }), "Invalid input");
-  await isInvalid(customers.list({ with_deleted: "maybe" }), "Invalid input");
+  await isInvalid(customers.list({ with_deleted: "maybe" }), "Expected type: 'boolean' for field 'with_deleted', got: 'maybe'");
   await isInvalid(
     customers.list({ email: { $like: "ann%" } }),
     "Expected type: 'string, array' for field 'email', got: '[object Object]'",

@@ -25,7 +25,7 @@ const CALLER_SHARE: u32 = 2;
 /// Pairs that are told apart in one window. Those that come later are not counted.
 const PAIRS_MAX: usize = 10_000;
 
-/// Who makes a call, as a hash: a user, an API key, an address.
+/// Who makes a call, as a hash: a user, an API key, a peer on the network.
 pub(super) type Caller = u64;
 
 /// Counts one module's calls.

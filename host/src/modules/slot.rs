@@ -203,7 +203,7 @@ impl Slot {
 
     /// Has one of its versions answer a request: the one that the request was
     /// routed to, whichever is in service by now. `caller` tells callers apart: the
-    /// id of the actor, or the address of one who is not signed in. `read` makes of
+    /// id of the actor, or the peer of one who is not signed in. `read` makes of
     /// the answer what is wanted, and says where it is none.
     ///
     /// # Errors
