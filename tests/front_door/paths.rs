@@ -137,12 +137,12 @@ fn shop(data: TempDir, settings: &[(&str, &str)]) -> Shop {
     })
 }
 
-/// Why a host does not start on this folder.
+/// Why a host that leaves nothing out does not start on this folder.
 fn does_not_start(data: &Path, settings: &[(String, String)]) -> String {
     let mut command = wares();
     command
         .current_dir(data)
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .args(["serve", "--strict", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -226,6 +226,20 @@ fn routes_that_no_component_may_have_end_a_start() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    // One that leaves out what it cannot serve is what it is without that.
+    let taking = "POST anyone /auth/user/emailpass;GET anyone /openapi.json";
+    let without = shop(data, &[("modules.marked.config.routes-x", taking)]);
+    let credentials = json!({"email": EMAIL, "password": PASSWORD}).to_string();
+    let path = "/auth/user/emailpass";
+    let signed_in = without.send("POST", path, &[JSON], credentials.as_bytes());
+    assert!(signed_in.at("/token").len() > 20);
+    assert_eq!(without.get("/admin/marked").status, 404);
+    assert_eq!(
+        without.get("/openapi.json").value()["info"]["title"],
+        json!("Wares")
+    );
+
+    let data = folder(&[("marked.wasm", "version=1.0.0 settings=x")]);
     let shop = shop(data, &[("modules.marked.config.routes-x", LEGITIMATE)]);
     the_host_answers(&shop);
     assert_eq!(shop.send("POST", "/Store/Reviews/", &[], b"").status, 200);
