@@ -142,9 +142,9 @@ pub(crate) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    /// What the Unicode Character Database says, as the crate `regex` has it.
-    fn unfit_by_class() -> regex::Regex {
-        regex::Regex::new(r"^[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]$").unwrap()
+    /// What the Unicode Character Database says, as the crate `regex-automata` has it.
+    fn unfit_by_class() -> regex_automata::meta::Regex {
+        regex_automata::meta::Regex::new(r"^[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]$").unwrap()
     }
 
     #[test]
