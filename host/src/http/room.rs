@@ -101,9 +101,9 @@ mod tests {
         assert!(!room.is_pressed());
         assert!(!second.grow_within_half(31) && second.grow_within_half(30));
         assert!(second.grow(50));
-        assert_eq!(room.given_back(), 20);
+        assert_eq!(room.given_back(), 0);
         drop(second);
-        assert_eq!(room.given_back(), 80);
+        assert_eq!(room.given_back(), 100);
         assert_eq!(room.given_back(), 0);
         assert!(room.enter().grow(100));
     }
