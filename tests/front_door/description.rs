@@ -163,6 +163,7 @@ fn what_describes_an_operation_reaches_the_document_and_nothing_else() {
                         },
                     },
                     "400": error("400"),
+                    "403": error("403"),
                     "408": error("408"),
                     "413": error("413"),
                     "415": error("415"),
