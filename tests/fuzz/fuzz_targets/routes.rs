@@ -11,7 +11,7 @@ use wares::modules::{Claim, Claims, PathPrefix, Pattern, RoutingTable, belongs_t
 type Owner = Option<(bool, usize)>;
 
 /// So many routes are enough to meet one another.
-const ROUTES_MAX: usize = 40;
+const ROUTES_MAX: usize = 16;
 
 fuzz_target!(|text: &str| {
     let mut table = RoutingTable::<Owner>::default();
@@ -56,9 +56,8 @@ fuzz_target!(|text: &str| {
     }
     for path in host_paths() {
         for (_, route) in &routes {
-            for value in route.split('/') {
-                the_hosts(&table, &filled(path, value));
-            }
+            let value = route.rsplit('/').next().unwrap_or_default();
+            the_hosts(&table, &filled(path, value));
         }
         the_hosts(&table, path);
     }
@@ -74,7 +73,11 @@ fn filled(pattern: &str, value: &str) -> String {
         true => value.to_owned(),
         false => segment.to_owned(),
     };
-    pattern.split('/').map(segment).collect::<Vec<_>>().join("/")
+    pattern
+        .split('/')
+        .map(segment)
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 /// A path of a component's is found, in any case, with a value for each parameter.
