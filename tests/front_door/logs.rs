@@ -12,6 +12,7 @@ fn shop(settings: &[&str]) -> Shop {
     Shop::open_with(|command| {
         let component = format!("modules.hostile.component={}", hostile_guest().display());
         command.args(["--set", &component]);
+        command.args(["--set", "modules.hostile.path_prefixes=/hostile"]);
         for setting in settings {
             command.args(["--set", setting]);
         }

@@ -31,6 +31,7 @@ fn hostile_shop(set_up: impl FnOnce(&mut Command)) -> Shop {
     Shop::open_with(|command| {
         let component = format!("modules.hostile.component={}", hostile_guest().display());
         command.args(["--set", &component]);
+        command.args(["--set", "modules.hostile.path_prefixes=/hostile"]);
         set_up(command);
     })
 }
