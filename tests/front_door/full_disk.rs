@@ -78,6 +78,7 @@ impl SmallDisk {
             .arg(command.get_program())
             .args(command.get_args())
             .args(["--set", &component])
+            .args(["--set", "modules.hostile.path_prefixes=/hostile"])
             .args(["--set", "modules.hostile.limits.deadline_ms=60000"])
             .args(["--set", "modules.hostile.limits.call_ms=60000"])
             .stdin(Stdio::null())

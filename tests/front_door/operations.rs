@@ -11,6 +11,7 @@ fn shop() -> Shop {
         let component = format!("modules.hostile.component={}", hostile_guest().display());
         for setting in [
             &*component,
+            "modules.hostile.path_prefixes=/hostile",
             "breaker.failures_min=1000",
             "modules.hostile.limits.deadline_ms=60000",
             "modules.hostile.limits.call_ms=60000",
