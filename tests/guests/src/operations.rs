@@ -12,7 +12,7 @@ pub const DEEDS: [Deed; 9] = [
     }),
     // As the function behind a column.
     ("snippet-by-rank", || {
-        let fill = "insert into words (x) values (replace(hex(zeroblob(400000)), '00', 'a '))";
+        let fill = "insert into words (x) values (replace(hex(zeroblob(2000)), '00', 'a '))";
         let rank = "select rank from words where words match 'a'
             and rank match 'snippet(0, ''<'', ''>'', ''-'', 64)'";
         let ranked = sql::execute(fill, &[]).and_then(|_| sql::query(rank, &[]));
