@@ -162,11 +162,41 @@ fn a_connection_that_does_not_begin_is_ended() {
 
 #[test]
 fn a_connection_that_asks_for_nothing_is_ended() {
-    let shop = Shop::with_setting("server.body_timeout_ms=300");
+    let shop = Shop::with_setting("server.idle_timeout_ms=300");
+    let served = shop.raw("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(served.ends_with("\r\n\r\nOK"), "{served}");
     // HTTP/2, with settings of its own: none.
     let settings = shop.raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
     assert!(!settings.is_empty());
     assert_eq!(shop.get("/admin/customers").status, 200);
+}
+
+#[test]
+fn a_connection_is_kept_for_longer_than_a_head_is_waited_for() {
+    let shop = Shop::with_setting("server.head_timeout_ms=200");
+    let mut kept = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
+    let mut ask = || {
+        kept.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\nOK") {
+            let mut buffer = [0; 1024];
+            let read = kept.read(&mut buffer).unwrap();
+            assert!(read > 0, "the connection was closed");
+            answer.extend_from_slice(&buffer[..read]);
+        }
+    };
+    ask();
+    // Three heads after one another that do not come to their ends, each waited for.
+    for _ in 0..3 {
+        assert_eq!(shop.raw("GET /health HTTP/1.1\r\nHost"), "");
+    }
+    ask();
+    // Its next head is waited for no longer than that of any other.
+    kept.write_all(b"GET /health HTTP/1.1\r\nHost").unwrap();
+    let mut rest = String::new();
+    kept.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
 }
 
 #[test]

@@ -278,7 +278,9 @@ fn http_options(config: &Config) -> HttpOptions {
     HttpOptions {
         body_bytes_max: config.server.body_bytes_max,
         component_bytes_max: config.compile.component_bytes_max,
+        head_timeout: Duration::from_millis(config.server.head_timeout_ms),
         body_timeout: Duration::from_millis(config.server.body_timeout_ms),
+        idle_timeout: Duration::from_millis(config.server.idle_timeout_ms),
         origins: config.cors.origins.clone(),
         trust_forwarded: config.server.trust_forwarded,
         docs: config.server.docs,

@@ -59,9 +59,11 @@ pub struct Server {
     pub head_bytes_max: usize,
     /// Until a request's head must have arrived, in milliseconds.
     pub head_timeout_ms: u64,
-    /// Until a request's body must have arrived, and how long a client may neither ask
-    /// nor take anything, in milliseconds.
+    /// Until a request's body must have arrived, and how long a client may take nothing
+    /// of its answers, in milliseconds.
     pub body_timeout_ms: u64,
+    /// How long a connection stays open on which nothing is asked, in milliseconds.
+    pub idle_timeout_ms: u64,
     /// How long open requests may take after the signal to stop, in milliseconds.
     pub drain_ms: u64,
     /// Connections at the same time.
@@ -218,7 +220,12 @@ impl Config {
             body_timeout_ms: reader.number(
                 "server.body_timeout_ms",
                 30_000,
-                "until a request's body must have arrived, and how long a client may neither ask nor take anything",
+                "until a request's body must have arrived, and how long a client may take nothing of its answers",
+            ),
+            idle_timeout_ms: reader.number(
+                "server.idle_timeout_ms",
+                75_000,
+                "how long a connection stays open on which nothing is asked",
             ),
             drain_ms: reader.number(
                 "server.drain_ms",

@@ -36,12 +36,23 @@ const PRESSED: u32 = 10;
 const IDLE_REQUESTS_MAX: u64 = 1000;
 const IDLE_REQUESTS_A_SECOND: u64 = 200;
 
+/// How long a connection is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Until a head that began to arrive is there.
+    pub head: Duration,
+    /// Until enough is taken of the answers that wait.
+    pub taking: Duration,
+    /// Until something is asked.
+    pub idle: Duration,
+}
+
 /// One connection, as its requests and the server share it.
 #[derive(Debug)]
 pub struct Connection {
     peer: SocketAddr,
     began: Instant,
-    patience: Duration,
+    patience: Patience,
     /// Where the memory of waiting answers comes from.
     sending: Arc<Room>,
     /// Requests that the host is at work on.
@@ -57,6 +68,9 @@ pub struct Connection {
     progress_ms: AtomicU64,
     /// When something last was asked or taken, in milliseconds after `began`.
     last_ms: AtomicU64,
+    /// When a head began to arrive that is not there yet, in milliseconds after `began`;
+    /// 0 where none did.
+    head_ms: AtomicU64,
     idle: Mutex<Bucket>,
     is_spent: AtomicBool,
     spent: Notify,
@@ -74,7 +88,7 @@ pub(super) struct Waiting {
 }
 
 impl Connection {
-    pub(super) fn new(peer: SocketAddr, sending: Arc<Room>, patience: Duration) -> Self {
+    pub(super) fn new(peer: SocketAddr, sending: Arc<Room>, patience: Patience) -> Self {
         Self {
             peer,
             began: Instant::now(),
@@ -87,6 +101,7 @@ impl Connection {
             taken_bytes: AtomicUsize::new(0),
             progress_ms: AtomicU64::new(0),
             last_ms: AtomicU64::new(0),
+            head_ms: AtomicU64::new(0),
             idle: Mutex::new(Bucket::new(IDLE_REQUESTS_MAX, IDLE_REQUESTS_A_SECOND)),
             is_spent: AtomicBool::new(false),
             spent: Notify::new(),
@@ -106,7 +121,20 @@ impl Connection {
     pub(super) fn begin(&self) -> AtWork<'_> {
         self.requests.fetch_add(1, Relaxed);
         self.requests_ever.fetch_add(1, Relaxed);
+        self.awaits_no_head();
         AtWork(self)
+    }
+
+    /// What came is no head of HTTP/1.
+    pub fn awaits_no_head(&self) {
+        self.head_ms.store(0, Relaxed);
+    }
+
+    /// Bytes came over HTTP/1: those of a head, where no request is worked on.
+    pub fn came(&self) {
+        if self.requests.load(Relaxed) == 0 && self.head_ms.load(Relaxed) == 0 {
+            self.head_ms.store(self.now_ms().max(1), Relaxed);
+        }
     }
 
     /// Returns whether one more answer may be made: others do not wait in masses.
@@ -164,26 +192,30 @@ impl Connection {
         self.spent.notified().await;
     }
 
-    /// Until nothing has gone on for as long as the patience, or hardly anything
-    /// was taken of what waits.
+    /// Until nothing has been asked for a while, a head does not come to its end, or
+    /// hardly anything was taken of what waits.
     pub async fn rests(&self) {
         loop {
             let now = self.now_ms();
             let since =
                 |ms: &AtomicU64| Duration::from_millis(now.saturating_sub(ms.load(Relaxed)));
             let pause = if self.answers.load(Relaxed) > 0 {
-                let hurry = self.patience / PRESSED;
+                let hurry = self.patience.taking / PRESSED;
                 let patience = if self.sending.is_pressed() {
                     hurry
                 } else {
-                    self.patience
+                    self.patience.taking
                 };
                 let left = patience.saturating_sub(since(&self.progress_ms));
                 left.min(hurry)
             } else if self.requests.load(Relaxed) > 0 {
-                self.patience
+                self.patience.taking
+            } else if self.head_ms.load(Relaxed) > 0 {
+                self.patience.head.saturating_sub(since(&self.head_ms))
             } else {
-                self.patience.saturating_sub(since(&self.last_ms))
+                let left = self.patience.idle.saturating_sub(since(&self.last_ms));
+                // A head may begin meanwhile.
+                left.min(self.patience.head)
             };
             if pause.is_zero() {
                 return;
@@ -229,7 +261,8 @@ impl Waiting {
     pub(super) fn took(&self, bytes: usize) {
         let connection = &self.connection;
         let taken = connection.taken_bytes.fetch_add(bytes, Relaxed) + bytes;
-        let patience_ms = usize::try_from(connection.patience.as_millis()).unwrap_or(usize::MAX);
+        let patience_ms =
+            usize::try_from(connection.patience.taking.as_millis()).unwrap_or(usize::MAX);
         let waiting = connection.waiting_bytes.load(Relaxed);
         let enough = (patience_ms.saturating_mul(TAKEN_BYTES_A_MS)).max(waiting / PATIENCES);
         if taken >= enough {
@@ -255,7 +288,12 @@ mod tests {
 
     fn connection(room: &Arc<Room>) -> Arc<Connection> {
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        Arc::new(Connection::new(peer, room.clone(), Duration::from_secs(30)))
+        let patience = Patience {
+            head: Duration::from_secs(10),
+            taking: Duration::from_secs(30),
+            idle: Duration::from_secs(75),
+        };
+        Arc::new(Connection::new(peer, room.clone(), patience))
     }
 
     fn own(bytes: usize) -> Bytes {

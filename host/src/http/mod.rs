@@ -35,6 +35,7 @@ use crate::printable::cut;
 
 use body::{Bounds, Received, SCREENED_BYTES_MAX};
 use caught::caught;
+use connection::Patience;
 use cors::Cors;
 use crossing::Crossed;
 use envelope::{Answer, Refusal};
@@ -80,8 +81,12 @@ pub struct HttpOptions {
     pub body_bytes_max: usize,
     /// The largest component, in bytes.
     pub component_bytes_max: usize,
+    /// Until a request's head must have arrived.
+    pub head_timeout: Duration,
     /// Until a body must have arrived.
     pub body_timeout: Duration,
+    /// How long a connection stays open on which nothing is asked.
+    pub idle_timeout: Duration,
     /// Origins whose pages may use the host: `https://shop.example`.
     pub origins: Vec<String>,
     /// Whether `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
@@ -155,7 +160,12 @@ impl App {
     /// Begins a connection, whose requests are to be answered.
     pub fn connect(&self, peer: SocketAddr) -> Arc<Connection> {
         let sending = self.sending.clone();
-        Arc::new(Connection::new(peer, sending, self.options.body_timeout))
+        let patience = Patience {
+            head: self.options.head_timeout,
+            taking: self.options.body_timeout,
+            idle: self.options.idle_timeout,
+        };
+        Arc::new(Connection::new(peer, sending, patience))
     }
 
     /// Gives memory back after each rush, as long as it is polled.

@@ -149,7 +149,9 @@ mod tests {
         let options = HttpOptions {
             body_bytes_max: 0,
             component_bytes_max: 0,
+            head_timeout: Duration::ZERO,
             body_timeout: Duration::ZERO,
+            idle_timeout: Duration::ZERO,
             origins: vec!["https://admin.example".to_owned()],
             trust_forwarded,
             docs: false,

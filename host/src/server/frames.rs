@@ -60,6 +60,11 @@ impl Traffic {
         self.frame = Some(Partial::default());
     }
 
+    /// Whether there are frames.
+    pub(super) fn speaks_http_2(&self) -> bool {
+        self.frame.is_some()
+    }
+
     /// Counts bytes that were sent.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.budget.earn(bytes as u64 * FRAME / SENT_BYTES_A_FRAME);

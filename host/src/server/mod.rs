@@ -75,7 +75,9 @@ pub async fn run(
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
+        // It would count from the end of the request before. The connection counts from the
+        // head's first byte.
+        .header_read_timeout(None)
         .max_buf_size(limits.head_bytes_max.max(8192));
     builder
         .http2()

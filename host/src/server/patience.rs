@@ -49,6 +49,7 @@ impl<S> Patient<S> {
         if bytes.len() >= missing.len() && bytes.starts_with(missing) {
             self.opening = None;
             self.traffic.is_http_2();
+            self.connection.awaits_no_head();
             return &bytes[missing.len()..];
         }
         if bytes.is_empty() || !missing.starts_with(bytes) {
@@ -86,6 +87,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
             let mut came = &buffer.filled()[before..];
             if this.opening.is_some() {
                 came = this.see(came);
+            }
+            if !came.is_empty() && !this.traffic.speaks_http_2() {
+                this.connection.came();
             }
             return Poll::Ready(this.count(came));
         }
