@@ -136,7 +136,7 @@ fn grew_by_less(shop: &Shop, before: u64, mib: u64) {
 
 #[test]
 fn pages_that_nobody_takes_cost_no_memory_and_end_their_connection() {
-    let shop = Shop::with_setting("server.body_timeout_ms=2000");
+    let shop = Shop::with_setting("server.body_timeout_ms=10000");
     let bundle = shop.send("GET", BUNDLE, &[], b"");
     assert!(bundle.status == 200 && bundle.body.len() > 500_000);
     let before = memory(&shop);
@@ -338,8 +338,9 @@ fn bodies_that_do_not_end_are_bounded() {
         assert_eq!(shop.post("/admin/customers", body).status, 200);
         let sign_in = shop.send("POST", "/auth/user/emailpass", &[JSON], b"{}");
         assert_eq!(sign_in.status, 401);
-        let (_, streams) = clients.pop().unwrap();
-        let (answer, _) = streams.into_iter().last().unwrap();
+        // The others stay: without them their streams would be reset.
+        let (_client, mut streams) = clients.pop().unwrap();
+        let (answer, _body) = streams.pop().unwrap();
         let answer = answer.await.unwrap();
         assert_eq!(answer.status(), 503);
         assert!(answer.headers().contains_key("retry-after"));
@@ -374,14 +375,43 @@ fn heads_that_wait_for_their_bodies_are_bounded() {
             }
             clients.push((client, streams));
         }
-        let (_, streams) = clients.pop().unwrap();
-        let (answer, _) = streams.into_iter().last().unwrap();
+        let (_client, mut streams) = clients.pop().unwrap();
+        let (answer, _body) = streams.pop().unwrap();
         assert_eq!(answer.await.unwrap().status(), 503);
         grew_by_less(&shop, before, 96);
         let made = shop.post("/admin/customers", json!({"email": "a@b.co"}));
         assert_eq!(made.status, 200);
         let sign_in = shop.send("POST", "/auth/user/emailpass", &[JSON], b"{}");
         assert_eq!(sign_in.status, 401);
+    });
+}
+
+#[test]
+fn heads_of_components_that_strangers_bring_are_bounded() {
+    let shop = Shop::open();
+    let before = memory(&shop);
+    runtime().block_on(async {
+        let mut clients = Vec::new();
+        for _ in 0..40 {
+            let mut client = Client::connect(&shop, 65_535).await;
+            let mut streams = Vec::new();
+            for _ in 0..STREAMS {
+                let mut request = Request::put("/");
+                for number in 0..90 {
+                    request = request.header(format!("x-{number}"), "x".repeat(100));
+                }
+                let path = "/_wares/modules/customer";
+                streams.push(client.begin(&shop, request, path, false).await);
+            }
+            clients.push((client, streams));
+        }
+        // Where strangers have no room, none is waited for.
+        let (_client, mut streams) = clients.pop().unwrap();
+        let (answer, _body) = streams.pop().unwrap();
+        assert_eq!(answer.await.unwrap().status(), 401);
+        grew_by_less(&shop, before, 128);
+        let made = shop.post("/admin/customers", json!({"email": "a@b.co"}));
+        assert_eq!(made.status, 200);
     });
 }
 

@@ -187,3 +187,21 @@ fn guesses_from_everywhere_are_turned_away_beyond_a_short_queue() {
     let owner = sign_in(&shop, "192.0.2.1", PASSWORD);
     assert_eq!(owner.status, 200, "{owner:?}");
 }
+
+#[test]
+fn the_address_that_the_proxy_wrote_counts_whatever_a_caller_wrote_before_it() {
+    let shop = shop();
+    let guess = |own: u8| {
+        let own = format!("203.0.113.{own}");
+        let headers = [
+            ("x-forwarded-for", own.as_str()),
+            ("x-forwarded-for", "198.51.100.7"),
+            crate::harness::JSON,
+        ];
+        let body = json!({"email": EMAIL, "password": "wrong password"}).to_string();
+        shop.send("POST", "/auth/user/emailpass", &headers, body.as_bytes())
+            .status
+    };
+    let statuses: Vec<u16> = (0..6).map(guess).collect();
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 429]);
+}

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -291,9 +290,7 @@ fn components_that_never_worked_keep_nothing_from_starting() {
     .unwrap();
     fs::create_dir(folder.join("d.wasm")).unwrap();
     fifo(&folder.join("e.wasm"));
-    let began = Instant::now();
     let shop = Shop::open_on(data, |_| {});
-    assert!(began.elapsed() < Duration::from_secs(30));
     assert_eq!(shop.get("/admin/customers").status, 200);
     assert_eq!(
         health(&shop),

@@ -1,5 +1,5 @@
 //! Compiled components between two starts: machine code in files that this host
-//! wrote and nobody else may write. A file that is stale, cut short, changed, or
+//! wrote and no other user may write. A file that is stale, cut short, changed, or
 //! another one's under its name is passed over and made anew.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Turns: whoever wants to compile waits until all have done so that came before.
+//! Turns: a component waits to be compiled until those before it are.
 //! One compiler at a time leaves the other processors to those who are served.
 
 use std::collections::VecDeque;

@@ -30,7 +30,7 @@ const DRAIN_FACTOR: usize = 100;
 /// What is kept, in bytes, of a body whose request leads nowhere.
 pub(super) const SCREENED_BYTES_MAX: usize = 16 * 1024;
 
-/// What may be there at once, in bytes, without being counted: such a body waits for nobody.
+/// What may be there at once, in bytes, without being counted: such a body needs no room.
 const WHOLE_BYTES_MAX: usize = 16 * 1024;
 
 /// What a request takes, in bytes, while it waits among others of its connection.
@@ -106,15 +106,18 @@ pub(super) async fn read_bytes(
     }
 }
 
-/// Reads a body that nobody wants, up to a limit, so that its sender sees the answer.
+/// Reads a body that is not used, up to a limit, so that its sender sees the answer.
+/// Where there is no room for what waits meanwhile, it is not waited for.
 pub(super) async fn discard(
-    headers: &HeaderMap,
+    head: &Parts,
     mut body: Incoming,
     bytes_max: usize,
     patience: Duration,
+    room: &Arc<Room>,
 ) {
-    if headers.contains_key(EXPECT) {
-        // The client asks before it sends.
+    let mut waiting = room.enter();
+    // With `Expect` the client asks before it sends.
+    if head.headers.contains_key(EXPECT) || !waiting.grow(waiting_bytes(head)) {
         return;
     }
     let all = async {

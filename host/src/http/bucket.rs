@@ -1,4 +1,4 @@
-//! What somebody may do without being asked to: so much at once, and so much a second.
+//! A token bucket: so much at once, and so much a second.
 
 use std::time::{Duration, Instant};
 

@@ -33,8 +33,8 @@ const PATIENCES: usize = 20;
 const PRESSED: u32 = 10;
 
 /// Requests that lead nowhere: so many at once, and so many a second.
-const IDLE_REQUESTS_MAX: u64 = 1000;
-const IDLE_REQUESTS_A_SECOND: u64 = 200;
+const FRUITLESS_MAX: u64 = 1000;
+const FRUITLESS_A_SECOND: u64 = 200;
 
 /// How long a connection is waited for.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,7 @@ pub struct Connection {
     /// When a head began to arrive that is not there yet, in milliseconds after `began`;
     /// 0 where none did.
     head_ms: AtomicU64,
-    idle: Mutex<Bucket>,
+    fruitless: Mutex<Bucket>,
     is_spent: AtomicBool,
     spent: Notify,
 }
@@ -84,7 +84,7 @@ pub(super) struct AtWork<'a>(&'a Connection);
 pub(super) struct Waiting {
     connection: Arc<Connection>,
     bytes: usize,
-    _hold: Hold,
+    _hold: Option<Hold>,
 }
 
 impl Connection {
@@ -102,7 +102,7 @@ impl Connection {
             progress_ms: AtomicU64::new(0),
             last_ms: AtomicU64::new(0),
             head_ms: AtomicU64::new(0),
-            idle: Mutex::new(Bucket::new(IDLE_REQUESTS_MAX, IDLE_REQUESTS_A_SECOND)),
+            fruitless: Mutex::new(Bucket::new(FRUITLESS_MAX, FRUITLESS_A_SECOND)),
             is_spent: AtomicBool::new(false),
             spent: Notify::new(),
         }
@@ -152,16 +152,22 @@ impl Connection {
     }
 
     fn wait_for(self: &Arc<Self>, weight: usize) -> Option<Waiting> {
-        let mut hold = self.sending.enter();
         let waiting = self.waiting_bytes.load(Relaxed);
-        let fits = if weight == 0 {
-            true
-        } else if waiting == 0 || (weight > WAITING_BYTES && waiting <= HARDLY_ANY_BYTES) {
-            hold.grow(weight)
-        } else {
+        let mut hold = (weight > 0).then(|| self.sending.enter());
+        let fits = match &mut hold {
+            None => true,
+            Some(hold)
+                if waiting == 0
+                    || waiting + weight <= MODEST_BYTES
+                    || (weight > WAITING_BYTES && waiting <= HARDLY_ANY_BYTES) =>
+            {
+                hold.grow(weight)
+            }
             // So that connections which keep many answers waiting leave room to those that do not.
-            (weight <= MODEST_BYTES || waiting + weight <= WAITING_BYTES_MAX)
-                && hold.grow_within_half(weight)
+            Some(hold) => {
+                (weight <= MODEST_BYTES || waiting + weight <= WAITING_BYTES_MAX)
+                    && hold.grow_within_half(weight)
+            }
         };
         if !fits {
             return None;
@@ -180,8 +186,11 @@ impl Connection {
 
     /// Counts a request that led nowhere. Returns whether the connection is to end by it.
     pub(super) fn spend(&self) -> bool {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if !idle.spend(1) && !self.is_spent.swap(true, Relaxed) {
+        let mut fruitless = self
+            .fruitless
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !fruitless.spend(1) && !self.is_spent.swap(true, Relaxed) {
             self.spent.notify_one();
         }
         self.is_spent.load(Relaxed)
@@ -334,19 +343,19 @@ mod tests {
 
     #[test]
     fn connections_with_many_answers_leave_room_to_others() {
-        let room = Room::new(100 * KIB);
+        let room = Room::new(200 * KIB);
         let (many, another) = (connection(&room), connection(&room));
         let shared = Bytes::from_static(&[0; 200 * KIB]);
         let waiting: Vec<_> = (0..1000)
             .map_while(|_| many.send(shared.clone(), Version::HTTP_2))
             .collect();
-        assert_eq!(waiting.len(), 12);
+        assert_eq!(waiting.len(), 25);
         assert!(room.is_pressed());
         assert!(another.send(own(40 * KIB), Version::HTTP_2).is_some());
-        assert!(another.send(own(60 * KIB), Version::HTTP_2).is_none());
+        assert!(another.send(own(120 * KIB), Version::HTTP_2).is_none());
         // Over HTTP/1 there is one a connection.
         assert!(many.send(shared, Version::HTTP_11).is_some());
-        assert!(many.send(own(60 * KIB), Version::HTTP_11).is_none());
+        assert!(many.send(own(110 * KIB), Version::HTTP_11).is_none());
         assert!(many.send(Bytes::new(), Version::HTTP_2).is_some());
     }
 }

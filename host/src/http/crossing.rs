@@ -40,7 +40,7 @@ const SINGLE: [HeaderName; 7] = [
     RETRY_AFTER,
 ];
 
-/// Says nothing of what a browser sees in it but what its type says.
+/// Browsers take the type as it is said, and guess no other.
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// Gives a document an origin of its own, and lets it run nothing: it was written
 /// by a component, and not by the host whose origin the viewer is signed in to.

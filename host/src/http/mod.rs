@@ -66,7 +66,7 @@ const STRANGERS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Answers that wait to be taken, on all connections together, in bytes.
 const SENDING_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// After a rush of so many bytes the memory that it left free is given back.
-const RUSH_BYTES: usize = 4 * 1024 * 1024;
+const RUSH_BYTES: usize = 32 * 1024 * 1024;
 /// How often that is looked for.
 const RUSH_PAUSE: Duration = Duration::from_secs(5);
 /// Components that are being received, as a multiple of the largest one.
@@ -196,15 +196,20 @@ impl App {
         let _at_work = connection.begin();
         let (parts, body) = request.into_parts();
         let request_id = uuid::Uuid::now_v7().simple().to_string();
-        let mut is_idle = true;
+        let mut is_fruitless = true;
         let mut answer = if connection.has_room() {
             let peer = connection.peer();
-            let answer = self.answer(&parts, body, peer, &request_id, &mut is_idle);
+            let answer = self.answer(&parts, body, peer, &request_id, &mut is_fruitless);
             caught(&request_id, answer).await
         } else {
             untaken()
         };
-        if is_idle && connection.spend() && parts.version < Version::HTTP_2 {
+        // A proxy's connection carries the requests of many, of whom one must not end it.
+        if is_fruitless
+            && !self.options.trust_forwarded
+            && connection.spend()
+            && parts.version < Version::HTTP_2
+        {
             answer
                 .headers
                 .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -227,26 +232,25 @@ impl App {
         send(connection, &parts, answer)
     }
 
-    /// The answer; `is_idle` becomes false where the request gets to somebody who answers it.
+    /// The answer; `is_fruitless` becomes false where an endpoint answers the request.
     async fn answer(
         &self,
         parts: &Parts,
         body: Incoming,
         peer: SocketAddr,
         request_id: &str,
-        is_idle: &mut bool,
+        is_fruitless: &mut bool,
     ) -> Answer {
         let (method, path) = (&parts.method, parts.uri.path());
         let table = self.tables.present();
         if own::takes_component(method, path) {
-            return self.install(parts, body, is_idle).await;
+            return self.install(parts, body, is_fruitless).await;
         }
         let actor = match self.actor(path, parts) {
             Ok(actor) => actor,
             Err(refusal) => {
-                let (bytes_max, patience) =
-                    (self.options.body_bytes_max, self.options.body_timeout);
-                body::discard(&parts.headers, body, bytes_max, patience).await;
+                let bytes_max = self.options.body_bytes_max;
+                self.discard(parts, body, bytes_max).await;
                 return *refusal;
             }
         };
@@ -270,13 +274,13 @@ impl App {
                 Found::Endpoint(..) | Found::BadEncoding
             )
         {
-            *is_idle = false;
+            *is_fruitless = false;
             return Cors::allow(&parts.headers);
         }
         if entry == Entry::Refused {
             return Answer::unauthorized();
         }
-        *is_idle = !matches!(found, Found::Endpoint(..));
+        *is_fruitless = !matches!(found, Found::Endpoint(..));
         match found {
             Found::Endpoint(
                 Endpoint {
@@ -339,7 +343,7 @@ impl App {
     /// Who the request is from, as far as this path is concerned.
     fn actor(&self, path: &str, parts: &Parts) -> Result<Option<Actor>, Refusal> {
         let actor = self.caller(parts)?;
-        // Whoever has the data folder manages modules, and does nothing else here.
+        // An operator, who has the data folder, manages modules and does nothing else here.
         Ok(actor.filter(|actor| actor.kind != ActorKind::Operator || is_below(path, MANAGED)))
     }
 
@@ -370,21 +374,27 @@ impl App {
         }
     }
 
+    /// Reads the body of a caller who is refused, and keeps nothing of it.
+    async fn discard(&self, parts: &Parts, body: Incoming, bytes_max: usize) {
+        let (patience, room) = (self.options.body_timeout, &self.receiving.strangers);
+        body::discard(parts, body, bytes_max, patience, room).await;
+    }
+
     /// A component that is to become a version: it is larger than any other body,
     /// so credentials come before it.
-    async fn install(&self, parts: &Parts, body: Incoming, is_idle: &mut bool) -> Answer {
+    async fn install(&self, parts: &Parts, body: Incoming, is_fruitless: &mut bool) -> Answer {
         let (bytes_max, patience) = (self.options.component_bytes_max, self.options.body_timeout);
         let actor = match self.caller(parts) {
             Ok(Some(actor)) => actor,
             refused => {
-                body::discard(&parts.headers, body, bytes_max, patience).await;
+                self.discard(parts, body, bytes_max).await;
                 return match refused {
                     Err(refusal) => *refusal,
                     Ok(_) => Answer::unauthorized(),
                 };
             }
         };
-        *is_idle = false;
+        *is_fruitless = false;
         let bounds = Bounds {
             bytes_max,
             kept_bytes_max: bytes_max,
@@ -429,8 +439,11 @@ impl App {
     /// Who is on the other end, as far as it can be believed.
     fn peer(&self, peer: SocketAddr, headers: &HeaderMap) -> std::net::IpAddr {
         let forwarded = || {
+            // The last one is what the proxy before the host wrote.
             headers
-                .get("x-forwarded-for")?
+                .get_all("x-forwarded-for")
+                .iter()
+                .next_back()?
                 .to_str()
                 .ok()?
                 .rsplit(',')

@@ -1,4 +1,4 @@
-//! Bodies on their way out. Whoever sends them says what is taken of them, so that
+//! Bodies on their way out. They tell what is taken of them, so that
 //! a connection is known for what it keeps waiting.
 
 use std::pin::Pin;

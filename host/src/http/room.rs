@@ -1,5 +1,5 @@
 //! Memory that many requests share: each takes what it needs as it grows, and
-//! gives it back when it is done. What finds no room is refused at once; nobody waits.
+//! gives it back when it is done. What finds no room is refused at once, and never waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ pub(super) struct Room {
     bytes_max: usize,
 }
 
-/// Bytes that somebody has taken; they are given back when this is dropped.
+/// Bytes that were taken; they are given back when this is dropped.
 #[derive(Debug)]
 pub(super) struct Hold {
     room: Arc<Room>,
@@ -45,7 +45,7 @@ impl Room {
             .saturating_sub(taken)
     }
 
-    /// Returns whether so much is taken that nobody should keep any for long.
+    /// Returns whether so much is taken that none should be kept for long.
     pub(super) fn is_pressed(&self) -> bool {
         self.taken.load(Ordering::Relaxed) > self.bytes_max / 4
     }

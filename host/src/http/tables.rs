@@ -197,7 +197,7 @@ impl Table {
         found
     }
 
-    /// Whether a path is one module's, and nobody else's, whatever its method: a
+    /// Whether a path is one module's, and no other owner's, whatever its method: a
     /// redirect may keep the method, and the caller's credentials with it.
     pub(super) fn belongs_to(&self, slot: &Arc<Slot>, path: &str, key: &str) -> bool {
         let mut own = false;

@@ -83,6 +83,14 @@ struct Count {
 }
 
 impl Count {
+    /// The failures that still count: half of them after each longest wait in which
+    /// there was none.
+    fn failures_at(&self, now: Instant) -> u32 {
+        let passed = now.saturating_duration_since(self.last).as_secs();
+        let halvings = u32::try_from(passed / WAIT_MAX.as_secs()).unwrap_or(u32::MAX);
+        self.failures.checked_shr(halvings).unwrap_or(0)
+    }
+
     fn wait(&self, free: u32) -> Duration {
         match self.failures.checked_sub(free) {
             None => Duration::ZERO,
@@ -258,7 +266,8 @@ impl Throttle {
             return Err(NotYet::TooEarly(seconds.try_into().unwrap_or(u64::MAX)));
         }
         let is_full = |key: &Key| {
-            known(key).is_some_and(|count| count.under_way >= key.under_way_max(count.failures))
+            known(key)
+                .is_some_and(|count| count.under_way >= key.under_way_max(count.failures_at(now)))
         };
         if who.keys.iter().any(is_full) {
             return Err(NotYet::UnderWay);
@@ -283,7 +292,7 @@ impl Throttle {
             match outcome {
                 Outcome::NotMade => {}
                 Outcome::Wrong => {
-                    count.failures = count.failures.saturating_add(1);
+                    count.failures = count.failures_at(now).saturating_add(1);
                     count.last = now;
                 }
                 Outcome::Right if matches!(key, Key::Both(..)) => count.failures = 0,
@@ -315,12 +324,26 @@ impl State {
             });
         }
         if self.counts.len() + 3 > ENTRIES_MAX {
+            // Those that make a try wait go last: otherwise tries at other emails would
+            // have them forgotten.
+            let is_light = |key: &Key, count: &Count| count.failures < key.free();
+            let lights = self
+                .counts
+                .iter()
+                .filter(|(key, count)| is_light(key, count));
+            let lights_go = lights.count() > ENTRIES_MAX / 10;
+            let may_go = |key: &Key, count: &Count| {
+                count.under_way == 0 && (!lights_go || is_light(key, count))
+            };
             // A tenth at once: finding the quietest means looking at all of them.
-            let mut times: Vec<Instant> = self.counts.values().map(|count| count.last).collect();
-            let (_, tenth, _) = times.select_nth_unstable(ENTRIES_MAX / 10);
-            let until = *tenth;
-            self.counts
-                .retain(|_, count| count.under_way > 0 || count.last > until);
+            let may_all_go = self.counts.iter().filter(|(key, count)| may_go(key, count));
+            let mut times: Vec<Instant> = may_all_go.map(|(_, count)| count.last).collect();
+            if times.len() > ENTRIES_MAX / 10 {
+                let (_, tenth, _) = times.select_nth_unstable(ENTRIES_MAX / 10);
+                let until = *tenth;
+                self.counts
+                    .retain(|key, count| !may_go(key, count) || count.last > until);
+            }
         }
     }
 }
@@ -328,6 +351,34 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failures_are_forgotten_by_halves() {
+        let start = Instant::now();
+        let count = Count {
+            failures: 60,
+            under_way: 0,
+            last: start,
+        };
+        let after = |waits: u32| count.failures_at(start + WAIT_MAX * waits);
+        assert_eq!([0, 1, 2, 6, 40].map(after), [60, 30, 15, 0, 0]);
+    }
+
+    #[test]
+    fn tries_at_other_emails_forget_none_that_has_to_wait() {
+        let (mut state, now) = (State::default(), Instant::now());
+        let owner = Key::Email([255; 32]);
+        state.count(&owner, now).failures = 103;
+        for number in 0..3 * ENTRIES_MAX as u32 {
+            let mut email = [0; 32];
+            email[..4].copy_from_slice(&number.to_le_bytes());
+            let later = now + Duration::from_millis(u64::from(number));
+            state.make_room(later);
+            state.count(&Key::Email(email), later).failures = 1;
+            assert!(state.counts.len() <= ENTRIES_MAX);
+        }
+        assert_eq!(state.counts[&owner].failures, 103);
+    }
 
     const ANN: &str = "ann@example.com";
 

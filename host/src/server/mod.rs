@@ -144,6 +144,17 @@ pub async fn run(
     }
 }
 
+/// An error with what it came of.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
 /// Serves a connection to its end, and returns what ended it. When the host is to stop,
 /// and when the connection is spent, its open requests are finished first.
 async fn attend<I, S, B>(
@@ -170,7 +181,7 @@ where
         tokio::select! {
             ended = &mut serving => return match ended {
                 Ok(()) => "the other side closed it".to_owned(),
-                Err(error) => error.to_string(),
+                Err(error) => causes(&*error),
             },
             () = &mut rests => return "nothing goes on".to_owned(),
             () = &mut spent, if !is_spent => {

@@ -29,8 +29,9 @@ pub(super) fn cookie(headers: &HeaderMap, https: bool) -> Option<&str> {
     let mut values = headers
         .get_all(COOKIE)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
+        // Cookies of other pages beside it may hold what is no ASCII.
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| std::str::from_utf8(pair).ok())
         .filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
     let first = values.next()?;
     values.all(|value| value == first).then_some(first)
