@@ -497,9 +497,14 @@ impl Manager {
     /// in either case: it is what the next start comes up on.
     fn load_version(&self, name: &str, version: &Installed) -> Result<Module, ChangeError> {
         let bytes = self.versions.read(&version.digest)?;
-        let next = self.next(name)?;
-        match next.as_ref().filter(|next| next.digest() == version.digest) {
-            Some(module) => Ok(module.again()),
+        // To load it takes its time, in which the place of the next one stays free.
+        let ready = self
+            .next(name)?
+            .as_ref()
+            .filter(|next| next.digest() == version.digest)
+            .map(Module::again);
+        match ready {
+            Some(module) => Ok(module),
             None => self.load(name, &bytes),
         }
     }
