@@ -85,6 +85,38 @@ fn an_install_that_is_stuck_is_shown_and_keeps_nobody_from_rolling_back() {
 }
 
 #[test]
+fn an_activation_whose_load_is_stuck_keeps_no_other_change_waiting() {
+    for trial in [None, Some("50%")] {
+        let shop = shop("load.begun=wait:FIFO-reached,load.begun=wait:FIFO-held");
+        let three = put(&shop, "marked", "", "version=3.0.0");
+        assert_eq!(three.status, 200, "{}", three.body);
+        // What was replaced is kept loaded, and version 3.0.0 is not.
+        let two = put(&shop, "marked", "?activate=true", "version=2.0.0");
+        assert_eq!(two.status, 200, "{}", two.body);
+        let [reached, held] = ["fifo-reached", "fifo-held"].map(|name| shop.data.path().join(name));
+        fifo(&reached);
+        fifo(&held);
+        let mut body = json!({"digest": three.at("/version/digest")});
+        if let Some(share) = trial {
+            body["canary"] = json!(share);
+        }
+        std::thread::scope(|scope| {
+            let stuck = scope.spawn(|| shop.post(&format!("{MODULE}/activate"), body));
+            drop(open_fifo(&reached));
+            let back = shop.ask("POST", &format!("{MODULE}/rollback"), None);
+            assert_eq!(back.status, 200, "{}", back.body);
+            assert_eq!(serving(&shop), "1.0.0");
+            let _open = open_fifo(&held);
+            let answer = stuck.join().unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            let state = trial.map_or("active", |_| "canary");
+            assert_eq!(answer.at("/version/state"), state);
+        });
+        assert_eq!(changes(&shop), json!([]));
+    }
+}
+
+#[test]
 fn a_panic_in_a_change_is_a_500_with_an_audit_entry_and_ends_that_change_alone() {
     for (place, act) in [
         ("load.begun", "install"),

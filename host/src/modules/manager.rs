@@ -773,9 +773,8 @@ impl Manager {
         let version = self.version(name, digest);
         let known = version.as_ref().map_or(digest, |version| &version.digest);
         self.audited("canary", name, Some(known), by, |change| {
-            let _switching = self.switching(name, change)?;
             let version = self.version(name, digest)?;
-            self.try_begin_trial(name, &version, share)?;
+            self.try_begin_trial(name, &version, share, change)?;
             Ok(version)
         })
     }
@@ -785,26 +784,31 @@ impl Manager {
         name: &str,
         version: &Installed,
         share: u32,
+        change: Change,
     ) -> Result<(), ChangeError> {
         let slot = self.slot(name)?;
-        let current = slot.module();
-        if current.digest() == version.digest || slot.canary().is_some() {
-            return Err(ChangeError::InUse(format!(
-                "the module {name} has a version on trial already, or this one is in service"
-            )));
+        if self.is_pinned(name) {
+            return Err(ChangeError::Pinned(name.to_owned()));
         }
-        let mut module = self.load_version(name, version)?;
+        check_trial(slot, version)?;
+        // To load it may take its time, and what is served does not change by it.
+        let module = self.load_version(name, version)?;
+        let _switching = self.switching(name, change)?;
+        // Meanwhile it may have been removed, or put in service.
+        let version = self.version(name, &version.digest)?;
+        check_trial(slot, &version)?;
+        let current = slot.module();
         let database = database(&current)?;
         check_coexistence(database, current.schema(), module.schema())?;
-        // The schema goes forward for both. Withdrawn, the version leaves it there.
-        migrate(database, &module)?;
-        module.attach(database.clone());
         let canary = Arc::new(Canary {
-            module: Arc::new(module),
+            module: with_database(module, &current)?,
             share,
             before: current.figures().counted(),
         });
         let prepared = self.prepare(&current, Some(&canary))?;
+        // The schema goes forward for both, so this comes after all that may refuse the
+        // trial. Withdrawn, the version leaves it there.
+        migrate(database, &canary.module)?;
         slot.set_canary(Some(canary));
         prepared();
         Ok(())
@@ -1096,6 +1100,17 @@ fn database(module: &Module) -> Result<&Database, ChangeError> {
 /// Whether a version answers all requests.
 fn serves(slot: &Slot, version: &Installed) -> bool {
     slot.module().digest() == version.digest && slot.canary().is_none()
+}
+
+/// Whether a trial of a version may begin.
+fn check_trial(slot: &Slot, version: &Installed) -> Result<(), ChangeError> {
+    if slot.module().digest() == version.digest || slot.canary().is_some() {
+        return Err(ChangeError::InUse(format!(
+            "the module {} has a version on trial already, or this one is in service",
+            slot.name()
+        )));
+    }
+    Ok(())
 }
 
 /// The version with this digest, if it is on trial.
