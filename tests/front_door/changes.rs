@@ -11,9 +11,16 @@ const MODULE: &str = "/_wares/modules/marked";
 
 /// A shop that serves version 1.0.0, with faults that it is to have.
 fn shop(faults: &str) -> Shop {
+    shop_of(&["marked"], faults)
+}
+
+/// A shop that serves version 1.0.0 of these modules, with faults that it is to have.
+fn shop_of(modules: &[&str], faults: &str) -> Shop {
     let data = data();
-    let file = data.path().join("modules/marked.wasm");
-    fs::write(file, marked("version=1.0.0")).unwrap();
+    for name in modules {
+        let file = data.path().join(format!("modules/{name}.wasm"));
+        fs::write(file, marked(&format!("name={name} version=1.0.0"))).unwrap();
+    }
     let faults = faults.replace("FIFO", data.path().join("fifo").to_str().unwrap());
     Shop::open_on(data, |command| {
         command.env("WARES_FAULT", faults);
@@ -114,6 +121,62 @@ fn an_activation_whose_load_is_stuck_keeps_no_other_change_waiting() {
         });
         assert_eq!(changes(&shop), json!([]));
     }
+}
+
+#[test]
+fn two_modules_that_change_at_the_same_time_are_both_routed() {
+    let faults = "activate.prepared=wait:FIFO-reached,activate.prepared=wait:FIFO-held";
+    let shop = shop_of(&["marked", "other"], faults);
+    let fifos = ["fifo-reached", "fifo-held", "held"].map(|name| shop.data.path().join(name));
+    let [reached, held, aside] = &fifos;
+    fifo(reached);
+    fifo(held);
+    std::thread::scope(|scope| {
+        let query = "?activate=true";
+        let first = scope.spawn(|| put(&shop, "marked", query, "version=2.0.0 route=/admin/one"));
+        drop(open_fifo(reached));
+        // It waits where it is; whoever comes after it finds no FIFO.
+        fs::remove_file(reached).unwrap();
+        fs::rename(held, aside).unwrap();
+        let mark = "name=other version=2.0.0 route=/admin/two";
+        let second = put(&shop, "other", query, mark);
+        assert_eq!(second.status, 200, "{}", second.body);
+        assert_eq!(shop.get("/admin/two").status, 200);
+        let _open = open_fifo(aside);
+        let first = first.join().unwrap();
+        assert_eq!(first.status, 200, "{}", first.body);
+    });
+    for path in ["/admin/one", "/admin/two"] {
+        assert_eq!(shop.get(path).status, 200, "{path}");
+    }
+    assert_eq!(shop.get("/admin/other").at("/version"), "2.0.0");
+}
+
+#[test]
+fn a_trial_whose_routes_collide_leaves_the_schema_as_it_was() {
+    let shop = shop_of(&["marked", "other"], "");
+    let two = put(
+        &shop,
+        "marked",
+        "",
+        "version=2.0.0 steps=2 needed=1 route=/admin/extra",
+    );
+    assert_eq!(two.status, 200, "{}", two.body);
+    let strict = put(&shop, "marked", "", "version=3.0.0 steps=2 needed=2");
+    assert_eq!(strict.status, 200, "{}", strict.body);
+    let mark = "name=other version=2.0.0 route=/admin/extra";
+    let other = put(&shop, "other", "?activate=true", mark);
+    assert_eq!(other.status, 200, "{}", other.body);
+    let activate = format!("{MODULE}/activate");
+    let trial = json!({"digest": two.at("/version/digest"), "canary": "50%"});
+    let refused = shop.post(&activate, trial);
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    assert_eq!(refused.at("/type"), "invalid_component");
+    // It would be compatible if the second step had run.
+    let activated = shop.post(&activate, json!({"digest": strict.at("/version/digest")}));
+    assert_eq!(activated.status, 409, "{}", activated.body);
+    assert_eq!(activated.at("/type"), "incompatible_schema");
+    assert_eq!(serving(&shop), "1.0.0");
 }
 
 #[test]

@@ -207,6 +207,9 @@ pub struct Manager {
     failures: Mutex<Vec<Failure>>,
     /// Held while a version is kept or forgotten: modules may share the file of one.
     keeping: Mutex<()>,
+    /// Held while what is served changes together with the table of routes, which is
+    /// one of all modules.
+    routing: Mutex<()>,
     router: OnceLock<Arc<dyn Router>>,
     drained: Sender<(Instant, Weak<Module>)>,
 }
@@ -242,6 +245,7 @@ impl Manager {
             places: slots.iter().map(place).collect(),
             failures: Mutex::default(),
             keeping: Mutex::default(),
+            routing: Mutex::default(),
             router: OnceLock::new(),
             drained,
         }
@@ -582,8 +586,7 @@ impl Manager {
         let module = Arc::new(module);
         let prepared = self.prepare(&module, None)?;
         migrate(database, &module)?;
-        let before = slot.switch(module.clone());
-        prepared();
+        let before = self.route(slot, prepared, || slot.switch(module.clone()));
         self.mended(name);
         self.drain(&before);
         if self.registry.version(name, before.digest())?.is_none() {
@@ -714,8 +717,7 @@ impl Manager {
             .map_err(ChangeError::Migration)?;
         fault("activate.recorded");
         tell(module.name(), steps);
-        let before = slot.switch(module.clone());
-        prepared();
+        let before = self.route(slot, prepared, || slot.switch(module.clone()));
         self.mended(slot.name());
         fault("activate.switched");
         self.expect(&before);
@@ -734,6 +736,27 @@ impl Manager {
                 .map_err(ChangeError::Component),
             None => Ok(Box::new(|| ())),
         }
+    }
+
+    /// Changes what is served of a module, and routes requests by it. Another module
+    /// may have changed since `prepared` was made, so the table is made anew of what is
+    /// served by then.
+    fn route<T>(&self, slot: &Slot, prepared: Prepared, change: impl FnOnce() -> T) -> T {
+        let _routing = lock(&self.routing);
+        let changed = change();
+        match self.prepare(&slot.module(), slot.canary().as_ref()) {
+            Ok(anew) => anew(),
+            Err(error) => {
+                let (module, error) = (slot.name(), error.reason());
+                tracing::error!(
+                    module,
+                    error,
+                    "its routes and those of a module that changed at the same time collide:                      requests go by its own change"
+                );
+                prepared();
+            }
+        }
+        changed
     }
 
     fn keep_base(&self, current: &Module, bytes: &[u8]) -> Result<(), ChangeError> {
@@ -809,8 +832,7 @@ impl Manager {
         // The schema goes forward for both, so this comes after all that may refuse the
         // trial. Withdrawn, the version leaves it there.
         migrate(database, &canary.module)?;
-        slot.set_canary(Some(canary));
-        prepared();
+        self.route(slot, prepared, || slot.set_canary(Some(canary)));
         Ok(())
     }
 
@@ -846,8 +868,7 @@ impl Manager {
                 let canary = self.trial(name)?;
                 let slot = self.slot(name)?;
                 let prepared = self.prepare(&slot.module(), None)?;
-                prepared();
-                slot.set_canary(None);
+                self.route(slot, prepared, || slot.set_canary(None));
                 self.drain(&canary.module);
                 Ok(())
             },
@@ -1063,6 +1084,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl ChangeError {
+    /// What is said of it. Names in it are the component's, and as long as it likes.
+    pub fn reason(&self) -> String {
+        cut(&self.to_string(), REASON_BYTES_MAX).into_owned()
+    }
+
     /// Whether there is no room for it.
     pub fn is_disk_full(&self) -> bool {
         let full = |error: &io::Error| {
