@@ -96,6 +96,65 @@ fn log_of(path: &Path) -> PathBuf {
     log.into()
 }
 
+/// Statements of components that run on a connection. When it is dropped, also by a
+/// panic, the connection is the host's again, and nothing on it is ended.
+struct Guests<'a>(&'a Guarded);
+
+impl<'a> Guests<'a> {
+    fn begin(connection: &'a Guarded, mode: Mode) -> Self {
+        connection.mode.store(mode as u8, Ordering::Relaxed);
+        Self(connection)
+    }
+}
+
+impl Drop for Guests<'_> {
+    fn drop(&mut self) {
+        self.0.mode.store(Mode::Host as u8, Ordering::Relaxed);
+    }
+}
+
+/// A deadline for what runs on a connection, until it is dropped.
+struct Timed<'a>(&'a Clock);
+
+impl<'a> Timed<'a> {
+    fn begin(clock: &'a Clock, deadline_ms: u64) -> Self {
+        clock.set(deadline_ms);
+        Self(clock)
+    }
+}
+
+impl Drop for Timed<'_> {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// A migration that runs on a connection. When it is dropped, also by a panic, the
+/// connection is as it was before, in no transaction.
+struct Migrating<'a>(&'a Guarded);
+
+impl Drop for Migrating<'_> {
+    fn drop(&mut self) {
+        let Guarded {
+            connection, clock, ..
+        } = self.0;
+        clock.set_spilled_bytes_max(u64::MAX);
+        clock.clear();
+        // What is kept would be prepared anew as it runs, with whatever triggers there are then.
+        connection.flush_prepared_statement_cache();
+        // Within a transaction, where temporary tables lie cannot be changed.
+        let ended = if connection.is_autocommit() {
+            Ok(())
+        } else {
+            connection.execute_batch("rollback")
+        };
+        let reset = ended.and_then(|()| connection.pragma_update(None, "temp_store", "memory"));
+        if let Err(error) = reset {
+            tracing::error!(%error, "a connection goes on as it was for a migration");
+        }
+    }
+}
+
 fn no_room() -> SqlError {
     SqlError::Unavailable("the disk or the database is full".to_owned())
 }
@@ -322,20 +381,14 @@ impl Guarded {
     pub(super) fn migrating<T>(&self, work: impl FnOnce() -> T) -> rusqlite::Result<T> {
         // Within a transaction it cannot be changed.
         self.connection.pragma_update(None, "temp_store", "file")?;
+        let _migrating = Migrating(self);
         self.clock.set(if self.migration_ms > 0 {
             self.migration_ms
         } else {
             MIGRATION_MS_MAX
         });
         self.clock.set_spilled_bytes_max(self.temporary_bytes_max);
-        let done = work();
-        self.clock.set_spilled_bytes_max(u64::MAX);
-        self.clock.clear();
-        // What is kept would be prepared anew as it runs, with whatever triggers there are now.
-        self.connection.flush_prepared_statement_cache();
-        self.connection
-            .pragma_update(None, "temp_store", "memory")?;
-        Ok(done)
+        Ok(work())
     }
 
     /// Runs the statements of one step of a schema, and gives how many they were.
@@ -343,7 +396,7 @@ impl Guarded {
     /// from one.
     pub(super) fn migrate(&self, statements: &str) -> Result<usize, (usize, String)> {
         let budget = Budget::of(MIGRATION_MEMORY_BYTES_MAX);
-        self.mode.store(Mode::Migration as u8, Ordering::Relaxed);
+        let guests = Guests::begin(self, Mode::Migration);
         let mut batch = Batch::new(&self.connection, statements);
         let mut place = 1;
         let done = loop {
@@ -360,7 +413,7 @@ impl Guarded {
             }
             place += 1;
         };
-        self.mode.store(Mode::Host as u8, Ordering::Relaxed);
+        drop(guests);
         done.map_err(|(place, error)| {
             let reason = if budget.was_exceeded() {
                 format!("it needs more than {MIGRATION_MEMORY_BYTES_MAX} bytes of memory")
@@ -411,11 +464,11 @@ impl Guarded {
         work: impl FnOnce(&mut Statement<'_>) -> Result<T, SqlError>,
     ) -> Result<T, SqlError> {
         let budget = Budget::of(limits.memory_bytes_max);
-        self.clock.set(limits.statement_ms);
-        self.mode.store(Mode::Guest as u8, Ordering::Relaxed);
+        let timed = Timed::begin(&self.clock, limits.statement_ms);
+        let guests = Guests::begin(self, Mode::Guest);
         let result = self.run(sql, parameters, work);
-        self.mode.store(Mode::Host as u8, Ordering::Relaxed);
-        self.clock.clear();
+        drop(guests);
+        drop(timed);
         match result {
             // Whatever SQLite makes of it.
             Err(_) if budget.was_exceeded() => Err(SqlError::LimitExceeded(format!(

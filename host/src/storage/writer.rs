@@ -9,6 +9,7 @@
 //! is on disk, nobody reads what is not, and a lone writer waits for nobody.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -162,7 +163,8 @@ impl Writer {
         }
     }
 
-    /// Work of the host's own on the connection, outside any batch.
+    /// Work of the host's own on the connection, outside any batch. Where it panics, what
+    /// it has not committed is taken back, and the connection is free for others.
     pub(super) fn exclusively<T>(
         &self,
         wait: Duration,
@@ -171,9 +173,15 @@ impl Writer {
         let (connection, batch) = self.acquire(wait)?;
         // A batch that others wait for cannot be left open under foreign work.
         commit(&connection, &batch);
-        let result = work(&connection);
+        let result = catch_unwind(AssertUnwindSafe(|| work(&connection)));
+        if result.is_err()
+            && !connection.is_autocommit()
+            && let Err(error) = connection.host().execute_batch(ROLLBACK_BATCH)
+        {
+            tracing::error!(%error, "work that panicked could not be taken back");
+        }
         self.put_back(connection, 0);
-        Ok(result)
+        Ok(result.unwrap_or_else(|panic| resume_unwind(panic)))
     }
 
     /// Frees the connection after a batch has ended.

@@ -1,9 +1,12 @@
 //! Many writers, one connection, one sync for several commits.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::thread;
+use std::time::Duration;
 
 use super::*;
+use crate::storage::statement::Guarded;
 
 /// Enough that some wait while another commits.
 const WRITERS: usize = 16;
@@ -127,4 +130,37 @@ fn a_lone_writer_syncs_once_a_commit() {
         insert(&mut place.session(), &format!("n{number}")).unwrap();
     }
     assert_eq!(place.database.writer().syncs() - before, 5);
+}
+
+#[test]
+fn work_of_the_host_that_panics_leaves_the_writer_to_others() {
+    let place = place();
+    insert(&mut place.session(), "before").unwrap();
+    let writer = place.database.writer();
+    let panics = |work: &dyn Fn(&Guarded)| {
+        let work = || writer.exclusively(Duration::from_secs(1), work);
+        assert!(catch_unwind(AssertUnwindSafe(work)).is_err());
+    };
+    let delete = |connection: &Guarded| {
+        let sql = "begin immediate; delete from thing";
+        connection.host().execute_batch(sql).unwrap();
+    };
+    panics(&|connection| {
+        delete(connection);
+        panic!("meant");
+    });
+    panics(&|connection| {
+        let _ = connection.migrating(|| {
+            delete(connection);
+            panic!("meant");
+        });
+    });
+    assert_eq!(place.things(), 1);
+    insert(&mut place.session(), "after").unwrap();
+    assert_eq!(place.things(), 2);
+    let in_memory = writer.exclusively(Duration::from_secs(1), |connection| {
+        let host = connection.host();
+        host.pragma_query_value(None, "temp_store", |row| row.get::<_, i64>(0))
+    });
+    assert_eq!(in_memory.unwrap().unwrap(), 2);
 }
