@@ -174,7 +174,7 @@ impl Accounts {
     }
 
     fn bring_forward(&self) -> Result<(), StorageError> {
-        let mut connection = self.lock();
+        let mut connection = self.lock_to_write();
         let transaction =
             connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -197,11 +197,17 @@ impl Accounts {
         Ok(transaction.commit()?)
     }
 
+    /// The connection, to read.
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        disk::make_room();
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection, to write, for which there has to be room on the disk.
+    fn lock_to_write(&self) -> MutexGuard<'_, Connection> {
+        disk::make_room();
+        self.lock()
     }
 
     /// Adds a user. `false` where the email has one already.
@@ -210,7 +216,7 @@ impl Accounts {
     /// When the database cannot be written.
     pub fn insert_user(&self, user: &User) -> Result<bool, StorageError> {
         let added = self
-            .lock()
+            .lock_to_write()
             .prepare_cached(
                 "insert into user (id, email, password_hash, created_at, updated_at)
                  values (?1, ?2, ?3, ?4, ?5) on conflict do nothing",
@@ -279,7 +285,7 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be written.
     pub fn insert_key(&self, key: &ApiKey, token_hash: &[u8]) -> Result<(), StorageError> {
-        self.lock()
+        self.lock_to_write()
             .prepare_cached(
                 "insert into api_key (id, title, token_hash, redacted, created_by, created_at, updated_at)
                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -339,6 +345,7 @@ impl Accounts {
                 .as_deref()
                 .is_none_or(|used| &used[..16] != minute)
             {
+                disk::make_room();
                 connection
                     .prepare_cached("update api_key set last_used_at = ?2 where id = ?1")?
                     .execute((&key.id, now()))?;
@@ -355,7 +362,7 @@ impl Accounts {
     /// When the database cannot be written.
     pub fn revoke_key(&self, id: &str, by: Option<&str>, at: &str) -> Result<bool, StorageError> {
         let revoked = self
-            .lock()
+            .lock_to_write()
             .prepare_cached(
                 "update api_key set revoked_at = ?2, revoked_by = ?3, updated_at = ?4
                  where id = ?1 and (revoked_at is null or revoked_at > ?2)",
@@ -371,7 +378,7 @@ impl Accounts {
     /// When the database cannot be written.
     pub fn rename_key(&self, id: &str, title: &str) -> Result<bool, StorageError> {
         let renamed = self
-            .lock()
+            .lock_to_write()
             .prepare_cached("update api_key set updated_at = iif(title = ?2, updated_at, ?3), title = ?2 where id = ?1")?
             .execute((id, title, now()))?;
         Ok(renamed == 1)
@@ -382,7 +389,7 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be written.
     pub fn delete_key(&self, id: &str) -> Result<bool, StorageError> {
-        let connection = self.lock();
+        let connection = self.lock_to_write();
         connection
             .prepare_cached("delete from api_key where id = ?1 and revoked_at <= ?2")?
             .execute((id, now()))?;
@@ -403,7 +410,7 @@ impl Accounts {
         expires_at_s: i64,
         now_s: i64,
     ) -> Result<(), StorageError> {
-        let connection = self.lock();
+        let connection = self.lock_to_write();
         connection
             .prepare_cached("delete from session where expires_at <= ?1")?
             .execute([now_s])?;
@@ -439,7 +446,7 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be written.
     pub fn delete_session(&self, token_hash: &[u8]) -> Result<(), StorageError> {
-        self.lock()
+        self.lock_to_write()
             .prepare_cached("delete from session where token_hash = ?1")?
             .execute([token_hash])?;
         Ok(())
@@ -450,7 +457,7 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be read or written.
     pub fn secret(&self, name: &str, fresh: &[u8]) -> Result<Vec<u8>, StorageError> {
-        let connection = self.lock();
+        let connection = self.lock_to_write();
         connection.execute(
             "insert into secret (name, value) values (?1, ?2) on conflict do nothing",
             (name, fresh),

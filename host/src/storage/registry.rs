@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::{StorageError, accounts, now};
+use super::{StorageError, accounts, disk, now};
 
 /// A version of a module that is installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,10 +68,17 @@ impl Registry {
         })
     }
 
+    /// The connection, to read.
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection, to write, for which there has to be room on the disk.
+    fn lock_to_write(&self) -> MutexGuard<'_, Connection> {
+        disk::make_room();
+        self.lock()
     }
 
     /// Keeps a version. One that is there already stays as it is.
@@ -79,7 +86,7 @@ impl Registry {
     /// # Errors
     /// When the database cannot be written.
     pub fn insert(&self, version: &Installed) -> Result<(), StorageError> {
-        self.lock()
+        self.lock_to_write()
             .prepare_cached(
                 "insert into module_version
                  (module, digest, version, size_bytes, installed_at, installed_by, signed_by)
@@ -130,7 +137,7 @@ impl Registry {
     /// # Errors
     /// When the database cannot be written.
     pub fn remove(&self, module: &str, digest: &str) -> Result<bool, StorageError> {
-        let connection = self.lock();
+        let connection = self.lock_to_write();
         connection
             .prepare_cached("delete from module_version where module = ?1 and digest = ?2")?
             .execute([module, digest])?;
@@ -145,7 +152,7 @@ impl Registry {
     /// # Errors
     /// When the database cannot be written.
     pub fn record(&self, act: &Act) -> Result<(), StorageError> {
-        self.lock()
+        self.lock_to_write()
             .prepare_cached(
                 "insert into audit (at, actor, act, module, digest, outcome, detail)
                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
