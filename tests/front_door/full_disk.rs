@@ -170,4 +170,8 @@ fn a_host_starts_on_a_full_disk_and_serves_what_needs_no_room() {
         write_of_the_hosts_own(&shop);
     }
     assert_eq!(shop.get("/admin/customers?q=b@shop").value()["count"], 1);
+    // What was free when its database was opened bounds no module from then on.
+    let filled = shop.send("GET", "/hostile/fill", &[], b"");
+    filled.is(200, json!({"sql": "unavailable"}));
+    assert!(disk.run("test $(stat -c %s \"$0/modules/hostile.db\") -gt 33554432"));
 }

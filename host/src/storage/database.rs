@@ -28,6 +28,8 @@ pub struct DatabaseOptions {
     pub other_process_wait_ms: u64,
     /// The largest the file may become, in bytes; 0 for no limit.
     pub bytes_max: u64,
+    /// Whether the size of the disk bounds the file and its log as well.
+    pub within_disk: bool,
     /// How long the steps of a schema may run, in milliseconds; 0 for no limit.
     pub migration_ms: u64,
     /// How many events are kept.
@@ -45,6 +47,7 @@ impl Default for DatabaseOptions {
         Self {
             other_process_wait_ms: 5_000,
             bytes_max: 0,
+            within_disk: false,
             migration_ms: 0,
             events_max: 100_000,
             log_bytes_max: 64 * 1024 * 1024,
@@ -53,8 +56,6 @@ impl Default for DatabaseOptions {
     }
 }
 
-/// The largest that a database may become where nobody says how large, in bytes.
-pub const BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 /// The shortest that the log beside it has to be before it is emptied, in bytes.
 const LOG_BYTES_MIN: u64 = 256 * 1024;
 
@@ -233,14 +234,16 @@ impl Database {
     }
 }
 
-/// With no more than its share of what the disk has, where nobody says how much.
+/// With no more than its share of the disk, where that bounds it.
 fn within_disk(path: &Path, options: &DatabaseOptions) -> DatabaseOptions {
     let mut options = options.clone();
-    if options.bytes_max == BYTES_MAX
+    if options.within_disk
         && let Some(share) = disk::share(path)
     {
-        let own = std::fs::metadata(path).map_or(0, |file| file.len());
-        options.bytes_max = options.bytes_max.min(own + share);
+        options.bytes_max = match options.bytes_max {
+            0 => share,
+            bytes_max => bytes_max.min(share),
+        };
         // The log is written before the file, and beside it.
         options.log_bytes_max = options.log_bytes_max.min(share / 4).max(LOG_BYTES_MIN);
     }

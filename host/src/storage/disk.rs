@@ -92,11 +92,12 @@ pub(super) fn make_room() {
     }
 }
 
-/// What a module's database may take on its disk, beside what it has, in bytes: half
-/// of what is free without what the host keeps. `None` where that is unknown.
+/// How large a module's database may become by the size of its disk, in bytes: half of
+/// it, without what the host keeps. What is free changes; `Disk` sees to that. `None`
+/// where the size is unknown, which some file systems say by 0.
 pub(super) fn share(database: &Path) -> Option<u64> {
-    let room = Room::of(database)?;
-    Some((room.free + held()).saturating_sub(room.reserve()) / 2)
+    let room = Room::of(database).filter(|room| room.all > 0)?;
+    Some((room.all.saturating_sub(room.reserve()) / 2).max(1))
 }
 
 fn held() -> u64 {

@@ -26,7 +26,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use database::{BYTES_MAX, Database, DatabaseOptions};
+pub use database::{Database, DatabaseOptions};
 pub use disk::prepare as prepare_disk;
 pub use error::{ConstraintKind, MigrationError, SqlError, StorageError};
 pub use events::Event;
