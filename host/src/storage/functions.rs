@@ -12,6 +12,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, ffi};
 
 use super::clock::Clock;
+use super::memory::{self, Charge};
 use super::patterns::{PatternError, Patterns};
 use super::statement::VALUE_BYTES_MAX;
 use super::wildcards::{self, Expired, Pattern};
@@ -196,32 +197,67 @@ fn like(context: &Context<'_>, clock: &Clock) -> rusqlite::Result<Option<bool>> 
     } else {
         None
     };
-    compare(context, clock, |pattern| Pattern::like(pattern, escape))
+    compare(context, clock, escape, |pattern| {
+        Pattern::like(pattern, escape)
+    })
 }
 
 /// Whether the second argument is what the first says, in upper and lower case.
 fn glob(context: &Context<'_>, clock: &Clock) -> rusqlite::Result<Option<bool>> {
-    compare(context, clock, Pattern::glob)
+    compare(context, clock, None, Pattern::glob)
+}
+
+/// A pattern that SQLite keeps with a statement as long as it stays the same.
+struct KeptPattern {
+    pattern: Pattern,
+    escape: Option<char>,
+    _charge: Charge,
 }
 
 fn compare(
     context: &Context<'_>,
     clock: &Clock,
+    escape: Option<char>,
     read: impl FnOnce(&str) -> Pattern,
 ) -> rusqlite::Result<Option<bool>> {
-    let (Some(pattern), Some(text)) = (wild(context, 0)?, wild(context, 1)?) else {
+    let Some(text) = wild(context, 1)? else {
         return Ok(None);
     };
-    if pattern.len() > wildcards::PATTERN_BYTES_MAX {
+    let kept = context.get_aux::<KeptPattern>(0)?;
+    // The escape may be another one, though the pattern is not.
+    let kept = match kept.filter(|kept| kept.escape == escape) {
+        Some(kept) => kept,
+        None => {
+            let Some(pattern) = wild(context, 0)? else {
+                return Ok(None);
+            };
+            context.set_aux(0, keep(&pattern, escape, read)?)?
+        }
+    };
+    match kept.pattern.matches(&text, clock) {
+        Ok(matches) => Ok(Some(matches)),
+        Err(Expired) => Err(code(ffi::SQLITE_INTERRUPT)),
+    }
+}
+
+fn keep(
+    text: &str,
+    escape: Option<char>,
+    read: impl FnOnce(&str) -> Pattern,
+) -> rusqlite::Result<KeptPattern> {
+    if text.len() > wildcards::PATTERN_BYTES_MAX {
         return Err(failed(&format!(
             "like and glob take a pattern of at most {} bytes",
             wildcards::PATTERN_BYTES_MAX
         )));
     }
-    match read(&pattern).matches(&text, clock) {
-        Ok(matches) => Ok(Some(matches)),
-        Err(Expired) => Err(code(ffi::SQLITE_INTERRUPT)),
-    }
+    let pattern = read(text);
+    let charge = memory::charge(pattern.bytes()).ok_or_else(|| code(ffi::SQLITE_NOMEM))?;
+    Ok(KeptPattern {
+        pattern,
+        escape,
+        _charge: charge,
+    })
 }
 
 /// An argument of `like` or `glob`: to SQLite, a text ends at its first zero.

@@ -12,7 +12,7 @@ const LETTERS_PER_LOOK: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Expired;
 
-/// A pattern, read once for a comparison.
+/// A pattern, read once for all that is compared with it.
 pub(super) struct Pattern {
     parts: Vec<Part>,
     ignores_case: bool,
@@ -68,6 +68,15 @@ impl Pattern {
             parts,
             ignores_case: false,
         }
+    }
+
+    /// What it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let ranges = self.parts.iter().map(|part| match part {
+            Part::Set { ranges, .. } => ranges.capacity() * size_of::<(char, char)>(),
+            _ => 0,
+        });
+        self.parts.capacity() * size_of::<Part>() + ranges.sum::<usize>()
     }
 
     /// Whether all of a text is what the pattern says.

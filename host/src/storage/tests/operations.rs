@@ -312,6 +312,46 @@ fn same(place: &Place, sqlite: &Connection, expression: &str) {
 }
 
 #[test]
+fn a_pattern_is_kept_for_the_rows_of_a_statement_and_no_longer() {
+    let place = place();
+    let sqlite = Connection::open_in_memory().unwrap();
+    // Another pattern, another escape and null in every row, in turn.
+    for expression in [
+        "'a_c' like 'a^_c' escape column2",
+        "column1 like 'a^_c' escape '^'",
+        "'a_c' like column1 escape '^'",
+        "'a_c' glob column1",
+        "column1 glob 'a[_b]c'",
+    ] {
+        let rows = "(values ('a^_c', '^'), ('a_c', '!'), (null, '^'), ('abc', null), ('a_c', '^'))";
+        let digits = format!("group_concat(coalesce({expression}, 7), '')");
+        same(
+            &place,
+            &sqlite,
+            &format!("(select cast('1' || {digits} as integer) from {rows})"),
+        );
+    }
+    let ask = |count: usize, pattern: &str| {
+        let one = "(name like $1)";
+        let sum = vec![vec![one; 40].join(" + "); count / 40];
+        let sum = sum.iter().map(|sum| format!("({sum})")).collect::<Vec<_>>();
+        let sql = format!("select {} from thing", sum.join(" + "));
+        let mut session = place.session_with(|limits| limits.memory_bytes_max = 16 << 20);
+        session.query(&sql, &[text(pattern)]).map(|rows| rows.count)
+    };
+    insert(&mut place.session(), "one").unwrap();
+    insert(&mut place.session(), "two").unwrap();
+    assert_eq!(ask(80, &"_".repeat(1024)), Ok(2));
+    assert_eq!(ask(1200, "%"), Ok(2));
+    assert!(matches!(
+        ask(1200, &"_".repeat(1024)),
+        Err(SqlError::LimitExceeded(_))
+    ));
+    // What it took is free again.
+    assert_eq!(ask(80, &"_".repeat(1024)), Ok(2));
+}
+
+#[test]
 fn regular_expressions_take_memory_of_the_statement() {
     let place = place();
     let megabytes =
