@@ -117,7 +117,6 @@ const FUNCTIONS: &[&str] = &[
     "json_extract",
     "json_insert",
     "json_object",
-    "json_pretty",
     "json_quote",
     "json_remove",
     "json_replace",
@@ -176,6 +175,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("fts5_source_id", OF_THE_BUILD),
     ("highlight", SQUARE),
     ("json_patch", PRODUCT),
+    ("json_pretty", PRODUCT),
     ("jsonb_patch", PRODUCT),
     ("load_extension", "it loads code"),
     ("matchinfo", NO_FTS3),
@@ -292,7 +292,20 @@ pub(super) fn guest(context: AuthContext<'_>) -> Authorization {
 /// For the steps of a component's schema: its own tables, indexes, triggers and
 /// full-text tables as well.
 pub(super) fn migration(context: AuthContext<'_>) -> Authorization {
+    // What is temporary would stand before the host's tables of the same name.
+    let is_temporary = context
+        .database_name
+        .is_some_and(|name| name.eq_ignore_ascii_case("temp"));
     match context.action {
+        AuthAction::CreateTable { .. }
+        | AuthAction::CreateView { .. }
+        | AuthAction::CreateIndex { .. }
+        | AuthAction::CreateTrigger { .. }
+        | AuthAction::CreateVtable { .. }
+            if is_temporary =>
+        {
+            Authorization::Deny
+        }
         AuthAction::Attach { .. }
         | AuthAction::Detach { .. }
         | AuthAction::Transaction { .. }

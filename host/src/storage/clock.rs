@@ -37,6 +37,8 @@ pub(super) struct Clock {
     deadline: AtomicU64,
     /// Ends what SQLite does on the connection.
     interrupt: OnceLock<InterruptHandle>,
+    /// Whether the thread of clocks found the time to be up.
+    is_over: Arc<AtomicBool>,
     /// Held while an interruption is decided on, and while its time is called off.
     gate: Mutex<()>,
     words: AtomicU32,
@@ -62,6 +64,7 @@ impl Clock {
             base: Instant::now(),
             deadline: AtomicU64::new(u64::MAX),
             interrupt: OnceLock::new(),
+            is_over: Arc::default(),
             gate: Mutex::new(()),
             words: AtomicU32::new(0),
             phrases: AtomicU32::new(0),
@@ -163,6 +166,12 @@ impl Clock {
         // runs next on the connection.
         let _gate = self.gate();
         self.deadline.store(u64::MAX, Ordering::Relaxed);
+        self.is_over.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the thread of clocks found the time to be up, for what looks at no clock.
+    pub(super) fn is_over(&self) -> Arc<AtomicBool> {
+        self.is_over.clone()
     }
 
     fn gate(&self) -> MutexGuard<'_, ()> {
@@ -174,6 +183,7 @@ impl Clock {
         if self.expired()
             && let Some(interrupt) = self.interrupt.get()
         {
+            self.is_over.store(true, Ordering::Relaxed);
             interrupt.interrupt();
         }
     }

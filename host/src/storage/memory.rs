@@ -3,9 +3,10 @@
 //! allocation is counted for the thread that makes it, and one beyond the
 //! statement's budget is refused: that statement ends, and no other.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rusqlite::ffi;
 
@@ -19,6 +20,9 @@ thread_local! {
     static USED_MAX: Cell<i64> = const { Cell::new(i64::MAX) };
     /// Whether something was refused under the present budget.
     static REFUSED: Cell<bool> = const { Cell::new(false) };
+    /// Whether the time of what this thread runs is up: nothing is allocated then. SQLite
+    /// looks at no clock in an expression, however long it is.
+    static IS_OVER: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
 /// What SQLite holds of what the calling thread allocated, in bytes.
@@ -41,10 +45,12 @@ struct Allocator {
 pub(super) struct Budget(());
 
 impl Budget {
-    pub(super) fn of(bytes: usize) -> Self {
+    /// So many bytes, and none from when `is_over` says that the time is up.
+    pub(super) fn of(bytes: usize, is_over: Arc<AtomicBool>) -> Self {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         USED_MAX.set(USED.get().saturating_add(bytes));
         REFUSED.set(false);
+        IS_OVER.set(Some(is_over));
         Self(())
     }
 
@@ -57,6 +63,7 @@ impl Budget {
 impl Drop for Budget {
     fn drop(&mut self) {
         USED_MAX.set(i64::MAX);
+        IS_OVER.set(None);
     }
 }
 
@@ -164,11 +171,26 @@ fn affords(bytes: i64) -> bool {
     if bytes >= MUCH {
         giving_way::give_way();
     }
+    if is_over() {
+        return false;
+    }
     let affords = USED.get().saturating_add(bytes) <= USED_MAX.get();
     if !affords {
         REFUSED.set(true);
     }
     affords
+}
+
+fn is_over() -> bool {
+    let look = |is_over: &RefCell<Option<Arc<AtomicBool>>>| {
+        let is_over = is_over.try_borrow().ok();
+        is_over.is_some_and(|flag| {
+            flag.as_ref()
+                .is_some_and(|flag| flag.load(Ordering::Relaxed))
+        })
+    };
+    // A thread that ends has nothing to be ended.
+    IS_OVER.try_with(look).unwrap_or(false)
 }
 
 fn add(bytes: i64) {

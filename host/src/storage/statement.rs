@@ -395,7 +395,7 @@ impl Guarded {
     /// What is wrong comes with the place of the statement that failed, counted
     /// from one.
     pub(super) fn migrate(&self, statements: &str) -> Result<usize, (usize, String)> {
-        let budget = Budget::of(MIGRATION_MEMORY_BYTES_MAX);
+        let budget = Budget::of(MIGRATION_MEMORY_BYTES_MAX, self.clock.is_over());
         let guests = Guests::begin(self, Mode::Migration);
         let mut batch = Batch::new(&self.connection, statements);
         let mut place = 1;
@@ -463,13 +463,16 @@ impl Guarded {
         parameters: &[Value],
         work: impl FnOnce(&mut Statement<'_>) -> Result<T, SqlError>,
     ) -> Result<T, SqlError> {
-        let budget = Budget::of(limits.memory_bytes_max);
+        let budget = Budget::of(limits.memory_bytes_max, self.clock.is_over());
         let timed = Timed::begin(&self.clock, limits.statement_ms);
         let guests = Guests::begin(self, Mode::Guest);
         let result = self.run(sql, parameters, work);
+        let was_over = self.clock.is_over().load(Ordering::Relaxed);
         drop(guests);
         drop(timed);
         match result {
+            // It got no memory from then on, whatever SQLite makes of that.
+            Err(_) if was_over => Err(SqlError::Timeout),
             // Whatever SQLite makes of it.
             Err(_) if budget.was_exceeded() => Err(SqlError::LimitExceeded(format!(
                 "more than {} bytes of memory for one statement (sql_memory_bytes_max)",

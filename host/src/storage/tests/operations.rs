@@ -512,3 +512,58 @@ fn tables_of_full_text_search_whose_words_nobody_counts() {
         )
     );
 }
+
+/// SQLite looks at no clock where it jumps nowhere: in one expression of many calls.
+#[test]
+fn an_expression_ends_with_its_statement_however_long_it_is() {
+    let place = place();
+    place
+        .database
+        .migrate(&schema([step("0001", THINGS)]))
+        .unwrap();
+    let limits = SessionLimits {
+        statement_ms: 100,
+        ..SessionLimits::default()
+    };
+    let terms = |term: &str, count: usize| vec![term; count].join("+");
+    // The calls would take some seconds, each of them for a text of its own.
+    let calls: Vec<String> = (0..180)
+        .map(|column| terms(&format!("length(upper($1 || {column}))"), 10))
+        .collect();
+    let sql = format!("select {}", calls.join(", "));
+    let long = text(&"a".repeat(3_000_000));
+    for _ in 0..2 {
+        let begun = Instant::now();
+        let mut session = place.database.session(&limits);
+        let ended = session
+            .query(&sql, std::slice::from_ref(&long))
+            .map(|rows| rows.count);
+        assert_eq!(ended, Err(SqlError::Timeout));
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            begun.elapsed()
+        );
+        // The connection is what it was.
+        let one = session.query("select 1", &[]).unwrap();
+        assert_eq!(integer(&one), 1);
+    }
+}
+
+#[test]
+fn nothing_temporary_stands_before_the_hosts_tables() {
+    for statements in [
+        "create table temp._wares_migrations (number, name, digest, applied_at);",
+        "create table temp.x (number, name, digest, applied_at); alter table temp.x rename to _wares_migrations;",
+        "create table temp.z as select 1;",
+        "create view temp.v as select 1;",
+        "create temp table x (y);",
+    ] {
+        let reason = fails(statements).unwrap_or_else(|| panic!("it runs: {statements}"));
+        assert!(
+            reason.contains("not authorized") || reason.contains("is a name"),
+            "{statements}: {reason}"
+        );
+    }
+    assert_eq!(fails("create table main.x (y);"), None);
+}
