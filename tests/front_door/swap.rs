@@ -999,6 +999,11 @@ fn a_full_disk_is_said_and_changes_nothing() {
         on_small_disk(command, &versions, 32 << 10);
     });
     assert!(second.len() > 32 << 10);
+    let compiled = || {
+        let folder = std::fs::read_dir(shop.data.path().join("compiled")).unwrap();
+        folder.count()
+    };
+    let before = compiled();
     for query in ["", "?activate=true", "?canary=10%25"] {
         let answer = put(&shop, query, &second);
         answer.refuses(
@@ -1010,6 +1015,7 @@ fn a_full_disk_is_said_and_changes_nothing() {
                 digest(&second)
             ),
         );
+        assert_eq!(compiled(), before);
     }
     assert_eq!(serving(&shop), "1.0.0");
     let module = shop.get(MODULE).value();

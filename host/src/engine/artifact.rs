@@ -66,10 +66,16 @@ pub(super) fn write(engine: &Engine, folder: &Path, digest: &str, code: &[u8]) {
     forget(folder, digest);
     let write = || -> std::io::Result<()> {
         // Written beside and renamed, so that no reader ever sees a half of it.
-        let mut file = tempfile_in(folder)?;
-        file.1.write_all(code)?;
-        file.1.write_all(&checksum(&name, code))?;
-        fs::rename(&file.0, folder.join(&name))
+        let (path, mut file) = tempfile_in(folder)?;
+        let done = file
+            .write_all(code)
+            .and_then(|()| file.write_all(&checksum(&name, code)))
+            .and_then(|()| fs::rename(&path, folder.join(&name)));
+        if done.is_err() {
+            // What stays takes room, and is removed at the next start.
+            let _ = fs::remove_file(&path);
+        }
+        done
     };
     if let Err(error) = write() {
         tracing::debug!(%error, "the compiled component is not kept");
@@ -95,4 +101,29 @@ fn tempfile_in(folder: &Path) -> std::io::Result<(PathBuf, fs::File)> {
     let path = folder.join(format!(".{}.tmp", uuid::Uuid::now_v7()));
     let file = fs::File::create_new(&path)?;
     Ok((path, file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_file_stays_that_cannot_be_kept() {
+        let engine = Engine::default();
+        let folder = tempfile::TempDir::new().unwrap();
+        let names = || {
+            let entries = fs::read_dir(folder.path()).unwrap();
+            let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+            names
+        };
+        // A folder stands where the file is to be.
+        let name = name(&engine, "abc");
+        fs::create_dir(folder.path().join(&name)).unwrap();
+        write(&engine, folder.path(), "abc", b"code");
+        assert_eq!(names(), [&*name]);
+        fs::remove_dir(folder.path().join(&name)).unwrap();
+        write(&engine, folder.path(), "abc", b"code");
+        assert_eq!(names(), [&*name]);
+        assert!(folder.path().join(&name).is_file());
+    }
 }

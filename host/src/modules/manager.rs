@@ -394,18 +394,12 @@ impl Manager {
             installation.signature,
             self.options.require_signature,
         )?;
-        let module = self.try_version(slot, bytes).inspect_err(|_| {
-            // Nothing of it is kept, unless it is there from before.
-            let known = self.registry.version(name, digest);
-            if slot.module().digest() != digest && matches!(known, Ok(None)) {
-                self.engine.forget(digest);
-            }
-        })?;
+        let module = self
+            .try_version(slot, bytes)
+            .inspect_err(|_| self.forget_unknown(slot, digest))?;
         self.expect(&module);
         fault("install.verified");
         let _keeping = lock(&self.keeping);
-        self.versions.write(digest, bytes)?;
-        fault("install.stored");
         let installed = Installed {
             module: name.to_owned(),
             digest: digest.to_owned(),
@@ -415,10 +409,26 @@ impl Manager {
             installed_by: by.to_owned(),
             signed_by,
         };
-        self.registry.insert(&installed)?;
+        self.keep(&installed, bytes)
+            .inspect_err(|_| self.forget_unknown(slot, digest))?;
         fault("install.recorded");
         // Installed before, it is as it was then.
         Ok(self.registry.version(name, digest)?.unwrap_or(installed))
+    }
+
+    fn keep(&self, installed: &Installed, bytes: &[u8]) -> Result<(), ChangeError> {
+        self.versions.write(&installed.digest, bytes)?;
+        fault("install.stored");
+        Ok(self.registry.insert(installed)?)
+    }
+
+    /// Keeps nothing of what was compiled of a component that is no version, unless it
+    /// is there from before.
+    fn forget_unknown(&self, slot: &Slot, digest: &str) {
+        let known = self.registry.version(slot.name(), digest);
+        if slot.module().digest() != digest && matches!(known, Ok(None)) {
+            self.engine.forget(digest);
+        }
     }
 
     /// Loads a component, and verifies that it can be a version of a module.
