@@ -87,6 +87,14 @@ fn kind(kind: FileType) -> &'static str {
     }
 }
 
+/// Whether there is no room for what was to be written.
+pub(crate) fn is_full(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixListener;

@@ -3,7 +3,6 @@
 //! refusal or a crash at any point leaves the version in service as it was.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -13,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::{Engine, Limits, LoadError};
 use crate::fault::fault;
+use crate::files;
 use crate::printable::cut;
 use crate::storage::{
     Act, Database, Installed, MigrationError, Registry, Schema, SqlError, StorageError, now,
@@ -1101,15 +1101,11 @@ impl ChangeError {
 
     /// Whether there is no room for it.
     pub fn is_disk_full(&self) -> bool {
-        let full = |error: &io::Error| {
-            matches!(
-                error.kind(),
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-            )
-        };
         match self {
-            Self::Versions(VersionsError::File { source, .. }) => full(source),
-            Self::Database(SqlError::Unavailable(_)) => true,
+            Self::Versions(VersionsError::File { source, .. }) => files::is_full(source),
+            Self::Storage(error) => error.is_full(),
+            Self::Database(error) => error.is_full(),
+            Self::Migration(error) => error.is_full(),
             _ => false,
         }
     }

@@ -169,7 +169,10 @@ impl Database {
     /// # Errors
     /// When the file is there already, or the disk is full.
     pub fn copy_to(&self, path: &Path) -> Result<(), SqlError> {
-        create_private(path).map_err(|error| SqlError::Unavailable(error.to_string()))?;
+        create_private(path).map_err(|error| match error.is_full() {
+            true => SqlError::full(),
+            false => SqlError::Unavailable(error.to_string()),
+        })?;
         // A guarded connection attaches nothing, which is what this does inside.
         let connection =
             Connection::open_with_flags(&self.0.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

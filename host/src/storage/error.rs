@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rusqlite::ffi;
 
 use super::authorizer;
+use crate::files;
 
 /// What kind of rule of the schema a write would have broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +136,45 @@ pub enum MigrationError {
     Sql(#[from] SqlError),
 }
 
+/// What is said where there is no room.
+const FULL: &str = "the disk or the database is full";
+
+impl SqlError {
+    /// There is no room on the disk, or in the database.
+    pub(super) fn full() -> Self {
+        Self::Unavailable(FULL.to_owned())
+    }
+
+    /// Whether there is no room on the disk, or in the database.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Unavailable(why) if why == FULL)
+    }
+}
+
+impl StorageError {
+    /// Whether there is no room on the disk, or in the database.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::File { source, .. } => files::is_full(source),
+            Self::Sqlite { source, .. } | Self::Statement(source) => {
+                source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl MigrationError {
+    /// Whether there is no room on the disk, or in the database.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Sql(error) => error.is_full(),
+            Self::Failed { reason, .. } => reason == FULL,
+            _ => false,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for SqlError {
     fn from(error: rusqlite::Error) -> Self {
         match error {
@@ -183,7 +223,7 @@ fn translate(failure: ffi::Error, message: String) -> SqlError {
         ffi::SQLITE_NOMEM => {
             SqlError::LimitExceeded("the statement needs too much memory".to_owned())
         }
-        ffi::SQLITE_FULL => SqlError::Unavailable("the disk or the database is full".to_owned()),
+        ffi::SQLITE_FULL => SqlError::full(),
         ffi::SQLITE_IOERR | ffi::SQLITE_CANTOPEN | ffi::SQLITE_READONLY => {
             SqlError::Unavailable("the database cannot be read or written now".to_owned())
         }

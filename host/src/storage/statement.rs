@@ -332,7 +332,7 @@ impl Guarded {
         if self.clock.has_room() {
             Ok(())
         } else {
-            Err(no_room())
+            Err(SqlError::full())
         }
     }
 
@@ -424,8 +424,10 @@ impl Guarded {
                     "temporary files need more than {} bytes",
                     self.temporary_bytes_max
                 )
-            } else if self.clock.was_disk_full() {
-                no_room().to_string()
+            } else if self.clock.was_disk_full()
+                || error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            {
+                SqlError::full().to_string()
             } else if self.clock.expired() {
                 format!(
                     "the steps take longer than {} ms (sql_migration_ms)",
@@ -478,7 +480,7 @@ impl Guarded {
                 "more than {} bytes of memory for one statement (sql_memory_bytes_max)",
                 limits.memory_bytes_max
             ))),
-            Err(_) if self.clock.was_disk_full() => Err(no_room()),
+            Err(_) if self.clock.was_disk_full() => Err(SqlError::full()),
             Err(error) => Err(self
                 .clock
                 .too_many_words()

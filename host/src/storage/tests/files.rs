@@ -37,6 +37,25 @@ fn two_processes_on_one_file_lose_nothing() {
 }
 
 #[test]
+fn steps_that_find_no_room_are_told_from_those_that_are_wrong() {
+    let place = place_with(&DatabaseOptions {
+        bytes_max: 40 * 4_096,
+        ..DatabaseOptions::default()
+    });
+    let then = |statements: &str| schema([step("0001", THINGS), step("0002", statements)]);
+    let failed = |statements: &str| {
+        let error = place.database.activate(&then(statements), &["a"]);
+        error.unwrap_err()
+    };
+    let full = failed("create table box (x); insert into box values (zeroblob(1000000));");
+    assert!(full.is_full(), "{full}");
+    let wrong = failed("insert into nowhere values (1);");
+    assert!(!wrong.is_full(), "{wrong}");
+    assert_eq!(place.database.activated().unwrap().active, None);
+    assert!(!SqlError::Unavailable("the database is damaged".to_owned()).is_full());
+}
+
+#[test]
 fn a_full_disk_is_told_and_nothing_that_was_kept_is_lost() {
     let place = place_with(&DatabaseOptions {
         bytes_max: 40 * 4_096,
