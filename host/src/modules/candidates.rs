@@ -122,7 +122,7 @@ impl<'a> Candidates<'a> {
     }
 
     fn loaded(&self, source: &Source) -> Result<Module, String> {
-        caught(&source.origin, || {
+        tried(&source.origin, || {
             (self.load)(source).map_err(|error| error.to_string())
         })
     }
@@ -166,7 +166,7 @@ impl<'a> Candidates<'a> {
                 },
             };
             let digest = module.digest().to_owned();
-            match caught(&origin, || take(module)) {
+            match tried(&origin, || take(module)) {
                 Ok(taken) => {
                     self.note_fallback(name, digest, rank, &origin);
                     return Some(taken);
@@ -249,15 +249,24 @@ impl Candidate {
     }
 }
 
-/// A panic over one component is no reason to serve no other.
-fn caught<T>(origin: &str, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|panic| Err(format!("{origin}: {}", fault_of_the_host(&*panic))))
+/// Does what concerns one component: a panic in it is no reason to serve no other.
+fn tried<T>(origin: &str, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    caught(work, |said| format!("{origin}: {said}"))
         .map_err(|reason| cut(&reason, REASON_BYTES_MAX).into_owned())
 }
 
+/// A panic is a fault of the host's, and ends what it happened in alone. `fault` makes
+/// an error of what is said of it.
+pub(super) fn caught<T, E>(
+    work: impl FnOnce() -> Result<T, E>,
+    fault: impl FnOnce(String) -> E,
+) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(fault(fault_of_the_host(&*panic))))
+}
+
 /// What is said of a panic.
-pub(super) fn fault_of_the_host(panic: &(dyn Any + Send)) -> String {
+fn fault_of_the_host(panic: &(dyn Any + Send)) -> String {
     let said = panic
         .downcast_ref::<String>()
         .map(String::as_str)

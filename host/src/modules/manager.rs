@@ -3,7 +3,6 @@
 //! refusal or a crash at any point leaves the version in service as it was.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -19,7 +18,7 @@ use crate::storage::{
 };
 
 use super::canary::{Canary, CanaryOptions, Verdict};
-use super::candidates::{Failure, Fallback, REASON_BYTES_MAX, fault_of_the_host};
+use super::candidates::{Failure, Fallback, REASON_BYTES_MAX, caught};
 use super::changes::{Change, Changes, UnderWay};
 use super::module::{Access, Method, Module, ModuleError, ModuleOptions};
 use super::signature::{Keys, SignatureError};
@@ -566,7 +565,7 @@ impl Manager {
         if self.slots().any(|slot| slot.module().digest() == digest) {
             return Ok(None);
         }
-        let module = caught(|| self.load_source(source))?;
+        let module = caught(|| self.load_source(source), ChangeError::Fault)?;
         let name = module.name().to_owned();
         self.audited("reload", &name, Some(&digest), "host", |change| {
             let _verifying = self.busy(&name, self.place(&name)?.changes.verify(change.clone()))?;
@@ -1046,7 +1045,7 @@ impl Manager {
         work: impl FnOnce(Change) -> Result<T, ChangeError>,
     ) -> Result<T, ChangeError> {
         let change = Change::new(act, digest.filter(|digest| !digest.is_empty()), by);
-        let result = caught(|| work(change.clone()));
+        let result = caught(|| work(change.clone()), ChangeError::Fault);
         self.record(&change, module, result.as_ref().map(drop), detail);
         result
     }
@@ -1081,12 +1080,6 @@ impl Manager {
             tracing::error!(%error, "what was done with a module cannot be kept");
         }
     }
-}
-
-/// A panic within a change is a fault of the host's, and ends that change alone.
-fn caught<T>(work: impl FnOnce() -> Result<T, ChangeError>) -> Result<T, ChangeError> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|panic| Err(ChangeError::Fault(fault_of_the_host(&*panic))))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
