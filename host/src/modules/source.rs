@@ -183,9 +183,20 @@ impl Found {
             let Some(name) = file.file_stem().and_then(|name| name.to_str()) else {
                 continue;
             };
-            // What is no database is said where it is opened.
-            let Ok(history) = Database::history_in(&file) else {
-                continue;
+            let history = match Database::history_in(&file) {
+                Ok(history) => history,
+                // Which version is active cannot be told: what serves is not it.
+                Err(error) => {
+                    let origin = format!("active version of {name}");
+                    self.failures.push(Failure {
+                        module: Some(name.to_owned()),
+                        reason: format!("{origin}: {error}"),
+                        origin,
+                        digest: None,
+                        rank: Rank::Active,
+                    });
+                    continue;
+                }
             };
             if let Some(since) = history.since {
                 self.since.insert(name.to_owned(), since);
@@ -225,4 +236,36 @@ fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, SourceError> {
     }
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_that_cannot_be_read_is_a_failure_of_the_active_version() {
+        let data = tempfile::TempDir::new().unwrap();
+        let modules = data.path().join("modules");
+        fs::create_dir(&modules).unwrap();
+        fs::write(
+            modules.join("broken.db"),
+            "no database, and long enough".repeat(9),
+        )
+        .unwrap();
+        fs::write(modules.join("fresh.db"), "").unwrap();
+        let found = find([], data.path(), &modules, 1 << 20).unwrap();
+        let told: Vec<_> = found
+            .failures
+            .iter()
+            .map(|failure| (failure.module.as_deref(), failure.rank))
+            .collect();
+        assert_eq!(told, [(Some("broken"), Rank::Active)]);
+        assert_eq!(
+            found.failures[0].reason,
+            format!(
+                "active version of broken: {}/broken.db: file is not a database",
+                modules.display()
+            )
+        );
+    }
 }
