@@ -55,7 +55,7 @@ impl Workplace {
         let most = all
             .chain([&self.config.limits])
             .map(|limits| limits.calls_max);
-        let modules = found.sources.len().max(1);
+        let modules = found.modules_max().max(1);
         self.engine(most.max().unwrap_or(1).saturating_mul(modules))
     }
 

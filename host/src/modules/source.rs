@@ -176,6 +176,20 @@ impl Found {
         }
     }
 
+    /// How many modules may be served at the most: those of the sources, and those of
+    /// which versions that were active before are all that is left.
+    pub(crate) fn modules_max(&self) -> usize {
+        let has_source = |name: &str| {
+            let mut names = self.sources.iter().filter_map(|one| one.name.as_deref());
+            names.any(|other| other == name)
+        };
+        let left = self
+            .earlier
+            .iter()
+            .filter(|(_, digests)| !digests.is_empty());
+        self.sources.len() + left.filter(|(name, _)| !has_source(name)).count()
+    }
+
     /// The active version of every module with data in a data folder.
     fn activated(&mut self, data: &Path) -> Result<(), SourceError> {
         let versions = Versions::of(data);
@@ -267,5 +281,23 @@ mod tests {
                 modules.display()
             )
         );
+    }
+
+    #[test]
+    fn a_module_with_earlier_versions_alone_may_be_served_too() {
+        let source = |name: Option<&str>| Source {
+            origin: String::new(),
+            name: name.map(str::to_owned),
+            bytes: Cow::Borrowed(b""),
+            rank: Rank::Active,
+        };
+        let earlier = ["active", "missing"].map(|name| (name.to_owned(), vec!["abc".to_owned()]));
+        let found = Found {
+            sources: vec![source(Some("active")), source(None)],
+            earlier: earlier.into(),
+            ..Found::default()
+        };
+        assert_eq!(found.modules_max(), 3);
+        assert_eq!(Found::default().modules_max(), 0);
     }
 }
