@@ -71,14 +71,14 @@ impl Queue {
     fn run(&self) {
         let mut hasher = Hasher::default();
         while let Some(job) = self.next() {
-            // A panic has been reported by then, and costs nobody a thread.
+            // A panic has been reported by then, and costs no caller a thread.
             let _ = catch_unwind(AssertUnwindSafe(|| job(&mut hasher)));
         }
     }
 }
 
 impl Pool {
-    /// Has a thread do this, unless whoever waits for the result is gone by then.
+    /// Has a thread do this, unless the caller that waits for the result is gone by then.
     ///
     /// # Errors
     /// When as many wait as may, or the machine has no thread left.
@@ -89,7 +89,7 @@ impl Pool {
         let (sender, receiver) = oneshot::channel();
         let job = Box::new(move |hasher: &mut Hasher| {
             if !sender.is_closed() {
-                // Whoever asked may be gone by now.
+                // The caller may be gone by now.
                 let _ = sender.send(work(hasher));
             }
         });

@@ -221,8 +221,8 @@ impl Directory {
     }
 
     /// Checks an email and a password, and returns a token. Slow on purpose, and
-    /// as slow for an unknown email as for a wrong password. Whoever goes before the
-    /// password is looked at has made no try.
+    /// as slow for an unknown email as for a wrong password. A caller that goes before
+    /// the password is looked at has made no try.
     ///
     /// # Errors
     /// When they are wrong, were wrong too often, or too many sign in at once.
@@ -371,7 +371,7 @@ impl Directory {
     }
 
     /// Who a request is from, by its `Authorization` header or its session
-    /// cookie, and by which of the two. `None` where it proves nobody.
+    /// cookie, and by which of the two. `None` where it proves no identity.
     ///
     /// # Errors
     /// When the database cannot be read.

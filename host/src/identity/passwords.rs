@@ -13,7 +13,7 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// The length of a hash, in bytes.
 const OUTPUT_BYTES: usize = 32;
-/// Hashed with the password of whoever has none here, so that time does not tell.
+/// Hashed with the password of an unknown user, so that time does not tell.
 const DECOY_SALT: [u8; 16] = [0; 16];
 
 /// Hashes one password after the other in the same memory.
@@ -32,7 +32,7 @@ struct Stored {
 
 impl Stored {
     /// Reads a PHC string. Parameters that take more memory or time than those that
-    /// the host hashes with are refused: whoever can write the database must not
+    /// the host hashes with are refused: write access to the database must not
     /// decide what a sign-in takes.
     fn read(text: &str) -> Result<Self, String> {
         let parsed = PasswordHash::new(text).map_err(|error| error.to_string())?;

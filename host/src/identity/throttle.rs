@@ -3,7 +3,7 @@
 //! a peer and for an email alone: a stranger who guesses does not lock out the
 //! person whose email it is, and cannot go on from one email to the next.
 //!
-//! A try is reserved before its password is looked at. Whoever sends hundreds at
+//! A try is reserved before its password is looked at. Who sends hundreds at
 //! once has no more of them looked at than one after the other: as many tries may
 //! be under way as could fail without a wait. The others wait in line for what
 //! becomes of those, so that right passwords that come together all get in, and
@@ -27,7 +27,7 @@ const UNDER_WAY_OF_PEER_MAX: u32 = 8;
 const IN_LINE_OF_PEER_MAX: usize = 32;
 const IN_LINE_MAX: usize = 256;
 /// How long one waits in line. Two tries under way take a moment, so this is for
-/// what nobody foresees.
+/// what is not foreseen.
 const IN_LINE_FOR_MAX: Duration = Duration::from_secs(10);
 
 /// Why a try is not made.

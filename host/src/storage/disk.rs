@@ -264,7 +264,7 @@ fn keep_temporary_files_in(folder: &Path) -> Result<(), StorageError> {
         .map_err(sqlite)
 }
 
-/// What this process has of temporary files, in bytes. Nobody else sees them: they have
+/// What this process has of temporary files, in bytes. No other process sees them: they have
 /// no names from the moment on that they are made.
 #[cfg(target_os = "linux")]
 pub(super) fn temporary_bytes() -> u64 {

@@ -190,7 +190,7 @@ impl From<rusqlite::Error> for SqlError {
     }
 }
 
-/// What to do about it, where somebody can do something.
+/// What to do about it, where an operator can do something.
 fn advice(error: &rusqlite::Error) -> &'static str {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DiskFull) => ": make room on the disk that it lies on",

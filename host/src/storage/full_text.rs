@@ -16,7 +16,7 @@ use crate::giving_way;
 /// The tokenizers that all others are made of: `porter` works on one of these.
 const TOKENIZERS: [&CStr; 3] = [c"unicode61", c"ascii", c"trigram"];
 
-/// Functions of FTS5 that must not run, whoever asks for them: a statement names
+/// Functions of FTS5 that must not run, wherever they come from: a statement names
 /// them, or has them as the function that `rank` stands for.
 const REFUSED: [&CStr; 2] = [c"highlight", c"snippet"];
 
@@ -111,7 +111,7 @@ pub(super) fn bound(connection: &Connection, clock: &Arc<Clock>) -> rusqlite::Re
 fn api_of(connection: &Connection) -> rusqlite::Result<*mut ffi::fts5_api> {
     let mut api: *mut ffi::fts5_api = ptr::null_mut();
     let mut statement = ptr::null_mut();
-    // SAFETY: the connection is open, and nobody else uses it meanwhile. The pointer
+    // SAFETY: the connection is open, and nothing else uses it meanwhile. The pointer
     // that is bound outlives the statement, which is finalized here whatever happens.
     unsafe {
         let prepared = ffi::sqlite3_prepare_v2(

@@ -243,7 +243,7 @@ fn run(connection: &Guarded, schema: &Schema) -> Result<Vec<String>, MigrationEr
 }
 
 /// What the steps of a schema have done to the host's part of the database, or to
-/// SQLite's, if they have: SQLite asks nobody about the other end of a foreign key, or
+/// SQLite's, if they have: SQLite does not ask about the other end of a foreign key, or
 /// about the new name of a table.
 fn meddles(connection: &Connection, last_event_before: i64) -> rusqlite::Result<Option<String>> {
     for name in names(connection)? {
@@ -289,7 +289,7 @@ impl Name {
     fn meddles(&self) -> Option<String> {
         let is_own =
             OWN_TABLES.contains(&&*self.table) && (self.kind == "table" || self.is_implied);
-        // SQLite itself sees to it that nobody else takes such a name.
+        // SQLite itself sees to it that nothing else takes such a name.
         let is_sqlites = authorizer::is_schema(&self.name);
         if is_own || is_sqlites && !authorizer::is_own(&self.table) {
             return None;
@@ -313,7 +313,7 @@ fn refers_to_own(connection: &Connection, table: &str) -> rusqlite::Result<bool>
     Ok(refers)
 }
 
-/// The first table of full-text search whose texts nobody counts: without a tokenizer
+/// The first table of full-text search whose texts are not counted: without a tokenizer
 /// by name, FTS5 takes one that cannot be exchanged.
 fn uncounted(connection: &Guarded) -> rusqlite::Result<Option<String>> {
     let tables: Vec<(String, String)> = connection

@@ -41,7 +41,7 @@ const WRITER_CACHE_KIB: i32 = -64 * 1024;
 /// beyond that goes to a file.
 const MIGRATION_MEMORY_BYTES_MAX: usize = 512 * 1024 * 1024;
 
-/// How long the steps of a schema may run where nobody bounds it, in milliseconds: a year.
+/// How long the steps of a schema may run where nothing bounds it, in milliseconds: a year.
 const MIGRATION_MS_MAX: u64 = 365 * 24 * 60 * 60 * 1000;
 
 /// The longest statement that makes a virtual table, in bytes. FTS5 reads the letters
@@ -164,7 +164,7 @@ fn long_table() -> rusqlite::Error {
     rusqlite::Error::UserFunctionError(reason.into())
 }
 
-/// Runs a statement, whatever rows it gives.
+/// Runs a statement, whatever rows it returns.
 fn run_to_end(statement: &mut Statement<'_>) -> rusqlite::Result<()> {
     let mut rows = statement.raw_query();
     while rows.next()?.is_some() {}

@@ -1,6 +1,6 @@
 //! How much each component may log in a second, over all its calls, versions and
 //! instances. What does not fit is counted, and one line tells how much it was: with
-//! the next line that fits, or after a moment if there is none.
+//! the next line that fits, or after a moment if no line fits.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -40,7 +40,7 @@ pub(crate) fn start(filter: EnvFilter, json: bool) -> std::io::Result<()> {
         .with(filter)
         .with(repeats::Repeats);
     let lines = tracing_subscriber::fmt::layer();
-    // Whoever logs already goes on.
+    // A subscriber that is set already goes on.
     let _ = if json {
         let lines = lines
             .with_writer(|| Printer::of_json(std::io::stderr()))
@@ -65,7 +65,7 @@ pub(crate) fn start(filter: EnvFilter, json: bool) -> std::io::Result<()> {
         .map(drop)
 }
 
-/// A panic is a line of the log like any other: its text may be of others, and whoever
+/// A panic is a line of the log like any other: its text may be of others, and who
 /// causes one may cause many.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
