@@ -20,7 +20,7 @@ use crate::storage::{
 use super::canary::{Canary, CanaryOptions, Verdict};
 use super::candidates::{Failure, Fallback, REASON_BYTES_MAX, caught};
 use super::changes::{Change, Changes, UnderWay};
-use super::module::{Access, Method, Module, ModuleError, ModuleOptions};
+use super::module::{Access, Method, Module, ModuleError, ModuleOptions, tell};
 use super::signature::{Keys, SignatureError};
 use super::slot::Slot;
 use super::source::{Rank, Source};
@@ -547,8 +547,7 @@ impl Manager {
                     ModuleError::Load { source, .. } => source.to_string(),
                     other => other.to_string(),
                 };
-                // Names in it are the component's, and as long as it likes.
-                ChangeError::Component(cut(&reason, REASON_BYTES_MAX).into_owned())
+                ChangeError::Component(reason)
             })
         })
     }
@@ -725,7 +724,7 @@ impl Manager {
             .activate(module.schema(), &digests[usize::from(!first)..])
             .map_err(ChangeError::Migration)?;
         fault("activate.recorded");
-        tell(module.name(), steps);
+        tell(module.name(), &steps);
         let before = self.route(slot, prepared, || slot.switch(module.clone()));
         self.mended(slot.name());
         fault("activate.switched");
@@ -915,7 +914,12 @@ impl Manager {
             // Somebody else was faster, or does something at this moment.
             Ok(()) | Err(ChangeError::Nothing(_) | ChangeError::Busy(_)) => {}
             Err(error) => {
-                tracing::error!(module = slot.name(), %error, "the trial cannot be ended as it should");
+                let error = error.reason();
+                tracing::error!(
+                    module = slot.name(),
+                    error,
+                    "the trial cannot be ended as it should"
+                );
                 let _ = self.withdraw(slot.name(), "host", "it cannot be promoted");
             }
         }
@@ -1059,9 +1063,9 @@ impl Manager {
         detail: &str,
     ) {
         let (outcome, detail) = match result {
-            Ok(()) => ("done", detail.to_owned()),
-            Err(error @ ChangeError::Fault(_)) => ("failed", error.to_string()),
-            Err(error) => ("refused", error.to_string()),
+            Ok(()) => ("done", cut(detail, REASON_BYTES_MAX).into_owned()),
+            Err(error @ ChangeError::Fault(_)) => ("failed", error.reason()),
+            Err(error) => ("refused", error.reason()),
         };
         let (act, actor) = (&*change.act, &*change.actor);
         let digest = change.digest.as_deref().unwrap_or_default();
@@ -1155,14 +1159,8 @@ fn migrate(database: &Database, module: &Module) -> Result<(), ChangeError> {
     let steps = database
         .migrate(module.schema())
         .map_err(ChangeError::Migration)?;
-    tell(module.name(), steps);
+    tell(module.name(), &steps);
     Ok(())
-}
-
-fn tell(module: &str, steps: Vec<String>) {
-    for step in steps {
-        tracing::info!(module, step, "schema brought forward");
-    }
 }
 
 /// Whether a version that runs can go on while another one's schema is in force.
@@ -1210,5 +1208,30 @@ fn probe(module: &Module) -> Result<(), ChangeError> {
         Ok(response) if response.status < 500 => Ok(()),
         Ok(response) => Err(failed(format!("it answered {}", response.status))),
         Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_refused_change_is_bounded_whatever_a_component_says() {
+        let long = "é".repeat(REASON_BYTES_MAX);
+        for error in [
+            ChangeError::Component(long.clone()),
+            ChangeError::Migration(MigrationError::Changed(long.clone())),
+            ChangeError::Probe {
+                route: long.clone(),
+                reason: "it answered 500".to_owned(),
+            },
+            ChangeError::Fault(long),
+        ] {
+            let reason = error.reason();
+            assert!(reason.ends_with("é…"), "{reason}");
+            assert!(reason.len() <= REASON_BYTES_MAX + "…".len());
+        }
+        let short = ChangeError::Component("it is another one".to_owned());
+        assert_eq!(short.reason(), "it is another one");
     }
 }

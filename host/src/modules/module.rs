@@ -19,6 +19,7 @@ use crate::storage::{
 };
 use crate::telemetry::LogBudget;
 
+use super::candidates::REASON_BYTES_MAX;
 use super::figures::Figures;
 use super::path::{PathPrefix, Pattern};
 use super::remarks::Remarks;
@@ -389,9 +390,8 @@ impl Module {
             .database_at(&folder.join(format!("{}.db", self.loaded.name)))
             .map_err(storage)?;
         if migrate {
-            for step in database.migrate(&self.loaded.schema).map_err(migration)? {
-                tracing::info!(module = &*self.loaded.name, step, "schema brought forward");
-            }
+            let steps = database.migrate(&self.loaded.schema).map_err(migration)?;
+            tell(&self.loaded.name, &steps);
         } else if let Some(step) = database
             .pending(&self.loaded.schema)
             .map_err(migration)?
@@ -559,5 +559,14 @@ impl Module {
             limits: self.loaded.limits.clone(),
             retired: self.retired.clone(),
         }
+    }
+}
+
+/// Logs the steps that have brought a schema forward. Their names are as long as the
+/// component likes.
+pub(super) fn tell(module: &str, steps: &[String]) {
+    for step in steps {
+        let step = &*cut(step, REASON_BYTES_MAX);
+        tracing::info!(module, step, "schema brought forward");
     }
 }

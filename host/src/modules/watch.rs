@@ -157,8 +157,9 @@ fn serve_anew(path: &Path, name: Option<&str>, manager: &Manager) {
         }
         Ok(None) => {}
         Err(error @ ChangeError::UnknownModule(_)) => {
+            let error = error.reason();
             tracing::error!("{file} is not served: {error} yet, which takes a start of the host");
         }
-        Err(error) => tracing::error!("{file} is not served: {error}"),
+        Err(error) => tracing::error!("{file} is not served: {}", error.reason()),
     }
 }

@@ -192,9 +192,10 @@ fn changed<T>(result: std::result::Result<T, ChangeError>) -> Result<T> {
 
 /// What a refused change is to whoever asked for it.
 fn refusal(error: &ChangeError) -> Answer {
+    let reason = error.reason();
     let (status, kind) = match error {
         ChangeError::CompilerBusy(_) => {
-            return Answer::busy(&error.to_string(), COMPILER_RETRY_AFTER_S);
+            return Answer::busy(&reason, COMPILER_RETRY_AFTER_S);
         }
         _ if error.is_disk_full() => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
         ChangeError::UnknownModule(_)
@@ -213,15 +214,18 @@ fn refusal(error: &ChangeError) -> Answer {
         ChangeError::Incompatible { .. } => (StatusCode::CONFLICT, "incompatible_schema"),
         ChangeError::Probe { .. } => (StatusCode::BAD_REQUEST, "failed_probe"),
         ChangeError::Fault(_) => {
-            tracing::error!(%error, "a change of a module panicked inside the host");
+            tracing::error!(
+                error = reason,
+                "a change of a module panicked inside the host"
+            );
             (StatusCode::INTERNAL_SERVER_ERROR, "unexpected_state")
         }
         ChangeError::Versions(_) | ChangeError::Storage(_) | ChangeError::Database(_) => {
-            tracing::error!(%error, "a version cannot be kept");
+            tracing::error!(error = reason, "a version cannot be kept");
             (StatusCode::INTERNAL_SERVER_ERROR, "unexpected_state")
         }
     };
-    Answer::error(status, kind, &error.to_string())
+    Answer::error(status, kind, &reason)
 }
 
 fn shown(manager: &Manager, name: &str) -> Result {
