@@ -360,7 +360,8 @@ fn tidy(data: &Path) {
     let is_rehearsal = |name: &str| name.starts_with("rehearsal-");
     let is_half_compiled = |name: &str| name.starts_with('.') && name.ends_with(".tmp");
     let is_half_written = |name: &str| name.ends_with(".partial");
-    let places: [(&str, &dyn Fn(&str) -> bool); 3] = [
+    type IsLeft<'a> = &'a dyn Fn(&str) -> bool;
+    let places: [(&str, IsLeft<'_>); 3] = [
         ("", &is_rehearsal),
         ("compiled", &is_half_compiled),
         ("versions", &is_half_written),

@@ -218,6 +218,9 @@ struct Own {
     operations: BTreeSet<String>,
 }
 
+/// Operations in the order of their routes, and the schemas that they refer to.
+type Described = (Vec<Map<String, Value>>, Map<String, Value>);
+
 /// Takes what the routes of these paths say of themselves, and the schemas that they
 /// refer to.
 ///
@@ -227,7 +230,7 @@ pub(super) fn take(
     paths: &[&str],
     operations: Vec<Map<String, Value>>,
     schemas: Map<String, Value>,
-) -> Result<(Vec<Map<String, Value>>, Map<String, Value>), String> {
+) -> Result<Described, String> {
     let own = Own {
         schemas: schemas.keys().cloned().collect(),
         operations: operation_ids(&operations)?,

@@ -155,10 +155,6 @@ impl Drop for Migrating<'_> {
     }
 }
 
-fn no_room() -> SqlError {
-    SqlError::Unavailable("the disk or the database is full".to_owned())
-}
-
 fn long_table() -> rusqlite::Error {
     let reason = format!("a virtual table is made by at most {TABLE_BYTES_MAX} bytes");
     rusqlite::Error::UserFunctionError(reason.into())
