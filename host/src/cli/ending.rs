@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 /// What remains after the time for open requests, for threads to come back and
 /// databases to be closed.
 const MARGIN: Duration = Duration::from_secs(5);
-/// How long it may take to log why the process ends: whoever reads the log may be stuck.
+/// How long it may take to log why the process ends: what reads the log may be stuck.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What a shell says of a process that a signal ended is that signal and this.
 const SIGNALLED: i32 = 128;
@@ -55,7 +55,7 @@ impl Ending {
                     return;
                 }
                 tracing::info!("stopping: open requests are finished first");
-                // Where nobody waits for it, it ends already.
+                // Where nothing waits for it, it ends already.
                 let _ = stop.send(());
                 end(&waiting, drain + MARGIN, unfinished);
             })?;

@@ -383,7 +383,7 @@ fn first_list(modules: &[Arc<Module>]) -> Option<&str> {
         .find(|route| {
             route.method == Method::Get
                 && route.access == Access::Admin
-                // It becomes a part of a command that somebody may paste into a shell.
+                // It becomes a part of a command that an operator may paste into a shell.
                 && route.path.bytes().all(|byte| {
                     byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.')
                 })

@@ -113,8 +113,9 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let names = || {
             let entries = fs::read_dir(folder.path()).unwrap();
-            let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
-            names
+            entries
+                .map(|entry| entry.unwrap().file_name())
+                .collect::<Vec<_>>()
         };
         // A folder stands where the file is to be.
         let name = name(&engine, "abc");

@@ -1,7 +1,7 @@
 //! A circuit breaker for each module: refuses calls of a module that keeps failing,
 //! so that neither it nor its callers spend time on them. Failures count by who
-//! calls which route: one caller's bad requests open it for nobody, however many
-//! they are, and neither does one route that fails among others that work.
+//! calls which route: one caller's bad requests open it for no other caller, however
+//! many they are, and neither does one route that fails among others that work.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -88,7 +88,7 @@ impl Breaker {
 
     /// Whether this caller's call of a route may be made. The call that decides
     /// whether the breaker closes is one of a caller who met no failure, as long as
-    /// there may be one: whoever goes on with a bad request decides for nobody else.
+    /// there may be one: a caller who goes on with a bad request decides for no other.
     ///
     /// # Errors
     /// How long to wait before the next call.

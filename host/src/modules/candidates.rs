@@ -94,7 +94,7 @@ impl<'a> Candidates<'a> {
         let rank = source.rank;
         let others = self.modules.entry(module.name().to_owned()).or_default();
         match others.back() {
-            // Which of two files is meant, nobody can tell.
+            // Which of two files is meant cannot be told.
             Some(Candidate::Module(_, Rank::File, other)) if rank == Rank::File => {
                 let reason = format!(
                     "{other} and {} are both the module {}",

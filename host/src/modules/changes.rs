@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn one_change_of_a_kind_at_a_time_and_none_after_a_panic() {
         let changes = Changes::default();
-        let change = |act: &str| Change::new(act, Some("abc"), "somebody");
+        let change = |act: &str| Change::new(act, Some("abc"), "user_1");
         let acts = || {
             let under_way = changes.under_way();
             under_way.into_iter().map(|change| change.act).collect()

@@ -588,7 +588,7 @@ impl Manager {
         self.check_reload(slot, database)?;
         self.verify(slot, &mut module)?;
         let _switching = self.busy(name, place.changes.switch(change))?;
-        // By now somebody may have activated a version.
+        // By now a version may have been activated.
         self.check_reload(slot, database)?;
         module.attach(database.clone());
         let module = Arc::new(module);

@@ -70,7 +70,7 @@ impl<T> Default for RoutingTable<T> {
 }
 
 impl<T> RoutingTable<T> {
-    /// The value of a pattern of the host's, made where there is none.
+    /// The value of a pattern of the host's, made where it has none.
     pub fn of_host(&mut self, pattern: &Pattern) -> &mut T
     where
         T: Default,
@@ -78,7 +78,7 @@ impl<T> RoutingTable<T> {
         self.host.at(pattern.segments()).get_or_insert_default()
     }
 
-    /// The value of a pattern of a component's, made where there is none.
+    /// The value of a pattern of a component's, made where it has none.
     pub fn of_component(&mut self, pattern: &Pattern) -> &mut T
     where
         T: Default,
