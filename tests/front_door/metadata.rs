@@ -42,7 +42,8 @@ fn are_bounded(shop: &Shop) {
     let new_customer = |metadata| json!({"email": "bob@shop.example", "metadata": metadata});
     let new_group = |metadata| json!({"name": "Regulars", "metadata": metadata});
     let new_address = |metadata| json!({"address_1": "1 Main St", "city": "Ely", "postal_code": "1", "country_code": "gb", "metadata": metadata});
-    let kinds: [(&String, &dyn Fn(Value) -> Value, &str); 3] = [
+    type Made<'a> = &'a dyn Fn(Value) -> Value;
+    let kinds: [(&String, Made<'_>, &str); 3] = [
         (&customers, &new_customer, "/customer/id"),
         (&groups, &new_group, "/customer_group/id"),
         (&addresses, &new_address, "/customer/addresses/0/id"),

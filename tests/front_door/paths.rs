@@ -118,10 +118,10 @@ fn folder(components: &[(&str, &str)]) -> TempDir {
     data
 }
 
-fn with_settings<'a>(
-    command: &'a mut Command,
+fn with_settings(
+    command: &mut Command,
     settings: impl IntoIterator<Item = (String, String)>,
-) -> &'a mut Command {
+) -> &mut Command {
     for (key, value) in settings {
         command.arg("--set").arg(format!("{key}={value}"));
     }

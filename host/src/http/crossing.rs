@@ -1,5 +1,5 @@
 //! What crosses between HTTP and a component. Which headers do is listed in
-//! [`crate::headers`]; here they are taken out of requests and put on answers.
+//! `crate::headers`; here they are taken out of requests and put on answers.
 //! Nothing of a component's answer reaches a caller by another way.
 
 use hyper::header::{
