@@ -117,7 +117,8 @@ fn lines_with(folder: &str, words: &[&str]) -> Vec<String> {
 fn the_host_knows_no_commerce() {
     let mut found = lines_with("host/src", &["customer", "address", "group", "cus_"]);
     // Functions of SQL that put rows together.
-    let is_function = |line: &String| line.contains("storage/authorizer.rs");
+    let is_function =
+        |line: &String| line.contains("storage/authorizer.rs") || line.contains("group_concat");
     found
         .retain(|line| !is_function(line) || line.contains("customer") || line.contains("address"));
     assert_eq!(found, Vec::<String>::new());

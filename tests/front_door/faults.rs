@@ -203,5 +203,8 @@ fn a_database_that_is_none() {
         let _ = std::fs::remove_file(folder.path().join(format!("modules/customer.db{rest}")));
     }
     let said = refuse(folder.path(), &[]);
-    assert!(said.contains("the database of module customer"), "{said}");
+    assert!(
+        said.contains("customer.db: file is not a database"),
+        "{said}"
+    );
 }

@@ -302,11 +302,11 @@ fn path_prefixes_are_granted_and_none_of_the_hosts() {
 fn a_database_is_bounded_by_its_disk_unless_its_size_is_set() {
     let within = |config: &Config, name: &str| config.limits_of(name).database_within_disk;
     let plain = load(None, &[], &[]).unwrap();
-    assert!(within(&plain, "customer"));
-    let file = "modules.customer.limits.database_bytes_max = \"64 GiB\"";
+    assert!(within(&plain, "greetings"));
+    let file = "modules.greetings.limits.database_bytes_max = \"64 GiB\"";
     let one = load(Some(file), &[], &[]).unwrap();
-    assert!(!within(&one, "customer"));
+    assert!(!within(&one, "greetings"));
     assert!(within(&one, "other"));
     let all = load(Some("limits.database_bytes_max = \"64 GiB\""), &[], &[]).unwrap();
-    assert!(!within(&all, "customer"));
+    assert!(!within(&all, "greetings"));
 }
