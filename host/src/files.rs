@@ -8,6 +8,9 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+/// More than any file has that the host itself wrote, in bytes.
+pub(crate) const OWN_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+
 /// Why a file that is there is not read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::harness::{Shop, data, hostile_guest, run, text};
+use crate::harness::{Shop, data, fifo, hostile_guest, run, text};
 
 /// Starts a host that must not start; gives what it said.
 fn refuse(data: &Path, more: &[&str]) -> String {
@@ -189,6 +189,29 @@ fn a_folder_that_cannot_be_written() {
     std::fs::write(&file, "").unwrap();
     let said = refuse(&file.join("data"), &[]);
     assert!(said.starts_with("cannot make the folder "), "{said}");
+}
+
+#[test]
+fn what_is_no_file_of_the_hosts_is_neither_waited_for_nor_emptied() {
+    let folder = data();
+    let database = folder.path().join("modules/customer.db");
+    std::fs::remove_file(&database).unwrap();
+    fifo(&database);
+    let said = refuse(folder.path(), &[]);
+    assert!(said.contains("customer.db: it is not a file"), "{said}");
+    let (folder, elsewhere) = (data(), data());
+    let theirs = elsewhere.path().join("host.db");
+    let _ = std::fs::remove_dir_all(folder.path().join("tmp"));
+    std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("tmp")).unwrap();
+    let said = refuse(folder.path(), &[]);
+    assert!(said.contains("tmp: it is a link, not a folder"), "{said}");
+    assert!(theirs.exists());
+    // The host does without its reserve.
+    let folder = data();
+    let _ = std::fs::remove_file(folder.path().join("reserve"));
+    fifo(&folder.path().join("reserve"));
+    let shop = Shop::open_on(folder, |_| {});
+    assert_eq!(shop.get("/admin/customers").status, 200);
 }
 
 #[test]

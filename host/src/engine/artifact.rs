@@ -37,7 +37,7 @@ fn checksum(name: &str, code: &[u8]) -> [u8; CHECKSUM_BYTES] {
 /// The compiled form of the component with this digest, if there is a sound one.
 pub(super) fn read(engine: &Engine, folder: &Path, digest: &str) -> Option<Component> {
     let name = name(engine, digest);
-    let bytes = files::read(&folder.join(&name), u64::MAX).ok()?;
+    let bytes = files::read(&folder.join(&name), files::OWN_BYTES_MAX).ok()?;
     let (code, ending) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
     if checksum(&name, code) != ending {
         return None;

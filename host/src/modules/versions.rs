@@ -63,7 +63,7 @@ impl Versions {
     /// When it is not there, or not what it was.
     pub fn read(&self, digest: &str) -> Result<Vec<u8>, VersionsError> {
         let path = self.path(digest);
-        match files::read(&path, u64::MAX) {
+        match files::read(&path, files::OWN_BYTES_MAX) {
             Ok(bytes) if self::digest(&bytes) == digest => Ok(bytes),
             Ok(_) => Err(VersionsError::Damaged(path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -1,12 +1,14 @@
 //! One database file.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::OFlags;
 
 use super::clock::Clock;
 use super::disk;
@@ -149,6 +151,13 @@ impl Database {
             source,
         };
         memory::count().map_err(sqlite)?;
+        // SQLite would wait for what others write into a FIFO.
+        if fs::metadata(path).is_ok_and(|file| !file.is_file()) {
+            return Err(StorageError::File {
+                path: path.to_owned(),
+                source: io::Error::other("it is not a file"),
+            });
+        }
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(sqlite)?;
         connection
@@ -259,6 +268,8 @@ pub(super) fn create_private(path: &Path) -> Result<(), StorageError> {
         .create(true)
         .append(true)
         .mode(0o600)
+        // A FIFO must not be waited for.
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(path)
         .map(drop)
         .map_err(|source| StorageError::File {

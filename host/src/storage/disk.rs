@@ -11,6 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use rustix::fs::OFlags;
 
 use super::{StorageError, memory};
 
@@ -150,6 +151,8 @@ impl Reserve {
             .write(true)
             .truncate(true)
             .mode(0o600)
+            // Neither a FIFO nor what lies elsewhere.
+            .custom_flags((OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed())
             .open(self.file())?;
         #[cfg(target_os = "linux")]
         if rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes).is_ok() {
@@ -248,6 +251,10 @@ fn keep_temporary_files_in(folder: &Path) -> Result<(), StorageError> {
         .mode(0o700)
         .create(folder)
         .map_err(file)?;
+    // What lies elsewhere is not the host's to remove.
+    if fs::symlink_metadata(folder).map_err(file)?.is_symlink() {
+        return Err(file(io::Error::other("it is a link, not a folder")));
+    }
     for entry in fs::read_dir(folder).map_err(file)?.flatten() {
         let _ = fs::remove_file(entry.path());
     }
