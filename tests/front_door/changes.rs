@@ -125,24 +125,23 @@ fn an_activation_whose_load_is_stuck_keeps_no_other_change_waiting() {
 
 #[test]
 fn two_modules_that_change_at_the_same_time_are_both_routed() {
-    let faults = "activate.prepared=wait:FIFO-reached,activate.prepared=wait:FIFO-held";
-    let shop = shop_of(&["marked", "other"], faults);
-    let fifos = ["fifo-reached", "fifo-held", "held"].map(|name| shop.data.path().join(name));
-    let [reached, held, aside] = &fifos;
+    let place = "activate.prepared.marked";
+    let faults = format!("{place}=wait:FIFO-reached,{place}=wait:FIFO-held");
+    let shop = shop_of(&["marked", "other"], &faults);
+    let fifos = ["fifo-reached", "fifo-held"].map(|name| shop.data.path().join(name));
+    let [reached, held] = &fifos;
     fifo(reached);
     fifo(held);
     std::thread::scope(|scope| {
         let query = "?activate=true";
         let first = scope.spawn(|| put(&shop, "marked", query, "version=2.0.0 route=/admin/one"));
+        // Once it is there, it goes on to wait at the other, for longer.
         drop(open_fifo(reached));
-        // It waits where it is; whoever comes after it finds no FIFO.
-        fs::remove_file(reached).unwrap();
-        fs::rename(held, aside).unwrap();
         let mark = "name=other version=2.0.0 route=/admin/two";
         let second = put(&shop, "other", query, mark);
         assert_eq!(second.status, 200, "{}", second.body);
         assert_eq!(shop.get("/admin/two").status, 200);
-        let _open = open_fifo(aside);
+        let _open = open_fifo(held);
         let first = first.join().unwrap();
         assert_eq!(first.status, 200, "{}", first.body);
     });

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::engine::{Engine, Limits, LoadError};
-use crate::fault::fault;
+use crate::fault::{fault, fault_of};
 use crate::files;
 use crate::printable::cut;
 use crate::storage::{
@@ -718,6 +718,7 @@ impl Manager {
             self.keep_base(current, base)?;
         }
         fault("activate.prepared");
+        fault_of("activate.prepared", slot.name());
         let first = database.activated()?.active.is_none();
         let digests = [current.digest(), module.digest()];
         let steps = database
