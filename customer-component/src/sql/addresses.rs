@@ -8,11 +8,22 @@ use crate::types::Address;
 use super::OpenTransaction;
 
 /// The columns of the entity, in its order.
-pub(super) const FIND: &str = "\
-    select a.id, a.address_name, a.company, a.customer_id, a.first_name, a.last_name, a.address_1, a.address_2, a.city, \
-    a.province, a.postal_code, a.country_code, a.phone, a.metadata, a.created_at, a.updated_at, \
-    a.is_default_shipping, a.is_default_billing, a.deleted_at \
-    from customer_address a where a.id = $1 and a.deleted_at is null";
+macro_rules! columns {
+    () => {
+        "a.id, a.address_name, a.company, a.customer_id, a.first_name, a.last_name, a.address_1, a.address_2, a.city, \
+         a.province, a.postal_code, a.country_code, a.phone, a.metadata, a.created_at, a.updated_at, \
+         a.is_default_shipping, a.is_default_billing, a.deleted_at"
+    };
+}
+
+/// All of them.
+pub(super) const COLUMNS: &str = columns!();
+
+pub(super) const FIND: &str = concat!(
+    "select ",
+    columns!(),
+    " from customer_address a where a.id = $1 and a.deleted_at is null"
+);
 
 /// In the order in which they were made.
 pub(super) const OF_CUSTOMERS: [&str; 2] = [

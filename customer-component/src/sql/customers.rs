@@ -8,10 +8,21 @@ use crate::types::Customer;
 use super::OpenTransaction;
 
 /// The columns of the entity, in its order.
-pub(super) const FIND: &str = "\
-    select c.id, c.company_name, c.first_name, c.last_name, c.email, c.phone, c.metadata, c.has_account, \
-    c.created_by, c.created_at, c.updated_at, c.deleted_at \
-    from customer c where c.id = $1 and c.deleted_at is null";
+macro_rules! columns {
+    () => {
+        "c.id, c.company_name, c.first_name, c.last_name, c.email, c.phone, c.metadata, c.has_account, \
+         c.created_by, c.created_at, c.updated_at, c.deleted_at"
+    };
+}
+
+/// All of them.
+pub(super) const COLUMNS: &str = columns!();
+
+pub(super) const FIND: &str = concat!(
+    "select ",
+    columns!(),
+    " from customer c where c.id = $1 and c.deleted_at is null"
+);
 
 /// In the order in which they joined.
 pub(super) const OF_GROUPS: [&str; 2] = [

@@ -8,9 +8,20 @@ use crate::types::Group;
 use super::OpenTransaction;
 
 /// The columns of the entity, in its order.
-pub(super) const FIND: &str = "\
-    select g.id, g.name, g.created_by, g.created_at, g.updated_at, g.deleted_at, g.metadata \
-    from customer_group g where g.id = $1 and g.deleted_at is null";
+macro_rules! columns {
+    () => {
+        "g.id, g.name, g.created_by, g.created_at, g.updated_at, g.deleted_at, g.metadata"
+    };
+}
+
+/// All of them.
+pub(super) const COLUMNS: &str = columns!();
+
+pub(super) const FIND: &str = concat!(
+    "select ",
+    columns!(),
+    " from customer_group g where g.id = $1 and g.deleted_at is null"
+);
 
 /// In the order in which the customers joined them.
 pub(super) const OF_CUSTOMERS: [&str; 2] = [

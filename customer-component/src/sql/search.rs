@@ -1,16 +1,20 @@
 //! Turns a search into statements. The text of a statement depends on the shape
 //! of the filter alone: whatever was sent stands in the parameters.
 
+use std::borrow::Cow;
+
 use crate::filter::{BY_ID, Comparison, Filter, Search};
 use crate::model::{Columns, Entity, Kind, Link};
 use crate::records::{Cell, Records};
 use crate::store::{StoreError, Stored};
 use crate::types::Page;
 
-use super::{Queries, SqlError};
+use super::{Queries, SqlError, addresses, customers, groups};
 
 /// A table as searches see it.
 struct Table {
+    /// All of its columns, in the order of the entity.
+    all: &'static str,
     name: &'static str,
     alias: char,
     /// The full-text index over `search_text`, where there is one.
@@ -20,16 +24,19 @@ struct Table {
 fn table(entity: Entity) -> Table {
     match entity {
         Entity::Customer => Table {
+            all: customers::COLUMNS,
             name: "customer",
             alias: 'c',
             words: Some("customer_words"),
         },
         Entity::Address => Table {
+            all: addresses::COLUMNS,
             name: "customer_address",
             alias: 'a',
             words: None,
         },
         Entity::Group => Table {
+            all: groups::COLUMNS,
             name: "customer_group",
             alias: 'g',
             words: None,
@@ -54,9 +61,12 @@ pub(super) const COUNT_ALL: &str = "select live from row_count where table_name 
 const CHECK_PATTERN: &str = "select '' regexp $1";
 
 /// The columns of an entity in its order, those that are not read as NULL.
-pub(super) fn listed(entity: Entity, columns: Columns) -> String {
-    let alias = table(entity).alias;
-    let mut listed = String::new();
+pub(super) fn listed(entity: Entity, columns: Columns) -> Cow<'static, str> {
+    let Table { all, alias, .. } = table(entity);
+    if (0..entity.columns().len()).all(|place| columns.has(place)) {
+        return all.into();
+    }
+    let mut listed = String::with_capacity(all.len());
     for (place, column) in entity.columns().iter().enumerate() {
         let between = if place == 0 { "" } else { ", " };
         listed += between;
@@ -68,7 +78,7 @@ pub(super) fn listed(entity: Entity, columns: Columns) -> String {
             listed += "null";
         }
     }
-    listed
+    listed.into()
 }
 
 pub(super) fn search(

@@ -435,3 +435,17 @@ fn searches_that_have_to_be_fast_use_an_index() {
         "SCAN c USING INDEX customer_created_at\nUSE TEMP B-TREE FOR LAST TERM OF ORDER BY"
     );
 }
+
+#[test]
+fn the_columns_of_every_table_are_those_of_its_entity() {
+    for entity in [Entity::Customer, Entity::Address, Entity::Group] {
+        let names = entity.columns().iter().map(|column| column.name);
+        let listed = search::listed(entity, Columns::ALL);
+        let listed = listed.split(", ").map(|name| &name[2..]);
+        assert!(names.eq(listed), "{entity:?}");
+    }
+    assert_eq!(
+        search::listed(Entity::Group, Columns::of(&[1])),
+        "g.id, g.name, null, null, null, null, null"
+    );
+}
