@@ -217,3 +217,28 @@ fn set_cookie(value: &str, age_s: u64, https: bool) -> String {
     let secure = if https { "; Secure" } else { "" };
     format!("{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{secure}")
 }
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_session_is_found_beside_cookies_of_any_bytes() {
+        let check = |values: &[&[u8]], session: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(COOKIE, HeaderValue::from_bytes(value).unwrap());
+            }
+            assert_eq!(cookie(&headers, false), session, "{values:?}");
+        };
+        check(&[b"connect.sid=abc"], Some("abc"));
+        check(&["theme=café; connect.sid=abc".as_bytes()], Some("abc"));
+        check(&[b"theme=\xff", b"connect.sid=abc"], Some("abc"));
+        check(&[b"connect.sid=abc; connect.sid=abc"], Some("abc"));
+        check(&[b"connect.sid=abc", b"connect.sid=abd"], None);
+        check(&[b"connect.sidx=abc; __Host-connect.sid=abc"], None);
+        check(&[], None);
+    }
+}
