@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Shop, agent, hostile_guest};
+use crate::harness::{Shop, agent};
 
 /// The program, or another one in the variable of this name.
 fn program(variable: &str, default: &str) -> String {
@@ -207,17 +207,6 @@ fn answer(mut stream: TcpStream, content_type: &str, body: &str) {
     );
 }
 
-fn hostile_shop(settings: &[&str]) -> Shop {
-    Shop::open_with(|command| {
-        let component = format!("modules.hostile.component={}", hostile_guest().display());
-        command.args(["--set", &component]);
-        command.args(["--set", "modules.hostile.path_prefixes=/hostile"]);
-        for setting in settings {
-            command.args(["--set", setting]);
-        }
-    })
-}
-
 fn keys(shop: &Shop) -> u64 {
     shop.get("/admin/api-keys").value()["count"]
         .as_u64()
@@ -229,7 +218,7 @@ const RAN: &str = "return document.documentElement.getAttribute('data-ran');";
 
 #[test]
 fn a_page_of_a_component_has_no_rights_of_its_viewer() {
-    let shop = hostile_shop(&[]);
+    let shop = Shop::with_hostile(&[]);
     let browser = Browser::open();
     browser.sign_in(&shop);
     let make = "const made = await fetch('/admin/api-keys', {method: 'POST', \
@@ -284,7 +273,7 @@ fn a_page_of_a_component_has_no_rights_of_its_viewer() {
 
 #[test]
 fn the_page_of_the_documentation_runs_no_script_of_a_module() {
-    let shop = hostile_shop(&[]);
+    let shop = Shop::with_hostile(&[]);
     let browser = Browser::open();
     browser.sign_in(&shop);
     browser.wait_for("document.querySelectorAll('.opblock').length > 30");

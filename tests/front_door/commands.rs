@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::harness::{EMAIL, JSON, Shop, data, hostile_guest, root, run, text, wares};
+use crate::harness::{EMAIL, Shop, data, hostile_guest, root, run, text, wares};
 
 #[test]
 fn help_is_there_for_every_command() {
@@ -303,9 +303,7 @@ fn a_second_user_is_made_while_a_host_runs() {
         made.status.success() && text(&made.stdout).starts_with("user_"),
         "{made:?}"
     );
-    let body = json!({"email": "second@shop.example", "password": "long enough"}).to_string();
-    let signed_in = shop.send("POST", "/auth/user/emailpass", &[JSON], body.as_bytes());
-    assert_eq!(signed_in.status, 200, "{}", signed_in.body);
+    shop.sign_in("second@shop.example", "long enough");
 }
 
 #[test]

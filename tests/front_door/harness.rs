@@ -261,6 +261,18 @@ impl Shop {
         Self::open_on(data(), set_up)
     }
 
+    /// A shop beside whose module the hostile guest runs, with settings.
+    pub fn with_hostile(settings: &[&str]) -> Self {
+        Self::open_with(|command| {
+            let component = format!("modules.hostile.component={}", hostile_guest().display());
+            command.args(["--set", &component]);
+            command.args(["--set", "modules.hostile.path_prefixes=/hostile"]);
+            for setting in settings {
+                command.args(["--set", setting]);
+            }
+        })
+    }
+
     /// A shop on a data folder.
     pub fn open_on(data: TempDir, set_up: impl FnOnce(&mut Command)) -> Self {
         let server = Server::start(data.path(), set_up);
@@ -271,18 +283,41 @@ impl Shop {
             token: String::new(),
             admin: String::new(),
         };
-        let credentials = serde_json::json!({"email": EMAIL, "password": PASSWORD}).to_string();
-        let signed_in = shop.send(
+        shop.token = shop.sign_in(EMAIL, PASSWORD);
+        let me = shop.get("/admin/users/me");
+        shop.admin = me.at("/user/id");
+        shop
+    }
+
+    /// What the audit tells of each act, newest first: who did what, to which component,
+    /// and how it ended.
+    pub fn acts(&self, query: &str) -> Vec<Value> {
+        let answer = self.get(&format!("/_wares/audit{query}")).value();
+        let told = |act: &Value| {
+            Value::from_iter(
+                ["actor", "act", "digest", "outcome", "detail"].map(|name| act[name].clone()),
+            )
+        };
+        answer["acts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(told)
+            .collect()
+    }
+
+    /// Signs a user in, who must be let in; returns the token.
+    #[track_caller]
+    pub fn sign_in(&self, email: &str, password: &str) -> String {
+        let credentials = serde_json::json!({"email": email, "password": password}).to_string();
+        let signed_in = self.send(
             "POST",
             "/auth/user/emailpass",
             &[JSON],
             credentials.as_bytes(),
         );
         assert_eq!(signed_in.status, 200, "{}", signed_in.body);
-        shop.token = signed_in.at("/token");
-        let me = shop.get("/admin/users/me");
-        shop.admin = me.at("/user/id");
-        shop
+        signed_in.at("/token")
     }
 
     /// Runs a command on the shop's data folder.

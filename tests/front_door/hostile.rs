@@ -6,18 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{Answer, Shop, hostile_guest, text};
-
-fn shop(settings: &[&str]) -> Shop {
-    Shop::open_with(|command| {
-        let component = format!("modules.hostile.component={}", hostile_guest().display());
-        command.args(["--set", &component]);
-        command.args(["--set", "modules.hostile.path_prefixes=/hostile"]);
-        for setting in settings {
-            command.args(["--set", setting]);
-        }
-    })
-}
+use crate::harness::{Answer, Shop, text};
 
 /// The same of another address than all others, where `server.trust_forwarded` is on.
 fn get_from(shop: &Shop, peer: u8, deed: &str) -> Answer {
@@ -108,7 +97,7 @@ const DEEDS: [(&str, Gets); 49] = {
 
 #[test]
 fn every_deed_ends_and_a_victim_goes_on_meanwhile() {
-    let shop = shop(&[
+    let shop = Shop::with_hostile(&[
         "breaker.failures_min=1000",
         "limits.calls_max=2",
         "modules.hostile.limits.deadline_ms=300000",
@@ -120,12 +109,12 @@ fn every_deed_ends_and_a_victim_goes_on_meanwhile() {
         "modules.hostile.limits.sql_statements_max=2000",
     ]);
     // Those that only a deadline ends get a short one, in shops of their own.
-    let impatient = self::shop(&[
+    let impatient = Shop::with_hostile(&[
         "breaker.failures_min=1000",
         "modules.hostile.limits.deadline_ms=200",
         "modules.hostile.limits.call_ms=1000",
     ]);
-    let hasty = self::shop(&[
+    let hasty = Shop::with_hostile(&[
         "breaker.failures_min=1000",
         "modules.hostile.limits.deadline_ms=300000",
         "modules.hostile.limits.sql_statement_ms=1000",
@@ -185,7 +174,7 @@ fn every_deed_ends_and_a_victim_goes_on_meanwhile() {
 
 #[test]
 fn events_are_bounded_and_have_a_form() {
-    let shop = shop(&["modules.hostile.limits.sql_statements_max=1000"]);
+    let shop = Shop::with_hostile(&["modules.hostile.limits.sql_statements_max=1000"]);
     get(&shop, "many-events").is(200, json!({"sql": "limit-exceeded"}));
     get(&shop, "huge-event").is(200, json!({"sql": "limit-exceeded"}));
     get(&shop, "no-event").is(200, json!({"sql": "invalid"}));
@@ -195,7 +184,7 @@ fn events_are_bounded_and_have_a_form() {
 
 #[test]
 fn a_trap_is_a_500_with_the_request_in_the_log() {
-    let shop = shop(&[]);
+    let shop = Shop::with_hostile(&[]);
     get(&shop, "well").is(200, json!({"well": true}));
     let trapped = shop.send(
         "GET",
@@ -221,7 +210,7 @@ fn a_trap_is_a_500_with_the_request_in_the_log() {
 
 #[test]
 fn whoever_spins_is_ended_and_delays_nobody() {
-    let shop = shop(&["modules.hostile.limits.deadline_ms=300"]);
+    let shop = Shop::with_hostile(&["modules.hostile.limits.deadline_ms=300"]);
     std::thread::scope(|scope| {
         let spinning: Vec<_> = (0..2).map(|_| scope.spawn(|| get(&shop, "spin"))).collect();
         assert_eq!(shop.get("/admin/customers").status, 200);
@@ -233,7 +222,7 @@ fn whoever_spins_is_ended_and_delays_nobody() {
 
 #[test]
 fn whoever_sleeps_is_ended_and_delays_nobody() {
-    let shop = shop(&[
+    let shop = Shop::with_hostile(&[
         "modules.hostile.limits.deadline_ms=300",
         "limits.calls_max=1",
     ]);
@@ -247,7 +236,7 @@ fn whoever_sleeps_is_ended_and_delays_nobody() {
 
 #[test]
 fn whoever_takes_too_much_gets_no_more() {
-    let shop = shop(&["modules.hostile.limits.deadline_ms=60000"]);
+    let shop = Shop::with_hostile(&["modules.hostile.limits.deadline_ms=60000"]);
     for deed in ["recurse", "grow", "flood-answer", "bad-status"] {
         is_500(&get(&shop, deed));
         get(&shop, "well").is(200, json!({"well": true}));
@@ -259,7 +248,7 @@ fn whoever_takes_too_much_gets_no_more() {
 
 #[test]
 fn a_flooded_log_is_cut() {
-    let shop = shop(&[]);
+    let shop = Shop::with_hostile(&[]);
     get(&shop, "flood-log");
     let log = shop.server.stop_for_log();
     assert!(log.contains("line 0"), "{log}");
@@ -268,7 +257,7 @@ fn a_flooded_log_is_cut() {
 
 #[test]
 fn headers_that_are_none_split_no_answer() {
-    let shop = shop(&[]);
+    let shop = Shop::with_hostile(&[]);
     let answer = get(&shop, "bad-header");
     if answer.status == 200 {
         assert_eq!(
@@ -287,7 +276,7 @@ fn headers_that_are_none_split_no_answer() {
 
 #[test]
 fn a_trap_leaves_nothing_half_written() {
-    let shop = shop(&[]);
+    let shop = Shop::with_hostile(&[]);
     is_500(&get(&shop, "half-written"));
     get(&shop, "things").is(200, json!({"things": 0}));
     let events = shop.run(&["events", "hostile", "--json"]);
@@ -296,7 +285,7 @@ fn a_trap_leaves_nothing_half_written() {
 
 #[test]
 fn whoever_holds_the_writer_loses_it() {
-    let shop = shop(&["modules.hostile.limits.deadline_ms=200"]);
+    let shop = Shop::with_hostile(&["modules.hostile.limits.deadline_ms=200"]);
     is_500(&get(&shop, "hold-writer"));
     is_500(&get(&shop, "half-written"));
     get(&shop, "things").is(200, json!({"things": 0}));
@@ -305,7 +294,7 @@ fn whoever_holds_the_writer_loses_it() {
 
 #[test]
 fn time_in_the_host_is_not_the_guests() {
-    let shop = shop(&[
+    let shop = Shop::with_hostile(&[
         "modules.hostile.limits.deadline_ms=100",
         "modules.hostile.limits.sql_statement_ms=300000",
         "modules.hostile.limits.call_ms=300000",
@@ -318,7 +307,7 @@ fn time_in_the_host_is_not_the_guests() {
 
 #[test]
 fn nothing_is_in_reach_but_what_was_given() {
-    let shop = shop(&["modules.hostile.config.colour=red"]);
+    let shop = Shop::with_hostile(&["modules.hostile.config.colour=red"]);
     get(&shop, "attack").is(200, json!({"refused": true}));
     // Its one setting, and two limits of its own.
     get(&shop, "surroundings").is(200, json!({"variables": 0, "settings": 3}));
@@ -327,7 +316,7 @@ fn nothing_is_in_reach_but_what_was_given() {
 
 #[test]
 fn whoever_fails_again_and_again_is_given_a_rest() {
-    let shop = shop(&[
+    let shop = Shop::with_hostile(&[
         "server.trust_forwarded=true",
         "breaker.failures_min=3",
         "breaker.rest_ms=60000",
@@ -377,7 +366,7 @@ fn whoever_fails_again_and_again_is_given_a_rest() {
 
 #[test]
 fn one_callers_bad_requests_are_refused_to_nobody_else() {
-    let shop = shop(&[
+    let shop = Shop::with_hostile(&[
         "server.trust_forwarded=true",
         "breaker.failures_min=3",
         "breaker.rest_ms=60000",
@@ -394,7 +383,7 @@ fn one_callers_bad_requests_are_refused_to_nobody_else() {
 
 #[test]
 fn who_goes_on_with_a_bad_request_does_not_decide_whether_others_are_served() {
-    let shop = shop(&[
+    let shop = Shop::with_hostile(&[
         "server.trust_forwarded=true",
         "breaker.failures_min=3",
         "breaker.rest_ms=3000",
@@ -417,7 +406,7 @@ fn who_goes_on_with_a_bad_request_does_not_decide_whether_others_are_served() {
 
 #[test]
 fn whoever_is_well_again_is_asked_again() {
-    let shop = shop(&["breaker.failures_min=1", "breaker.rest_ms=1"]);
+    let shop = Shop::with_hostile(&["breaker.failures_min=1", "breaker.rest_ms=1"]);
     is_500(&get(&shop, "trap"));
     // A rest of a millisecond is over when the next request is there; if not, the one after it.
     let answer = (0..100)
@@ -429,7 +418,7 @@ fn whoever_is_well_again_is_asked_again() {
 
 #[test]
 fn an_answer_that_is_none_is_a_failure() {
-    let shop = shop(&[
+    let shop = Shop::with_hostile(&[
         "server.trust_forwarded=true",
         "breaker.failures_min=3",
         "breaker.rest_ms=60000",
@@ -444,7 +433,7 @@ fn an_answer_that_is_none_is_a_failure() {
 
 #[test]
 fn a_call_counts_also_where_nobody_waits_for_its_answer() {
-    let shop = shop(&[
+    let shop = Shop::with_hostile(&[
         "breaker.failures_min=1",
         "breaker.rest_ms=1",
         "modules.hostile.limits.deadline_ms=300",
@@ -477,7 +466,7 @@ fn a_call_counts_also_where_nobody_waits_for_its_answer() {
 
 #[test]
 fn whoever_fills_its_queue_fills_no_other() {
-    let shop = shop(&[
+    let shop = Shop::with_hostile(&[
         "limits.calls_max=1",
         "limits.calls_waiting_max=1",
         "modules.hostile.limits.deadline_ms=2000",
@@ -498,7 +487,7 @@ fn whoever_fills_its_queue_fills_no_other() {
 
 #[test]
 fn a_database_that_is_full_takes_no_more_and_is_still_read() {
-    let shop = shop(&["modules.customer.limits.database_bytes_max=1 MiB"]);
+    let shop = Shop::with_hostile(&["modules.customer.limits.database_bytes_max=1 MiB"]);
     let long = "x".repeat(60_000);
     let mut made = 0;
     let refused = loop {
@@ -524,7 +513,7 @@ fn a_database_that_is_full_takes_no_more_and_is_still_read() {
 
 #[test]
 fn a_host_ends_while_a_call_spins_that_nobody_waits_for() {
-    let mut shop = shop(&["limits.deadline_ms=3000"]);
+    let mut shop = Shop::with_hostile(&["limits.deadline_ms=3000"]);
     let mut caller = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
     caller
         .write_all(b"GET /hostile/spin HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -538,7 +527,7 @@ fn a_host_ends_while_a_call_spins_that_nobody_waits_for() {
 
 #[test]
 fn a_stack_is_as_deep_as_it_may_be() {
-    let shop = shop(&["limits.stack_bytes_max=64 KiB"]);
+    let shop = Shop::with_hostile(&["limits.stack_bytes_max=64 KiB"]);
     is_500(&get(&shop, "dive"));
     get(&shop, "well").is(200, json!({"well": true}));
     let log = shop.server.stop_for_log();
@@ -547,7 +536,7 @@ fn a_stack_is_as_deep_as_it_may_be() {
 
 #[test]
 fn a_module_is_given_bodies_as_large_as_it_takes() {
-    let shop = shop(&["modules.customer.limits.request_bytes_max=60"]);
+    let shop = Shop::with_hostile(&["modules.customer.limits.request_bytes_max=60"]);
     let body = |name: &str| json!({"email": "a@b.co", "first_name": name});
     shop.post("/admin/customers", body(&"x".repeat(60))).is(
         413,

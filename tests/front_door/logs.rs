@@ -6,18 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::{Shop, hostile_guest};
-
-fn shop(settings: &[&str]) -> Shop {
-    Shop::open_with(|command| {
-        let component = format!("modules.hostile.component={}", hostile_guest().display());
-        command.args(["--set", &component]);
-        command.args(["--set", "modules.hostile.path_prefixes=/hostile"]);
-        for setting in settings {
-            command.args(["--set", setting]);
-        }
-    })
-}
+use crate::harness::Shop;
 
 /// Asks for a deed so many times, over a few connections at once, without credentials.
 /// Returns how many of the answers had this status.
@@ -76,7 +65,7 @@ fn dropped(log: &str, what: &str) -> u64 {
 
 #[test]
 fn what_a_component_logs_is_bounded_over_all_calls_and_what_is_dropped_counted() {
-    let shop = shop(&["modules.hostile.limits.log_lines_per_s_max=100"]);
+    let shop = Shop::with_hostile(&["modules.hostile.limits.log_lines_per_s_max=100"]);
     // Fifty lines each, of which two calls have room in a second.
     const CALLS: usize = 400;
     let started = std::time::Instant::now();
@@ -113,7 +102,7 @@ fn what_a_component_logs_is_bounded_over_all_calls_and_what_is_dropped_counted()
 
 #[test]
 fn text_of_a_log_is_bounded_in_bytes_as_well() {
-    let shop = shop(&["modules.hostile.limits.log_bytes_per_s_max=4 KiB"]);
+    let shop = Shop::with_hostile(&["modules.hostile.limits.log_bytes_per_s_max=4 KiB"]);
     let started = std::time::Instant::now();
     assert_eq!(ask_for(&shop, "chat", 100, " 200 "), 100);
     shop.server
@@ -131,7 +120,7 @@ fn text_of_a_log_is_bounded_in_bytes_as_well() {
 
 #[test]
 fn calls_that_fail_are_logged_so_often_a_second_and_counted() {
-    let shop = shop(&["breaker.failures_min=1000000"]);
+    let shop = Shop::with_hostile(&["breaker.failures_min=1000000"]);
     const CALLS: usize = 2_000;
     let started = std::time::Instant::now();
     assert_eq!(ask_for(&shop, "trap", CALLS, " 500 "), CALLS);

@@ -186,15 +186,7 @@ fn installed(shop: &Shop, module: &str, query: &str, mark: &str) -> String {
 /// Sign-in and the host's pages answer as they do without any module.
 #[track_caller]
 fn the_host_answers(shop: &Shop) {
-    let credentials = json!({"email": EMAIL, "password": PASSWORD}).to_string();
-    let signed_in = shop.send(
-        "POST",
-        "/auth/user/emailpass",
-        &[JSON],
-        credentials.as_bytes(),
-    );
-    assert_eq!(signed_in.status, 200, "{}", signed_in.body);
-    assert!(signed_in.at("/token").len() > 20);
+    assert!(shop.sign_in(EMAIL, PASSWORD).len() > 20);
     assert_eq!(shop.get("/admin/users/me").at("/user/email"), EMAIL);
     assert_eq!(shop.send("GET", "/health", &[], b"").body, "OK");
     let page = shop.send("GET", "/docs/index.html", &[], b"");

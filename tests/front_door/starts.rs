@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::harness::{Server, Shop, data, fifo, marked, run, text};
@@ -63,17 +63,6 @@ fn serving(shop: &Shop) -> String {
     let answer = shop.get("/admin/marked");
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.at("/version")
-}
-
-fn last_act(shop: &Shop) -> Value {
-    let act = shop.get("/_wares/audit?limit=1").value()["acts"][0].clone();
-    json!([
-        act["actor"],
-        act["act"],
-        act["digest"],
-        act["outcome"],
-        act["detail"]
-    ])
 }
 
 /// Starts a host that must not start; gives its last line.
@@ -140,7 +129,7 @@ fn a_version_that_fails_later_is_left_out_and_the_one_before_serves() {
             &digest(&first)[..12]
         );
         assert_eq!(
-            last_act(&shop),
+            shop.acts("?limit=1")[0],
             json!(["host", "fallback", digest(&first), "done", kept])
         );
         let Shop {

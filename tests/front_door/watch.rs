@@ -1,4 +1,4 @@
-//! For whoever develops a module: `wares serve --watch` serves a component anew
+//! For developers of a module: `wares serve --watch` serves a component anew
 //! when its file changes.
 
 use std::fs;
@@ -37,17 +37,7 @@ fn serving(shop: &Shop) -> String {
 
 /// What was done, oldest first: who did what, to which component, and how it ended.
 fn acts(shop: &Shop) -> Vec<Value> {
-    let answer = shop.get("/_wares/audit").value();
-    let act = |act: &Value| {
-        json!([
-            act["actor"],
-            act["act"],
-            act["digest"],
-            act["outcome"],
-            act["detail"]
-        ])
-    };
-    let mut acts: Vec<_> = answer["acts"].as_array().unwrap().iter().map(act).collect();
+    let mut acts = shop.acts("");
     acts.reverse();
     acts
 }
