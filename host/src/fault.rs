@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 /// `PLACE` ends the process there, `PLACE=panic` panics, and `PLACE=wait:FIFO` blocks
-/// the thread until somebody opens the FIFO for writing; where there is no such file,
+/// the thread until the FIFO is opened for writing; where there is no such file,
 /// it goes on. Several stand after one another with a comma between them.
 static FAULTS: LazyLock<Vec<(String, What)>> = LazyLock::new(|| {
     let faults = std::env::var("WARES_FAULT").unwrap_or_default();
@@ -47,7 +47,7 @@ fn provoke(place: &str) {
         match what {
             What::Abort => std::process::abort(),
             What::Panic => panic!("WARES_FAULT names {place}"),
-            // To open a FIFO for reading waits for whoever opens it for writing.
+            // Opening a FIFO for reading blocks until it is opened for writing.
             What::Wait(fifo) => drop(std::fs::File::open(fifo)),
         }
     }

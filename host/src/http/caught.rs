@@ -1,5 +1,5 @@
-//! A panic while a request is answered: a fault of the host's. It costs that request a
-//! 500, and nobody their connection.
+//! A panic while a request is answered: a fault of the host's. That request is answered
+//! with 500, and its connection stays open.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use super::envelope::Answer;
 
-/// The answer, or a 500 in its place if to make it panics.
+/// The answer, or a 500 in its place if making it panics.
 pub(super) async fn caught(request_id: &str, answer: impl Future<Output = Answer>) -> Answer {
     let mut answer = pin!(answer);
     let answered = std::future::poll_fn(|context| {

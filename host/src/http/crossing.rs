@@ -26,7 +26,8 @@ const HEADERS_BYTES_MAX: usize = 64 * 1024;
 const MEDIA_TYPE_BYTES_MAX: usize = 255;
 /// What is kept and shown of the name of a header, in bytes.
 const NAME_BYTES_MAX: usize = 100;
-/// How often a path is decoded to see what it comes to: nobody decodes more often.
+/// How many times a segment is percent-decoded to find what it names; one that is encoded
+/// more often is refused.
 const DECODED_MAX: usize = 5;
 
 /// Headers that an answer has once or not at all.

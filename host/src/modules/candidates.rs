@@ -3,8 +3,7 @@
 //! served.
 
 use std::any::Any;
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::module::{Module, ModuleError};

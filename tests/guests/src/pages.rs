@@ -7,7 +7,7 @@ use crate::component::bindings::exports::wares::module::http::{Header, Request, 
 /// The last segment of a route's path, and its answer.
 pub type Page = (&'static str, fn(&Request) -> Response);
 
-/// What a script of the module's does with the rights of whoever looks at it, once
+/// What a script of the module's does with the rights of the person who views it, once
 /// it runs: it says so in the document, and makes an API key.
 macro_rules! script {
     () => {
