@@ -51,6 +51,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workplace = Workplace::open_with(&arguments.common, listen)?;
     let config = &workplace.config;
     start_log(&config.log)?;
+    for variable in &config.passed_over {
+        tracing::info!(
+            variable,
+            "a variable that Kubernetes sets for a Service is no setting, and is passed over"
+        );
+    }
     let folder = workplace.folder()?;
     folder.require_lock()?;
     let shop = Shop::open(&workplace, &folder, arguments.strict)?;

@@ -46,6 +46,9 @@ pub struct Config {
     pub stack_bytes_max: usize,
     /// What is said of single modules, by name.
     pub modules: BTreeMap<String, Module>,
+    /// Variables of the environment that look like settings, and tell of a Service of
+    /// Kubernetes.
+    pub passed_over: Vec<String>,
 }
 
 /// Connections and requests.
@@ -181,8 +184,9 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         let layers = source::layers(sources)?;
         let mut reader = Reader::new(layers);
-        let config = Self::read(&mut reader);
+        let mut config = Self::read(&mut reader);
         reader.finish()?;
+        config.passed_over = source::passed_over(sources);
         Ok(config)
     }
 
@@ -386,6 +390,7 @@ impl Config {
                 "the stack of a call, the same for all modules",
             ),
             limits: limits_default,
+            passed_over: Vec::new(),
         }
     }
 

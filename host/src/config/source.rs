@@ -1,6 +1,7 @@
 //! Where settings come from, as flat lists of keys, each value with its origin.
 
 use std::fmt::{self, Display, Formatter};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -72,6 +73,15 @@ const NOT_SETTINGS: [&str; 1] = ["WARES_CONFIG"];
 /// The keys that hold paths, beside the modules' components.
 const PATHS: [&str; 2] = ["data.dir", "data.modules_dir"];
 
+/// The variables that look like settings, and are what Kubernetes tells of a Service.
+pub(super) fn passed_over(sources: &Sources) -> Vec<String> {
+    let environment = sources.environment.iter();
+    environment
+        .filter(|(name, value)| is_of_kubernetes(name, value))
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
 /// All entries, the weightier later.
 pub(super) fn layers(sources: &Sources) -> Result<Vec<Entry>, ConfigError> {
     let mut entries = Vec::new();
@@ -91,6 +101,9 @@ pub(super) fn layers(sources: &Sources) -> Result<Vec<Entry>, ConfigError> {
         }
     }
     for (name, value) in &sources.environment {
+        if is_of_kubernetes(name, value) {
+            continue;
+        }
         if let Some(key) = key_of(name) {
             entries.push(Entry {
                 key,
@@ -182,6 +195,64 @@ fn line_of(text: &str, offset: usize) -> usize {
         .filter(|byte| **byte == b'\n')
         .count()
         + 1
+}
+
+/// The protocols of a Service's ports.
+const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
+
+/// Whether Kubernetes sets this variable in every container beside a Service whose name
+/// is `wares` or begins so: `WARES_SERVICE_HOST`, `WARES_SERVICE_PORT`,
+/// `WARES_SERVICE_PORT_HTTP`, `WARES_PORT`, `WARES_PORT_9000_TCP` and
+/// `WARES_PORT_9000_TCP_ADDR`, `_PORT` and `_PROTO`, each with a value of its kind. A
+/// module's own setting may be named so, and is one.
+fn is_of_kubernetes(variable: &str, value: &str) -> bool {
+    let is_setting_of_module = || {
+        let key = key_of(variable);
+        key.is_some_and(|key| key.starts_with("modules."))
+    };
+    variable.starts_with(PREFIX)
+        && !is_setting_of_module()
+        && (tells_of_service(variable, value) || tells_of_port(variable, value))
+}
+
+fn tells_of_service(variable: &str, value: &str) -> bool {
+    if variable.ends_with("_SERVICE_HOST") {
+        return value.parse::<IpAddr>().is_ok();
+    }
+    let port = variable.split_once("_SERVICE_PORT").map(|(_, name)| name);
+    port.is_some_and(|name| name.is_empty() || name.len() > 1 && name.starts_with('_'))
+        && value.parse::<u16>().is_ok()
+}
+
+fn tells_of_port(variable: &str, value: &str) -> bool {
+    let is_address = || {
+        let parts = value.split_once("://");
+        parts.is_some_and(|(protocol, address)| {
+            PROTOCOLS.contains(&protocol) && address.parse::<SocketAddr>().is_ok()
+        })
+    };
+    if variable.ends_with("_PORT") && is_address() {
+        return true;
+    }
+    let Some((_, port)) = variable.split_once("_PORT_") else {
+        return false;
+    };
+    let mut words = port.splitn(3, '_');
+    let (number, protocol) = (words.next(), words.next());
+    let is_port = number.is_some_and(|number| number.parse::<u16>().is_ok());
+    let is_protocol = protocol.is_some_and(|word| {
+        let mut known = PROTOCOLS.iter();
+        known.any(|known| word == known.to_ascii_uppercase())
+    });
+    is_port
+        && is_protocol
+        && match words.next() {
+            None => is_address(),
+            Some("ADDR") => value.parse::<IpAddr>().is_ok(),
+            Some("PORT") => value.parse::<u16>().is_ok(),
+            Some("PROTO") => PROTOCOLS.contains(&value),
+            Some(_) => false,
+        }
 }
 
 /// `WARES_SERVER_DRAIN_MS` is `server.drain_ms`: the first word is the section.

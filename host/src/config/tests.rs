@@ -310,3 +310,57 @@ fn a_database_is_bounded_by_its_disk_unless_its_size_is_set() {
     let all = load(Some("limits.database_bytes_max = \"64 GiB\""), &[], &[]).unwrap();
     assert!(!within(&all, "greetings"));
 }
+
+#[test]
+fn what_kubernetes_tells_of_a_service_is_passed_over_and_nothing_else() {
+    let told = [
+        ("WARES_SERVICE_HOST", "10.0.0.11"),
+        ("WARES_SERVICE_PORT", "9000"),
+        ("WARES_SERVICE_PORT_HTTP", "9000"),
+        ("WARES_SERVICE_PORT_HTTP_ALT", "9001"),
+        ("WARES_PORT", "tcp://10.0.0.11:9000"),
+        ("WARES_PORT_9000_TCP", "tcp://10.0.0.11:9000"),
+        ("WARES_PORT_9000_TCP_ADDR", "10.0.0.11"),
+        ("WARES_PORT_9000_TCP_PORT", "9000"),
+        ("WARES_PORT_9000_TCP_PROTO", "tcp"),
+        ("WARES_PORT_53_UDP", "udp://[fd00::11]:53"),
+        ("WARES_PORT_53_UDP_ADDR", "fd00::11"),
+        // Of Services whose names begin so.
+        ("WARES_SERVER_SERVICE_HOST", "fd00::11"),
+        ("WARES_SERVER_PORT", "tcp://10.0.0.11:9000"),
+        ("WARES_LOG_STORE_PORT_80_TCP", "tcp://10.0.0.11:80"),
+    ];
+    let config = load(None, &told, &[]).unwrap();
+    let names: Vec<&str> = told.iter().map(|(name, _)| *name).collect();
+    assert_eq!(config.passed_over, names);
+    for (name, value, said) in [
+        ("WARES_SERVICE_HOST", "shop.example", "service.host"),
+        ("WARES_SERVICE_PORT", "tcp", "service.port"),
+        ("WARES_SERVICE_PORTS", "9000", "service.ports"),
+        ("WARES_SERVER_PORT", "9000", "server.port"),
+        ("WARES_SERVER_PORT", "http://10.0.0.11:9000", "server.port"),
+        ("WARES_PORT_9000_TCP", "9000", "port.9000_tcp"),
+        (
+            "WARES_PORT_HTTP_TCP",
+            "tcp://10.0.0.11:9000",
+            "port.http_tcp",
+        ),
+        (
+            "WARES_PORT_9000_QUIC",
+            "udp://10.0.0.11:9000",
+            "port.9000_quic",
+        ),
+        ("WARES_PORT_9000_TCP_NAME", "http", "port.9000_tcp_name"),
+        ("WARES_SRV_LISTEN", ":9000", "srv.listen"),
+    ] {
+        let refused = load(None, &[(name, value)], &[]).err().unwrap();
+        let beginning = format!("{name}: there is no setting {said}");
+        assert!(refused.starts_with(&beginning), "{refused}");
+    }
+    // A module's setting has any name.
+    let own = [("WARES_MODULES_SHOP_CONFIG_SMTP_SERVICE_HOST", "10.0.0.11")];
+    let config = load(None, &own, &[]).unwrap();
+    let setting = ("smtp_service_host".to_owned(), "10.0.0.11".to_owned());
+    assert_eq!(config.modules["shop"].config, [setting]);
+    assert!(config.passed_over.is_empty());
+}
