@@ -346,7 +346,7 @@ fn whoever_fails_again_and_again_is_given_a_rest() {
     assert!(
         metrics
             .header("content-type")
-            .starts_with("application/openmetrics-text")
+            .starts_with("text/plain; version=0.0.4")
     );
     for line in [
         "wares_module_resting{module=\"hostile\"} 1",

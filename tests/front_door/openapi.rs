@@ -1,8 +1,10 @@
 //! The description of the API, and that the answers are as it says.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Shop};
+use crate::harness::{Answer, Shop, data, marked};
 
 fn document(shop: &Shop) -> Value {
     let answer = shop.send("GET", "/openapi.json", &[], b"");
@@ -66,6 +68,15 @@ fn every_endpoint_is_described() {
             "post /admin/api-keys/{id} admin UpdateApiKey",
             "delete /admin/api-keys/{id} admin DeleteApiKey",
             "post /admin/api-keys/{id}/revoke admin RevokeApiKey",
+            "get /_wares/modules admin ListModules",
+            "get /_wares/modules/{name} admin RetrieveModule",
+            "put /_wares/modules/{name} admin InstallModuleVersion",
+            "post /_wares/modules/{name}/activate admin ActivateModuleVersion",
+            "post /_wares/modules/{name}/rollback admin RollBackModule",
+            "post /_wares/modules/{name}/promote admin PromoteCanary",
+            "post /_wares/modules/{name}/withdraw admin WithdrawCanary",
+            "delete /_wares/modules/{name}/versions/{digest} admin RemoveModuleVersion",
+            "get /_wares/audit admin ListAuditEntries",
             "get /openapi.json anyone RetrieveDocument",
         ]
     );
@@ -283,4 +294,81 @@ fn the_description_follows_the_setting() {
     assert_eq!(limit(&Shop::open()), (json!(15), json!(1_000)));
     let medusa = Shop::with_setting("modules.customer.config.compat=medusa-2");
     assert_eq!(limit(&medusa), (json!(50), json!(10_000)));
+}
+
+/// The operators' endpoints answer as described, and name the credentials that they want.
+#[test]
+fn what_operators_ask_is_as_described() {
+    let data = data();
+    fs::write(
+        data.path().join("modules/marked.wasm"),
+        marked("version=1.0.0"),
+    )
+    .unwrap();
+    let shop = Shop::open_on(data, |_| {});
+    let document = document(&shop);
+    let module = "/_wares/modules/{name}";
+    let (two, three) = (marked("version=2.0.0"), marked("version=3.0.0"));
+    let bearer = format!("Bearer {}", shop.token);
+    let install = |query: &str, bytes: &[u8]| {
+        let headers = [
+            ("authorization", &*bearer),
+            ("content-type", "application/wasm"),
+        ];
+        shop.send(
+            "PUT",
+            &format!("/_wares/modules/marked{query}"),
+            &headers,
+            bytes,
+        )
+    };
+    let check = |method: &str, path: &str, answer: &Answer, status: u16| {
+        assert_eq!(answer.status, status, "{}", answer.body);
+        conforms(&document, method, path, answer);
+        let security = &document["paths"][path][method]["security"];
+        assert_eq!(
+            *security,
+            json!([{"token": []}, {"key": []}, {"session": []}])
+        );
+    };
+    let installed = install("?activate=true", &two);
+    check("put", module, &installed, 200);
+    check("put", module, &install("", b"text"), 400);
+    check("put", module, &install("?digest=00", &two), 400);
+    let canary = install("?canary=10%25", &three);
+    check("put", module, &canary, 200);
+    let shown = shop.get("/_wares/modules/marked");
+    check("get", module, &shown, 200);
+    assert!(shown.value()["module"]["canary"].is_object());
+    check("get", module, &shop.get("/_wares/modules/none"), 404);
+    check("get", "/_wares/modules", &shop.get("/_wares/modules"), 200);
+    let ask = |what: &str, body: Value| shop.post(&format!("/_wares/modules/marked/{what}"), body);
+    let path = |what: &str| format!("{module}/{what}");
+    let digest = canary.at("/version/digest");
+    let withdrawn = ask("withdraw", json!({}));
+    check("post", &path("withdraw"), &withdrawn, 200);
+    check("post", &path("promote"), &ask("promote", json!({})), 409);
+    let activated = ask("activate", json!({"digest": digest}));
+    check("post", &path("activate"), &activated, 200);
+    check("post", &path("activate"), &ask("activate", json!({})), 400);
+    check("post", &path("rollback"), &ask("rollback", json!({})), 200);
+    let versions = path("versions/{digest}");
+    let active = installed.at("/version/digest");
+    let remove = |digest: &str| shop.delete(&format!("/_wares/modules/marked/versions/{digest}"));
+    check("delete", &versions, &remove(&active), 409);
+    check("delete", &versions, &remove("00"), 404);
+    check(
+        "get",
+        "/_wares/audit",
+        &shop.get("/_wares/audit?limit=5"),
+        200,
+    );
+    check(
+        "get",
+        "/_wares/audit",
+        &shop.get("/_wares/audit?limit=x"),
+        400,
+    );
+    let stranger = shop.send("GET", "/_wares/audit", &[], b"");
+    check("get", "/_wares/audit", &stranger, 401);
 }

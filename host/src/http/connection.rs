@@ -74,6 +74,8 @@ pub struct Connection {
     fruitless: Mutex<Bucket>,
     is_spent: AtomicBool,
     spent: Notify,
+    /// A request was refused in the middle of what it sends.
+    is_refused: AtomicBool,
 }
 
 /// The host is at work on a request as long as this lives.
@@ -105,6 +107,7 @@ impl Connection {
             fruitless: Mutex::new(Bucket::new(FRUITLESS_MAX, FRUITLESS_A_SECOND)),
             is_spent: AtomicBool::new(false),
             spent: Notify::new(),
+            is_refused: AtomicBool::new(false),
         }
     }
 
@@ -135,6 +138,21 @@ impl Connection {
         if self.requests.load(Relaxed) == 0 && self.head_ms.load(Relaxed) == 0 {
             self.head_ms.store(self.now_ms().max(1), Relaxed);
         }
+    }
+
+    /// Notes that a request is refused, of which more may come that is not read.
+    pub fn refuse(&self) {
+        self.is_refused.store(true, Relaxed);
+    }
+
+    /// Whether a request was refused of which more may come.
+    pub fn is_refused(&self) -> bool {
+        self.is_refused.load(Relaxed)
+    }
+
+    /// Whether no request is worked on, and no byte of an answer's body waits.
+    pub fn is_quiet(&self) -> bool {
+        self.requests.load(Relaxed) == 0 && self.answers.load(Relaxed) == 0
     }
 
     /// Returns whether one more answer may be made: others do not wait in masses.

@@ -10,6 +10,7 @@ pub mod crossing;
 mod docs;
 mod envelope;
 mod finish;
+mod head;
 mod openapi;
 mod origin;
 mod outgoing;
@@ -17,8 +18,9 @@ mod own;
 mod room;
 mod routes;
 mod tables;
+mod unparsed;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,6 +52,7 @@ pub use outgoing::{Held, NoRoom, Outgoing};
 pub use own::{Identity, paths as host_paths};
 pub use routes::{RouteError, Routes};
 pub use tables::check;
+pub(crate) use unparsed::with_body as refusal_with_body;
 
 /// Paths below this one are for signed-in callers. That goes for those that
 /// lead nowhere as well: a stranger does not learn which ones exist.
@@ -197,7 +200,14 @@ impl App {
         let (parts, body) = request.into_parts();
         let request_id = uuid::Uuid::now_v7().simple().to_string();
         let mut is_fruitless = true;
-        let mut answer = if connection.has_room() {
+        let unreadable = head::check(&parts).err();
+        let is_readable = unreadable.is_none();
+        let mut answer = if let Some(refusal) = unreadable {
+            if parts.version < Version::HTTP_2 {
+                connection.refuse();
+            }
+            *refusal
+        } else if connection.has_room() {
             let peer = connection.peer();
             let answer = self.answer(&parts, body, peer, &request_id, &mut is_fruitless);
             caught(&request_id, answer).await
@@ -205,11 +215,8 @@ impl App {
             untaken()
         };
         // A proxy's connection carries the requests of many, of whom one must not end it.
-        if is_fruitless
-            && !self.options.trust_forwarded
-            && connection.spend()
-            && parts.version < Version::HTTP_2
-        {
+        let is_spent = is_fruitless && !self.options.trust_forwarded && connection.spend();
+        if (is_spent || !is_readable) && parts.version < Version::HTTP_2 {
             answer
                 .headers
                 .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -223,7 +230,7 @@ impl App {
         tracing::debug!(
             target: "access",
             request_id,
-            peer = %connection.peer(),
+            peer = self.shown_peer(connection.peer(), &parts.headers),
             method = %parts.method,
             path = &*cut(parts.uri.path(), PATH_SHOWN_BYTES_MAX),
             status = answer.status.as_u16(),
@@ -266,7 +273,7 @@ impl App {
             hold: _hold,
         } = match self.body(parts, body, entry).await {
             Ok(body) => body,
-            Err(refusal) => return *refusal,
+            Err(refusal) => return without_body(&found, parts, entry, *refusal),
         };
         if let Some(wanted) = Cors::preflight(method, &parts.headers)
             && matches!(
@@ -437,7 +444,18 @@ impl App {
     }
 
     /// Who is on the other end, as far as it can be believed.
-    fn peer(&self, peer: SocketAddr, headers: &HeaderMap) -> std::net::IpAddr {
+    fn peer(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+        self.forwarded(headers).unwrap_or(peer.ip())
+    }
+
+    /// The same for the log: without the port of a proxy's connection.
+    fn shown_peer(&self, peer: SocketAddr, headers: &HeaderMap) -> String {
+        let forwarded = self.forwarded(headers);
+        forwarded.map_or_else(|| peer.to_string(), |client| client.to_string())
+    }
+
+    /// The client that a trusted proxy says it speaks for.
+    fn forwarded(&self, headers: &HeaderMap) -> Option<IpAddr> {
         let forwarded = || {
             // The last one is what the proxy before the host wrote.
             headers
@@ -452,11 +470,7 @@ impl App {
                 .parse()
                 .ok()
         };
-        if self.options.trust_forwarded {
-            forwarded().unwrap_or(peer.ip())
-        } else {
-            peer.ip()
-        }
+        self.options.trust_forwarded.then(forwarded).flatten()
     }
 }
 
@@ -485,6 +499,22 @@ fn untaken() -> Answer {
         "Too many bytes of other answers wait to be taken",
         RETRY_AFTER_S,
     )
+}
+
+/// The answer where the body is refused. Where nobody would have taken one of that
+/// size or kind, that is what is wrong.
+fn without_body(found: &Found<'_>, parts: &Parts, entry: Entry, refusal: Answer) -> Answer {
+    let (method, path) = (&parts.method, parts.uri.path());
+    let is_of_its_kind = matches!(
+        refusal.status,
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
+    match found {
+        _ if !is_of_its_kind || entry == Entry::Refused => refusal,
+        Found::OtherMethods(allowed) => Answer::method_not_allowed(method, path, allowed),
+        Found::Nothing => Answer::no_route(method, path),
+        Found::Endpoint(..) | Found::BadEncoding => refusal,
+    }
 }
 
 /// Has a module answer, or says why it does not.

@@ -184,8 +184,12 @@ fn complete(endpoint: &Described<'_>) -> Map<String, Value> {
     if endpoint.method != Method::GET {
         statuses.push("403");
     }
-    if operation.contains_key("requestBody") {
-        statuses.extend(["408", "413", "415"]);
+    if let Some(body) = operation.get("requestBody") {
+        statuses.extend(["408", "413"]);
+        // Bodies of other media types are taken as they come.
+        if body["content"].get("application/json").is_some() {
+            statuses.push("415");
+        }
     }
     let mut responses = match operation.remove("responses") {
         Some(Value::Object(responses)) => responses,
@@ -231,7 +235,6 @@ fn error_content() -> Value {
 fn responses() -> Value {
     let mut responses = json!({
         "304": {"description": "Not changed since the answer with the ETag in If-None-Match"},
-        "431": {"description": "The request line and the headers are too long"},
     });
     for (status, description) in [
         ("400", "The request breaks a rule; the message names it"),
@@ -250,6 +253,7 @@ fn responses() -> Value {
             "500",
             "A fault of the host's or the module's; `X-Request-Id` leads to the line in the log",
         ),
+        ("431", "The request line and the headers are too long"),
         ("503", "Too busy; try again"),
     ] {
         responses[status] = json!({"description": description, "content": error_content()});

@@ -90,7 +90,7 @@ impl Routes {
             path,
             reason,
         };
-        let pattern = Pattern::parse(path).map_err(|error| fault(error.to_string()))?;
+        let pattern = Pattern::parse_of_host(path).map_err(|error| fault(error.to_string()))?;
         if !belongs_to_host(path) {
             return Err(fault(
                 "the path is none that no component may have".to_owned(),

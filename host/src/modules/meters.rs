@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::exposition::classic;
 use crate::telemetry::dropped_lines;
 
 /// What a call came to.
@@ -166,7 +167,7 @@ impl Meters {
     ///
     /// # Errors
     /// Never, as long as there is memory.
-    pub fn text(&self) -> Result<String, Error> {
+    pub fn open_metrics(&self) -> Result<String, Error> {
         // Counted where lines are logged, which is below modules.
         for (module, lines) in dropped_lines() {
             let module = module.to_string();
@@ -178,6 +179,16 @@ impl Meters {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+impl Meters {
+    /// All of them, in the text format of Prometheus, version 0.0.4.
+    ///
+    /// # Errors
+    /// Never, as long as there is memory.
+    pub fn classic(&self) -> Result<String, Error> {
+        self.open_metrics().map(|text| classic(&text))
     }
 }
 

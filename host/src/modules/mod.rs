@@ -8,6 +8,7 @@ mod canary;
 mod candidates;
 mod changes;
 mod description;
+mod exposition;
 mod figures;
 mod manager;
 mod meters;

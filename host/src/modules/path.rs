@@ -18,6 +18,9 @@ const NAME_BYTES_MAX: usize = 64;
 /// What an error shows of a segment, in bytes.
 const SHOWN_BYTES_MAX: usize = 100;
 
+/// The root, which is the host's. No component can declare it, or be granted it as a prefix.
+const ROOT: &str = "/";
+
 /// What is the host's: these paths and all below them. Each is one or two literal
 /// segments, in lower case. A component neither declares one nor gets a request for one.
 const HOST_ROOTS: [(&str, Option<&str>); 9] = [
@@ -107,6 +110,19 @@ impl Pattern {
             .map(|segment| read(segment, &mut names))
             .collect::<Result<_, _>>()?;
         Ok(Self { segments })
+    }
+
+    /// Reads a pattern of the host's: one that a component may declare, or the root `/`.
+    ///
+    /// # Errors
+    /// With the rule that the text breaks.
+    pub fn parse_of_host(path: &str) -> Result<Self, PathError> {
+        if path != ROOT {
+            return Self::parse(path);
+        }
+        Ok(Self {
+            segments: vec![Segment::Literal(Box::default())],
+        })
     }
 
     /// # Errors
@@ -205,6 +221,9 @@ fn shown(segment: &str) -> String {
 }
 
 fn check_not_host(first: Option<&str>, second: Option<&str>) -> Result<(), PathError> {
+    if first == Some("") {
+        return Err(PathError::Host(ROOT.to_owned()));
+    }
     let is_below = |(one, two): &&(&str, Option<&str>)| {
         first == Some(one) && (two.is_none() || second == *two)
     };
@@ -218,6 +237,9 @@ fn check_not_host(first: Option<&str>, second: Option<&str>) -> Result<(), PathE
 /// Whether the path of a request is the host's, in whatever case and encoding: no
 /// component is asked for it, whether the host has an endpoint there or not.
 pub fn belongs_to_host(path: &str) -> bool {
+    if path == ROOT {
+        return true;
+    }
     let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
     let (first, second) = (segments.next(), segments.next());
     let is = |segment: Option<&str>, literal: &str| {
@@ -365,6 +387,14 @@ mod tests {
     }
 
     #[test]
+    fn the_root_is_the_hosts_alone() {
+        let root = Pattern::parse_of_host("/").unwrap();
+        assert_eq!(root.check_not_host(), Err(PathError::Host("/".to_owned())));
+        assert_eq!(Pattern::parse("/").unwrap_err(), PathError::EmptySegment);
+        assert!(Pattern::parse_of_host("//").is_err() && PathPrefix::parse("/").is_err());
+    }
+
+    #[test]
     fn a_path_of_the_hosts_is_known_in_any_encoding() {
         for path in [
             "/auth",
@@ -377,6 +407,7 @@ mod tests {
             "/%5fwares/modules",
             "/%5Fwares/modules",
             "/openapi%2ejson",
+            "/",
             "/admin/%61pi-keys",
             "/%61dmin/api%2Dkeys/x/revoke",
             "/admin/USER%53",
@@ -385,7 +416,7 @@ mod tests {
         }
         for path in [
             "",
-            "/",
+            "//",
             "//auth",
             "*",
             "/%zzauth",

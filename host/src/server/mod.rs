@@ -116,7 +116,12 @@ pub async fn run(
             tracing::debug!(%peer, %error, "no TCP_NODELAY");
         }
         let connection = app.connect(peer);
-        let stream = Patient::new(stream, connection.clone(), limits.head_timeout);
+        let stream = Patient::new(
+            stream,
+            connection.clone(),
+            limits.head_timeout,
+            limits.head_bytes_max,
+        );
         let service = service_fn({
             let (app, connection) = (app.clone(), connection.clone());
             move |request| {

@@ -1,22 +1,29 @@
 //! A connection's bytes as they pass: waited for no longer than a time until the first
-//! tell which HTTP it speaks, and counted where the HTTP library does not.
+//! tell which HTTP it speaks, and counted where the HTTP library does not. A refusal that
+//! the library writes by itself gets a body here, and time to be read.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::frames::Traffic;
-use crate::http::Connection;
+use crate::http::{Connection, refusal_with_body};
 
 /// What an HTTP/2 connection begins with. Until it is told from HTTP/1, nobody
 /// else holds the connection to a time.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What a client may still send after it was refused, in bytes and time. To close the
+/// connection before would take the refusal from it.
+const LINGER_BYTES_MAX: usize = 1024 * 1024;
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_READ_BYTES: usize = 8 * 1024;
 
 /// A stream whose first bytes are not waited for without end, and that ends when it
 /// brings too much that is no work.
@@ -28,17 +35,39 @@ pub(super) struct Patient<S> {
     opening: Option<Pin<Box<Sleep>>>,
     /// How much of the preface has come.
     seen: usize,
+    head_bytes_max: usize,
+    /// What was written before is with the system: what comes next begins an answer, or
+    /// is the rest of the body of one.
+    is_flushed: bool,
+    /// What is written in place of a refusal without a body, and how much of it is.
+    refusal: Option<(Vec<u8>, usize)>,
+    lingering: Option<Lingering>,
+}
+
+/// The end of a connection on which a request was refused.
+struct Lingering {
+    over: Pin<Box<Sleep>>,
+    bytes_left: usize,
 }
 
 impl<S> Patient<S> {
     /// Waits so long for the first bytes.
-    pub(super) fn new(stream: S, connection: Arc<Connection>, opening: Duration) -> Self {
+    pub(super) fn new(
+        stream: S,
+        connection: Arc<Connection>,
+        opening: Duration,
+        head_bytes_max: usize,
+    ) -> Self {
         Self {
             stream,
             connection,
             traffic: Traffic::new(),
             opening: Some(Box::pin(sleep(opening))),
             seen: 0,
+            head_bytes_max,
+            is_flushed: true,
+            refusal: None,
+            lingering: None,
         }
     }
 
@@ -69,8 +98,70 @@ impl<S> Patient<S> {
     fn written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = written {
             self.traffic.sent(bytes);
+            self.is_flushed = false;
         }
         written
+    }
+
+    /// Whether these bytes are a refusal of the HTTP library's own, which is then replaced.
+    fn replaces(&mut self, bytes: &[u8]) -> bool {
+        if self.refusal.is_some() {
+            return true;
+        }
+        if !self.is_flushed || self.traffic.speaks_http_2() || !self.connection.is_quiet() {
+            return false;
+        }
+        let refusal = refusal_with_body(bytes, self.connection.peer(), self.head_bytes_max);
+        self.refusal = refusal.map(|refusal| (refusal, 0));
+        self.refusal.is_some()
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Patient<S> {
+    /// Writes a refusal in the place of so many bytes.
+    fn poll_refuse(
+        &mut self,
+        context: &mut Context<'_>,
+        replaced: usize,
+    ) -> Poll<io::Result<usize>> {
+        while let Some((refusal, written)) = &mut self.refusal
+            && *written < refusal.len()
+        {
+            let stream = Pin::new(&mut self.stream);
+            match ready!(stream.poll_write(context, &refusal[*written..]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                bytes => *written += bytes,
+            }
+        }
+        self.refusal = None;
+        self.connection.refuse();
+        self.is_flushed = false;
+        Poll::Ready(Ok(replaced))
+    }
+}
+
+impl<S: AsyncRead + Unpin> Patient<S> {
+    /// Takes what a client still sends after it was refused, and drops it.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let lingering = self.lingering.get_or_insert_with(|| Lingering {
+            over: Box::pin(sleep(LINGER)),
+            bytes_left: LINGER_BYTES_MAX,
+        });
+        let mut space = [0; LINGER_READ_BYTES];
+        loop {
+            let mut buffer = ReadBuf::new(&mut space);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    let left = lingering.bytes_left.checked_sub(buffer.filled().len());
+                    match left {
+                        Some(left) => lingering.bytes_left = left,
+                        None => return Poll::Ready(()),
+                    }
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return lingering.over.as_mut().poll(context),
+            }
+        }
     }
 }
 
@@ -103,13 +194,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.replaces(bytes) {
+            return this.poll_refuse(context, bytes.len());
+        }
         let written = Pin::new(&mut this.stream).poll_write(context, bytes);
         this.written(written)
     }
@@ -120,6 +214,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if let [first, rest @ ..] = bytes
+            && rest.iter().all(|slice| slice.is_empty())
+            && this.replaces(first)
+        {
+            return this.poll_refuse(context, first.len());
+        }
         let written = Pin::new(&mut this.stream).poll_write_vectored(context, bytes);
         this.written(written)
     }
@@ -129,10 +229,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.stream).poll_flush(context);
+        this.is_flushed |= flushed.is_ready();
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+        let this = self.get_mut();
+        if this.lingering.is_none() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
+        }
+        if this.connection.is_refused() {
+            ready!(this.poll_linger(context));
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -17,7 +17,7 @@ fuzz_target!(|text: &str| {
     let mut table = RoutingTable::<Owner>::default();
     for (number, path) in host_paths().enumerate() {
         assert!(belongs_to_host(path), "{path}");
-        let pattern = Pattern::parse(path).expect("a path of the host's is a pattern");
+        let pattern = Pattern::parse_of_host(path).expect("a path of the host's is a pattern");
         assert!(pattern.check_not_host().is_err(), "{path}");
         *table.of_host(&pattern) = Some((true, number));
     }

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Own, keys, session};
+use super::{Own, describe_versions, keys, session};
 
 impl Own {
     /// What it takes and gives; pages for people say so themselves.
     pub(super) fn operation(self) -> Option<Map<String, Value>> {
+        let mut tag = "Host";
         let (id, summary, responses) = match self {
             Self::Health => (
                 "Health",
@@ -16,7 +17,10 @@ impl Own {
             Self::Metrics => (
                 "RetrieveMetrics",
                 "Retrieve what Prometheus collects",
-                text_answer("application/openmetrics-text"),
+                json!({"200": {"description": "Done", "content": {
+                    "text/plain": {"schema": text()},
+                    "application/openmetrics-text": {"schema": text()},
+                }}}),
             ),
             Self::SignIn => ("SignIn", "Sign in, and get a token", sign_in_answers()),
             Self::Refresh => ("RefreshToken", "Get a fresh token", answer(token())),
@@ -70,31 +74,29 @@ impl Own {
                 "Retrieve this document",
                 answer(json!({"type": "object"})),
             ),
-            // Where the host itself is managed is described in docs/versions.md.
-            Self::ListModules
-            | Self::RetrieveModule
-            | Self::InstallVersion
-            | Self::ActivateVersion
-            | Self::RollBack
-            | Self::Promote
-            | Self::Withdraw
-            | Self::RemoveVersion
-            | Self::Audit
-            | Self::Page
-            | Self::PagePart => return None,
+            Self::Root | Self::Page | Self::PagePart => return None,
+            _ => {
+                tag = "Versions";
+                describe_versions::operation(self)?
+            }
         };
         let mut operation = json!({
             "operationId": id,
             "summary": summary,
-            "tags": ["Host"],
+            "tags": [tag],
             "responses": responses,
         });
-        let parameters = self.parameters();
+        let mut parameters = self.parameters();
+        parameters.extend(describe_versions::parameters(self));
         if !parameters.is_empty() {
             operation["parameters"] = parameters.into();
         }
-        if let Some((body, required)) = self.body() {
-            operation["requestBody"] = json!({"required": required, "content": json_content(body)});
+        let body = self
+            .body()
+            .map(|(body, required)| (json_content(body), required))
+            .or_else(|| describe_versions::body(self));
+        if let Some((content, required)) = body {
+            operation["requestBody"] = json!({"required": required, "content": content});
         }
         match operation {
             Value::Object(operation) => Some(operation),

@@ -1,8 +1,11 @@
 //! The host's own endpoints: which there are, and what answers each.
 
+mod accepts;
 mod describe;
+mod describe_versions;
 mod input;
 mod keys;
+mod root;
 mod session;
 mod versions;
 
@@ -33,6 +36,8 @@ pub(super) const HOST_COOKIE_NAME: &str = "__Host-connect.sid";
 /// One of the host's own endpoints.
 #[derive(Clone, Copy)]
 pub enum Own {
+    /// `GET /`
+    Root,
     /// `GET /health`
     Health,
     /// `GET /metrics`
@@ -87,13 +92,14 @@ pub enum Own {
     PagePart,
 }
 
-const ENDPOINTS: [(Method, &str, Own, Access); 26] = {
+const ENDPOINTS: [(Method, &str, Own, Access); 27] = {
     use Access::{Admin, Anyone};
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
     const PUT: Method = Method::PUT;
     const DELETE: Method = Method::DELETE;
     [
+        (GET, "/", Own::Root, Anyone),
         (GET, "/health", Own::Health, Anyone),
         (GET, "/metrics", Own::Metrics, Admin),
         (POST, "/auth/user/{provider}", Own::SignIn, Anyone),
@@ -252,8 +258,9 @@ impl Own {
             .filter(|actor| actor.kind == ActorKind::User)
             .map(|actor| actor.id.as_str());
         match self {
+            Self::Root => root::answer(&call.parts.headers, options.docs),
             Self::Health => health(call.about),
-            Self::Metrics => metrics(call.about),
+            Self::Metrics => metrics(call.about, &call.parts.headers),
             Self::Providers => session::providers(),
             Self::SignIn => session::sign_in(directory, &call).await,
             Self::Refresh => user.map_or_else(Answer::unauthorized, |user| {
@@ -333,14 +340,20 @@ fn left_out(manager: &Manager) -> String {
     lines.concat()
 }
 
-fn metrics(about: &About) -> Answer {
+/// What Prometheus collects, in its own text format unless OpenMetrics is asked for.
+fn metrics(about: &About, headers: &HeaderMap) -> Answer {
+    const OPEN: HeaderValue =
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    const CLASSIC: HeaderValue =
+        HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     about.meters.left_out(about.manager.failures().len());
-    match about.meters.text() {
-        Ok(text) => Answer::bytes(
-            StatusCode::OK,
-            HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8"),
-            text.into(),
-        ),
+    let (text, content_type) = if accepts::open_metrics(headers) {
+        (about.meters.open_metrics(), OPEN)
+    } else {
+        (about.meters.classic(), CLASSIC)
+    };
+    match text {
+        Ok(text) => Answer::bytes(StatusCode::OK, content_type, text.into()),
         Err(error) => failed(&error),
     }
 }

@@ -16,12 +16,12 @@ use crate::modules::{Change, ChangeError, Counted, Failure, Installation, Manage
 use crate::storage::{Act, Installed};
 
 /// The header that holds what minisign wrote, in base 64.
-const SIGNATURE: &str = "wares-signature";
+pub(super) const SIGNATURE: &str = "wares-signature";
 /// What whoever brings a component while too many wait should wait, in seconds: that
 /// takes most components to compile.
 const COMPILER_RETRY_AFTER_S: u64 = 5;
 /// Acts that one answer shows, if nothing else is said, and at most.
-const ACTS: (u64, u64) = (50, 1_000);
+pub(super) const ACTS: (u64, u64) = (50, 1_000);
 
 type Result<T = Answer> = std::result::Result<T, Refusal>;
 

@@ -1,0 +1,343 @@
+//! What HTTP asks of a request's head and the HTTP library does not look at: which host
+//! it names, what its target is, and how its body is framed. A proxy that reads one of
+//! these otherwise than the host would take a part of one request for another.
+
+use hyper::header::{HOST, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
+use hyper::{Method, StatusCode, Version};
+
+use super::envelope::{Answer, Refusal};
+use crate::printable::cut;
+
+/// What a message shows of what was sent, in bytes.
+const SHOWN_BYTES_MAX: usize = 100;
+
+/// Checks a head by RFC 9112, sections 3.2, 3.3 and 6.1, and RFC 9113, section 8.3.1.
+///
+/// # Errors
+/// The answer to give instead: 400, or 501 for a transfer coding. Where the request ends
+/// cannot be told then; the connection has to end.
+pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
+    check_host(parts)?;
+    check_target(parts)?;
+    check_framing(parts)
+}
+
+fn check_host(parts: &Parts) -> Result<(), Refusal> {
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let (host, another) = (hosts.next(), hosts.next());
+    if another.is_some() {
+        return Err(bad("The request has more than one Host header"));
+    }
+    if let Some(host) = host
+        && !is_host_and_port(host.as_bytes())
+    {
+        let shown = shown(&String::from_utf8_lossy(host.as_bytes()));
+        return Err(bad(&format!(
+            "The Host header is no host, or host:port: '{shown}'"
+        )));
+    }
+    match (host, parts.uri.authority()) {
+        (None, _) if parts.version == Version::HTTP_11 => {
+            Err(bad("A request of HTTP/1.1 needs a Host header"))
+        }
+        (None, None) if parts.version >= Version::HTTP_2 => Err(bad(
+            "A request of HTTP/2 needs an :authority, or a Host header",
+        )),
+        (Some(host), Some(authority))
+            if parts.version >= Version::HTTP_2
+                && !is_same_place(host.as_bytes(), authority, parts) =>
+        {
+            Err(bad("The Host header and :authority name two places"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The target is a path; or a whole URI, of which the host is another one's than the
+/// `Host` header may say, and goes before it.
+fn check_target(parts: &Parts) -> Result<(), Refusal> {
+    let uri = &parts.uri;
+    if uri.path() == "*" && parts.method != Method::OPTIONS {
+        return Err(bad("The target '*' is for OPTIONS alone"));
+    }
+    let Some(authority) = uri.authority() else {
+        return Ok(());
+    };
+    if authority.as_str().contains('@') {
+        return Err(bad("A target names no user"));
+    }
+    match uri.scheme_str() {
+        None if parts.method == Method::CONNECT => Ok(()),
+        None => Err(bad(&format!(
+            "The target '{}' is neither a path nor a URI",
+            shown(authority.as_str())
+        ))),
+        Some("http" | "https") => Ok(()),
+        Some(scheme) => Err(bad(&format!(
+            "The target's scheme is '{}', neither http nor https",
+            shown(scheme)
+        ))),
+    }
+}
+
+/// A body is framed by its length, or in chunks. HTTP/2 frames it itself.
+fn check_framing(parts: &Parts) -> Result<(), Refusal> {
+    let mut codings = parts
+        .headers
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|coding| !coding.is_empty());
+    let Some(first) = codings.next() else {
+        return Ok(());
+    };
+    let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    match (is_chunked(first), codings.next()) {
+        (true, None) => Ok(()),
+        (true, Some(_)) => Err(bad("In Transfer-Encoding, nothing comes after chunked")),
+        (false, _) => Err(Box::new(Answer::error(
+            StatusCode::NOT_IMPLEMENTED,
+            "not_supported",
+            &format!(
+                "The transfer coding '{}' is not supported: send chunked alone",
+                shown(&String::from_utf8_lossy(first))
+            ),
+        ))),
+    }
+}
+
+fn bad(message: &str) -> Refusal {
+    Box::new(Answer::error(
+        StatusCode::BAD_REQUEST,
+        "invalid_data",
+        message,
+    ))
+}
+
+fn shown(text: &str) -> String {
+    cut(text, SHOWN_BYTES_MAX).into_owned()
+}
+
+/// Splits `host:port`; the port may be missing.
+fn split(place: &[u8]) -> (&[u8], &[u8]) {
+    let end_of_host = match place.iter().position(|byte| *byte == b']') {
+        Some(bracket) => bracket + 1,
+        None => {
+            let colon = place.iter().position(|byte| *byte == b':');
+            colon.unwrap_or(place.len())
+        }
+    };
+    place.split_at(end_of_host)
+}
+
+/// Whether this is `uri-host [ ":" port ]` of RFC 9110, section 7.2.
+fn is_host_and_port(place: &[u8]) -> bool {
+    let (host, port) = split(place);
+    let is_port = match port.split_first() {
+        None => true,
+        Some((b':', digits)) => digits.iter().all(u8::is_ascii_digit),
+        Some(_) => false,
+    };
+    let is_host = match host.strip_prefix(b"[") {
+        Some(literal) => literal.strip_suffix(b"]").is_some_and(is_ip_literal),
+        None => is_name(host),
+    };
+    is_port && is_host
+}
+
+fn is_ip_literal(text: &[u8]) -> bool {
+    let address = str::from_utf8(text).ok();
+    let is_ipv6 = |text: &str| text.parse::<std::net::Ipv6Addr>().is_ok();
+    // An address of a kind to come: `v1.` and what follows.
+    let is_later = |text: &[u8]| {
+        let later = text.strip_prefix(b"v").or_else(|| text.strip_prefix(b"V"));
+        later.is_some_and(|text| {
+            let mut parts = text.splitn(2, |byte| *byte == b'.');
+            let (number, rest) = (parts.next().unwrap_or_default(), parts.next());
+            !number.is_empty()
+                && number.iter().all(u8::is_ascii_hexdigit)
+                && rest.is_some_and(|rest| {
+                    !rest.is_empty() && rest.iter().all(|byte| is_plain(*byte) || *byte == b':')
+                })
+        })
+    };
+    address.is_some_and(is_ipv6) || is_later(text)
+}
+
+/// Letters, digits and signs, and percent-encoded bytes.
+fn is_name(mut name: &[u8]) -> bool {
+    while let Some((byte, rest)) = name.split_first() {
+        name = match (byte, rest) {
+            (b'%', [high, low, rest @ ..])
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
+                rest
+            }
+            (byte, rest) if is_plain(*byte) => rest,
+            _ => return false,
+        };
+    }
+    true
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
+}
+
+/// Whether a `Host` header names the place that `:authority` does.
+fn is_same_place(host: &[u8], authority: &Authority, parts: &Parts) -> bool {
+    let default_port: &[u8] = match parts.uri.scheme_str() {
+        Some("https") => b":443",
+        _ => b":80",
+    };
+    let port = |port: &'_ [u8]| match port {
+        b"" | b":" => default_port.to_vec(),
+        port => port.to_vec(),
+    };
+    let (host, ours) = split(host);
+    let (other, theirs) = split(authority.as_str().as_bytes());
+    host.eq_ignore_ascii_case(other) && port(ours) == port(theirs)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
+
+    use super::*;
+
+    fn status(version: Version, method: &str, target: &str, headers: &[(&str, &str)]) -> u16 {
+        let mut request = Request::builder()
+            .version(version)
+            .method(method)
+            .uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        check(&parts).map_or_else(|refusal| refusal.status.as_u16(), |()| 200)
+    }
+
+    #[test]
+    fn a_host_is_named_once_and_in_its_form() {
+        let host = |host: &str| status(Version::HTTP_11, "GET", "/", &[("host", host)]);
+        for good in [
+            "",
+            "x",
+            "localhost:9000",
+            "shop.example",
+            "SHOP.example:",
+            "my_shop-1.example:65535",
+            "127.0.0.1:9000",
+            "[::1]:9000",
+            "[::1]",
+            "[v1.a:b]",
+            "a%20b",
+            "a!$&'()*+,;=~b",
+        ] {
+            assert_eq!(host(good), 200, "{good}");
+        }
+        for bad in [
+            "a b",
+            "a/b",
+            "http://a",
+            "user@a",
+            "a:b",
+            "a:80:80",
+            "a?b",
+            "a#b",
+            "[::1",
+            "::1",
+            "[::1]9000",
+            "[shop]",
+            "[v.a]",
+            "[v1.]",
+            "a%2",
+            "a%zz",
+            "a\\b",
+            "a\"b",
+            "<a>",
+            "a:-1",
+        ] {
+            assert_eq!(host(bad), 400, "{bad}");
+        }
+        let twice = [("host", "x"), ("host", "x")];
+        for (version, headers, wanted) in [
+            (Version::HTTP_11, &[][..], 400),
+            (Version::HTTP_10, &[], 200),
+            (Version::HTTP_10, &twice, 400),
+            (Version::HTTP_10, &[("host", "a b")], 400),
+            (Version::HTTP_11, &twice, 400),
+            (Version::HTTP_2, &[], 400),
+            (Version::HTTP_2, &[("host", "x")], 200),
+            (Version::HTTP_2, &twice, 400),
+        ] {
+            let status = status(version, "GET", "/", headers);
+            assert_eq!(status, wanted, "{version:?} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_target_is_a_path_or_a_uri_of_http() {
+        let host = [("host", "x")];
+        for (method, target, wanted) in [
+            ("GET", "/a?b", 200),
+            ("GET", "http://y/a", 200),
+            ("GET", "https://y:443/a", 200),
+            ("GET", "ftp://y/a", 400),
+            ("GET", "http://user@y/a", 400),
+            ("GET", "y:80", 400),
+            ("GET", "y", 400),
+            ("CONNECT", "y:80", 200),
+            ("OPTIONS", "*", 200),
+            ("GET", "*", 400),
+        ] {
+            let status = status(Version::HTTP_11, method, target, &host);
+            assert_eq!(status, wanted, "{method} {target}");
+        }
+        // A URI does not replace the header.
+        let without = status(Version::HTTP_11, "GET", "http://y/a", &[]);
+        assert_eq!(without, 400);
+    }
+
+    #[test]
+    fn an_authority_and_a_host_of_http_2_name_one_place() {
+        for (target, host, wanted) in [
+            ("http://x/", None, 200),
+            ("http://x/", Some("x"), 200),
+            ("http://x/", Some("X:80"), 200),
+            ("https://x:443/", Some("x"), 200),
+            ("http://[::1]:9000/", Some("[::1]:9000"), 200),
+            ("http://x/", Some("y"), 400),
+            ("http://x/", Some("x:81"), 400),
+            ("http://x:443/", Some("x"), 400),
+            ("http://user@x/", None, 400),
+        ] {
+            let headers: Vec<_> = host.map(|host| ("host", host)).into_iter().collect();
+            let status = status(Version::HTTP_2, "GET", target, &headers);
+            assert_eq!(status, wanted, "{target} {host:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_comes_in_chunks_and_in_no_other_coding() {
+        for (codings, wanted) in [
+            (&["chunked"][..], 200),
+            (&["Chunked"], 200),
+            (&[" ,chunked, "], 200),
+            (&["gzip, chunked"], 501),
+            (&["gzip", "chunked"], 501),
+            (&["identity, chunked"], 501),
+            (&["chunked, chunked"], 400),
+            (&["chunked", "chunked"], 400),
+            (&["chunked, gzip"], 400),
+        ] {
+            let mut headers = vec![("host", "x")];
+            headers.extend(codings.iter().map(|coding| ("transfer-encoding", *coding)));
+            let status = status(Version::HTTP_11, "POST", "/", &headers);
+            assert_eq!(status, wanted, "{codings:?}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! What the endpoints below `/_wares` take and give, as OpenAPI operation objects.
+
+use serde_json::{Value, json};
+
+use super::Own;
+use super::versions::{ACTS, SIGNATURE};
+
+/// An endpoint's name, its summary and its answers.
+type Described = (&'static str, &'static str, Value);
+
+/// What is described of an endpoint below `/_wares`; `None` for any other.
+pub(super) fn operation(own: Own) -> Option<Described> {
+    Some(match own {
+        Own::ListModules => (
+            "ListModules",
+            "List the modules that are served, with their versions, and what failed at the start",
+            answer(object(
+                json!({"modules": array(module()), "failures": array(failure())}),
+            )),
+        ),
+        Own::RetrieveModule => (
+            "RetrieveModule",
+            "Retrieve a module: its versions, its canary, calls, and changes under way",
+            with(answer(one_module()), &[NO_MODULE]),
+        ),
+        Own::InstallVersion => (
+            "InstallModuleVersion",
+            "Verify a component, and keep it as a version of its module",
+            with(
+                answer(version_and_module()),
+                &[
+                    (
+                        "400",
+                        "The component, its digest, its signature, its migrations or the first request to it is refused",
+                    ),
+                    NO_MODULE,
+                    CONFLICT,
+                    DISK_FULL,
+                ],
+            ),
+        ),
+        Own::ActivateVersion => (
+            "ActivateModuleVersion",
+            "Put a version in service, or have it answer a share of the callers",
+            with(
+                answer(version_and_module()),
+                &[NO_VERSION, CONFLICT, DISK_FULL],
+            ),
+        ),
+        Own::RollBack => (
+            "RollBackModule",
+            "Put the version in service that was so before",
+            with(
+                answer(version_and_module()),
+                &[NO_VERSION, CONFLICT, DISK_FULL],
+            ),
+        ),
+        Own::Promote => (
+            "PromoteCanary",
+            "Put the canary in service",
+            with(answer(one_module()), &[NO_MODULE, CONFLICT, DISK_FULL]),
+        ),
+        Own::Withdraw => (
+            "WithdrawCanary",
+            "End the canary; the version in service answers all callers",
+            with(answer(one_module()), &[NO_MODULE, CONFLICT, DISK_FULL]),
+        ),
+        Own::RemoveVersion => (
+            "RemoveModuleVersion",
+            "Remove a version that is not in use",
+            with(
+                answer(object(json!({
+                    "digest": text(),
+                    "object": {"const": "module_version"},
+                    "deleted": {"const": true},
+                }))),
+                &[NO_VERSION, CONFLICT],
+            ),
+        ),
+        Own::Audit => (
+            "ListAuditEntries",
+            "List what was done with versions of modules, newest first",
+            answer(object(json!({"acts": array(act())}))),
+        ),
+        _ => return None,
+    })
+}
+
+/// The body that an endpoint takes, and whether there has to be one.
+pub(super) fn body(own: Own) -> Option<(Value, bool)> {
+    let component = json!({"application/wasm": {}});
+    let activation = json!({
+        "type": "object",
+        "properties": {"digest": digest(), "canary": share()},
+        "required": ["digest"],
+        "additionalProperties": false,
+    });
+    match own {
+        Own::InstallVersion => Some((component, true)),
+        Own::ActivateVersion => Some((json!({"application/json": {"schema": activation}}), true)),
+        _ => None,
+    }
+}
+
+pub(super) fn parameters(own: Own) -> Vec<Value> {
+    let query = |name: &str, schema: Value| json!({"name": name, "in": "query", "schema": schema});
+    match own {
+        Own::InstallVersion => vec![
+            query(
+                "digest",
+                json!({"type": "string", "description": "The SHA-256 that the component must have"}),
+            ),
+            query(
+                "activate",
+                json!({"type": "string", "enum": ["true", "false"], "default": "false"}),
+            ),
+            query("canary", share()),
+            json!({
+                "name": SIGNATURE,
+                "in": "header",
+                "schema": {"type": "string", "contentEncoding": "base64"},
+                "description": "What minisign wrote of the component",
+            }),
+        ],
+        Own::Audit => vec![
+            query(
+                "limit",
+                json!({"type": "integer", "minimum": 0, "maximum": ACTS.1, "default": ACTS.0}),
+            ),
+            query(
+                "before",
+                json!({
+                    "type": "integer",
+                    "minimum": 0,
+                    "description": "Only what was done before the entry of this number",
+                }),
+            ),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+const NO_MODULE: (&str, &str) = ("404", "There is no such module");
+const NO_VERSION: (&str, &str) = ("404", "There is no such module, or it has no such version");
+const CONFLICT: (&str, &str) = (
+    "409",
+    "Another change of the module is under way, or what it has in service does not allow this one",
+);
+const DISK_FULL: (&str, &str) = ("507", "The disk has no room for it");
+
+fn with(mut answers: Value, refusals: &[(&str, &str)]) -> Value {
+    for (status, description) in refusals {
+        answers[status] = json!({"description": description});
+    }
+    answers
+}
+
+fn answer(schema: Value) -> Value {
+    let content = json!({"application/json": {"schema": schema}});
+    json!({"200": {"description": "Done", "content": content}})
+}
+
+/// An object that has all of these, and perhaps more.
+fn object(properties: Value) -> Value {
+    let properties = properties.as_object().cloned().unwrap_or_default();
+    let required: Vec<String> = properties.keys().cloned().collect();
+    json!({"type": "object", "properties": properties, "required": required})
+}
+
+fn array(items: Value) -> Value {
+    json!({"type": "array", "items": items})
+}
+
+fn or_null(schema: Value) -> Value {
+    json!({"anyOf": [schema, {"type": "null"}]})
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn nullable() -> Value {
+    json!({"type": ["string", "null"]})
+}
+
+fn time() -> Value {
+    json!({"type": "string", "format": "date-time"})
+}
+
+fn count() -> Value {
+    json!({"type": "integer", "minimum": 0})
+}
+
+fn digest() -> Value {
+    json!({"type": "string", "description": "The SHA-256 of the component in hex digits, or how it begins"})
+}
+
+fn share() -> Value {
+    json!({"type": "string", "description": "The share of callers that it answers, from 0.01% to 100%: `10%`"})
+}
+
+fn one_module() -> Value {
+    object(json!({"module": module()}))
+}
+
+fn version_and_module() -> Value {
+    object(json!({"version": version(), "module": module()}))
+}
+
+fn module() -> Value {
+    object(json!({
+        "name": text(),
+        "version": text(),
+        "digest": text(),
+        "resting": {"type": "boolean", "description": "Whether it is not asked for a while, since it keeps failing"},
+        "calls": calls(),
+        "canary": or_null(object(json!({
+            "version": text(),
+            "digest": text(),
+            "share_percent": {"type": "number"},
+            "calls": calls(),
+            "calls_in_service": calls(),
+        }))),
+        "versions": array(version()),
+        "changes": array(object(json!({
+            "act": text(),
+            "digest": nullable(),
+            "actor": text(),
+            "since": time(),
+        }))),
+        "failures": array(failure()),
+    }))
+}
+
+fn version() -> Value {
+    object(json!({
+        "digest": text(),
+        "version": text(),
+        "state": {"enum": ["active", "canary", "installed"]},
+        "size_bytes": count(),
+        "installed_at": time(),
+        "installed_by": text(),
+        "signed_by": nullable(),
+    }))
+}
+
+fn calls() -> Value {
+    object(json!({
+        "made": count(),
+        "failed": count(),
+        "server_errors": count(),
+        "mean_ms": {"type": "number"},
+    }))
+}
+
+fn failure() -> Value {
+    object(json!({
+        "module": nullable(),
+        "origin": text(),
+        "digest": nullable(),
+        "reason": text(),
+    }))
+}
+
+fn act() -> Value {
+    object(json!({
+        "number": count(),
+        "at": time(),
+        "actor": text(),
+        "act": text(),
+        "module": text(),
+        "digest": nullable(),
+        "outcome": {"enum": ["done", "refused", "failed"]},
+        "detail": text(),
+    }))
+}
