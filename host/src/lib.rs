@@ -3,6 +3,7 @@
 
 pub mod capabilities;
 pub mod cli;
+mod clock;
 pub mod config;
 pub mod engine;
 mod fault;

@@ -182,3 +182,72 @@ fn a_change_that_is_stuck_is_named_and_does_not_keep_the_host_from_ending() {
     shop.server = Server::start(shop.data.path(), |_| {});
     assert_eq!(shop.get("/admin/marked").at("/version"), "1.0.0");
 }
+
+/// A server whose standard output and error nobody reads once it serves, started by a
+/// shell that does this first.
+fn unheard(shell: &str, data: &std::path::Path) -> (std::process::Child, std::net::SocketAddr) {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    let wares = crate::harness::wares();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("{shell}; exec \"$0\" \"$@\"")])
+        .arg(wares.get_program())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .current_dir(data)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut ready = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut ready)
+        .unwrap();
+    drop(child.stderr.take());
+    let place = fs::read_to_string(data.join("listening")).unwrap();
+    (child, place.parse().unwrap())
+}
+
+fn signal(child: &std::process::Child, name: &str) {
+    let sent = std::process::Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+#[test]
+fn a_terminal_that_closes_ends_the_host_as_sigterm_does() {
+    use std::io::{Read, Write};
+    let data = data();
+    let (mut child, place) = unheard(":", data.path());
+    let mut stream = std::net::TcpStream::connect(place).unwrap();
+    let head = "POST /auth/user/emailpass HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                content-length: 2\r\nexpect: 100-continue\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    // The request is begun when the host asks for its body.
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    signal(&child, "-HUP");
+    // From then on nobody else is served.
+    let end = Instant::now() + MARGIN;
+    while std::net::TcpStream::connect(place).is_ok() {
+        assert!(Instant::now() < end, "it goes on");
+    }
+    stream.write_all(b"{}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_hangup_that_is_ignored_by_whoever_starts_the_host_stays_so() {
+    let data = data();
+    let (mut child, _) = unheard("trap '' HUP", data.path());
+    signal(&child, "-HUP");
+    // After one that counts, a second signal would end it at once, with 130.
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -116,9 +116,14 @@ impl Log {
 impl Server {
     /// Starts a server on a data folder, and waits until it serves.
     pub fn start(data: &Path, set_up: impl FnOnce(&mut Command)) -> Self {
+        Self::start_on(data, "127.0.0.1:0", set_up)
+    }
+
+    /// The same, to listen somewhere.
+    pub fn start_on(data: &Path, listen: &str, set_up: impl FnOnce(&mut Command)) -> Self {
         let mut command = wares();
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", listen, "--data"])
             .arg(data);
         command
             .stdin(Stdio::null())
@@ -137,12 +142,11 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut greeting = String::new();
         stdout.read_line(&mut greeting).unwrap();
-        let Some(port) = greeting
-            .trim()
-            .rsplit(':')
-            .next()
-            .and_then(|port| port.parse().ok())
-        else {
+        let url = match serde_json::from_str::<Value>(&greeting) {
+            Ok(greeting) => greeting["url"].as_str().unwrap_or_default().to_owned(),
+            Err(_) => greeting.trim().to_owned(),
+        };
+        let Some(port) = url.rsplit(':').next().and_then(|port| port.parse().ok()) else {
             logging.join().unwrap();
             let log = log.text.lock().unwrap();
             panic!("the server did not start: {greeting}{log}");

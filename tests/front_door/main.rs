@@ -24,6 +24,7 @@ mod heads;
 mod hostile;
 mod identity;
 mod keys;
+mod listening;
 mod lists;
 mod loading;
 mod logs;

@@ -2,13 +2,16 @@
 //! may be stuck: a second signal ends the process at once, and one whose threads do not
 //! come back ends when its time is up. What was answered is on the disk by then.
 
+use std::ffi::c_int;
+use std::mem::MaybeUninit;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::{flag, low_level};
 use tokio::sync::oneshot;
@@ -29,8 +32,9 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Listens for Ctrl-C and SIGTERM, of which the first resolves what this returns.
-    /// From then on the process has `drain` and a margin to end. `unfinished` tells what
+    /// Listens for Ctrl-C, SIGTERM, and SIGHUP of a terminal that closes, of which the
+    /// first resolves what this returns. Where whoever started the process had it ignore
+    /// SIGHUP, as `nohup` does, that is left so. From then on the process has `drain` and a margin to end. `unfinished` tells what
     /// has not come to its end.
     ///
     /// # Errors
@@ -40,12 +44,16 @@ impl Ending {
         unfinished: impl Fn() -> Vec<String> + Send + 'static,
     ) -> std::io::Result<(Self, oneshot::Receiver<()>)> {
         let stopping = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
+        let mut ends = vec![SIGINT, SIGTERM];
+        if !is_ignored(SIGHUP)? {
+            ends.push(SIGHUP);
+        }
+        for signal in ends.iter().copied() {
             // They run in this order: the first signal finds the flag down.
             flag::register_conditional_shutdown(signal, SIGNALLED + signal, stopping.clone())?;
             flag::register(signal, stopping.clone())?;
         }
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let mut signals = Signals::new(ends)?;
         let (stop, stopped) = oneshot::channel();
         let (done, waiting) = mpsc::channel();
         thread::Builder::new()
@@ -61,6 +69,20 @@ impl Ending {
             })?;
         Ok((Self { _done: done }, stopped))
     }
+}
+
+/// Whether the process ignores a signal.
+fn is_ignored(signal: c_int) -> std::io::Result<bool> {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action the call changes nothing, and writes the present one
+    // to the place that it is given, which is valid for that and has its size.
+    let done = unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) };
+    if done != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: the call succeeded, so that it has written the whole action.
+    let action = unsafe { action.assume_init() };
+    Ok(action.sa_sigaction == libc::SIG_IGN)
 }
 
 /// Waits until all is done, and no longer than this.

@@ -146,8 +146,16 @@ fn compile(memory_bytes_max: u64) -> ExitCode {
     }
 }
 
+/// An error whose reason is in the log already.
+#[derive(Debug, thiserror::Error)]
+#[error("the reason is in the log")]
+struct Logged;
+
 /// The one way in which a command fails: its reason on stderr, and exit code 1.
 fn fail(error: &anyhow::Error) -> ExitCode {
+    if error.is::<Logged>() {
+        return ExitCode::FAILURE;
+    }
     // A reader that went away, as `head` does, is no failure to talk about.
     if error
         .downcast_ref::<std::io::Error>()

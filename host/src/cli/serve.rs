@@ -1,19 +1,19 @@
 //! `wares serve`: everything put together, until it is told to stop.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
+use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use super::ending::Ending;
 use super::workplace::{Folder, Workplace};
-use super::{Common, text_out};
+use super::{Common, Logged, json_out, one_line, text_out};
 use crate::config::{Config, Log};
 use crate::engine::{ExecutorOptions, Pace};
 use crate::giving_way;
@@ -23,13 +23,14 @@ use crate::modules::{
     Access, BreakerOptions, Candidates, Fallback, Manager, Meters, Method, Module, Slot,
     SlotOptions,
 };
-use crate::server::{self, ServerLimits};
+use crate::server::{self, Listeners, ServerLimits};
 use crate::storage::Database;
 use crate::telemetry;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// Where to serve: host:port, or :port for every interface [default: 127.0.0.1:9000].
+    /// Where to serve: host:port, on all addresses of the host's name, or :port for every
+    /// interface, IPv4 and IPv6 [default: 127.0.0.1:9000].
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
     /// Serve a component anew whenever its file changes; for development.
@@ -49,8 +50,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .map(|listen| ("server.listen".to_owned(), listen.clone()))
         .collect();
     let workplace = Workplace::open_with(&arguments.common, listen)?;
+    start_log(&workplace.config.log)?;
+    let served = serve(arguments, &workplace);
+    match served {
+        // All that is said is JSON, from here to the end.
+        Err(error) if workplace.config.log.json && tracing::enabled!(tracing::Level::ERROR) => {
+            tracing::error!("{}", one_line(&error));
+            Err(Logged.into())
+        }
+        served => served,
+    }
+}
+
+fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
     let config = &workplace.config;
-    start_log(&config.log)?;
     for variable in &config.passed_over {
         tracing::info!(
             variable,
@@ -59,7 +72,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let folder = workplace.folder()?;
     folder.require_lock()?;
-    let shop = Shop::open(&workplace, &folder, arguments.strict)?;
+    folder.warn_of_loose_modes();
+    let shop = Shop::open(workplace, &folder, arguments.strict)?;
     shop.tell_what_failed();
     let _watch = arguments
         .watch
@@ -70,8 +84,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .on_thread_start(giving_way::enlist)
         .on_thread_stop(giving_way::retire)
         .build()?;
-    let listener = runtime.block_on(bind(&config.server.listen))?;
-    let place = listener.local_addr()?;
+    let listeners = runtime.block_on(Listeners::bind(&config.server.listen))?;
+    let places = listeners.places()?;
     // Before anybody is told that the host serves, and may want to stop it again.
     let drain = Duration::from_millis(config.server.drain_ms);
     let (ending, stop) = Ending::prepare(drain, shop.manager.unfinished())?;
@@ -84,12 +98,21 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             (!admin.is_empty()).then_some(admin),
         )
         .context("the first admin (admin.email, admin.password)")?;
-    folder.announce(place)?;
-    welcome(place, &admin, shop.first_list.as_deref())?;
+    folder.announce(nearest(&places))?;
+    let welcome = Welcome {
+        places: &places,
+        admin: &admin,
+        first_list: shop.first_list.as_deref(),
+    };
+    if config.log.json {
+        welcome.as_json()?;
+    } else {
+        welcome.as_text()?;
+    }
     // This thread accepts connections.
     giving_way::enlist();
     let unfinished = runtime.block_on(server::run(
-        listener,
+        listeners,
         shop.app.clone(),
         server_limits(config, &shop),
         async {
@@ -265,21 +288,6 @@ fn start_log(log: &Log) -> anyhow::Result<()> {
     Ok(telemetry::start(filter, log.json)?)
 }
 
-async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
-    let port = listen.rsplit_once(':').map(|(_, port)| port);
-    if port.is_none_or(|port| port.parse::<u16>().is_err()) {
-        bail!("cannot listen on {listen}: write host:port, or :port for every interface");
-    }
-    let place = if listen.starts_with(':') {
-        format!("0.0.0.0{listen}")
-    } else {
-        listen.to_owned()
-    };
-    TcpListener::bind(&place)
-        .await
-        .with_context(|| format!("cannot listen on {listen}"))
-}
-
 fn http_options(config: &Config) -> HttpOptions {
     HttpOptions {
         body_bytes_max: config.server.body_bytes_max,
@@ -358,28 +366,71 @@ fn server_limits(config: &Config, shop: &Shop) -> ServerLimits {
     }
 }
 
-/// Says where the host is and, once, how to get in.
-fn welcome(place: SocketAddr, admin: &FirstAdmin, first_list: Option<&str>) -> anyhow::Result<()> {
-    let host = if place.ip().is_unspecified() || place.ip().is_loopback() {
-        format!("localhost:{}", place.port())
-    } else {
-        place.to_string()
-    };
-    let mut out = text_out();
-    writeln!(out, "Wares serves http://{host}")?;
-    if let FirstAdmin::Created { email, password } = admin {
-        writeln!(out, "\nThe first admin is {email}")?;
-        if let Some(password) = password {
-            writeln!(
-                out,
-                "with the password {password}, which is shown only now."
-            )?;
-            if let Some(path) = first_list {
-                writeln!(out, "\nTry it:\n{}", curl(&host, email, password, path))?;
-            }
+/// The address at which a command on this machine finds the host.
+fn nearest(places: &[SocketAddr]) -> SocketAddr {
+    let is_far = |ip: IpAddr| !ip.is_loopback() && !ip.is_unspecified();
+    let nearest = places.iter().copied();
+    nearest
+        .min_by_key(|place| (is_far(place.ip()), place.is_ipv6()))
+        .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+}
+
+/// What is said when the host serves: where it is and, once, how to get in.
+struct Welcome<'a> {
+    places: &'a [SocketAddr],
+    admin: &'a FirstAdmin,
+    first_list: Option<&'a str>,
+}
+
+impl Welcome<'_> {
+    /// The host and port to open on this machine.
+    fn host(&self) -> String {
+        let place = nearest(self.places);
+        if place.ip().is_unspecified() || place.ip().is_loopback() {
+            format!("localhost:{}", place.port())
+        } else {
+            place.to_string()
         }
     }
-    Ok(out.flush()?)
+
+    fn as_text(&self) -> anyhow::Result<()> {
+        let host = self.host();
+        let mut out = text_out();
+        writeln!(out, "Wares serves http://{host}")?;
+        if let FirstAdmin::Created { email, password } = self.admin {
+            writeln!(out, "\nThe first admin is {email}")?;
+            if let Some(password) = password {
+                writeln!(
+                    out,
+                    "with the password {password}, which is shown only now."
+                )?;
+                if let Some(path) = self.first_list {
+                    writeln!(out, "\nTry it:\n{}", curl(&host, email, password, path))?;
+                }
+            }
+        }
+        Ok(out.flush()?)
+    }
+
+    /// A line of the log, and one on standard output, which alone has the password.
+    fn as_json(&self) -> anyhow::Result<()> {
+        let url = format!("http://{}", self.host());
+        let listening: Vec<String> = self.places.iter().map(SocketAddr::to_string).collect();
+        let version = env!("CARGO_PKG_VERSION");
+        tracing::info!(url, listening = listening.join(", "), version, "serving");
+        let mut line = json!({
+            "message": format!("Wares serves {url}"),
+            "url": url,
+            "listening": listening,
+            "version": version,
+        });
+        if let FirstAdmin::Created { email, password } = self.admin {
+            line["first_admin"] = json!({"email": email, "password": password});
+        }
+        let mut out = json_out();
+        writeln!(out, "{line}")?;
+        Ok(out.flush()?)
+    }
 }
 
 fn first_list(modules: &[Arc<Module>]) -> Option<&str> {

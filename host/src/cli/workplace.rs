@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::Common;
+use crate::clock;
 use crate::config::{Config, Limits as LimitSettings, Sources};
 use crate::engine::{CompileLimits, Engine, EngineOptions, GRANTS, Limits};
 use crate::identity::{Directory, Lifetimes};
@@ -33,6 +34,7 @@ impl Workplace {
     }
 
     pub(super) fn open_with(common: &Common, more: Vec<(String, String)>) -> anyhow::Result<Self> {
+        clock::check()?;
         let mut flags = common.settings.clone();
         if let Some(data) = &common.data {
             flags.push(("data.dir".to_owned(), data.display().to_string()));
@@ -243,6 +245,39 @@ impl Folder {
         })
     }
 
+    /// Logs which of the folder and its databases others than the owner may open, as those
+    /// of a backup often are. They stay so: it may be meant.
+    pub(super) fn warn_of_loose_modes(&self) {
+        let mut looked_at = vec![self.path.clone(), self.path.join("modules")];
+        for folder in ["", "modules"] {
+            let Ok(entries) = fs::read_dir(self.path.join(folder)) else {
+                continue;
+            };
+            let mut databases: Vec<PathBuf> = entries
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|path| is_of_database(path))
+                .collect();
+            databases.sort();
+            looked_at.extend(databases);
+        }
+        // What lies in a folder that nobody else may enter is out of reach, and becomes
+        // readable with it.
+        for path in looked_at {
+            let Ok(metadata) = fs::metadata(&path) else {
+                continue;
+            };
+            let (mode, wanted) = (metadata.mode() & 0o7777, mode_wanted(&metadata));
+            if mode & OTHERS != 0 {
+                tracing::warn!(
+                    path = %path.display(),
+                    "others than its owner may open it, by its mode {mode:04o}: chmod {wanted:03o} {}",
+                    path.display()
+                );
+            }
+        }
+    }
+
     /// A file in it.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
@@ -341,6 +376,23 @@ impl Folder {
         }
         Ok(Database::open(&file, &DatabaseOptions::default())?)
     }
+}
+
+/// What a mode lets the group and all others do.
+const OTHERS: u32 = 0o077;
+
+fn mode_wanted(metadata: &fs::Metadata) -> u32 {
+    if metadata.is_dir() { 0o700 } else { 0o600 }
+}
+
+/// Whether a file is a database, or belongs to one.
+fn is_of_database(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| {
+        [".db", ".db-wal", ".db-shm"]
+            .iter()
+            .any(|end| name.ends_with(end))
+    })
 }
 
 /// Writes a file anew in the place that it has: the disk may have no other.

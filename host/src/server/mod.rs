@@ -3,6 +3,7 @@
 
 pub mod client;
 mod frames;
+mod listen;
 mod patience;
 
 use std::convert::Infallible;
@@ -17,11 +18,12 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::{self, HttpServerConnExec};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use self::patience::Patient;
 use crate::http::{App, Connection};
+
+pub use self::listen::{ListenError, Listeners};
 
 /// Bounds on connections.
 #[derive(Clone, Debug)]
@@ -66,7 +68,7 @@ pub async fn serve_one(stream: impl AsyncRead + AsyncWrite + Unpin, app: Arc<App
 /// Serves until `stop` resolves, then finishes what is open, no longer than the
 /// drain time. Gives the number of connections that did not finish by then.
 pub async fn run(
-    listener: TcpListener,
+    mut listeners: Listeners,
     app: Arc<App>,
     limits: ServerLimits,
     stop: impl Future<Output = ()>,
@@ -102,7 +104,7 @@ pub async fn run(
         let (stream, peer) = tokio::select! {
             biased;
             () = &mut stop => break,
-            accepted = listener.accept() => match accepted {
+            accepted = listeners.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -139,7 +141,7 @@ pub async fn run(
             drop(place);
         });
     }
-    drop(listener);
+    drop(listeners);
     housekeeping.abort();
     let open = stopping.receiver_count();
     stopping.send_replace(());

@@ -39,7 +39,9 @@ pub(crate) fn start(filter: EnvFilter, json: bool) -> std::io::Result<()> {
     let subscriber = tracing_subscriber::registry()
         .with(filter)
         .with(repeats::Repeats);
-    let lines = tracing_subscriber::fmt::layer();
+    // It would say so on standard error, and panic where nobody reads that: a terminal that
+    // closes must not keep the host from ending in order.
+    let lines = tracing_subscriber::fmt::layer().log_internal_errors(false);
     // A subscriber that is set already goes on.
     let _ = if json {
         let lines = lines
