@@ -160,6 +160,101 @@ fn the_file_that_the_settings_name_is_watched_and_no_other_in_its_place() {
     assert_eq!(serving(&shop), "1.2.0");
 }
 
+/// Puts a link in the place of another.
+fn link(to: &Path, link: &Path) {
+    let beside = link.with_extension("new");
+    std::os::unix::fs::symlink(to, &beside).unwrap();
+    fs::rename(beside, link).unwrap();
+}
+
+/// Waits until a file is served anew, or said to be gone.
+fn until_said(shop: &Shop, file: &Path, what: &str) {
+    let log = shop.server.wait_for_log(what);
+    let line = log.lines().rfind(|line| line.contains(what)).unwrap();
+    assert!(line.contains(&file.display().to_string()), "{log}");
+}
+
+const SERVED: &str = "s after it was saved";
+const IS_GONE: &str = "is gone: what is served goes on, until there is a component in its place";
+
+#[test]
+fn a_folder_that_is_removed_and_made_anew_is_watched_still() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let folder = elsewhere.path().join("components");
+    fs::create_dir(&folder).unwrap();
+    let file = folder.join("marked.wasm");
+    save(&file, &marked("version=1.0.0"));
+    let shop = shop(&[&format!("data.modules_dir={}", folder.display())]);
+    assert_eq!(serving(&shop), "1.0.0");
+    fs::remove_dir_all(&folder).unwrap();
+    until_said(&shop, &file, IS_GONE);
+    assert_eq!(serving(&shop), "1.0.0");
+    fs::create_dir(&folder).unwrap();
+    save(&file, &marked("version=1.1.0"));
+    until_said(&shop, &file, SERVED);
+    assert_eq!(serving(&shop), "1.1.0");
+    // As a whole folder in the place of another; and what is in it later.
+    let other = elsewhere.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("marked.wasm"), marked("version=1.2.0")).unwrap();
+    fs::rename(&folder, elsewhere.path().join("before")).unwrap();
+    fs::rename(&other, &folder).unwrap();
+    until_said(&shop, &file, SERVED);
+    assert_eq!(serving(&shop), "1.2.0");
+    save(&file, &marked("version=1.3.0"));
+    until_said(&shop, &file, SERVED);
+    assert_eq!(serving(&shop), "1.3.0");
+    // A file alone that is gone, and comes back as it was.
+    fs::remove_file(&file).unwrap();
+    until_said(&shop, &file, IS_GONE);
+    save(&file, &marked("version=1.3.0"));
+    until_said(&shop, &file, "is there, and is what is served already");
+    assert_eq!(serving(&shop), "1.3.0");
+}
+
+#[test]
+fn what_a_link_leads_to_is_what_is_served() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let place = |name: &str| elsewhere.path().join(name);
+    // The second was built before the first: its time says nothing.
+    for (name, version) in [("two", "2.0.0"), ("one", "1.1.0")] {
+        fs::create_dir(place(name)).unwrap();
+        let component = marked(&format!("version={version}"));
+        fs::write(place(name).join("marked.wasm"), component).unwrap();
+    }
+    // A link to a component.
+    let named = place("named.wasm");
+    link(&place("one/marked.wasm"), &named);
+    let shop_of_link = shop(&[&format!("modules.marked.component={}", named.display())]);
+    assert_eq!(serving(&shop_of_link), "1.1.0");
+    link(&place("two/marked.wasm"), &named);
+    until_said(&shop_of_link, &named, SERVED);
+    assert_eq!(serving(&shop_of_link), "2.0.0");
+    save(&place("two/marked.wasm"), &marked("version=2.1.0"));
+    until_said(&shop_of_link, &named, SERVED);
+    assert_eq!(serving(&shop_of_link), "2.1.0");
+    link(&place("nowhere.wasm"), &named);
+    until_said(&shop_of_link, &named, IS_GONE);
+    link(&place("one/marked.wasm"), &named);
+    until_said(&shop_of_link, &named, SERVED);
+    assert_eq!(serving(&shop_of_link), "1.1.0");
+    drop(shop_of_link);
+    // A link to a folder of components, and to one of a component that is named.
+    for setting in [
+        "data.modules_dir=current",
+        "modules.marked.component=current/marked.wasm",
+    ] {
+        let current = place("current");
+        link(&place("one"), &current);
+        let setting = setting.replace("current", current.to_str().unwrap());
+        let shop = shop(&[&setting]);
+        assert_eq!(serving(&shop), "1.1.0");
+        link(&place("two"), &current);
+        until_said(&shop, &current.join("marked.wasm"), SERVED);
+        assert_eq!(serving(&shop), "2.1.0");
+    }
+}
+
 #[test]
 fn a_version_that_was_activated_goes_before_files() {
     let shop = shop(&[]);

@@ -73,11 +73,12 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
     let folder = workplace.folder()?;
     folder.require_lock()?;
     folder.warn_of_loose_modes();
+    // Before they are read, which may take long: what changes meanwhile is served then.
+    let watched = arguments.watch.then(|| workplace.watched()).transpose()?;
     let shop = Shop::open(workplace, &folder, arguments.strict)?;
     shop.tell_what_failed();
-    let _watch = arguments
-        .watch
-        .then(|| workplace.watch(shop.manager.clone()))
+    let _watch = watched
+        .map(|watched| watched.follow(shop.manager.clone()))
         .transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

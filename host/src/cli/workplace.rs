@@ -17,7 +17,7 @@ use crate::engine::{CompileLimits, Engine, EngineOptions, GRANTS, Limits};
 use crate::identity::{Directory, Lifetimes};
 use crate::modules::{
     self, CanaryOptions, Candidates, Failure, Found, Keys, Manager, ManagerOptions, Module,
-    ModuleError, ModuleOptions, PathPrefix, Slot, Source, Versions, Watch, WatchError,
+    ModuleError, ModuleOptions, PathPrefix, Slot, Source, Versions, WatchError, Watched,
 };
 use crate::printable::printable;
 use crate::storage::{self, Database, DatabaseOptions, Registry, SessionLimits};
@@ -118,9 +118,9 @@ impl Workplace {
         modules.filter_map(|(name, module)| Some((name.as_str(), module.component.as_deref()?)))
     }
 
-    /// Has components served anew when their files change.
-    pub(super) fn watch(&self, manager: Arc<Manager>) -> Result<Watch, WatchError> {
-        Watch::start(manager, self.configured(), &self.config.data.modules_dir)
+    /// Notes the files of components, to have them served anew when they change.
+    pub(super) fn watched(&self) -> Result<Watched, WatchError> {
+        Watched::note(self.configured(), &self.config.data.modules_dir)
     }
 
     /// Loads what modules may be served from; their databases stay closed.

@@ -40,7 +40,7 @@ pub use signature::{Keys, SignatureError};
 pub use slot::{Slot, SlotError, SlotOptions};
 pub use source::{Found, Rank, Source, SourceError, find};
 pub use versions::{Versions, VersionsError, digest};
-pub use watch::{Watch, WatchError};
+pub use watch::{Watch, WatchError, Watched};
 
 pub use crate::engine::bindings::exports::wares::module::http::{
     Actor, ActorKind, Header, Request, Response,

@@ -1,21 +1,26 @@
 //! For whoever develops a module: its component is served anew whenever its file
 //! changes. What is wrong with it is said, and the one before goes on.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, SystemTime};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant, SystemTime};
 use std::{fs, io, thread};
-
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::manager::{ChangeError, Manager};
 use super::source::Source;
 
+/// How often it is looked where the paths lead. The system tells of changes in the folders
+/// that were there at first, and not of others that come into their places.
+const LOOK: Duration = Duration::from_millis(50);
 /// A file is read once nobody has written it for so long.
 const QUIET: Duration = Duration::from_millis(50);
+/// A file is gone once it was not there for so long: some tools remove it before they
+/// write another one.
+const GONE: Duration = Duration::from_secs(1);
 
 /// Files that cannot be watched.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +31,6 @@ pub enum WatchError {
         folder = .0.display()
     )]
     Nothing(PathBuf),
-    /// The system does not watch them.
-    #[error("cannot watch for changes: {0}")]
-    System(#[from] notify::Error),
     /// There is no thread, or no working directory.
     #[error("cannot watch for changes: {0}")]
     Io(#[from] io::Error),
@@ -36,107 +38,189 @@ pub enum WatchError {
 
 /// Watches until it is dropped.
 pub struct Watch {
-    _watcher: RecommendedWatcher,
+    _stop: Sender<()>,
 }
 
-/// The files of components.
-struct Files {
+/// The files of components, as they were when the host began to read them.
+pub struct Watched {
     /// Those that the settings name, each with its module.
     configured: Vec<(PathBuf, String)>,
     folder: PathBuf,
+    seen: Seen,
 }
 
-impl Watch {
-    /// Watches the files that the settings name (module and file), and the
-    /// components in `folder` if there is such a folder.
+/// What the paths of components led to, each at the same time.
+type Seen = BTreeMap<PathBuf, Stamp>;
+
+/// What tells a file from any that was there before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    /// When it was written, and when anything of it changed, in seconds and nanoseconds.
+    written: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// A path that leads to something else than before.
+struct Change {
+    /// What it leads to; `None` where that is nothing.
+    stamp: Option<Stamp>,
+    /// Since when.
+    since: Instant,
+    /// When it led to what it did before.
+    before: SystemTime,
+}
+
+impl Watched {
+    /// Notes what the files that the settings name (module and file), and the components in
+    /// `folder` if there is such a folder, are now.
     ///
     /// # Errors
-    /// When there is nothing to watch, or no way to.
-    pub fn start<'a>(
-        manager: Arc<Manager>,
+    /// When there is nothing to watch.
+    pub fn note<'a>(
         configured: impl IntoIterator<Item = (&'a str, &'a Path)>,
         folder: &Path,
     ) -> Result<Self, WatchError> {
         let absolute = |(name, file): (&str, &Path)| Ok((std::path::absolute(file)?, name.into()));
-        let files = Files {
+        let mut watched = Self {
             configured: configured
                 .into_iter()
                 .map(absolute)
                 .collect::<io::Result<_>>()?,
             folder: std::path::absolute(folder)?,
+            seen: Seen::new(),
         };
-        // A file is watched by its folder: most tools write another one, and give it the name.
-        let folders = files.folders();
-        if folders.is_empty() {
-            return Err(WatchError::Nothing(files.folder));
+        let has_folder = |(file, _): &(PathBuf, String)| file.parent().is_some_and(Path::is_dir);
+        if !watched.folder.is_dir() && !watched.configured.iter().any(has_folder) {
+            return Err(WatchError::Nothing(watched.folder));
         }
-        let (changed, changes) = mpsc::channel();
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            match event {
-                // To read a file is no change of it.
-                Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
-                Ok(event) => event.paths.into_iter().for_each(|path| {
-                    // The one who listens ends with the process.
-                    let _ = changed.send(path);
-                }),
-                Err(error) => tracing::warn!(%error, "a change may have been missed"),
-            }
-        })?;
-        for folder in &folders {
-            watcher.watch(folder, RecursiveMode::NonRecursive)?;
-            tracing::info!(folder = %folder.display(), "components are served anew when they change");
+        watched.seen = watched.look();
+        Ok(watched)
+    }
+
+    /// Has the manager serve what changes from here on.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub fn follow(self, manager: Arc<Manager>) -> Result<Watch, WatchError> {
+        let files = self.configured.iter().map(|(file, _)| file);
+        for path in files.chain([&self.folder]) {
+            tracing::info!(path = %path.display(), "components are served anew when they change");
         }
+        let (stop, stopped) = mpsc::channel();
         thread::Builder::new()
             .name("watch".to_owned())
-            .spawn(move || follow(&changes, &files, &manager))?;
-        Ok(Self { _watcher: watcher })
+            .spawn(move || follow(self, &stopped, &manager))?;
+        Ok(Watch { _stop: stop })
     }
-}
 
-impl Files {
-    fn folders(&self) -> BTreeSet<PathBuf> {
-        let of_files = self.configured.iter().filter_map(|(file, _)| file.parent());
-        of_files
-            .chain([&*self.folder])
-            .filter(|folder| folder.is_dir())
-            .map(Path::to_owned)
+    /// What the paths lead to now, whatever links and folders lie on the way.
+    fn look(&self) -> Seen {
+        let in_folder = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let components = in_folder
+            .map(|entry| entry.path())
+            .filter(|path| path.extension() == Some(OsStr::new("wasm")));
+        let configured = self.configured.iter().map(|(file, _)| file.clone());
+        configured
+            .chain(components)
+            .filter_map(|path| {
+                let stamp = Stamp::of(&path)?;
+                Some((path, stamp))
+            })
             .collect()
     }
 
-    /// The module that a file is said to be, if it is one of a component.
-    fn component(&self, path: &Path) -> Option<Option<&str>> {
-        if let Some((_, name)) = self.configured.iter().find(|(file, _)| file == path) {
-            return Some(Some(name));
-        }
-        let is_component =
-            path.parent() == Some(&self.folder) && path.extension() == Some(OsStr::new("wasm"));
-        is_component.then_some(None)
+    /// The module that a file is said to be, where the settings say so.
+    fn name(&self, path: &Path) -> Option<&str> {
+        let mut configured = self.configured.iter();
+        let (_, name) = configured.find(|(file, _)| file == path)?;
+        Some(name)
     }
 }
 
-fn follow(changes: &Receiver<PathBuf>, files: &Files, manager: &Manager) {
-    while let Ok(first) = changes.recv() {
-        let mut changed = BTreeSet::from([first]);
-        while let Ok(next) = changes.recv_timeout(QUIET) {
-            changed.insert(next);
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let file = fs::metadata(path).ok()?;
+        Some(Self {
+            device: file.dev(),
+            inode: file.ino(),
+            bytes: file.size(),
+            written: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+        })
+    }
+}
+
+fn follow(mut watched: Watched, stopped: &Receiver<()>, manager: &Manager) {
+    let mut changes: BTreeMap<PathBuf, Change> = BTreeMap::new();
+    let mut before = SystemTime::now();
+    while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+        let now = watched.look();
+        changes.retain(|path, _| now.contains_key(path) || watched.seen.contains_key(path));
+        let paths = now.keys().chain(watched.seen.keys());
+        for path in paths {
+            let stamp = now.get(path);
+            if stamp == watched.seen.get(path) {
+                changes.remove(path);
+            } else if changes
+                .get(path)
+                .is_none_or(|change| change.stamp.as_ref() != stamp)
+            {
+                let before = changes.get(path).map_or(before, |change| change.before);
+                let change = Change {
+                    stamp: stamp.cloned(),
+                    since: Instant::now(),
+                    before,
+                };
+                changes.insert(path.clone(), change);
+            }
         }
-        for path in &changed {
-            if let Some(name) = files.component(path) {
-                serve_anew(path, name, manager);
+        before = SystemTime::now();
+        let due: Vec<PathBuf> = changes
+            .iter()
+            .filter(|(_, change)| change.is_settled())
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in due {
+            let Some(change) = changes.remove(&path) else {
+                continue;
+            };
+            match change.stamp {
+                Some(stamp) => {
+                    let is_new = watched.seen.insert(path.clone(), stamp).is_none();
+                    serve_anew(&path, &watched, change.before, is_new, manager);
+                }
+                None => {
+                    watched.seen.remove(&path);
+                    tracing::warn!(
+                        "{} is gone: what is served goes on, until there is a component in its place",
+                        path.display()
+                    );
+                }
             }
         }
     }
 }
 
-fn serve_anew(path: &Path, name: Option<&str>, manager: &Manager) {
-    // A file that is gone is no component that replaces one.
-    let Ok(saved) = fs::metadata(path).and_then(|file| file.modified()) else {
-        return;
-    };
+impl Change {
+    /// Whether the path has led there for long enough.
+    fn is_settled(&self) -> bool {
+        let patience = if self.stamp.is_some() { QUIET } else { GONE };
+        self.since.elapsed() >= patience
+    }
+}
+
+/// Serves what a path leads to. It led elsewhere, or nowhere, when `before` was.
+fn serve_anew(path: &Path, watched: &Watched, before: SystemTime, is_new: bool, manager: &Manager) {
     let file = path.display();
+    let written = fs::metadata(path).and_then(|file| file.modified());
+    // What a link leads to may have been written long ago.
+    let saved = written.map_or(before, |written| written.max(before));
     let done = match Source::read(path, manager.component_bytes_max()) {
         Ok(source) => manager.reload(&Source {
-            name: name.map(str::to_owned),
+            name: watched.name(path).map(str::to_owned),
             ..source
         }),
         Err(error) => {
@@ -155,6 +239,7 @@ fn serve_anew(path: &Path, name: Option<&str>, manager: &Manager) {
                 seconds.as_secs_f64()
             );
         }
+        Ok(None) if is_new => tracing::info!("{file} is there, and is what is served already"),
         Ok(None) => {}
         Err(error @ ChangeError::UnknownModule(_)) => {
             let error = error.reason();
