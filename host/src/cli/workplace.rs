@@ -245,34 +245,36 @@ impl Folder {
         })
     }
 
-    /// Logs which of the folder and its databases others than the owner may open, as those
-    /// of a backup often are. They stay so: it may be meant.
+    /// Logs which of the folder and its databases others than the owner may open, and where
+    /// others may put code that runs, as modes of a restored backup often have it. They stay
+    /// so: it may be meant.
     pub(super) fn warn_of_loose_modes(&self) {
-        let mut looked_at = vec![self.path.clone(), self.path.join("modules")];
+        let mut looked_at = vec![(self.path.clone(), MAY_OPEN)];
         for folder in ["", "modules"] {
-            let Ok(entries) = fs::read_dir(self.path.join(folder)) else {
-                continue;
-            };
-            let mut databases: Vec<PathBuf> = entries
+            let folder = self.path.join(folder);
+            let mut databases: Vec<PathBuf> = fs::read_dir(&folder)
+                .into_iter()
+                .flatten()
                 .flatten()
                 .map(|entry| entry.path())
                 .filter(|path| is_of_database(path))
                 .collect();
             databases.sort();
-            looked_at.extend(databases);
+            looked_at.extend(databases.into_iter().map(|path| (path, MAY_OPEN)));
         }
-        // What lies in a folder that nobody else may enter is out of reach, and becomes
-        // readable with it.
-        for path in looked_at {
+        let with_code = ["modules", "compiled", "versions"].map(|name| self.path.join(name));
+        looked_at.extend(with_code.map(|path| (path, MAY_WRITE)));
+        for (path, others) in looked_at {
             let Ok(metadata) = fs::metadata(&path) else {
                 continue;
             };
-            let (mode, wanted) = (metadata.mode() & 0o7777, mode_wanted(&metadata));
-            if mode & OTHERS != 0 {
+            let mode = metadata.mode() & 0o7777;
+            if mode & others != 0 {
+                let wanted = if metadata.is_dir() { "700" } else { "600" };
+                let path = path.display();
                 tracing::warn!(
-                    path = %path.display(),
-                    "others than its owner may open it, by its mode {mode:04o}: chmod {wanted:03o} {}",
-                    path.display()
+                    %path,
+                    "others than its owner may open it, by its mode {mode:04o}: chmod {wanted} {path}"
                 );
             }
         }
@@ -378,12 +380,9 @@ impl Folder {
     }
 }
 
-/// What a mode lets the group and all others do.
-const OTHERS: u32 = 0o077;
-
-fn mode_wanted(metadata: &fs::Metadata) -> u32 {
-    if metadata.is_dir() { 0o700 } else { 0o600 }
-}
+/// What a mode lets the group and all others do: anything, and to write.
+const MAY_OPEN: u32 = 0o077;
+const MAY_WRITE: u32 = 0o022;
 
 /// Whether a file is a database, or belongs to one.
 fn is_of_database(path: &Path) -> bool {

@@ -230,7 +230,7 @@ impl App {
         tracing::debug!(
             target: "access",
             request_id,
-            peer = self.shown_peer(connection.peer(), &parts.headers),
+            peer = %self.shown_peer(connection.peer(), &parts.headers),
             method = %parts.method,
             path = &*cut(parts.uri.path(), PATH_SHOWN_BYTES_MAX),
             status = answer.status.as_u16(),
