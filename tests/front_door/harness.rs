@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
@@ -82,6 +83,8 @@ pub fn copy(from: &Path, to: &Path) {
 /// A data folder of a test's own, with an admin in it.
 pub fn data() -> TempDir {
     let folder = TempDir::new().unwrap();
+    // As the host makes it: it warns of others.
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
     copy(template(), folder.path());
     folder
 }

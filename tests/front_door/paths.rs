@@ -348,7 +348,7 @@ fn a_path_of_the_hosts_reaches_no_component_however_it_is_written() {
     }
     check("PATCH /admin/api-keys/1/revoke", &[405], false);
     check("OPTIONS *", &[404], false);
-    check("POST /", &[404], false);
+    check("POST /", &[405], false);
     check("POST /auth/user/emailpass", &[400, 401], false);
     check("GET /%61uth/user/providers", &[404], false);
     check("GET /AUTH/user/providers", &[200], false);

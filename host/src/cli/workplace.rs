@@ -247,21 +247,20 @@ impl Folder {
 
     /// Logs which of the folder and its databases others than the owner may open, and where
     /// others may put code that runs, as modes of a restored backup often have it. They stay
-    /// so: it may be meant.
+    /// so: it may be meant. Where there is no data yet, nothing is said.
     pub(super) fn warn_of_loose_modes(&self) {
-        let mut looked_at = vec![(self.path.clone(), MAY_OPEN)];
-        for folder in ["", "modules"] {
-            let folder = self.path.join(folder);
-            let mut databases: Vec<PathBuf> = fs::read_dir(&folder)
-                .into_iter()
-                .flatten()
-                .flatten()
-                .map(|entry| entry.path())
-                .filter(|path| is_of_database(path))
-                .collect();
-            databases.sort();
-            looked_at.extend(databases.into_iter().map(|path| (path, MAY_OPEN)));
+        let mut databases: Vec<PathBuf> = [self.path.clone(), self.path.join("modules")]
+            .iter()
+            .flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten())
+            .map(|entry| entry.path())
+            .filter(|path| is_of_database(path))
+            .collect();
+        if databases.is_empty() {
+            return;
         }
+        databases.sort();
+        let mut looked_at = vec![(self.path.clone(), MAY_OPEN)];
+        looked_at.extend(databases.into_iter().map(|path| (path, MAY_OPEN)));
         let with_code = ["modules", "compiled", "versions"].map(|name| self.path.join(name));
         looked_at.extend(with_code.map(|path| (path, MAY_WRITE)));
         for (path, others) in looked_at {
