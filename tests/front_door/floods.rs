@@ -462,10 +462,15 @@ fn what_is_wrong_with_a_body_comes_before_what_is_wrong_with_credentials() {
         assert_eq!(status(&[JSON], b"{"), 400, "{method} {path}");
         assert_eq!(status(&packed, b"plain"), 400, "{method} {path}");
         assert_eq!(status(&[JSON], &large(16_384)), 400, "{method} {path}");
-        assert_eq!(status(&[JSON], &large(102_401)), 413, "{method} {path}");
-        assert_eq!(status(&[JSON], &large(3_000_000)), 413, "{method} {path}");
-        for unsupported in [&strange[..], &text, &[]] {
-            assert_eq!(status(unsupported, b"{}"), 415, "{method} {path}");
+        // Where no body of another size or kind would be taken, that is not what is wrong.
+        let is_taken = fine == 401;
+        let (too_large, unsupported) = if is_taken { (413, 415) } else { (fine, fine) };
+        for length in [102_401, 3_000_000] {
+            let status = status(&[JSON], &large(length));
+            assert_eq!(status, too_large, "{method} {path}");
+        }
+        for kind in [&strange[..], &text, &[]] {
+            assert_eq!(status(kind, b"{}"), unsupported, "{method} {path}");
         }
     }
     // Of what leads nowhere no more than 16 KiB is looked at.

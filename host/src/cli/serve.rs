@@ -29,7 +29,7 @@ use crate::telemetry;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// Where to serve: host:port, on all addresses of the host's name, or :port for every
+    /// Where to serve: host:port, on every IP of the host's name, or :port for every
     /// interface, IPv4 and IPv6 [default: 127.0.0.1:9000].
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
@@ -367,7 +367,7 @@ fn server_limits(config: &Config, shop: &Shop) -> ServerLimits {
     }
 }
 
-/// The address at which a command on this machine finds the host.
+/// Where a command on this machine finds the host.
 fn nearest(places: &[SocketAddr]) -> SocketAddr {
     let is_far = |ip: IpAddr| !ip.is_loopback() && !ip.is_unspecified();
     let nearest = places.iter().copied();

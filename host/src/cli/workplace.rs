@@ -379,7 +379,7 @@ impl Folder {
     }
 }
 
-/// What a mode lets the group and all others do: anything, and to write.
+/// What a mode lets all but the owner do: anything, and to write.
 const MAY_OPEN: u32 = 0o077;
 const MAY_WRITE: u32 = 0o022;
 

@@ -204,7 +204,7 @@ impl Config {
             listen: reader.text(
                 "server.listen",
                 "127.0.0.1:9000",
-                "host:port to serve on, all addresses of the host's name; :port is every interface, IPv4 and IPv6",
+                "host:port to serve on, every IP of the host's name; :port is every interface, IPv4 and IPv6",
             ),
             body_bytes_max: reader.bytes(
                 "server.body_bytes_max",

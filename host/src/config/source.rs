@@ -225,13 +225,13 @@ fn tells_of_service(variable: &str, value: &str) -> bool {
 }
 
 fn tells_of_port(variable: &str, value: &str) -> bool {
-    let is_address = || {
+    let is_url = || {
         let parts = value.split_once("://");
-        parts.is_some_and(|(protocol, address)| {
-            PROTOCOLS.contains(&protocol) && address.parse::<SocketAddr>().is_ok()
+        parts.is_some_and(|(protocol, place)| {
+            PROTOCOLS.contains(&protocol) && place.parse::<SocketAddr>().is_ok()
         })
     };
-    if variable.ends_with("_PORT") && is_address() {
+    if variable.ends_with("_PORT") && is_url() {
         return true;
     }
     let Some((_, port)) = variable.split_once("_PORT_") else {
@@ -247,7 +247,7 @@ fn tells_of_port(variable: &str, value: &str) -> bool {
     is_port
         && is_protocol
         && match words.next() {
-            None => is_address(),
+            None => is_url(),
             Some("ADDR") => value.parse::<IpAddr>().is_ok(),
             Some("PORT") => value.parse::<u16>().is_ok(),
             Some("PROTO") => PROTOCOLS.contains(&value),

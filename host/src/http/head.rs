@@ -149,9 +149,9 @@ fn is_host_and_port(place: &[u8]) -> bool {
 }
 
 fn is_ip_literal(text: &[u8]) -> bool {
-    let address = str::from_utf8(text).ok();
+    let ipv6 = str::from_utf8(text).ok();
     let is_ipv6 = |text: &str| text.parse::<std::net::Ipv6Addr>().is_ok();
-    // An address of a kind to come: `v1.` and what follows.
+    // One of a kind to come: `v1.` and what follows.
     let is_later = |text: &[u8]| {
         let later = text.strip_prefix(b"v").or_else(|| text.strip_prefix(b"V"));
         later.is_some_and(|text| {
@@ -164,7 +164,7 @@ fn is_ip_literal(text: &[u8]) -> bool {
                 })
         })
     };
-    address.is_some_and(is_ipv6) || is_later(text)
+    ipv6.is_some_and(is_ipv6) || is_later(text)
 }
 
 /// Letters, digits and signs, and percent-encoded bytes.

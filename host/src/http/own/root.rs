@@ -1,5 +1,5 @@
-//! `GET /`: what this is and where to go on, for whoever opens the address that the host
-//! names when it serves. A page for browsers, JSON for all others.
+//! `GET /`: what this is and where to go on, for whoever opens what the host names when it
+//! serves. A page for browsers, JSON for all others.
 
 use hyper::StatusCode;
 use hyper::header::{
