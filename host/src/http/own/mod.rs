@@ -10,7 +10,7 @@ mod session;
 mod versions;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -173,10 +173,15 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
 
 /// What the host's own operations are called in the document.
 pub(super) fn operation_ids() -> impl Iterator<Item = String> {
-    ENDPOINTS.into_iter().filter_map(|(_, _, own, _)| {
-        let id = own.operation()?.remove("operationId")?;
-        id.as_str().map(str::to_owned)
-    })
+    // Asked for with every version that is put in service, and always the same.
+    static IDS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let id = |(_, _, own, _): (_, _, Own, _)| {
+            let id = own.operation()?.remove("operationId")?;
+            id.as_str().map(str::to_owned)
+        };
+        ENDPOINTS.into_iter().filter_map(id).collect()
+    });
+    IDS.iter().cloned()
 }
 
 /// The host's own endpoints as they describe themselves; pages for people do not.
