@@ -1,6 +1,8 @@
 //! Signing in, API keys, sessions.
 
-use serde_json::json;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
 
 use crate::harness::{Answer, EMAIL, JSON, PASSWORD, Shop, text};
 
@@ -154,12 +156,36 @@ fn a_secret_key_opens_the_shop_until_it_is_revoked() {
     with(&shop, &bearer).is(401, json!({"message": "Unauthorized"}));
 }
 
+/// What a token says.
+fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    let bytes = URL_SAFE_NO_PAD.decode(payload).unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
 #[test]
 fn a_session_lasts_until_it_is_ended() {
     let shop = Shop::open();
     let bearer = format!("Bearer {}", shop.token);
     let begun = shop.send("POST", "/auth/session", &[("authorization", &bearer)], b"");
-    assert_eq!(begun.status, 200, "{}", begun.body);
+    let claims = claims(&shop.token);
+    let me = shop.get("/admin/users/me").at("/user/id");
+    let context = json!({
+        "actor_id": me,
+        "actor_type": "user",
+        "auth_identity_id": me.replace("user_", "authid_"),
+        "auth_provider": "emailpass",
+        "mfa_enabled": false,
+        "mfa_challenge_completed_at": null,
+        "app_metadata": {"user_id": me},
+        "user_metadata": {},
+        "iat": claims["iat"],
+        "exp": claims["iat"].as_i64().unwrap() + 86_400,
+    });
+    assert_eq!(begun.body, json!({ "user": context }).to_string());
+    for (name, value) in context.as_object().unwrap() {
+        assert_eq!(&claims[name], value, "{name}");
+    }
     let cookie = begun.header("set-cookie").to_owned();
     assert!(
         cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
@@ -172,6 +198,20 @@ fn a_session_lasts_until_it_is_ended() {
         ("cookie", cookie.as_str()),
         ("sec-fetch-site", "same-origin"),
     ];
+    // A session may begin another one. It has no token, and says the same of the user.
+    let again = shop.send("POST", "/auth/session", &headers, b"");
+    let mut user = again.value()["user"].clone();
+    assert_eq!(
+        user["exp"].as_i64().unwrap() - user["iat"].as_i64().unwrap(),
+        36_000
+    );
+    (user["iat"], user["exp"]) = (context["iat"].clone(), context["exp"].clone());
+    assert_eq!(user, context);
+    let unsigned = format!("{bearer}x");
+    for headers in [&[][..], &[("authorization", unsigned.as_str())]] {
+        shop.send("POST", "/auth/session", headers, b"")
+            .is(401, json!({"message": "Unauthorized"}));
+    }
     let ended = shop.send("DELETE", "/auth/session", &headers, b"");
     ended.is(200, json!({"success": true}));
     me().is(401, json!({"message": "Unauthorized"}));

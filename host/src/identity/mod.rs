@@ -1,6 +1,7 @@
 //! Who makes a request, and how they prove it: passwords, tokens, session
 //! cookies and secret API keys. Knows nothing of HTTP but two headers' text.
 
+mod context;
 mod hashing;
 mod ids;
 mod passwords;
@@ -25,6 +26,7 @@ use hashing::{Full, Pool};
 use throttle::{Refused, Throttle};
 use tokens::Tokens;
 
+pub use context::AuthContext;
 pub use passwords::PASSWORD_LENGTH_MIN;
 
 /// What kind of caller makes a request.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
+use super::AuthContext;
+
 /// Somebody who signed in.
 const USER: &str = "user";
 /// A command of somebody who can read the secret that tokens are signed with.
@@ -48,6 +50,12 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
+    /// What a valid token says, as clients may know it.
+    pub(super) fn context(&self, token: &str) -> Option<AuthContext> {
+        let said = jsonwebtoken::decode::<AuthContext>(token, &self.decoding, &self.validation);
+        Some(said.ok()?.claims)
+    }
+
     pub(super) fn new(secret: &[u8], lifetime: Duration) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = 0;

@@ -26,8 +26,8 @@ impl Own {
             Self::Refresh => ("RefreshToken", "Get a fresh token", answer(token())),
             Self::BeginSession => (
                 "BeginSession",
-                "Begin a session: sets a cookie",
-                answer(user()),
+                "Begin a session: sets a cookie, and returns what the token says",
+                answer(context()),
             ),
             Self::EndSession => (
                 "EndSession",
@@ -234,6 +234,24 @@ fn user() -> Value {
             "required": ["id"],
             "additionalProperties": false,
         },
+    }))
+}
+
+/// Who is signed in: what their token says.
+fn context() -> Value {
+    object(json!({
+        "user": object(json!({
+            "actor_id": text(),
+            "actor_type": {"const": "user"},
+            "auth_identity_id": text(),
+            "auth_provider": {"const": session::PROVIDER},
+            "mfa_enabled": {"const": false},
+            "mfa_challenge_completed_at": {"type": "null"},
+            "app_metadata": object(json!({"user_id": text()})),
+            "user_metadata": object(json!({})),
+            "iat": {"type": "integer"},
+            "exp": {"type": "integer"},
+        })),
     }))
 }
 

@@ -1,7 +1,7 @@
 //! Signing in and out, and who one is.
 
 use hyper::StatusCode;
-use hyper::header::{COOKIE, HeaderMap, RETRY_AFTER, SET_COOKIE};
+use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap, RETRY_AFTER, SET_COOKIE};
 use hyper::http::request::Parts;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -183,14 +183,11 @@ pub(super) fn begin(
         Ok(session) => session,
         Err(error) => return failed(&error),
     };
-    let user = match directory.user(user) {
-        Ok(Some(user)) => user,
-        Ok(None) => return Answer::unauthorized(),
-        Err(error) => return failed(&error),
-    };
+    let authorization = parts.headers.get(AUTHORIZATION);
+    let authorization = authorization.and_then(|value| value.to_str().ok());
     let age = directory.session_lifetime().as_secs();
     Answer::json(&Envelope {
-        user: View::of(&user),
+        user: directory.auth_context(authorization, user),
     })
     .with(
         SET_COOKIE,
