@@ -2,6 +2,7 @@
 //! that are WebAssembly components. It never knows what business they are in.
 
 pub mod capabilities;
+mod casefold;
 pub mod cli;
 mod clock;
 pub mod config;

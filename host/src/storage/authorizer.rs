@@ -65,8 +65,9 @@ const FUNCTIONS: &[&str] = &[
     "random",
     "round",
     "sign",
-    // Of texts and blobs. The host has its own `instr`, `like`, `glob`, `regexp`,
+    // Of texts and blobs. The host has its own `casefold`, `instr`, `like`, `glob`, `regexp`,
     // `replace` and the three of `trim`.
+    "casefold",
     "char",
     "concat",
     "concat_ws",

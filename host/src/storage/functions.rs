@@ -40,6 +40,7 @@ pub(super) fn add_to(connection: &Connection, clock: &Arc<Clock>) -> rusqlite::R
         let clock = clock.clone();
         move |context| glob(context, &clock)
     })?;
+    connection.create_scalar_function("casefold", 1, flags, casefold)?;
     connection.create_scalar_function("instr", 2, flags, instr)?;
     connection.create_scalar_function("replace", 3, flags, replace)?;
     for (name, left, right) in [
@@ -85,6 +86,20 @@ fn text<'a>(context: &'a Context<'_>, argument: usize) -> rusqlite::Result<Optio
                 .into(),
         )),
     }
+}
+
+/// The argument without regard to case.
+fn casefold(context: &Context<'_>) -> rusqlite::Result<Option<String>> {
+    let text = match context.get_raw(0) {
+        ValueRef::Null => return Ok(None),
+        ValueRef::Text(text) => std::str::from_utf8(text)?,
+        _ => return Err(failed("casefold needs a text")),
+    };
+    let folded = crate::casefold::casefold(text);
+    if folded.len() > VALUE_BYTES_MAX {
+        return Err(code(ffi::SQLITE_TOOBIG));
+    }
+    Ok(Some(folded))
 }
 
 /// Where the second argument first stands in the first, counted from one, in

@@ -9,6 +9,7 @@ use super::super::envelope::{Answer, Refusal};
 use super::super::query;
 use super::input::{Input, fields, select};
 use super::{Call, failed};
+use crate::casefold::casefold;
 use crate::identity::Directory;
 use crate::storage::StorageError;
 use crate::storage::accounts::ApiKey;
@@ -51,7 +52,7 @@ pub(super) fn list(directory: &Directory, call: &Call<'_>) -> Result {
     let mut input = Input::query(query(&call.parts.uri))?;
     let limit = input.number("limit", LIMIT_MAX).unwrap_or(LIMIT_DEFAULT);
     let offset = input.number("offset", u64::MAX >> 1).unwrap_or(0);
-    let words = input.text("q").unwrap_or_default().to_lowercase();
+    let words = casefold(&input.text("q").unwrap_or_default());
     let wanted = ["id", "title", "type"].map(|name| (name, input.texts(name)));
     let order = input.text("order").unwrap_or_else(|| "id".to_owned());
     let (order, descending) = order
@@ -70,7 +71,7 @@ pub(super) fn list(directory: &Directory, call: &Call<'_>) -> Result {
             texts.iter().any(|text| key[name].as_str() == Some(text))
         };
         let searched = [&key["title"], &key["redacted"]]
-            .map(|value| value.as_str().unwrap_or_default().to_lowercase())
+            .map(|value| casefold(value.as_str().unwrap_or_default()))
             .join("\n");
         words.split_whitespace().all(|word| searched.contains(word))
             && wanted
