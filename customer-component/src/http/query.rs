@@ -3,8 +3,8 @@
 
 use percent_encoding::percent_decode_str;
 
-/// Parameters that first come beyond this are passed over, as `qs` does. More
-/// of one that came before are read: a list that is too long is refused, not cut.
+/// Parameters that first come beyond this are refused. More of one that came before
+/// are read: a list that is too long has a refusal of its own.
 const PARAMETERS_MAX: usize = 1_000;
 /// Levels of brackets. No parameter of any list has more: four of `$and` and `$or`,
 /// each with a place, then a relation, a field, an operator and `[]`.
@@ -46,9 +46,13 @@ pub fn parse(query: &str) -> Result<Vec<(String, Value)>, String> {
         let key = decode(key, key)?;
         let value = decode(value, &key)?;
         let path = path(&key)?;
-        if count < PARAMETERS_MAX || root.has(&path[0]) {
-            root.place(&path, value);
+        if count >= PARAMETERS_MAX && !root.has(&path[0]) {
+            return Err(format!(
+                "Parameter '{}' comes after {PARAMETERS_MAX} others, which are the most that are taken",
+                key.escape_debug()
+            ));
         }
+        root.place(&path, value);
     }
     Ok(root
         .children
@@ -92,7 +96,10 @@ fn path(key: &str) -> Result<Vec<String>, String> {
         path = vec![name.to_owned()];
     }
     while let Some(inner) = rest.strip_prefix('[') {
-        let Some(end) = inner.find(']') else { break };
+        let Some(end) = inner.find(']') else {
+            // No bracket then, and no name that anything has.
+            return Ok(vec![key.to_owned()]);
+        };
         if path.len() > DEPTH_MAX {
             return Err(format!(
                 "Parameter '{}' is nested more than {DEPTH_MAX} levels deep",
@@ -155,13 +162,15 @@ impl Node {
             values.extend(children.into_iter().map(|(_, node)| node.finish()));
             return Value::List(values);
         }
-        Value::Object(
-            children
-                .into_iter()
-                .map(|(key, node)| (key, node.finish()))
-                .collect(),
-        )
+        // A text beside keys is a key that is set, as in `qs`: `a=b&a[c]=d`.
+        let texts = values.into_iter().map(|value| (value.show(), set()));
+        let keys = children.into_iter().map(|(key, node)| (key, node.finish()));
+        Value::Object(keys.chain(texts).collect())
     }
+}
+
+fn set() -> Value {
+    Value::Text("true".to_owned())
 }
 
 #[cfg(test)]
@@ -264,10 +273,38 @@ mod tests {
     }
 
     #[test]
-    fn parameters_that_first_come_after_a_thousand_are_passed_over() {
-        let query = "a=1&".repeat(1_500) + "b=2";
-        let Ok(tree) = parse(&query) else { panic!() };
+    fn nothing_that_was_sent_is_dropped() {
+        let set = || text("true");
+        check(
+            "a=x&a[b]=1",
+            &[("a", object(&[("b", text("1")), ("x", set())]))],
+        );
+        check(
+            "a[b]=1&a=x&a=y",
+            &[("a", object(&[("b", text("1")), ("x", set()), ("y", set())]))],
+        );
+        check(
+            "a[0]=x&a[b]=1",
+            &[("a", object(&[("0", text("x")), ("b", text("1"))]))],
+        );
+        check("a[b=1", &[("a[b", text("1"))]);
+        check("a[b][c=1", &[("a[b][c", text("1"))]);
+    }
+
+    #[test]
+    fn parameters_that_first_come_after_a_thousand_are_refused() {
+        let Ok(tree) = parse(&"a=1&".repeat(1_500)) else {
+            panic!()
+        };
         assert_eq!(tree.len(), 1);
         assert!(matches!(&tree[0].1, Value::List(values) if values.len() == 1_500));
+        assert_eq!(
+            parse(&("a=1&".repeat(1_000) + "b=2")),
+            Err(
+                "Parameter 'b' comes after 1000 others, which are the most that are taken"
+                    .to_owned()
+            )
+        );
+        assert!(parse(&("a=1&".repeat(999) + "b=2")).is_ok());
     }
 }

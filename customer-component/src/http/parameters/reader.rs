@@ -199,9 +199,9 @@ impl Reader {
             .iter()
             .map(|(inner, value)| self.nested(name, target, parameters, inner, value))
             .collect();
-        let (none, some): (Vec<Filter>, Vec<Filter>) = read.into_iter().partition(
-            |filter| matches!(filter, Filter::Null(column) if !target.columns()[*column].nullable),
-        );
+        let (none, some): (Vec<Filter>, Vec<Filter>) = read
+            .into_iter()
+            .partition(|filter| is_of_nothing(target, filter));
         let related = || Filter::Related(link, target, Box::new(Filter::All(some.clone())));
         match (none.is_empty(), some.is_empty()) {
             (true, _) => related(),
@@ -351,6 +351,12 @@ impl Reader {
             ("eq", Value::Text(text)) => self.equals(name, column, text, time),
             ("ne", Value::Text(text)) if text == NULL => Filter::NotNull(column),
             (bare, value) => match (comparison(bare, time), value) {
+                // Nothing is before or after no value.
+                (Some(comparison), Value::Text(text))
+                    if text == NULL && !is_pattern(comparison) =>
+                {
+                    Filter::Any(Vec::new())
+                }
                 (Some(comparison), Value::Text(text)) => {
                     if is_pattern(comparison) && text.chars().count() > PATTERN_MAX {
                         self.issues.add(
@@ -375,6 +381,15 @@ impl Reader {
         self.issues
             .add(name, format!("Field '{name}' has no operator '{operator}'"));
         Filter::all()
+    }
+}
+
+/// Whether a condition wants no value in a column that always has one.
+fn is_of_nothing(entity: Entity, filter: &Filter) -> bool {
+    match filter {
+        Filter::Null(column) => !entity.columns()[*column].nullable,
+        Filter::All(filters) => filters.iter().any(|filter| is_of_nothing(entity, filter)),
+        _ => false,
     }
 }
 

@@ -120,12 +120,19 @@ fn customers_are_filtered() {
     check("email=null", Filter::Null(4));
     check("email[]=null&email[]=a", Filter::In(4, texts(&["a"])));
     check("has_account=TRUE", Filter::Flag(7, true));
-    check("q=Ann%20LEE", Filter::Words(texts(&["ann", "lee"])));
+    check("q=Ann%20LEE", Filter::Words(texts(&["Ann", "LEE"])));
     check(
         "id[$nin][]=a&id[$nin][]=b",
         Filter::All(vec![Filter::NotIn(0, texts(&["a", "b"]))]),
     );
     check("id[$ne]=null", Filter::All(vec![Filter::NotNull(0)]));
+    // Nothing is before or after no value.
+    for operator in ["gt", "$gte", "lt", "$lte"] {
+        for name in ["id", "created_at"] {
+            let query = format!("{name}[{operator}]=null");
+            check(&query, Filter::All(vec![Filter::Any(Vec::new())]));
+        }
+    }
     check(
         "id[$re]=^cus_",
         Filter::All(vec![compare("id", Comparison::Matches, "^cus_")]),
@@ -186,6 +193,7 @@ fn relations_are_filtered() {
         "groups=null",
         "groups[name]=null",
         "groups[created_at]=null",
+        "groups[created_at][$eq]=null",
     ] {
         check(query, none.clone());
     }
@@ -217,9 +225,33 @@ fn conditions_that_are_not_known_are_refused_at_any_depth() {
         ("$or[0][email]=x&$or[0][limit]=1", "$or", "limit"),
         ("$and[0][$or][0][emial]=x", "$or", "emial"),
         ("$and[0][groups][emial]=x", "groups", "emial"),
+        ("groups=G&groups[name]=VIP", "groups", "G"),
+        ("groups[0]=G&groups[name]=VIP", "groups", "0"),
+        ("$or[0][email]=x&$or[0]=y", "$or", "y"),
     ] {
         let message = format!("Field '{below}' has no filter '{name}'");
         refuse(&CUSTOMERS, query, &message);
+    }
+    for (query, message) in [
+        (
+            "id=cus_1&id[$ne]=cus_2",
+            "Field 'id' has no operator 'cus_1'",
+        ),
+        (
+            "email=x&email[y]=z",
+            "Expected type: 'string, array' for field 'email', got: '[object Object]'",
+        ),
+        ("email[=x", "Unrecognized fields: 'email['"),
+        (
+            "created_at[gte=2026-01-01",
+            "Unrecognized fields: 'created_at[gte'",
+        ),
+        (
+            "limit=1&limit[x]=2",
+            "Expected type: 'number' for field 'limit', got: '[object Object]'",
+        ),
+    ] {
+        refuse(&CUSTOMERS, query, message);
     }
     for name in ["phone", "nope", "groups", "metadata"] {
         refuse(
