@@ -2,11 +2,12 @@
 
 use crate::domain::{Domain, Issue, hooked, itself, must_find, nothing_to_change, nuls, sound};
 use crate::email::is_email;
+use crate::filter::{Comparison, Filter};
 use crate::hooks::Hooks;
 use crate::metadata::Metadata;
 use crate::model::Entity;
 use crate::records::Records;
-use crate::settings::Compat;
+use crate::settings::{Compat, EmailCase};
 use crate::store::{Read, Store, StoreError, Transaction};
 use crate::types::{Change, Customer, CustomerUpdate, Fault, NewCustomer, row};
 use crate::{clock, events, ids};
@@ -66,15 +67,48 @@ fn apply(customer: &mut Customer, update: &CustomerUpdate) -> Result<bool, Fault
     Ok(changed)
 }
 
-fn duplicate(customer: &Customer) -> impl Fn(StoreError) -> Fault + '_ {
+fn duplicate(customer: &Customer, emails: EmailCase) -> impl Fn(StoreError) -> Fault + '_ {
+    let in_any_case = match emails {
+        EmailCase::Distinct => "",
+        EmailCase::Ignored => " Upper and lower case are the same here.",
+    };
     move |error| match error {
         StoreError::Duplicate => Fault::Duplicate(format!(
-            "Customer with email: {}, has_account: {}, already exists.",
+            "Customer with email: {}, has_account: {}, already exists.{in_any_case}",
             customer.email.as_deref().unwrap_or("null"),
             customer.has_account
         )),
         error => error.into(),
     }
+}
+
+/// Has emails found in any case, where they are the same in any case. Comparisons with
+/// a pattern or by order are left as they are.
+pub(crate) fn ignore_case_of_emails(entity: Entity, filter: &mut Filter) {
+    let email = |column: usize| entity == Entity::Customer && entity.place("email") == Some(column);
+    let new = match filter {
+        Filter::All(filters) | Filter::Any(filters) => {
+            filters
+                .iter_mut()
+                .for_each(|filter| ignore_case_of_emails(entity, filter));
+            return;
+        }
+        Filter::Related(_, target, inner) => return ignore_case_of_emails(*target, inner),
+        Filter::Compare(column, Comparison::Equal, text) if email(*column) => {
+            Filter::InAnyCase(*column, vec![std::mem::take(text)])
+        }
+        Filter::Compare(column, Comparison::NotEqual, text) if email(*column) => {
+            Filter::NotInAnyCase(*column, vec![std::mem::take(text)])
+        }
+        Filter::In(column, texts) if email(*column) => {
+            Filter::InAnyCase(*column, std::mem::take(texts))
+        }
+        Filter::NotIn(column, texts) if email(*column) => {
+            Filter::NotInAnyCase(*column, std::mem::take(texts))
+        }
+        _ => return,
+    };
+    *filter = new;
 }
 
 /// One customer, as a row with the columns of the entity.
@@ -140,8 +174,8 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         };
         let transaction = self.store.begin()?;
         transaction
-            .insert_customer(&customer)
-            .map_err(duplicate(&customer))?;
+            .insert_customer(&customer, self.email_case)
+            .map_err(duplicate(&customer, self.email_case))?;
         transaction.emit(events::CUSTOMER_CREATED, &customer.id)?;
         let answer = answer(&transaction, &customer)?;
         transaction.commit()?;
@@ -181,8 +215,8 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         if apply(&mut customer, &update)? {
             customer.updated_at = clock::now();
             transaction
-                .update_customer(&customer)
-                .map_err(duplicate(&customer))?;
+                .update_customer(&customer, self.email_case)
+                .map_err(duplicate(&customer, self.email_case))?;
             transaction.emit(events::CUSTOMER_UPDATED, &customer.id)?;
         }
         let answer = answer(&transaction, &customer)?;

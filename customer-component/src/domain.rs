@@ -2,20 +2,21 @@
 //! store and the hooks that every operation needs; the operations themselves
 //! stand in `customers`, `addresses` and `groups`.
 
-use crate::addresses;
 use crate::filter::Search;
 use crate::hooks::{Hooked, Hooks};
 use crate::model::{Columns, Entity};
 use crate::records::Records;
-use crate::settings::Compat;
+use crate::settings::{Compat, EmailCase};
 use crate::store::{Read, Store};
 use crate::types::{Fault, Page};
+use crate::{addresses, customers};
 
 /// The one door to the domain: HTTP and the typed operations both go through it.
 pub struct Domain<S, H> {
     pub(crate) store: S,
     pub(crate) hooks: H,
     pub(crate) compat: Compat,
+    pub(crate) email_case: EmailCase,
 }
 
 /// What is wrong with one field of what was sent.
@@ -112,7 +113,14 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             store,
             hooks,
             compat,
+            email_case: EmailCase::default(),
         }
+    }
+
+    /// The same, with another choice of which emails are the same.
+    #[must_use]
+    pub fn with_email_case(self, email_case: EmailCase) -> Self {
+        Self { email_case, ..self }
     }
 
     /// Whose answers are given.
@@ -122,7 +130,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
 
     /// Returns these columns of what is looked for, and how many there are in all.
     /// Texts that are stored in another form than they are sent in are looked for in
-    /// that form.
+    /// that form, and emails in any case where that makes no other email.
     ///
     /// # Errors
     /// When the store cannot serve.
@@ -130,6 +138,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         let mut search = search.clone();
         if entity == Entity::Address {
             addresses::store_countries(&mut search.filter, self.compat);
+        }
+        if self.email_case == EmailCase::Ignored {
+            customers::ignore_case_of_emails(entity, &mut search.filter);
         }
         Ok(self.store.search(entity, &search, columns)?)
     }

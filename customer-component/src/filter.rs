@@ -46,11 +46,16 @@ pub enum Filter {
     In(usize, Vec<String>),
     /// The column is a text, and none of these.
     NotIn(usize, Vec<String>),
+    /// The column is one of these texts, all of them ASCII, in any case.
+    InAnyCase(usize, Vec<String>),
+    /// The column is a text, and none of these in any case.
+    NotInAnyCase(usize, Vec<String>),
     /// Something is tied to it for which this holds.
     Related(Link, Entity, Box<Filter>),
     /// Nothing is tied to it.
     Unrelated(Link, Entity),
-    /// Each of these words, folded by [`fold`], is found in its texts.
+    /// Each of these words is found in one of its texts, both without regard to case
+    /// and to how accents are composed: as the SQL function `casefold` of the host has it.
     Words(Vec<String>),
 }
 
@@ -67,7 +72,7 @@ impl Filter {
 
     /// Each word of a text is found.
     pub fn words(text: &str) -> Self {
-        Self::Words(fold(text).split_whitespace().map(str::to_owned).collect())
+        Self::Words(text.split_whitespace().map(str::to_owned).collect())
     }
 
     /// Whether it holds for everything.
@@ -80,14 +85,10 @@ impl Filter {
     }
 }
 
-/// A text without regard to case, for [`Filter::Words`] and what they are looked for in.
-pub fn fold(text: &str) -> String {
-    text.to_lowercase()
-}
-
-/// The texts of a thing, folded, as one; no word can match across two of them.
+/// The texts of a thing that [`Filter::Words`] are looked for in, as one; no word can match
+/// across two of them.
 pub fn searched<const N: usize>(texts: [Option<&str>; N]) -> String {
-    fold(&texts.into_iter().flatten().collect::<Vec<_>>().join("\n"))
+    texts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 /// What comes first.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::filter::{BY_ID, Filter, Search};
 use crate::model::{Columns, Entity};
 use crate::records::Records;
+use crate::settings::EmailCase;
 use crate::store::{Membership, Store, StoreError, Stored, Transaction};
 use crate::types::{Address, Customer, Group};
 use crate::{clock, events, ids};
@@ -140,7 +141,7 @@ impl Dice {
 ///
 /// # Errors
 /// When the store cannot serve.
-pub fn sow_customers(store: &impl Store, count: u32) -> Stored<()> {
+pub fn sow_customers(store: &impl Store, count: u32, emails: EmailCase) -> Stored<()> {
     let mut dice = Dice::new();
     let now = clock::unix_ms();
     let existing = existing_groups(store)?;
@@ -149,7 +150,7 @@ pub fn sow_customers(store: &impl Store, count: u32) -> Stored<()> {
     for _ in 0..count {
         let made = now - dice.below(PAST_MS);
         let customer = customer(&mut dice, made);
-        transaction.insert_customer(&customer)?;
+        transaction.insert_customer(&customer, emails)?;
         transaction.emit(events::CUSTOMER_CREATED, &customer.id)?;
         for place in 0..dice.below(4) {
             let address = address(&mut dice, &customer, made + place, place == 0);

@@ -48,14 +48,54 @@ impl Compat {
     }
 }
 
+/// Whether two emails that differ in upper and lower case alone are two customers'.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EmailCase {
+    /// They are two emails, as in Medusa.
+    #[default]
+    Distinct,
+    /// They are the same email, and taken as one.
+    Ignored,
+}
+
+const EMAIL_CASE: &str = "email_case";
+
+impl EmailCase {
+    /// The setting's key.
+    pub const KEY: &str = EMAIL_CASE;
+
+    /// From the setting's value.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the operator.
+    pub fn parse(value: &str) -> Result<Self, String> {
+        match value {
+            "distinct" => Ok(Self::Distinct),
+            "ignored" => Ok(Self::Ignored),
+            other => Err(format!(
+                "{EMAIL_CASE}: '{other}' is neither 'distinct' nor 'ignored'"
+            )),
+        }
+    }
+
+    /// Whether two emails are the same. They are of ASCII alone.
+    pub fn is_same(self, one: &str, other: &str) -> bool {
+        match self {
+            Self::Distinct => one == other,
+            Self::Ignored => one.eq_ignore_ascii_case(other),
+        }
+    }
+}
+
 /// Every fault of the settings, each beginning with its key.
 pub fn faults<'a>(settings: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<String> {
     settings
         .into_iter()
         .filter_map(|(key, value)| match key {
             COMPAT => Compat::parse(value).err(),
+            EMAIL_CASE => EmailCase::parse(value).err(),
             _ => Some(format!(
-                "{key}: there is no such setting; there is {COMPAT}"
+                "{key}: there is no such setting; there are {COMPAT} and {EMAIL_CASE}"
             )),
         })
         .collect()
@@ -70,10 +110,16 @@ mod tests {
         assert_eq!(faults([("compat", "document")]), Vec::<String>::new());
         assert_eq!(faults([("compat", "medusa-2")]), Vec::<String>::new());
         assert_eq!(
-            faults([("compat", "medusa"), ("comapt", "document")]),
+            faults([
+                ("compat", "medusa"),
+                ("comapt", "document"),
+                ("email_case", "lower"),
+                ("email_case", "ignored")
+            ]),
             [
                 "compat: 'medusa' is neither 'document' nor 'medusa-2'",
-                "comapt: there is no such setting; there is compat"
+                "comapt: there is no such setting; there are compat and email_case",
+                "email_case: 'lower' is neither 'distinct' nor 'ignored'"
             ]
         );
     }

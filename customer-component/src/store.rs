@@ -4,6 +4,7 @@
 use crate::filter::Search;
 use crate::model::{Columns, Entity, Link};
 use crate::records::Records;
+use crate::settings::EmailCase;
 use crate::types::{Address, Customer, Fault, Group, Page};
 
 /// Why a store did not do what it was asked to.
@@ -111,9 +112,10 @@ pub trait Store: Read {
 )]
 pub trait Transaction: Read {
     /// Adds a customer. [`StoreError::Duplicate`] where its email is taken.
-    fn insert_customer(&self, customer: &Customer) -> Stored<()>;
-    /// Overwrites a customer. [`StoreError::Duplicate`] where its email is taken.
-    fn update_customer(&self, customer: &Customer) -> Stored<()>;
+    fn insert_customer(&self, customer: &Customer, emails: EmailCase) -> Stored<()>;
+    /// Overwrites a customer. [`StoreError::Duplicate`] where its email is another one than
+    /// before, and taken.
+    fn update_customer(&self, customer: &Customer, emails: EmailCase) -> Stored<()>;
     /// Marks a customer as deleted; gives whether it was there.
     fn delete_customer(&self, id: &str, at: &str) -> Stored<bool>;
 

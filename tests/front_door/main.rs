@@ -4,6 +4,7 @@
 mod harness;
 
 mod addresses;
+mod any_case;
 mod bodies;
 mod broken;
 mod browser;

@@ -44,7 +44,7 @@ use module::schema as wit_schema;
 use module::seed as wit_seed;
 
 use crate::domain::Domain;
-use crate::settings::{self, Compat};
+use crate::settings::{self, Compat, EmailCase};
 use crate::sql::{MIGRATIONS, STEPS_NEEDED, SqlStore};
 use crate::{http as api, seed};
 
@@ -63,6 +63,13 @@ fn compat() -> Compat {
     compat.unwrap_or_default()
 }
 
+/// Which emails the operator takes for the same.
+fn email_case() -> EmailCase {
+    let setting = config::get(EmailCase::KEY).ok().flatten();
+    let email_case = setting.and_then(|value| EmailCase::parse(&value).ok());
+    email_case.unwrap_or_default()
+}
+
 /// What an answer may take: the host says what the limits of a call are.
 fn budget() -> api::Budget {
     let limit = |key| config::get(key).ok().flatten()?.parse().ok();
@@ -77,7 +84,7 @@ fn budget() -> api::Budget {
 
 /// The domain over the host's database and extensions.
 fn domain() -> Domain<SqlStore<Database>, Extensions> {
-    Domain::new(SqlStore(Database), Extensions, compat())
+    Domain::new(SqlStore(Database), Extensions, compat()).with_email_case(email_case())
 }
 
 /// A line in the host's log about something that is nobody's business outside.
@@ -184,7 +191,8 @@ impl wit_seed::Guest for Customers {
 
     fn sow(kind: u32, count: u32) -> Result<(), String> {
         match kind {
-            0 => seed::sow_customers(&SqlStore(Database), count).map_err(|error| error.to_string()),
+            0 => seed::sow_customers(&SqlStore(Database), count, email_case())
+                .map_err(|error| error.to_string()),
             other => Err(format!("there is no kind {other}")),
         }
     }

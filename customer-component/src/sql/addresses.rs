@@ -37,13 +37,13 @@ const INSERT: &str = "
     insert into customer_address (id, address_name, company, customer_id, first_name, last_name, address_1, address_2,
         city, province, postal_code, country_code, phone, metadata, created_at, updated_at, is_default_shipping,
         is_default_billing, search_text)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, casefold($19))";
 
 const UPDATE: &str = "
     update customer_address set address_name = $2, company = $3, customer_id = $4, first_name = $5, last_name = $6,
         address_1 = $7, address_2 = $8, city = $9, province = $10, postal_code = $11, country_code = $12, phone = $13,
         metadata = $14, created_at = $15, updated_at = $16, is_default_shipping = $17, is_default_billing = $18,
-        search_text = $19
+        search_text = casefold($19)
     where id = $1 and deleted_at is null";
 
 pub(super) const DELETE: &str = "delete from customer_address where id = $1";

@@ -2,6 +2,7 @@
 
 use crate::filter::searched;
 use crate::records::Cell;
+use crate::settings::EmailCase;
 use crate::store::Stored;
 use crate::types::Customer;
 
@@ -41,32 +42,51 @@ pub(super) const OF_ADDRESSES: [&str; 2] = [
 
 const INSERT: &str = "
     insert into customer (id, company_name, first_name, last_name, email, phone, metadata, has_account,
-        created_by, created_at, updated_at, search_text)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+        created_by, created_at, updated_at, search_text, email_in_any_case)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, casefold($12), $13)";
 
+/// An email that stays as it was is not taken anew.
 const UPDATE: &str = "
     update customer set company_name = $2, first_name = $3, last_name = $4, email = $5, phone = $6, metadata = $7,
-        has_account = $8, created_by = $9, created_at = $10, updated_at = $11, search_text = $12
+        has_account = $8, created_by = $9, created_at = $10, updated_at = $11, search_text = casefold($12),
+        email_in_any_case = iif(email is $5, email_in_any_case, $13)
     where id = $1 and deleted_at is null";
 
 pub(super) const DELETE: &str = "
     update customer set deleted_at = $2, updated_at = $2 where id = $1 and deleted_at is null";
 
-/// The columns of the entity but `deleted_at`, then what `q` looks in.
+/// The columns of the entity but `deleted_at`, then what `q` looks in, and which emails are the same.
 const WRITTEN: usize = 11;
 
-fn write(database: &impl OpenTransaction, statement: &str, customer: &Customer) -> Stored<()> {
+fn write(
+    database: &impl OpenTransaction,
+    statement: &str,
+    customer: &Customer,
+    emails: EmailCase,
+) -> Stored<()> {
     let search_text = searched(customer.searched());
     let mut parameters = customer.cells()[..WRITTEN].to_vec();
     parameters.push(Cell::Text(&search_text));
+    parameters.push(match emails {
+        EmailCase::Distinct => Cell::Null,
+        EmailCase::Ignored => Cell::Integer(1),
+    });
     database.execute(statement, &parameters)?;
     Ok(())
 }
 
-pub(super) fn insert(database: &impl OpenTransaction, customer: &Customer) -> Stored<()> {
-    write(database, INSERT, customer)
+pub(super) fn insert(
+    database: &impl OpenTransaction,
+    customer: &Customer,
+    emails: EmailCase,
+) -> Stored<()> {
+    write(database, INSERT, customer, emails)
 }
 
-pub(super) fn update(database: &impl OpenTransaction, customer: &Customer) -> Stored<()> {
-    write(database, UPDATE, customer)
+pub(super) fn update(
+    database: &impl OpenTransaction,
+    customer: &Customer,
+    emails: EmailCase,
+) -> Stored<()> {
+    write(database, UPDATE, customer, emails)
 }

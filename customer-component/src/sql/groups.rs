@@ -33,11 +33,11 @@ pub(super) const OF_CUSTOMERS: [&str; 2] = [
 
 const INSERT: &str = "
     insert into customer_group (id, name, created_by, created_at, updated_at, metadata, search_text)
-    values ($1, $2, $3, $4, $5, $6, $7)";
+    values ($1, $2, $3, $4, $5, $6, casefold($7))";
 
 const UPDATE: &str = "
     update customer_group set name = $2, created_by = $3, created_at = $4, updated_at = $5, metadata = $6,
-        search_text = $7
+        search_text = casefold($7)
     where id = $1 and deleted_at is null";
 
 pub(super) const DELETE: &str = "

@@ -11,10 +11,16 @@ pub struct Migration {
 }
 
 /// Every step, oldest first.
-pub const MIGRATIONS: [Migration; 1] = [Migration {
-    name: "0001_tables",
-    statements: include_str!("0001_tables.sql"),
-}];
+pub const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        name: "0001_tables",
+        statements: include_str!("0001_tables.sql"),
+    },
+    Migration {
+        name: "0002_any_case",
+        statements: include_str!("0002_any_case.sql"),
+    },
+];
 
 /// How many of the steps a version has to know to work on a database that all
 /// of them have run on: older ones that know so many may come back to it. A step

@@ -11,6 +11,7 @@ mod search;
 use crate::filter::Search;
 use crate::model::{Columns, Entity, Link};
 use crate::records::{Cell, Records};
+use crate::settings::EmailCase;
 use crate::store::{DefaultFor, Membership, Read, Store, StoreError, Stored, Transaction};
 use crate::types::{Address, Customer, Group, Page};
 
@@ -162,12 +163,12 @@ fn first_column(records: &Records) -> Vec<String> {
 }
 
 impl<T: OpenTransaction> Transaction for SqlTransaction<T> {
-    fn insert_customer(&self, customer: &Customer) -> Stored<()> {
-        customers::insert(&self.0, customer)
+    fn insert_customer(&self, customer: &Customer, emails: EmailCase) -> Stored<()> {
+        customers::insert(&self.0, customer, emails)
     }
 
-    fn update_customer(&self, customer: &Customer) -> Stored<()> {
-        customers::update(&self.0, customer)
+    fn update_customer(&self, customer: &Customer, emails: EmailCase) -> Stored<()> {
+        customers::update(&self.0, customer, emails)
     }
 
     fn delete_customer(&self, id: &str, at: &str) -> Stored<bool> {
@@ -255,4 +256,4 @@ impl<T: OpenTransaction> Transaction for SqlTransaction<T> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

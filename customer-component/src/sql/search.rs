@@ -57,6 +57,9 @@ const WORDS_APART_MAX: usize = 50;
 /// Counts what is not deleted without looking at any of it.
 pub(super) const COUNT_ALL: &str = "select live from row_count where table_name = $1";
 
+/// Folds words as the texts that they are looked for in are.
+pub(super) const FOLD: &str = "select casefold($1)";
+
 /// Fails where the parameter is no regular expression.
 const CHECK_PATTERN: &str = "select '' regexp $1";
 
@@ -93,7 +96,8 @@ pub(super) fn search(
         parameters: Vec::new(),
         patterns: Vec::new(),
     };
-    statement.write_filter(entity, &search.filter);
+    let filter = folded(database, &search.filter)?;
+    statement.write_filter(entity, &filter);
     let Statement {
         text: condition,
         mut parameters,
@@ -140,6 +144,42 @@ pub(super) fn search(
         counted.integer(0, 0).try_into().unwrap_or(0)
     };
     Ok(Page { records, count })
+}
+
+/// The same filter with its words folded. Those of ASCII alone need no statement.
+fn folded<'a>(database: &impl Queries, filter: &'a Filter) -> Stored<Cow<'a, Filter>> {
+    let all = |filters: &[Filter]| -> Stored<Vec<Filter>> {
+        let folded = filters.iter().map(|filter| folded(database, filter));
+        folded.map(|filter| Ok(filter?.into_owned())).collect()
+    };
+    Ok(match filter {
+        Filter::Words(words) => {
+            let text = words.join(" ");
+            let text = if text.is_ascii() {
+                text.to_ascii_lowercase()
+            } else {
+                let folded = database.query(FOLD, &[Cell::Text(&text)])?;
+                folded.string(0, 0).unwrap_or(text)
+            };
+            Cow::Owned(Filter::words(&text))
+        }
+        Filter::All(filters) if has_words(filters) => Cow::Owned(Filter::All(all(filters)?)),
+        Filter::Any(filters) if has_words(filters) => Cow::Owned(Filter::Any(all(filters)?)),
+        Filter::Related(link, target, inner) if has_words(std::slice::from_ref(inner)) => {
+            let inner = folded(database, inner)?.into_owned();
+            Cow::Owned(Filter::Related(*link, *target, Box::new(inner)))
+        }
+        filter => Cow::Borrowed(filter),
+    })
+}
+
+fn has_words(filters: &[Filter]) -> bool {
+    filters.iter().any(|filter| match filter {
+        Filter::Words(_) => true,
+        Filter::All(filters) | Filter::Any(filters) => has_words(filters),
+        Filter::Related(_, _, inner) => has_words(std::slice::from_ref(inner)),
+        _ => false,
+    })
 }
 
 /// Has the database read a regular expression, on its own: a search that fails
@@ -302,11 +342,34 @@ impl Statement {
                     name(*column)
                 );
             }
+            // To the database, no value is none of no texts.
+            Filter::NotIn(column, texts) if texts.is_empty() => {
+                self.text += &format!("{} is not null", name(*column));
+            }
             Filter::NotIn(column, texts) => {
                 let parameter = self.text(&json(texts));
                 self.text += &format!(
                     "{} not in (select value from json_each({parameter}))",
                     name(*column)
+                );
+            }
+            // Two indexes serve it: one has all emails, the other those with capitals.
+            Filter::InAnyCase(column, texts) => {
+                let parameter = self.text(&json(texts));
+                let (name, lower) = (
+                    name(*column),
+                    format!("(select lower(value) from json_each({parameter}))"),
+                );
+                let live = format!("{alias}.deleted_at is null");
+                self.text += &format!(
+                    "({name} in {lower} and {live} or lower({name}) in {lower} and {name} <> lower({name}) and {live})"
+                );
+            }
+            Filter::NotInAnyCase(column, texts) => {
+                let parameter = self.text(&json(texts));
+                let name = name(*column);
+                self.text += &format!(
+                    "({name} is not null and lower({name}) not in (select lower(value) from json_each({parameter})))"
                 );
             }
             Filter::Related(link, target, inner) => {

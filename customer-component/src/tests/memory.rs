@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 use std::cmp::Ordering;
 
+use crate::casefold::casefold;
 use crate::filter::{Comparison, Filter, Order, Search, searched};
 use crate::model::{Columns, Entity, Link};
 use crate::records::{Cell, Records};
+use crate::settings::EmailCase;
 use crate::store::{DefaultFor, Membership, Read, Store, StoreError, Stored, Transaction};
 use crate::types::{Address, Customer, Group, Page};
 
@@ -61,7 +63,7 @@ impl State {
                 .map(|(thing, at)| {
                     (
                         deleted(&thing.cells(), place, at),
-                        searched(thing.searched()),
+                        casefold(&searched(thing.searched())),
                     )
                 })
                 .collect(),
@@ -71,7 +73,7 @@ impl State {
                 .map(|(thing, at)| {
                     (
                         deleted(&thing.cells(), place, at),
-                        searched(thing.searched()),
+                        casefold(&searched(thing.searched())),
                     )
                 })
                 .collect(),
@@ -81,7 +83,7 @@ impl State {
                 .map(|(thing, at)| {
                     (
                         deleted(&thing.cells(), place, at),
-                        searched([Some(&thing.name)]),
+                        casefold(&searched([Some(&thing.name)])),
                     )
                 })
                 .collect(),
@@ -126,13 +128,17 @@ impl State {
             Filter::NotIn(place, values) => {
                 text(*place).is_some_and(|text| values.iter().all(|value| value != text))
             }
+            Filter::InAnyCase(place, values) => text(*place)
+                .is_some_and(|text| values.iter().any(|value| value.eq_ignore_ascii_case(text))),
+            Filter::NotInAnyCase(place, values) => text(*place)
+                .is_some_and(|text| values.iter().all(|value| !value.eq_ignore_ascii_case(text))),
             Filter::Related(link, target, inner) => self
                 .tied(*link, *target, record)
                 .any(|other| self.holds(&other, inner)),
             Filter::Unrelated(link, target) => self.tied(*link, *target, record).next().is_none(),
-            Filter::Words(looked_for) => {
-                looked_for.iter().all(|word| words.contains(word.as_str()))
-            }
+            Filter::Words(looked_for) => looked_for
+                .iter()
+                .all(|word| words.contains(&casefold(word))),
         }
     }
 
@@ -211,12 +217,17 @@ impl State {
         collect(to, columns, rows)
     }
 
-    fn email_taken(&self, customer: &Customer) -> bool {
+    fn email_taken(&self, customer: &Customer, emails: EmailCase) -> bool {
+        let mut live = self.customers.iter().filter(|(_, at)| at.is_none());
+        let kept = live
+            .clone()
+            .any(|(other, _)| other.id == customer.id && other.email == customer.email);
+        let email = |other: &Customer| other.email.clone().unwrap_or_default();
         customer.email.is_some()
-            && self.customers.iter().any(|(other, deleted)| {
-                deleted.is_none()
-                    && other.id != customer.id
-                    && other.email == customer.email
+            && !kept
+            && live.any(|(other, _)| {
+                other.id != customer.id
+                    && emails.is_same(&email(other), &email(customer))
                     && other.has_account == customer.has_account
             })
     }
@@ -355,8 +366,8 @@ impl Read for Copy<'_> {
 }
 
 impl Transaction for Copy<'_> {
-    fn insert_customer(&self, customer: &Customer) -> Stored<()> {
-        if self.state.borrow().email_taken(customer) {
+    fn insert_customer(&self, customer: &Customer, emails: EmailCase) -> Stored<()> {
+        if self.state.borrow().email_taken(customer, emails) {
             return Err(StoreError::Duplicate);
         }
         self.state
@@ -366,8 +377,8 @@ impl Transaction for Copy<'_> {
         Ok(())
     }
 
-    fn update_customer(&self, customer: &Customer) -> Stored<()> {
-        if self.state.borrow().email_taken(customer) {
+    fn update_customer(&self, customer: &Customer, emails: EmailCase) -> Stored<()> {
+        if self.state.borrow().email_taken(customer, emails) {
             return Err(StoreError::Duplicate);
         }
         for (other, _) in &mut self.state.borrow_mut().customers {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::http::ROUTES;
 use crate::model::Entity;
-use crate::sql::MIGRATIONS;
+use crate::sql::tests::native::Native;
 
 fn operation_of(id: &str, compat: Compat) -> Value {
     ROUTES
@@ -108,10 +108,7 @@ fn what_an_operation_refers_to_is_there() {
 /// The model says of each column whether it may have no value, and so does the schema.
 #[test]
 fn columns_are_as_nullable_as_those_of_the_tables() {
-    let database = rusqlite::Connection::open_in_memory().unwrap();
-    for step in MIGRATIONS {
-        database.execute_batch(step.statements).unwrap();
-    }
+    let database = Native::new().sqlite;
     for (entity, table) in [
         (Entity::Customer, "customer"),
         (Entity::Address, "customer_address"),

@@ -1,17 +1,18 @@
 //! The statements against SQLite itself: the schema applies, every search finds
 //! what the store in memory finds, and those that have to be fast use an index.
 
-mod native;
+mod any_case;
+pub mod native;
 mod properties;
 
 use super::*;
 use crate::domain::Domain;
 use crate::filter::{BY_ID, Comparison, Filter, Order};
 use crate::seed;
-use crate::settings::Compat;
+use crate::settings::{Compat, EmailCase};
 use crate::tests::memory::Memory;
 use crate::tests::{NoHooks, guest};
-use crate::types::{NewAddress, NewGroup};
+use crate::types::{NewAddress, NewCustomer, NewGroup};
 
 use super::Spy;
 use native::Native;
@@ -30,6 +31,12 @@ fn fill<S: Store>(store: S) -> (Domain<S, NoHooks>, Vec<String>, Vec<String>) {
             Some("ACME"),
         ),
         ("gone@shop.example", Some("Gone"), None, None),
+        (
+            "Ismail@shop.example",
+            Some("İsmail"),
+            Some("Zoe\u{308}lle"),
+            Some("Straße ΟΔΟΣ"),
+        ),
     ];
     let customers: Vec<String> = people
         .iter()
@@ -96,6 +103,13 @@ fn filters(groups: &[String], customers: &[String]) -> Vec<(Entity, Filter)> {
         Filter::all(),
         compare(email, Comparison::Equal, "bob@shop.example"),
         compare(email, Comparison::Equal, "BOB@shop.example"),
+        Filter::InAnyCase(
+            email,
+            vec![text("BOB@shop.example"), text("ZOE@SHOP.EXAMPLE")],
+        ),
+        Filter::InAnyCase(email, Vec::new()),
+        Filter::NotInAnyCase(email, vec![text("BOB@shop.example")]),
+        Filter::NotInAnyCase(last, Vec::new()),
         compare(first, Comparison::NotEqual, "Bob"),
         compare(last, Comparison::NotEqual, "100%"),
         compare(first, Comparison::Greater, "Bob"),
@@ -115,6 +129,7 @@ fn filters(groups: &[String], customers: &[String]) -> Vec<(Entity, Filter)> {
         Filter::In(first, Vec::new()),
         Filter::NotIn(last, vec![text("100%")]),
         Filter::NotIn(first, Vec::new()),
+        Filter::NotIn(last, Vec::new()),
         in_groups(Filter::id(&groups[0])),
         in_groups(Filter::In(0, groups.to_vec())),
         in_groups(Filter::id(&groups[2])),
@@ -150,6 +165,19 @@ fn filters(groups: &[String], customers: &[String]) -> Vec<(Entity, Filter)> {
         "  ",
         "b a",
         "ann\nmüller",
+        "ismail",
+        "İSMAİL",
+        "i\u{307}smail",
+        "STRASSE",
+        "straße",
+        "ẞe",
+        "ß",
+        "οδοσ",
+        "ος",
+        "zoëlle",
+        "Zoe\u{308}",
+        "e\u{308}",
+        "zoelle",
         "-",
         "(",
         "NEAR(a b)",
@@ -313,11 +341,15 @@ fn a_transaction_that_is_dropped_leaves_nothing() {
         ..Customer::default()
     };
     let transaction = store.begin().unwrap();
-    transaction.insert_customer(&customer).unwrap();
+    transaction
+        .insert_customer(&customer, EmailCase::Distinct)
+        .unwrap();
     drop(transaction);
     assert!(store.find(Entity::Customer, "cus_1").unwrap().is_empty());
     let transaction = store.begin().unwrap();
-    transaction.insert_customer(&customer).unwrap();
+    transaction
+        .insert_customer(&customer, EmailCase::Distinct)
+        .unwrap();
     transaction.commit().unwrap();
     assert_eq!(store.find(Entity::Customer, "cus_1"), Ok(customer.record()));
 }
@@ -342,8 +374,8 @@ fn a_membership_needs_both_ends() {
 #[test]
 fn the_seed_makes_plausible_people() {
     let store = SqlStore(Native::new());
-    seed::sow_customers(&store, 300).unwrap();
-    seed::sow_customers(&store, 300).unwrap();
+    seed::sow_customers(&store, 300, EmailCase::Distinct).unwrap();
+    seed::sow_customers(&store, 300, EmailCase::Distinct).unwrap();
     let count = |statement: &str| store.0.query(statement, &[]).unwrap().integer(0, 0);
     assert_eq!(
         count("select live from row_count where table_name = 'customer'"),
@@ -370,7 +402,7 @@ fn the_seed_makes_plausible_people() {
 #[test]
 fn searches_that_have_to_be_fast_use_an_index() {
     let store = SqlStore(Native::new());
-    seed::sow_customers(&store, 500).unwrap();
+    seed::sow_customers(&store, 500, EmailCase::Distinct).unwrap();
     let statement = |entity: Entity, filter: Filter, order: Order| {
         let spy = Spy::default();
         let search = Search {
@@ -391,6 +423,10 @@ fn searches_that_have_to_be_fast_use_an_index() {
             "customer_email",
         ),
         (Filter::In(4, vec!["a@b.co".to_owned()]), "customer_email"),
+        (
+            Filter::InAnyCase(4, vec!["a@b.co".to_owned()]),
+            "customer_email_with_capitals",
+        ),
         (
             Filter::Compare(3, Comparison::Equal, "Lee".to_owned()),
             "customer_last_name",
@@ -413,7 +449,7 @@ fn searches_that_have_to_be_fast_use_an_index() {
         for text in statement(customers, filter.clone(), BY_ID) {
             let plan = store.0.plan(&text);
             assert!(
-                plan.contains(index) || text == search::COUNT_ALL,
+                plan.contains(index) || text == search::COUNT_ALL || text == search::FOLD,
                 "{filter:?}\n{text}\n{plan}"
             );
             assert!(

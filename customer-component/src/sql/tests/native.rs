@@ -7,6 +7,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection as Sqlite, Statement, ToSql, ffi, params_from_iter};
 
 use super::super::*;
+use crate::casefold::casefold;
 
 /// A database in memory.
 pub struct Native {
@@ -55,6 +56,13 @@ fn bind(statement: &mut Statement<'_>, parameters: &[Cell<'_>]) -> Result<(), Sq
 
 impl Native {
     pub fn new() -> Self {
+        let native = Self::empty();
+        native.migrate(&MIGRATIONS);
+        native
+    }
+
+    /// One without tables.
+    pub fn empty() -> Self {
         let sqlite = Sqlite::open_in_memory().unwrap();
         sqlite.pragma_update(None, "foreign_keys", true).unwrap();
         sqlite
@@ -65,12 +73,29 @@ impl Native {
                 Ok(pattern.is_match(&context.get::<String>(1)?))
             })
             .unwrap();
-        for step in MIGRATIONS {
-            sqlite.execute_batch(step.statements).unwrap();
-        }
+        sqlite
+            .create_scalar_function(
+                "casefold",
+                1,
+                FunctionFlags::SQLITE_UTF8
+                    | FunctionFlags::SQLITE_DETERMINISTIC
+                    | FunctionFlags::SQLITE_INNOCUOUS,
+                |context| {
+                    let text: Option<String> = context.get(0)?;
+                    Ok(text.map(|text| casefold(&text)))
+                },
+            )
+            .unwrap();
         Self {
             sqlite,
             events: Count::new(0),
+        }
+    }
+
+    /// Takes the schema some steps further.
+    pub fn migrate(&self, steps: &[Migration]) {
+        for step in steps {
+            self.sqlite.execute_batch(step.statements).unwrap();
         }
     }
 

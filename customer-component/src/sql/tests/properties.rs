@@ -15,7 +15,8 @@ fn statements(entity: Entity, search: &Search) -> Vec<String> {
 }
 
 /// The same filter with other texts. Words keep what decides between the index
-/// and looking for them: whether they are long enough, and not too long.
+/// and looking for them: whether they are long enough, and not too long; and what decides
+/// about folding them: whether they are ASCII.
 fn plain(filter: &Filter) -> Filter {
     let all = |filters: &[Filter]| filters.iter().map(plain).collect();
     let text = || "plain".to_owned();
@@ -24,14 +25,22 @@ fn plain(filter: &Filter) -> Filter {
         Filter::Any(filters) => Filter::Any(all(filters)),
         Filter::Compare(column, comparison, _) => Filter::Compare(*column, *comparison, text()),
         Filter::In(column, _) => Filter::In(*column, vec![text()]),
-        Filter::NotIn(column, _) => Filter::NotIn(*column, vec![text()]),
+        Filter::NotIn(column, texts) => {
+            // None at all is a condition of its own.
+            Filter::NotIn(*column, texts.first().map(|_| text()).into_iter().collect())
+        }
+        Filter::InAnyCase(column, _) => Filter::InAnyCase(*column, vec![text()]),
+        Filter::NotInAnyCase(column, _) => Filter::NotInAnyCase(*column, vec![text()]),
         Filter::Related(link, target, inner) => {
             Filter::Related(*link, *target, Box::new(plain(inner)))
         }
         Filter::Words(words) => Filter::Words(
             words
                 .iter()
-                .map(|word| "x".repeat(word.chars().count().min(26)))
+                .map(|word| {
+                    let letter = if word.is_ascii() { "x" } else { "ж" };
+                    letter.repeat(word.chars().count().min(26))
+                })
                 .collect(),
         ),
         Filter::Flag(..) | Filter::Null(_) | Filter::NotNull(_) | Filter::Unrelated(..) => {
