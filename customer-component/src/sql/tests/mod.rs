@@ -2,6 +2,7 @@
 //! what the store in memory finds, and those that have to be fast use an index.
 
 mod any_case;
+mod columns;
 pub mod native;
 mod properties;
 
