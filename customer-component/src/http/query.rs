@@ -109,6 +109,10 @@ fn path(key: &str) -> Result<Vec<String>, String> {
         path.push(inner[..end].to_owned());
         rest = &inner[end + 1..];
     }
+    if !rest.is_empty() {
+        // What follows the brackets would be lost.
+        return Ok(vec![key.to_owned()]);
+    }
     Ok(path)
 }
 
@@ -162,15 +166,15 @@ impl Node {
             values.extend(children.into_iter().map(|(_, node)| node.finish()));
             return Value::List(values);
         }
-        // A text beside keys is a key that is set, as in `qs`: `a=b&a[c]=d`.
-        let texts = values.into_iter().map(|value| (value.show(), set()));
         let keys = children.into_iter().map(|(key, node)| (key, node.finish()));
-        Value::Object(keys.chain(texts).collect())
+        let object = Value::Object(keys.collect());
+        if values.is_empty() {
+            return object;
+        }
+        // Texts beside keys, as in `a=b&a[c]=d`, are all in a list, as `qs` has it.
+        values.push(object);
+        Value::List(values)
     }
-}
-
-fn set() -> Value {
-    Value::Text("true".to_owned())
 }
 
 #[cfg(test)]
@@ -274,19 +278,20 @@ mod tests {
 
     #[test]
     fn nothing_that_was_sent_is_dropped() {
-        let set = || text("true");
-        check(
-            "a=x&a[b]=1",
-            &[("a", object(&[("b", text("1")), ("x", set())]))],
-        );
-        check(
-            "a[b]=1&a=x&a=y",
-            &[("a", object(&[("b", text("1")), ("x", set()), ("y", set())]))],
-        );
+        let beside = |texts: &[&str], key: &str| {
+            let mut values: Vec<Value> = texts.iter().map(|part| text(part)).collect();
+            values.push(object(&[(key, text("1"))]));
+            Value::List(values)
+        };
+        check("a=x&a[b]=1", &[("a", beside(&["x"], "b"))]);
+        check("a[b]=1&a=x&a=y", &[("a", beside(&["x", "y"], "b"))]);
         check(
             "a[0]=x&a[b]=1",
             &[("a", object(&[("0", text("x")), ("b", text("1"))]))],
         );
+        for key in ["a[b]c", "a[b].c", "a[b]]", "a[b]c[d]"] {
+            check(&format!("{key}=1"), &[(key, text("1"))]);
+        }
         check("a[b=1", &[("a[b", text("1"))]);
         check("a[b][c=1", &[("a[b][c", text("1"))]);
     }
