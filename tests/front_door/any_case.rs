@@ -162,6 +162,12 @@ fn emails_are_two_in_two_cases_unless_the_setting_makes_them_one() {
         harness::text(&refused.stderr).contains("already exists"),
         "{refused:?}"
     );
+    let search = "customers.search({email: \"HELLO@x.nl\"})";
+    let found = shop.run(&["call", "--set", IGNORED, "customer", search]);
+    assert!(
+        harness::text(&found.stdout).contains("count: 2"),
+        "{found:?}"
+    );
     // One guest and one account.
     assert!(typed(&shop, "BOB@x.nl", true).status.success());
     assert!(!typed(&shop, "bOB@x.nl", true).status.success());
@@ -194,10 +200,14 @@ fn emails_are_two_in_two_cases_unless_the_setting_makes_them_one() {
 #[test]
 fn of_many_who_take_an_email_at_once_one_has_it() {
     let shop = Shop::with_setting(IGNORED);
+    let others: Vec<String> = (0..16)
+        .map(|n| shop.customer(&format!("other{n}@x.nl")))
+        .collect();
     let outcomes: Vec<u16> = thread::scope(|scope| {
         let asks: Vec<_> = (0..16_u32)
             .map(|n| {
                 let shop = &shop;
+                let other = format!("/admin/customers/{}", others[n as usize]);
                 // Sixteen ways to write four letters.
                 let letter = |place: u32, letter: char| match n >> place & 1 {
                     0 => letter,
@@ -207,14 +217,37 @@ fn of_many_who_take_an_email_at_once_one_has_it() {
                     .zip("anna".chars())
                     .map(|(p, l)| letter(p, l))
                     .collect();
-                scope.spawn(move || create(shop, &format!("{name}@x.nl")).status)
+                let email = format!("{name}@x.nl");
+                scope.spawn(move || match n % 2 {
+                    0 => create(shop, &email).status,
+                    _ => shop.post(&other, json!({ "email": email })).status,
+                })
             })
             .collect();
         asks.into_iter().map(|ask| ask.join().unwrap()).collect()
     });
     let count = |status| outcomes.iter().filter(|one| **one == status).count();
     assert_eq!((count(200), count(400)), (1, 15), "{outcomes:?}");
-    assert_eq!(emails(&shop, "").len(), 1);
+    assert_eq!(emails(&shop, "email=ANNA@x.nl").len(), 1);
+}
+
+#[test]
+fn a_user_signs_in_by_an_email_in_any_case() {
+    let shop = Shop::open();
+    let upper = harness::EMAIL.to_ascii_uppercase();
+    let token = shop.sign_in(&upper, harness::PASSWORD);
+    assert!(token.contains('.'), "{token}");
+    let wrong = json!({"email": format!("{upper}x"), "password": harness::PASSWORD});
+    shop.send(
+        "POST",
+        "/auth/user/emailpass",
+        &[harness::JSON],
+        wrong.to_string().as_bytes(),
+    )
+    .refuses(401, "unauthorized", "Invalid email or password");
+    // So nobody else can have it.
+    let again = shop.run(&["user", "create", "--email", &upper]);
+    assert!(!again.status.success());
 }
 
 #[test]

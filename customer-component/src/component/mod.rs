@@ -56,35 +56,46 @@ struct Customers;
 
 bindings::export!(Customers with_types_in bindings);
 
-/// Whose answers the operator wants. The settings were checked when the module was loaded.
-fn compat() -> Compat {
-    let setting = config::get(Compat::KEY).ok().flatten();
-    let compat = setting.and_then(|value| Compat::parse(&value).ok());
-    compat.unwrap_or_default()
+/// What the operator and the host say of a call.
+struct Settings {
+    compat: Compat,
+    email_case: EmailCase,
+    budget: api::Budget,
 }
 
-/// Which emails the operator takes for the same.
-fn email_case() -> EmailCase {
-    let setting = config::get(EmailCase::KEY).ok().flatten();
-    let email_case = setting.and_then(|value| EmailCase::parse(&value).ok());
-    email_case.unwrap_or_default()
-}
+impl Settings {
+    /// Reads them all in one call of the host's. They were checked when the module was loaded.
+    fn read() -> Self {
+        let (mut compat, mut email_case) = (Compat::default(), EmailCase::default());
+        let (mut response_bytes_max, mut memory_bytes_max) = (None, None);
+        for (key, value) in config::get_all().unwrap_or_default() {
+            match key.as_str() {
+                Compat::KEY => compat = Compat::parse(&value).unwrap_or_default(),
+                EmailCase::KEY => email_case = EmailCase::parse(&value).unwrap_or_default(),
+                "wares.response_bytes_max" => response_bytes_max = value.parse().ok(),
+                "wares.memory_bytes_max" => memory_bytes_max = value.parse().ok(),
+                _ => {}
+            }
+        }
+        let budget = response_bytes_max.zip(memory_bytes_max);
+        Self {
+            compat,
+            email_case,
+            budget: budget.map_or_else(api::Budget::default, |(response, memory)| {
+                api::Budget::within(response, memory)
+            }),
+        }
+    }
 
-/// What an answer may take: the host says what the limits of a call are.
-fn budget() -> api::Budget {
-    let limit = |key| config::get(key).ok().flatten()?.parse().ok();
-    match (
-        limit("wares.response_bytes_max"),
-        limit("wares.memory_bytes_max"),
-    ) {
-        (Some(response), Some(memory)) => api::Budget::within(response, memory),
-        _ => api::Budget::default(),
+    /// The domain over the host's database and extensions.
+    fn domain(&self) -> Domain<SqlStore<Database>, Extensions> {
+        Domain::new(SqlStore(Database), Extensions, self.compat).with_email_case(self.email_case)
     }
 }
 
-/// The domain over the host's database and extensions.
+/// The domain as the settings have it.
 fn domain() -> Domain<SqlStore<Database>, Extensions> {
-    Domain::new(SqlStore(Database), Extensions, compat()).with_email_case(email_case())
+    Settings::read().domain()
 }
 
 /// A line in the host's log about something that is nobody's business outside.
@@ -138,7 +149,7 @@ impl wit_schema::Guest for Customers {
 
 impl http::Guest for Customers {
     fn routes() -> Vec<Route> {
-        let compat = compat();
+        let Settings { compat, .. } = Settings::read();
         let route = |route: &api::Route| Route {
             method: match route.method {
                 api::Method::Get => Method::Get,
@@ -158,15 +169,16 @@ impl http::Guest for Customers {
     }
 
     fn handle(request: Request) -> Response {
+        let settings = Settings::read();
         let (response, complaint) = api::handle(
-            &domain(),
+            &settings.domain(),
             request.route as usize,
             api::Request {
                 path: &request.path_parameters,
                 query: &request.query,
                 body: &request.body,
                 actor: request.actor.as_ref().map(|actor| actor.id.as_str()),
-                budget: budget(),
+                budget: settings.budget,
             },
         );
         if let Some(complaint) = complaint {
@@ -191,7 +203,7 @@ impl wit_seed::Guest for Customers {
 
     fn sow(kind: u32, count: u32) -> Result<(), String> {
         match kind {
-            0 => seed::sow_customers(&SqlStore(Database), count, email_case())
+            0 => seed::sow_customers(&SqlStore(Database), count, Settings::read().email_case)
                 .map_err(|error| error.to_string()),
             other => Err(format!("there is no kind {other}")),
         }

@@ -312,6 +312,41 @@ fn same(place: &Place, sqlite: &Connection, expression: &str) {
 }
 
 #[test]
+fn texts_are_folded_without_regard_to_case() {
+    let place = place();
+    let value_of = |expression: &str| {
+        let rows = place
+            .session()
+            .query(&format!("select {expression}"), &[])?;
+        Ok(integer(&rows))
+    };
+    for (expression, value) in [
+        (
+            "casefold('STRAẞE İ ΟΔΟΣ Zoe\u{308}') = 'strasse i οδοσ zoë'",
+            1,
+        ),
+        ("casefold(casefold('ŉ ﬃ')) = 'ʼn ffi'", 1),
+        ("casefold('') = ''", 1),
+        ("casefold(null) is null", 1),
+        ("casefold('Zoë') = 'zoe'", 0),
+    ] {
+        assert_eq!(value_of(expression), Ok(value), "{expression}");
+    }
+    for argument in ["1", "1.5", "x'41'"] {
+        assert_eq!(
+            value_of(&format!("casefold({argument})")),
+            Err(SqlError::Invalid("casefold needs a text".to_owned())),
+            "{argument}"
+        );
+    }
+
+    let long =
+        |letters: usize| format!("length(casefold(replace(hex(zeroblob({letters})), '00', 'ŉ')))");
+    assert_eq!(value_of(&long(600_000)), Ok(1_200_000));
+    assert!(value_of(&long(1_500_000)).is_err());
+}
+
+#[test]
 fn a_pattern_is_kept_for_the_rows_of_a_statement_and_no_longer() {
     let place = place();
     let sqlite = Connection::open_in_memory().unwrap();
