@@ -21,7 +21,8 @@ pub enum Comparison {
     LessOrEqual,
     /// A pattern of `%` and `_`, upper and lower case apart.
     Like,
-    /// A pattern of `%` and `_`, without regard to case.
+    /// A pattern of `%` and `_`, without regard to the case of the letters A to Z: ids and
+    /// emails, which alone are compared so, have no others.
     LikeAnyCase,
     /// A regular expression that is found somewhere in it.
     Matches,
