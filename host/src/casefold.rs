@@ -1,13 +1,11 @@
 //! Texts without regard to case: what `q` of every list compares. One rule for the
 //! host's own lists and for the SQL function that components have.
 
-use std::borrow::Cow;
-
 use icu_casemap::CaseMapper;
-use icu_normalizer::ComposingNormalizer;
+use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 
-/// What is left of the dot of `İ` once it is folded to a small letter.
-const DOTTED_I: &str = "i\u{307}";
+/// What folding leaves of the dot of `İ`, behind an `i`.
+const DOT: char = '\u{307}';
 
 /// A text folded by Unicode's full case folding without context (C and F), composed
 /// (NFC). `ß` becomes `ss`, `ς` becomes `σ`, `e` and a combining acute `é`; accents stay. `İ` becomes `i`,
@@ -19,18 +17,26 @@ pub(crate) fn casefold(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     let composer = ComposingNormalizer::new_nfc();
-    let composed = composer.normalize(text);
-    let folded = CaseMapper::new().fold_string(&composed);
+    // Decomposed first, so that an iota below a letter is folded behind its other marks.
+    let decomposed = DecomposingNormalizer::new_nfd().normalize(text);
+    let folded = CaseMapper::new().fold_string(&decomposed);
     let composed = composer.normalize(&folded);
-    if composed.contains(DOTTED_I) {
-        // What stood behind the dot may be composed with the letter.
-        let undotted = composed.replace(DOTTED_I, "i");
-        return match composer.normalize(&undotted) {
-            Cow::Borrowed(_) => undotted,
-            Cow::Owned(recomposed) => recomposed,
-        };
+    if !composed.contains(DOT) {
+        return composed.into_owned();
     }
-    composed.into_owned()
+    let mut before = None;
+    let undotted: String = composed
+        .chars()
+        .filter(|letter| {
+            let is_dot_of_i = *letter == DOT && before == Some('i');
+            if !is_dot_of_i {
+                before = Some(*letter);
+            }
+            !is_dot_of_i
+        })
+        .collect();
+    // What stood behind the dot may be composed with the letter.
+    composer.normalize(&undotted).into_owned()
 }
 
 #[cfg(test)]
@@ -74,6 +80,26 @@ mod tests {
             let folded = casefold(&written);
             assert_eq!(casefold(&folded), folded, "{letter:?}");
             assert_eq!(casefold(&written.to_lowercase()), folded, "{letter:?}");
+        }
+    }
+
+    #[test]
+    fn marks_in_any_order_are_folded_once() {
+        let letters = [
+            'i', 'I', 'İ', 'ı', 'ß', 'ẞ', 'Σ', 'ς', 'α', 'ᾼ', 'ᾴ', 'ŉ', 'ǰ', 'J', 'é', 'E', 'K',
+            ' ', '\u{212a}', '\u{307}', '\u{301}', '\u{316}', '\u{308}', '\u{345}', '\u{1100}',
+            '\u{1161}', 'Ꭰ', 'ꭰ',
+        ];
+        for first in letters {
+            for second in letters {
+                for third in letters {
+                    let written = String::from_iter([first, second, third]);
+                    let folded = casefold(&written);
+                    assert_eq!(casefold(&folded), folded, "{written:?}");
+                    let lower = casefold(&written.to_lowercase());
+                    assert_eq!(lower, folded, "{written:?}");
+                }
+            }
         }
     }
 }
