@@ -259,6 +259,18 @@ fn wrong_parameters_are_named() {
             "Expected type: 'boolean' for field 'has_account', got: 'true'",
         ),
         (
+            "id=x&id[$ne]=y",
+            "Expected type: 'string, array' for field 'id', got: '[object Object]'",
+        ),
+        (
+            "groups[name]x=VIP&created_at[gte=2026-01-01",
+            "Unrecognized fields: 'groups[name]x, created_at[gte'",
+        ),
+        (
+            &format!("{}email=x", "limit=1&".repeat(1_000)),
+            "Parameter 'email' comes after 1000 others, which are the most that are taken",
+        ),
+        (
             &format!("id=x{}", "&id=x".repeat(1_000)),
             "Field 'id' must have at most 1000 values, got: '1001'",
         ),
