@@ -67,10 +67,7 @@ fn write(
     let search_text = searched(customer.searched());
     let mut parameters = customer.cells()[..WRITTEN].to_vec();
     parameters.push(Cell::Text(&search_text));
-    parameters.push(match emails {
-        EmailCase::Distinct => Cell::Null,
-        EmailCase::Ignored => Cell::Integer(1),
-    });
+    parameters.push(Cell::Integer((emails == EmailCase::Ignored).into()));
     database.execute(statement, &parameters)?;
     Ok(())
 }
