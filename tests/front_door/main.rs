@@ -36,6 +36,7 @@ mod operations;
 mod origins;
 mod paths;
 mod printed;
+mod refused_starts;
 mod sdk;
 mod signin;
 mod starts;

@@ -12,18 +12,18 @@ use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use super::ending::Ending;
-use super::workplace::{Folder, Workplace};
+use super::workplace::{FIRST_ADMIN, Folder, Workplace};
 use super::{Common, Logged, json_out, one_line, text_out};
 use crate::config::{Config, Log};
 use crate::engine::{ExecutorOptions, Pace};
 use crate::giving_way;
-use crate::http::{App, HttpOptions, Identity, check};
+use crate::http::{App, HttpOptions, Identity, check, check_modules};
 use crate::identity::{Directory, FirstAdmin};
 use crate::modules::{
     Access, BreakerOptions, Candidates, Fallback, Manager, Meters, Method, Module, Slot,
     SlotOptions,
 };
-use crate::server::{self, Listeners, ServerLimits};
+use crate::server::{self, Bound, ServerLimits};
 use crate::storage::Database;
 use crate::telemetry;
 
@@ -70,6 +70,19 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
             "a variable that Kubernetes sets for a Service is no setting, and is passed over"
         );
     }
+    // What is cheap to check comes first: a start that is refused has changed nothing.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_start(giving_way::enlist)
+        .on_thread_stop(giving_way::retire)
+        .build()?;
+    let bound = runtime.block_on(Bound::take(&config.server.listen));
+    if bound.is_err() && config.data.dir.is_dir() {
+        // Another host on this folder says more than a port that is taken.
+        workplace.folder()?.require_lock()?;
+    }
+    let bound = bound?;
+    workplace.check_first_admin()?;
     let folder = workplace.folder()?;
     folder.require_lock()?;
     folder.warn_of_loose_modes();
@@ -80,12 +93,7 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
     let _watch = watched
         .map(|watched| watched.follow(shop.manager.clone()))
         .transpose()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .on_thread_start(giving_way::enlist)
-        .on_thread_stop(giving_way::retire)
-        .build()?;
-    let listeners = runtime.block_on(Listeners::bind(&config.server.listen))?;
+    let listeners = runtime.block_on(async { bound.listen() })?;
     let places = listeners.places()?;
     // Before anybody is told that the host serves, and may want to stop it again.
     let drain = Duration::from_millis(config.server.drain_ms);
@@ -98,7 +106,7 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
             &config.identity.admin_email,
             (!admin.is_empty()).then_some(admin),
         )
-        .context("the first admin (admin.email, admin.password)")?;
+        .context(FIRST_ADMIN)?;
     folder.announce(nearest(&places))?;
     let welcome = Welcome {
         places: &places,
@@ -246,6 +254,9 @@ fn slots(
     };
     // Before any schema is brought forward.
     check_all(candidates)?;
+    if strict {
+        check_modules(&candidates.first().collect::<Vec<_>>())?;
+    }
     let pace = Pace::start()?;
     let http = http_options(config);
     let mut slots: Vec<Arc<Slot>> = Vec::new();

@@ -193,6 +193,19 @@ impl Workplace {
         Folder::open(&self.config.data.dir)
     }
 
+    /// Whether the first admin can be made as the settings have it, if there is none yet.
+    /// Makes nothing.
+    pub(super) fn check_first_admin(&self) -> anyhow::Result<()> {
+        let identity = &self.config.identity;
+        let password = identity.admin_password.as_str();
+        Directory::check_first_admin(
+            &self.config.data.dir.join("host.db"),
+            &identity.admin_email,
+            (!password.is_empty()).then_some(password),
+        )
+        .context(FIRST_ADMIN)
+    }
+
     /// Who may sign in, by the data folder.
     pub(super) fn directory(&self, folder: &Folder) -> anyhow::Result<Directory> {
         let lifetimes = Lifetimes {
@@ -202,6 +215,9 @@ impl Workplace {
         Ok(Directory::open(&folder.path.join("host.db"), lifetimes)?)
     }
 }
+
+/// What is said before an error that concerns the first admin.
+pub(super) const FIRST_ADMIN: &str = "the first admin (admin.email, admin.password)";
 
 /// A data folder.
 pub(super) struct Folder {

@@ -51,7 +51,7 @@ pub use connection::Connection;
 pub use outgoing::{Held, NoRoom, Outgoing};
 pub use own::{Identity, paths as host_paths};
 pub use routes::{RouteError, Routes};
-pub use tables::check;
+pub use tables::{check, check_modules};
 pub(crate) use unparsed::with_body as refusal_with_body;
 
 /// Paths below this one are for signed-in callers. That goes for those that

@@ -56,6 +56,15 @@ pub fn check(slots: &[Arc<Slot>], options: &HttpOptions) -> Result<(), RouteErro
     Tables::new(slots.to_vec(), options.clone()).map(drop)
 }
 
+/// Whether these modules can be served together. None of them needs to be in service.
+///
+/// # Errors
+/// When two routes collide, or two modules' descriptions of them.
+pub fn check_modules(modules: &[&Module]) -> Result<(), RouteError> {
+    check_owners(modules)?;
+    openapi::check_names(modules, own::operation_ids())
+}
+
 impl Tables {
     /// # Errors
     /// When two modules would own one path, or give two things one name.
@@ -148,8 +157,7 @@ impl Table {
         let on_trial = trials.iter().map(|trial| &*trial.canary.module);
         let in_service = served.iter().map(|(_, module)| &**module);
         let asked: Vec<&Module> = in_service.chain(on_trial).collect();
-        check_owners(&asked)?;
-        openapi::check_names(&asked, own::operation_ids())?;
+        check_modules(&asked)?;
         let mut routes = Routes::default();
         own::add_to(&mut routes, options)?;
         for (slot, module) in served {

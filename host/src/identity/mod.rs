@@ -136,6 +136,24 @@ pub enum FirstAdmin {
     },
 }
 
+fn check_email(email: &str) -> Result<(), UserError> {
+    let (local, domain) = email.split_once('@').unwrap_or_default();
+    if local.is_empty()
+        || domain.is_empty()
+        || email.chars().any(|c| c.is_whitespace() || is_unfit(c))
+    {
+        return Err(UserError::Email(email.to_owned()));
+    }
+    Ok(())
+}
+
+fn check_password(password: &str) -> Result<(), UserError> {
+    if password.chars().count() < PASSWORD_LENGTH_MIN {
+        return Err(UserError::Password);
+    }
+    Ok(())
+}
+
 /// All that the host knows of who may use it.
 pub struct Directory {
     accounts: Arc<Accounts>,
@@ -160,6 +178,23 @@ impl Directory {
             throttle: Arc::default(),
             lifetimes,
         })
+    }
+
+    /// Whether [`Self::ensure_admin`] would make an admin of these, or needs none. `file`
+    /// is the host's own database, which is not made where it is missing.
+    ///
+    /// # Errors
+    /// When the email is none or the password too short, or the database cannot be read.
+    pub fn check_first_admin(
+        file: &Path,
+        email: &str,
+        password: Option<&str>,
+    ) -> Result<(), UserError> {
+        if Accounts::has_users_in(file)? {
+            return Ok(());
+        }
+        check_email(email.trim())?;
+        password.map_or(Ok(()), check_password)
     }
 
     /// Makes the first admin if nobody may sign in yet.
@@ -188,16 +223,8 @@ impl Directory {
     /// When the email is taken or none, or the password too short.
     pub fn create_user(&self, email: &str, password: &str) -> Result<User, UserError> {
         let email = email.trim();
-        let (local, domain) = email.split_once('@').unwrap_or_default();
-        if local.is_empty()
-            || domain.is_empty()
-            || email.chars().any(|c| c.is_whitespace() || is_unfit(c))
-        {
-            return Err(UserError::Email(email.to_owned()));
-        }
-        if password.chars().count() < PASSWORD_LENGTH_MIN {
-            return Err(UserError::Password);
-        }
+        check_email(email)?;
+        check_password(password)?;
         let now = now();
         let user = User {
             id: ids::new("user"),

@@ -143,6 +143,15 @@ impl<'a> Candidates<'a> {
         names.into_iter().map(|(.., name)| name).collect()
     }
 
+    /// The modules as they are served if nothing goes wrong.
+    pub fn first(&self) -> impl Iterator<Item = &Module> {
+        let candidates = self.modules.values();
+        candidates.filter_map(|candidates| match candidates.front()? {
+            Candidate::Module(module, ..) => Some(&**module),
+            Candidate::Version(_) => None,
+        })
+    }
+
     /// Gives `take` what the module may be served from, one after another, until it
     /// takes one. `None` where it takes none, or there is no such module.
     pub fn choose<T>(

@@ -49,22 +49,22 @@ fn shown(listen: &str, place: &SocketAddr) -> String {
     }
 }
 
-/// Listeners on all that one setting means, with one port.
+/// All that one setting means, with one port, taken and not listened on yet: whoever
+/// connects is refused.
 #[derive(Debug)]
-pub struct Listeners {
-    listeners: Vec<TcpListener>,
-    /// Which one is asked first.
-    turn: usize,
+pub struct Bound {
+    listen: String,
+    sockets: Vec<TcpSocket>,
 }
 
-impl Listeners {
-    /// Listens on `host:port`, on every IP of the host's name; with `:port` on every
+impl Bound {
+    /// Takes `host:port`, on every IP of the host's name; with `:port` on every
     /// interface, IPv4 and IPv6. IPs that this machine does not have are left out where
     /// others are there. With port 0, all have the same one.
     ///
     /// # Errors
-    /// When any other IP cannot be listened on, or none is left.
-    pub async fn bind(listen: &str) -> Result<Self, ListenError> {
+    /// When any other IP is not to be had, or none is left.
+    pub async fn take(listen: &str) -> Result<Self, ListenError> {
         let places = resolve(listen).await?;
         let any_port = places.iter().all(|place| place.port() == 0);
         let mut tries = if any_port { PORT_TRIES } else { 1 };
@@ -74,12 +74,49 @@ impl Listeners {
                 // Somebody else has the port on another IP than the one that it was found on.
                 Err(ListenError::Place { source, .. })
                     if tries > 0 && source.kind() == io::ErrorKind::AddrInUse => {}
-                Ok(listeners) => return Ok(Self { listeners, turn: 0 }),
+                Ok(sockets) => {
+                    let listen = listen.to_owned();
+                    return Ok(Self { listen, sockets });
+                }
                 Err(error) => return Err(error),
             }
         }
     }
 
+    /// Listens on all of it.
+    ///
+    /// # Errors
+    /// When the system does not let it.
+    pub fn listen(self) -> Result<Listeners, ListenError> {
+        let mut listeners = Vec::with_capacity(self.sockets.len());
+        for socket in self.sockets {
+            let place = socket.local_addr();
+            let listener = socket.listen(BACKLOG).map_err(|source| match place {
+                Ok(place) => ListenError::Place {
+                    listen: self.listen.clone(),
+                    place,
+                    source,
+                },
+                Err(source) => ListenError::NoIp {
+                    listen: self.listen.clone(),
+                    source,
+                },
+            })?;
+            listeners.push(listener);
+        }
+        Ok(Listeners { listeners, turn: 0 })
+    }
+}
+
+/// Listeners on all that one setting means, with one port.
+#[derive(Debug)]
+pub struct Listeners {
+    listeners: Vec<TcpListener>,
+    /// Which one is asked first.
+    turn: usize,
+}
+
+impl Listeners {
     /// Where it listens.
     ///
     /// # Errors
@@ -134,7 +171,7 @@ async fn resolve(listen: &str) -> Result<Vec<SocketAddr>, ListenError> {
     Ok(places)
 }
 
-fn bind_all(listen: &str, places: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenError> {
+fn bind_all(listen: &str, places: &[SocketAddr]) -> Result<Vec<TcpSocket>, ListenError> {
     let failed = |place: SocketAddr| {
         move |source| ListenError::Place {
             listen: listen.to_owned(),
@@ -143,33 +180,33 @@ fn bind_all(listen: &str, places: &[SocketAddr]) -> Result<Vec<TcpListener>, Lis
         }
     };
     let is_alone = places.len() == 1;
-    let mut listeners: Vec<TcpListener> = Vec::new();
+    let mut sockets: Vec<TcpSocket> = Vec::new();
     let mut left_out = None;
     let mut port = places.first().map_or(0, SocketAddr::port);
     for place in places {
         let place = SocketAddr::new(place.ip(), port);
         match bind_one(place, is_alone) {
-            Ok(listener) => {
-                port = listener.local_addr().map_err(failed(place))?.port();
-                listeners.push(listener);
+            Ok(socket) => {
+                port = socket.local_addr().map_err(failed(place))?.port();
+                sockets.push(socket);
             }
             Err(error) if is_unavailable(&error) => left_out = Some(failed(place)(error)),
             Err(error) => return Err(failed(place)(error)),
         }
     }
     match left_out {
-        Some(error) if listeners.is_empty() => Err(error),
+        Some(error) if sockets.is_empty() => Err(error),
         Some(error) => {
             tracing::info!("{error}: the others are listened on");
-            Ok(listeners)
+            Ok(sockets)
         }
-        None => Ok(listeners),
+        None => Ok(sockets),
     }
 }
 
-/// Listens on one IP. One of IPv6 beside others takes nothing but IPv6; alone, it
+/// Takes one IP. One of IPv6 beside others takes nothing but IPv6; alone, it
 /// takes what the system lets it.
-fn bind_one(place: SocketAddr, is_alone: bool) -> io::Result<TcpListener> {
+fn bind_one(place: SocketAddr, is_alone: bool) -> io::Result<TcpSocket> {
     let socket = if place.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
@@ -181,7 +218,7 @@ fn bind_one(place: SocketAddr, is_alone: bool) -> io::Result<TcpListener> {
         set_ipv6_v6only(&socket, true)?;
     }
     socket.bind(place)?;
-    socket.listen(BACKLOG)
+    Ok(socket)
 }
 
 /// Whether this machine has no such IP, or none of its kind.
@@ -203,13 +240,13 @@ mod tests {
     fn a_place_is_host_and_port_and_nothing_else() {
         runtime().block_on(async {
             for listen in ["", "9001", "localhost", "localhost:", ":http", ":65536"] {
-                let refused = Listeners::bind(listen).await.unwrap_err().to_string();
+                let refused = Bound::take(listen).await.unwrap_err().to_string();
                 let said = format!(
                     "cannot listen on {listen}: write host:port, or :port for every interface"
                 );
                 assert_eq!(refused, said);
             }
-            let listeners = Listeners::bind("127.0.0.1:0").await.unwrap();
+            let listeners = Bound::take("127.0.0.1:0").await.unwrap().listen().unwrap();
             let places = listeners.places().unwrap();
             assert!(places.len() == 1 && places[0].ip() == Ipv4Addr::LOCALHOST);
         });

@@ -241,6 +241,20 @@ impl Accounts {
             .query_row("select exists (select 1 from user)", [], |row| row.get(0))?)
     }
 
+    /// Whether there are users in this file, which is not made where it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn has_users_in(path: &Path) -> Result<bool, StorageError> {
+        if !path.exists() {
+            return Ok(false);
+        }
+        let connection = connect(path)?;
+        // One that was never finished has no tables yet.
+        Ok(connection.table_exists(None, "user")?
+            && connection.query_row("select exists (select 1 from user)", [], |row| row.get(0))?)
+    }
+
     /// The user with this email, however it is written.
     ///
     /// # Errors
