@@ -34,10 +34,17 @@ fn wat(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
+/// The names of what a module exports, without what stands behind them.
+const EXPORTS: &str = r#"
+    (instance $nothing)
+    (export "wares:module/lifecycle@1.1.0" (instance $nothing))
+    (export "wares:module/http@1.1.0" (instance $nothing))
+    (export "wares:module/seed@1.1.0" (instance $nothing))"#;
+
 /// A component that imports one interface with one function.
 fn importing(interface: &str) -> Vec<u8> {
     wat(&format!(
-        r#"(component (import "{interface}" (instance (export "open" (func)))))"#
+        r#"(component (import "{interface}" (instance (export "open" (func)))) {EXPORTS})"#
     ))
 }
 
@@ -66,7 +73,7 @@ fn an_extension_point_takes_no_flags() {
             r#"(component (import "shop:points/point@1.0.0" (instance
                 (type $t {ty})
                 (export "t" (type $u (eq $t)))
-                (export "open" (func (param "value" {value}) (result (result {value} (error string))))))))"#
+                (export "open" (func (param "value" {value}) (result (result {value} (error string))))))) {EXPORTS})"#
         ))
     };
     for (ty, value) in [
@@ -80,7 +87,9 @@ fn an_extension_point_takes_no_flags() {
     }
     assert_eq!(
         refused(&point("(record (field \"a\" string))", "(list $u)"), &[]),
-        format!("{NO_MODULE}it exports no wares:module/lifecycle")
+        format!(
+            "{NO_MODULE}instance export `wares:module/lifecycle@1.1.0` does not have export `describe`"
+        )
     );
 }
 
@@ -185,9 +194,9 @@ fn what_the_host_has_in_another_version_is_named() {
     // As one that the host has, in another shape.
     assert_eq!(
         refused(
-            &wat(
-                r#"(component (import "wares:platform/sql@1.0.0" (instance (export "query" (func)))))"#
-            ),
+            &wat(&format!(
+                r#"(component (import "wares:platform/sql@1.0.0" (instance (export "query" (func)))) {EXPORTS})"#
+            )),
             &[]
         ),
         "it imports wares:platform/sql@1.0.0, and this host gives wares:platform/sql@1.0.0, which does not fit: instance export `query` has the wrong type: type mismatch with parameters: expected 2-tuple, found 0-tuple"
@@ -220,8 +229,9 @@ fn a_file_that_is_too_large_is_not_even_compiled() {
     );
 }
 
-/// A component with one function that is easy to read and hard to compile.
-fn bomb() -> Vec<u8> {
+/// A component with one function that is easy to read and hard to compile, and these
+/// imports and exports.
+fn bomb(outside: &str) -> Vec<u8> {
     let mut body = String::new();
     for number in 0..60_000 {
         body.push_str(&format!(
@@ -236,14 +246,14 @@ fn bomb() -> Vec<u8> {
     }
     let locals = "i64 ".repeat(1_000);
     wat(&format!(
-        "(component (core module (func (export \"f\") (local {locals}) (block (loop {body})))))"
+        "(component {outside} (core module (func (export \"f\") (local {locals}) (block (loop {body})))))"
     ))
 }
 
 #[test]
 fn what_explodes_in_the_compiler_is_killed() {
     let shop = Shop::open();
-    let bomb = bomb();
+    let bomb = bomb(EXPORTS);
     std::thread::scope(|scope| {
         let slow = scope.spawn(|| refused(&bomb, &["compile.deadline_ms=100"]));
         // Whoever serves meanwhile goes on.
@@ -259,6 +269,130 @@ fn what_explodes_in_the_compiler_is_killed() {
         refused(&bomb, &["compile.memory_bytes_max=100 MiB"]),
         "compiling it takes more than 104857600 bytes of memory (compile.memory_bytes_max)"
     );
+}
+
+#[test]
+fn what_can_be_no_module_is_refused_before_it_is_compiled() {
+    let foreign = r#"(import "wasi:filesystem/types@0.2.6" (instance (export "open" (func))))"#;
+    let own = r#"(import "shop:things/list@1.0.0" (instance (export "open" (func))))"#;
+    let not_given =
+        |interface: &str| format!("it imports {interface}, which this host does not provide");
+    // To compile it takes more memory than it may have.
+    let little = "compile.memory_bytes_max=100 MiB";
+    for (outside, reason) in [
+        (
+            format!("{foreign} {EXPORTS}"),
+            not_given("wasi:filesystem/types@0.2.6"),
+        ),
+        (
+            format!("{own} {EXPORTS}"),
+            not_given("shop:things/list@1.0.0"),
+        ),
+        (
+            String::new(),
+            format!("{NO_MODULE}it exports no wares:module/lifecycle"),
+        ),
+    ] {
+        let bomb = bomb(&outside);
+        assert_eq!(refused(&bomb, &[little]), reason);
+        // As by all who load one: what is inspected, and what a host is sent.
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("bomb.wasm");
+        std::fs::write(&file, &bomb).unwrap();
+        let path = file.to_str().unwrap();
+        let inspected = run(["inspect", path, "--set", little]);
+        let shown = text(&inspected.stdout);
+        let said = format!("This component is refused as a module: {path}: {reason}\n");
+        assert!(shown.starts_with(&said), "{shown}");
+        let shop = Shop::with_setting(little);
+        let bearer = format!("Bearer {}", shop.token);
+        shop.send(
+            "PUT",
+            "/_wares/modules/customer",
+            &[("authorization", &bearer)],
+            &bomb,
+        )
+        .refuses(400, "invalid_component", &reason);
+    }
+    // One that is as hard to compile and no worse is compiled, for which it has too little.
+    assert_eq!(
+        refused(&bomb(EXPORTS), &[little]),
+        "compiling it takes more than 104857600 bytes of memory (compile.memory_bytes_max)"
+    );
+}
+
+#[test]
+fn what_a_refused_component_imports_and_exports_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("extension.wasm");
+    let path = file.to_str().unwrap();
+    std::fs::write(
+        &file,
+        wat(
+            r#"(component
+                  (import "shop:points/flags@1.0.0" (instance
+                    (type $t (flags "a" "b"))
+                    (export "t" (type $u (eq $t)))
+                    (export "open" (func (param "value" $u) (result (result $u (error string)))))))
+                  (import "shop:points/texts@1.0.0" (instance
+                    (export "open" (func (param "value" string) (result (result string (error string)))))))
+                  (import "wasi:cli/stderr@0.2.6" (instance))
+                  (import "bare" (func))
+                  (instance $nothing)
+                  (export "wares:module/lifecycle@1.0.0" (instance $nothing))
+                  (export "wares:module/http@1.0.0" (instance $nothing))
+                  (export "wares:module/seed@1.0.0" (instance $nothing)))"#,
+        ),
+    )
+    .unwrap();
+    let inspected = run(["inspect", path, "--json"]);
+    assert_eq!(inspected.status.code(), Some(1));
+    let shown: serde_json::Value = serde_json::from_str(&text(&inspected.stdout)).unwrap();
+    assert_eq!(
+        shown["refused"],
+        format!("{path}: it imports bare, which this host does not provide")
+    );
+    let kinds: Vec<(&str, &str)> = shown["imports"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|import| {
+            (
+                import["name"].as_str().unwrap(),
+                import["kind"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            ("shop:points/flags@1.0.0", "extension-point"),
+            ("shop:points/texts@1.0.0", "extension-point"),
+            ("wasi:cli/stderr@0.2.6", "capability"),
+            ("bare", "unknown"),
+        ]
+    );
+    assert_eq!(
+        shown["exports"][0],
+        serde_json::json!({"name": "wares:module/lifecycle@1.0.0", "functions": []})
+    );
+    // What is found out when it is linked is shown as well.
+    std::fs::write(&file, flags_point()).unwrap();
+    let shown = text(&run(["inspect", path]).stdout);
+    assert!(
+        shown.contains("\nImports that nothing provides:\n  shop:points/point@1.0.0\n"),
+        "{shown}"
+    );
+}
+
+/// A component with an extension point whose hooks take flags.
+fn flags_point() -> Vec<u8> {
+    wat(&format!(
+        r#"(component (import "shop:points/point@1.0.0" (instance
+            (type $t (flags "a" "b"))
+            (export "t" (type $u (eq $t)))
+            (export "open" (func (param "value" $u) (result (result $u (error string))))))) {EXPORTS})"#
+    ))
 }
 
 #[test]

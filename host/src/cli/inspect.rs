@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::workplace::Workplace;
 use super::{Common, json_out, text_out, write_line};
-use crate::engine::{ImportKind, Shape};
-use crate::modules::{Access, Module, Source, method_name};
+use crate::engine::{ImportKind, LoadError, Shape};
+use crate::modules::{Access, Module, ModuleError, Source, method_name};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -28,10 +28,21 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let engine = workplace.engine(1)?;
     let bytes_max = workplace.config.compile.component_bytes_max;
     let source = Source::read(&arguments.file, bytes_max)?;
-    let shape = engine
+    let mut shape = engine
         .inspect(&source.bytes)
         .map_err(|error| anyhow::anyhow!("{}: {error}", source.origin))?;
     let module = workplace.module(&engine, &source);
+    if let Err(ModuleError::Load {
+        source: LoadError::UnknownImports { imports, .. },
+        ..
+    }) = &module
+    {
+        for import in &mut shape.imports {
+            if imports.contains(&import.name) {
+                import.kind = ImportKind::Unknown;
+            }
+        }
+    }
     if arguments.json {
         let report = report(&source, &shape, module.as_ref());
         writeln!(json_out(), "{}", serde_json::to_string_pretty(&report)?)?;
@@ -44,14 +55,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-type Loaded<'a> = Result<&'a Module, &'a crate::modules::ModuleError>;
+type Loaded<'a> = Result<&'a Module, &'a ModuleError>;
 
 fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
     let imports: Vec<Value> = shape
         .imports
         .iter()
         .map(
-            |import| json!({"name": import.name, "kind": kind(import.kind), "grant": import.grant}),
+            |import| json!({"name": import.name, "kind": kind(import.kind), "grant": import.grant()}),
         )
         .collect();
     let exports: Vec<Value> = shape
@@ -124,7 +135,7 @@ fn print(
             writeln!(out, "\n{title}:")?;
         }
         for import in names {
-            match import.grant {
+            match import.grant() {
                 Some(grant) => {
                     write_line(
                         out,

@@ -64,6 +64,9 @@ enum Command {
     Compile {
         /// The memory that it may take, in bytes.
         memory_bytes_max: u64,
+        /// Read its types alone, and write what it imports and exports in JSON.
+        #[arg(long)]
+        read: bool,
     },
 }
 
@@ -112,7 +115,10 @@ pub fn run() -> ExitCode {
         Command::Call(arguments) => call::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),
         Command::Seed(arguments) => seed::run(&arguments, matches.subcommand_matches("seed")),
-        Command::Compile { memory_bytes_max } => return compile(memory_bytes_max),
+        Command::Compile {
+            memory_bytes_max,
+            read,
+        } => return compile(memory_bytes_max, read),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -136,8 +142,8 @@ fn write_line(out: &mut dyn Write, line: Arguments<'_>) -> std::io::Result<()> {
 }
 
 /// What is wrong goes to the process that asked, without more words.
-fn compile(memory_bytes_max: u64) -> ExitCode {
-    match compiler::run(memory_bytes_max) {
+fn compile(memory_bytes_max: u64, read: bool) -> ExitCode {
+    match compiler::run(memory_bytes_max, read) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             eprintln!("{}", printable(&reason));

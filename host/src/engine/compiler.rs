@@ -1,6 +1,6 @@
-//! Compiles components in a process of its own. The compiler is not made for
-//! hostile input: what takes it too long, or too much memory, is killed with
-//! nothing but that process.
+//! Compiles components, and reads their types, in a process of its own. The compiler
+//! is not made for hostile input: what takes it too long, or too much memory, is killed
+//! with nothing but that process.
 
 use std::io::{Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
@@ -9,12 +9,16 @@ use std::thread;
 use std::time::Duration;
 
 use super::error::LoadError;
+use super::shape::Shape;
 use super::{code_config, root};
 use crate::fault::fault;
 
 /// The hidden command of `wares` that compiles: a component on standard input,
 /// machine code on standard output, what is wrong on standard error.
 pub const COMMAND: &str = "compile-component";
+/// The flag of the command that has it read the component's types alone, and write
+/// its shape in JSON.
+const READ: &str = "--read";
 
 /// What compiling one component may use.
 #[derive(Clone, Copy, Debug)]
@@ -30,11 +34,26 @@ pub struct CompileLimits {
 /// # Errors
 /// When it does not compile, or not within its limits.
 pub(super) fn compile(bytes: &[u8], limits: CompileLimits) -> Result<Vec<u8>, LoadError> {
-    let failed = |error: std::io::Error| LoadError::Compiler(error.to_string());
     fault("compile.begun");
+    ask(bytes, limits, &[])
+}
+
+/// What a component imports and exports.
+///
+/// # Errors
+/// When it is none, or it is not read within the limits.
+pub(super) fn read(bytes: &[u8], limits: CompileLimits) -> Result<Shape, LoadError> {
+    let shape = ask(bytes, limits, &[READ])?;
+    serde_json::from_slice(&shape).map_err(|error| LoadError::Compiler(error.to_string()))
+}
+
+/// Has a process of its own work on a component, and returns what that writes.
+fn ask(bytes: &[u8], limits: CompileLimits, flags: &[&str]) -> Result<Vec<u8>, LoadError> {
+    let failed = |error: std::io::Error| LoadError::Compiler(error.to_string());
     let mut child = Command::new(program().map_err(failed)?)
         .arg(COMMAND)
         .arg(limits.memory_bytes_max.to_string())
+        .args(flags)
         .env_clear()
         // Each arena of memory reserves much that is hardly used.
         .env("MALLOC_ARENA_MAX", "2")
@@ -101,24 +120,28 @@ fn program() -> std::io::Result<std::path::PathBuf> {
     }
 }
 
-/// The other side: compiles what stands on standard input, within so many bytes
-/// of memory.
+/// The other side: compiles what stands on standard input, or reads its types, within
+/// so many bytes of memory.
 ///
 /// # Errors
 /// What is wrong with the component, on one line.
-pub fn run(memory_bytes_max: u64) -> Result<(), String> {
+pub fn run(memory_bytes_max: u64, read: bool) -> Result<(), String> {
     limit_memory(memory_bytes_max).map_err(|error| error.to_string())?;
     end_with_the_host();
     let mut bytes = Vec::new();
     std::io::stdin()
         .read_to_end(&mut bytes)
         .map_err(|error| error.to_string())?;
-    let mut config = code_config();
-    // What stands aside keeps the other processors free.
-    config.parallel_compilation(!stands_aside());
-    let code = compile_with(&config, &bytes)?;
+    let written = if read {
+        serde_json::to_vec(&Shape::read(&bytes)?).map_err(|error| error.to_string())?
+    } else {
+        let mut config = code_config();
+        // What stands aside keeps the other processors free.
+        config.parallel_compilation(!stands_aside());
+        compile_with(&config, &bytes)?
+    };
     std::io::stdout()
-        .write_all(&code)
+        .write_all(&written)
         .map_err(|error| error.to_string())
 }
 

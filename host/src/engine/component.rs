@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::Store;
-use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Instance, InstancePre};
 
 use super::bindings::exports::wares::module::http::{self, Request, Response, Route};
@@ -15,6 +14,7 @@ use super::bindings::exports::wares::module::lifecycle::{
 use super::bindings::exports::wares::module::schema;
 use super::bindings::exports::wares::module::seed::{self, Kind};
 use super::linker::{self, ImportKind};
+use super::shape::Shape;
 use super::state::{CallContext, CallState};
 use super::{CallError, Clock, Engine, LoadError, artifact, compiler, root, turns, versions};
 
@@ -35,35 +35,6 @@ struct Exports {
     seed: seed::GuestIndices,
     /// `None` in a component that was built before 1.1.0.
     schema: Option<schema::GuestIndices>,
-}
-
-/// What a component imports and exports.
-#[derive(Clone, Debug)]
-pub struct Shape {
-    /// In the component's own order.
-    pub imports: Vec<Import>,
-    /// In the component's own order.
-    pub exports: Vec<Export>,
-}
-
-/// One import of a component.
-#[derive(Clone, Debug)]
-pub struct Import {
-    /// `namespace:package/interface@version`.
-    pub name: String,
-    /// What it is to the host.
-    pub kind: ImportKind,
-    /// The grant that it needs, if it needs one.
-    pub grant: Option<&'static str>,
-}
-
-/// One export of a component.
-#[derive(Clone, Debug)]
-pub struct Export {
-    /// `namespace:package/interface@version`.
-    pub name: String,
-    /// The names of its functions.
-    pub functions: Vec<String>,
 }
 
 /// The first bytes of every component: magic number, version, layer.
@@ -92,40 +63,16 @@ impl Engine {
         })
     }
 
-    /// What a component imports and exports, whether or not it would load.
+    /// What a component imports and exports, whether or not it would load. Nothing of
+    /// it is compiled.
     ///
     /// # Errors
     /// When the bytes are no component.
     pub fn inspect(&self, bytes: &[u8]) -> Result<Shape, LoadError> {
-        let (component, _) = self.compile(bytes)?;
-        let ty = component.component_type();
-        Ok(Shape {
-            imports: ty
-                .imports(&self.wasmtime)
-                .map(|(name, import)| Import {
-                    name: name.to_owned(),
-                    kind: linker::kind(&self.wasmtime, name, &import.ty),
-                    grant: linker::grant(name),
-                })
-                .collect(),
-            exports: ty
-                .exports(&self.wasmtime)
-                .map(|(name, export)| Export {
-                    name: name.to_owned(),
-                    functions: self.functions(&export.ty),
-                })
-                .collect(),
-        })
-    }
-
-    fn functions(&self, item: &ComponentItem) -> Vec<String> {
-        match item {
-            ComponentItem::ComponentInstance(instance) => instance
-                .exports(&self.wasmtime)
-                .filter(|(_, export)| matches!(export.ty, ComponentItem::ComponentFunc(_)))
-                .map(|(name, _)| name.to_owned())
-                .collect(),
-            _ => Vec::new(),
+        check_header(bytes, self.options.component_bytes_max)?;
+        match self.options.compile {
+            Some(limits) => compiler::read(bytes, limits),
+            None => Shape::read(bytes).map_err(LoadError::Compile),
         }
     }
 
@@ -142,6 +89,8 @@ impl Engine {
             .compilers
             .take()
             .map_err(|turns::Full(waiting)| LoadError::CompilerBusy(waiting))?;
+        // To compile it may take long, and would be for nothing.
+        check_shape(&self.inspect(bytes)?)?;
         let code = match self.options.compile {
             Some(limits) => compiler::compile(bytes, limits)?,
             None => compiler::compile_here(bytes).map_err(LoadError::Compile)?,
@@ -188,9 +137,11 @@ const SCHEMA: &str = "wares:module/schema@1.1.0";
 impl Exports {
     fn find(engine: &wasmtime::Engine, pre: &InstancePre<CallState>) -> Result<Self, LoadError> {
         let component = pre.component();
+        let ty = component.component_type();
         for needed in NEEDED {
             if component.get_export_index(None, needed).is_none() {
-                return Err(LoadError::WrongWorld(lacking(engine, component, needed)));
+                let exports = ty.exports(engine).map(|(name, _)| name);
+                return Err(LoadError::WrongWorld(lacking(exports, needed)));
             }
         }
         let wrong = |error: wasmtime::Error| LoadError::WrongWorld(root(&error));
@@ -218,22 +169,27 @@ impl Exports {
     }
 }
 
-/// Says what a component has instead of an export that it needs.
-fn lacking(
-    engine: &wasmtime::Engine,
-    component: &wasmtime::component::Component,
-    needed: &str,
-) -> String {
+/// Says what a component that exports these has instead of an export that it needs.
+fn lacking<'a>(mut exports: impl Iterator<Item = &'a str>, needed: &str) -> String {
     let (interface, _) = versions::split(needed);
-    let ty = component.component_type();
-    let other = ty
-        .exports(engine)
-        .find(|(name, _)| versions::split(name).0 == interface);
-    match other {
-        Some((name, _)) => format!(
+    match exports.find(|name| versions::split(name).0 == interface) {
+        Some(name) => format!(
             "it exports {name}, and this host calls {needed}, or another version compatible with that"
         ),
         None => format!("it exports no {interface}"),
+    }
+}
+
+/// Refuses a component whose imports or exports, by their names, can be no module's.
+fn check_shape(shape: &Shape) -> Result<(), LoadError> {
+    let imports = shape.imports.iter();
+    let unknown = imports.filter(|import| import.kind == ImportKind::Unknown);
+    linker::refuse(unknown.map(|import| import.name.clone()).collect())?;
+    let exports = || shape.exports.iter().map(|export| &*export.name);
+    let is_there = |needed: &str| exports().any(|name| versions::are_compatible(name, needed));
+    match NEEDED.into_iter().find(|needed| !is_there(needed)) {
+        Some(needed) => Err(LoadError::WrongWorld(lacking(exports(), needed))),
+        None => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! extension points by forwarding values dynamically. What is neither is refused
 //! before anything runs.
 
+use serde::{Deserialize, Serialize};
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
 use wasmtime::component::{Linker, Type, Val};
 
@@ -48,7 +49,7 @@ pub(super) const CAPABILITIES: [&str; 21] = [
 const HOST_NAMESPACES: [&str; 2] = ["wares:platform/", "wasi:"];
 
 /// What an import of a component is to the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ImportKind {
     /// Something that the host gives.
     Capability,
@@ -60,28 +61,61 @@ pub enum ImportKind {
     Unknown,
 }
 
+/// What an import is made of, as far as that says what it is to the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// An instance without functions.
+    Types,
+    /// An instance all of whose functions may be hooks.
+    MaybeHooks,
+    /// An instance with other functions.
+    Functions,
+    /// No instance.
+    Other,
+}
+
 /// Tells what an import is to the host, by its name and its type.
-pub(super) fn kind(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> ImportKind {
+fn kind(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> ImportKind {
     let ComponentItem::ComponentInstance(instance) = item else {
-        return ImportKind::Unknown;
+        return kind_of(name, &Form::Other);
     };
-    if let Some(given) = given(name) {
-        return if versions::are_compatible(name, given) {
-            ImportKind::Capability
-        } else {
-            ImportKind::Unknown
-        };
-    }
     let mut functions = functions(engine, instance).peekable();
-    if functions.peek().is_none() {
-        ImportKind::Types
-    } else if !HOST_NAMESPACES.iter().any(|host| name.starts_with(host))
-        && functions.all(|(_, function)| is_hook(&function))
-    {
-        ImportKind::ExtensionPoint
+    let form = if functions.peek().is_none() {
+        Form::Types
+    } else if functions.all(|(_, function)| is_hook(&function)) {
+        Form::MaybeHooks
     } else {
-        ImportKind::Unknown
+        Form::Functions
+    };
+    kind_of(name, &form)
+}
+
+/// Tells what an import is to the host, by its name and its form.
+pub(super) fn kind_of(name: &str, form: &Form) -> ImportKind {
+    let is_hosts = || HOST_NAMESPACES.iter().any(|host| name.starts_with(host));
+    match (form, given(name)) {
+        (Form::Other, _) => ImportKind::Unknown,
+        (_, Some(given)) if versions::are_compatible(name, given) => ImportKind::Capability,
+        (_, Some(_)) => ImportKind::Unknown,
+        (Form::Types, None) => ImportKind::Types,
+        (Form::MaybeHooks, None) if !is_hosts() => ImportKind::ExtensionPoint,
+        (Form::MaybeHooks | Form::Functions, None) => ImportKind::Unknown,
     }
+}
+
+/// Refuses imports that the host does not provide.
+///
+/// # Errors
+/// With all of them, if there are any.
+pub(super) fn refuse(unknown: Vec<String>) -> Result<(), LoadError> {
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let given = unknown.iter().filter_map(|name| given(name)).collect();
+    Err(LoadError::UnknownImports {
+        imports: unknown,
+        given,
+    })
 }
 
 /// What the host has of an interface: its name in the host's version.
@@ -123,14 +157,8 @@ pub(super) fn link(
             }
         }
     }
-    if unknown.is_empty() {
-        return Ok(linker);
-    }
-    let given = unknown.iter().filter_map(|name| given(name)).collect();
-    Err(LoadError::UnknownImports {
-        imports: unknown,
-        given,
-    })
+    refuse(unknown)?;
+    Ok(linker)
 }
 
 /// What is wrong with the imports of a component that the linker refuses: it

@@ -10,6 +10,7 @@ mod error;
 mod executor;
 mod linker;
 mod pace;
+mod shape;
 mod state;
 mod turns;
 mod versions;
@@ -25,11 +26,12 @@ use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 use crate::giving_way::{self, Place, ThreadNumber};
 
 pub use compiler::CompileLimits;
-pub use component::{Component, Export, Import, Shape};
+pub use component::Component;
 pub use error::{CallError, LoadError};
 pub use executor::{Executor, ExecutorOptions, Rejected};
 pub use linker::{GRANTS, ImportKind};
 pub use pace::Pace;
+pub use shape::{Export, Import, Shape};
 pub use state::{CallContext, Settings};
 
 use turns::Turns;
