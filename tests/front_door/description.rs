@@ -303,17 +303,17 @@ fn a_description_of_the_wrong_type_or_of_what_is_anothers_is_refused() {
         (
             json!({}),
             json!({"Customer": {}}),
-            "the module marked cannot be served: another one, or the host, has a schema 'Customer'".to_owned(),
+            "the module marked cannot be served: the module customer has a schema 'Customer' already".to_owned(),
         ),
         (
             json!({"operationId": "SignIn"}),
             json!({}),
-            "the module marked cannot be served: another one, or the host, has an operation 'SignIn'".to_owned(),
+            "the module marked cannot be served: the host has an operation 'SignIn' already".to_owned(),
         ),
         (
             json!({"operationId": "ListCustomers"}),
             json!({}),
-            "the module marked cannot be served: another one, or the host, has an operation 'ListCustomers'"
+            "the module marked cannot be served: the module customer has an operation 'ListCustomers' already"
                 .to_owned(),
         ),
     ]);

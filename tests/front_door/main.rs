@@ -42,6 +42,7 @@ mod signin;
 mod starts;
 mod swap;
 mod transport;
+mod troubles;
 mod versions;
 mod watch;
 mod wit;

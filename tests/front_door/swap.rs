@@ -234,13 +234,6 @@ fn what_is_wrong_with_a_version_is_said_and_changes_nothing() {
             "failed_migration",
             "the schema: the step 0003_broken fails at its statement 2: no such table: nowhere".to_owned(),
         ),
-        (
-            "",
-            marked("version=2.0.0 bad=probe"),
-            400,
-            "failed_probe",
-            "the probe GET /admin/marked failed: wasm trap: wasm `unreachable` instruction executed".to_owned(),
-        ),
     ] {
         let answer = put(&shop, query, &bytes);
         if kind == "unknown_error" {

@@ -8,11 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::component::{HasData, Linker};
 
 use super::bindings::wasi::logging::logging::{self as wit, Host, Level};
-use crate::printable::{cut, printable};
+use crate::printable::{cut, printable, printable_line};
 use crate::telemetry::{COMPONENT, LogBudget};
 
 /// What is shown of a line's context, in bytes.
 const CONTEXT_BYTES_MAX: usize = 300;
+
+/// What is kept of what a call says of its troubles, in bytes.
+const TROUBLES_BYTES_MAX: usize = 2 * 1024;
 
 /// Where a call's log lines go. Clones write to the same place.
 #[derive(Clone)]
@@ -24,6 +27,8 @@ struct State {
     budget: Arc<LogBudget>,
     lines_left: u32,
     bytes_left: usize,
+    /// The end of what it wrote to its standard error, or logged as a warning or worse.
+    troubles: Vec<u8>,
 }
 
 impl Log {
@@ -42,7 +47,30 @@ impl Log {
             budget,
             lines_left: lines_max,
             bytes_left: bytes_max,
+            troubles: Vec::new(),
         })))
+    }
+
+    /// Keeps the end of what a component says when something is wrong, also where the log
+    /// is full: a program that panics says last why.
+    pub(super) fn keep_trouble(&self, bytes: &[u8]) {
+        let troubles = &mut self.lock().troubles;
+        troubles.extend_from_slice(&bytes[bytes.len().saturating_sub(TROUBLES_BYTES_MAX)..]);
+        let over = troubles.len().saturating_sub(TROUBLES_BYTES_MAX);
+        troubles.drain(..over);
+    }
+
+    /// What was kept of that, line by line, as it may be printed; and the component's name.
+    pub fn troubles(&self) -> (Arc<str>, Vec<String>) {
+        let state = self.lock();
+        let text = String::from_utf8_lossy(&state.troubles);
+        let lines = text
+            .lines()
+            .map(str::trim)
+            // Rust's advice on a panic: no component has an environment to set that in.
+            .filter(|line| !line.is_empty() && !line.starts_with("note: run with `RUST_BACKTRACE"))
+            .map(|line| printable_line(line).into_owned());
+        (state.component.clone(), lines.collect())
     }
 
     /// Adds what a component says, line by line: none of it can look like a line
@@ -138,6 +166,10 @@ impl Host for &mut Log {
             Level::Warn => tracing::Level::WARN,
             Level::Error | Level::Critical => tracing::Level::ERROR,
         };
+        if level <= tracing::Level::WARN {
+            self.keep_trouble(message.as_bytes());
+            self.keep_trouble(b"\n");
+        }
         self.lines(level, &context, &message);
         Ok(())
     }

@@ -138,6 +138,9 @@ impl Output {
 
 impl Lines {
     fn write(&self, bytes: &[u8]) {
+        if self.level == tracing::Level::WARN {
+            self.log.keep_trouble(bytes);
+        }
         if self.log.is_full() {
             return;
         }

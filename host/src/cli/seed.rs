@@ -46,7 +46,7 @@ pub(super) fn command(command: Command, arguments: &[OsString]) -> anyhow::Resul
         .clone()
         .ignore_errors(true)
         .disable_help_flag(true)
-        .try_get_matches_from(arguments)
+        .try_get_matches_from(of_all_commands(arguments))
         .ok()
         .and_then(|matches| Common::from_arg_matches(matches.subcommand_matches("seed")?).ok())
         .unwrap_or_else(|| Common {
@@ -73,6 +73,26 @@ pub(super) fn command(command: Command, arguments: &[OsString]) -> anyhow::Resul
                 )
             })
     }))
+}
+
+/// The arguments that every command has: at one that is not known yet clap would stop.
+fn of_all_commands(arguments: &[OsString]) -> Vec<OsString> {
+    let mut kept = arguments.get(..2).unwrap_or_default().to_vec();
+    let mut rest = arguments.iter().skip(2);
+    while let Some(argument) = rest.next() {
+        let text = argument.to_string_lossy();
+        let (name, has_value) = match text.split_once('=') {
+            Some((name, _)) => (name, true),
+            None => (&*text, false),
+        };
+        if ["--config", "--data", "--set"].contains(&name) {
+            kept.push(argument.clone());
+            if !has_value {
+                kept.extend(rest.next().cloned());
+            }
+        }
+    }
+    kept
 }
 
 /// All modules, each from the first component that `take` takes.
@@ -195,7 +215,18 @@ fn sow(module: &Module, crop: &Crop, wanted: u32) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_option;
+    use super::{is_option, of_all_commands};
+
+    #[test]
+    fn the_arguments_of_all_commands_are_found_wherever_they_stand() {
+        let all = "wares seed --things=3 --set a.b=c --other 4 --data=here --set=x.y=z --config f";
+        let arguments: Vec<_> = all.split(' ').map(Into::into).collect();
+        let kept = of_all_commands(&arguments).join(" ".as_ref());
+        assert_eq!(
+            kept,
+            "wares seed --set a.b=c --data=here --set=x.y=z --config f"
+        );
+    }
 
     #[test]
     fn what_a_component_calls_a_kind_is_an_option_or_refused() {

@@ -58,11 +58,17 @@ impl Workplace {
             .chain([&self.config.limits])
             .map(|limits| limits.calls_max);
         let modules = found.modules_max().max(1);
-        self.engine(most.max().unwrap_or(1).saturating_mul(modules))
+        let calls = most.max().unwrap_or(1).saturating_mul(modules);
+        self.engine_with(calls, None)
     }
 
-    /// An engine for so many calls at once.
+    /// An engine for so many calls at once, of which what components write to their
+    /// standard error is printed.
     pub(super) fn engine(&self, calls: usize) -> anyhow::Result<Engine> {
+        self.engine_with(calls, Some(hear))
+    }
+
+    fn engine_with(&self, calls: usize, hear: Option<fn(&str, &str)>) -> anyhow::Result<Engine> {
         let all = || {
             self.config
                 .modules
@@ -88,6 +94,7 @@ impl Workplace {
                 memory_bytes_max: self.config.compile.memory_bytes_max as u64,
             }),
             artifacts: artifacts.is_dir().then_some(artifacts),
+            hear,
         })?)
     }
 
@@ -407,6 +414,11 @@ fn is_of_database(path: &Path) -> bool {
             .iter()
             .any(|end| name.ends_with(end))
     })
+}
+
+/// Says what a component wrote to its standard error.
+fn hear(component: &str, line: &str) {
+    eprintln!("{}: {line}", printable(component));
 }
 
 /// Writes a file anew in the place that it has: the disk may have no other.

@@ -77,20 +77,14 @@ impl Component {
         index: &ComponentExportIndex,
         values: &[Val],
     ) -> Result<Result<String, String>, CallError> {
-        let limits = context.limits.clone();
-        let mut store = CallState::store(self.engine(), context);
-        let results = self
-            .pre
-            .instantiate(&mut store)
-            .and_then(|instance| {
-                let function = instance
-                    .get_func(&mut store, index)
-                    .ok_or_else(|| wasmtime::Error::msg("the export is not a function"))?;
-                let mut results = vec![Val::Bool(false); result_count(&store, &function)];
-                function.call(&mut store, values, &mut results)?;
-                Ok(results)
-            })
-            .map_err(|error| CallError::new(&error, &limits, store.data().refused_memory()))?;
+        let results = self.call(context, |_, instance, store| {
+            let function = instance
+                .get_func(&mut *store, index)
+                .ok_or_else(|| wasmtime::Error::msg("the export is not a function"))?;
+            let mut results = vec![Val::Bool(false); result_count(store, &function)];
+            function.call(&mut *store, values, &mut results)?;
+            Ok(results)
+        })?;
         match results.into_iter().next() {
             None => Ok(Ok(String::new())),
             Some(Val::Result(Ok(value))) => {

@@ -25,11 +25,12 @@ pub struct Component {
     pub(super) pre: InstancePre<CallState>,
     exports: Exports,
     digest: String,
+    hear: Option<fn(&str, &str)>,
 }
 
 /// Where the functions that the host calls are in a component. wasmtime finds
 /// those of any version 1 of `wares:module`, whichever the host was built with.
-struct Exports {
+pub(super) struct Exports {
     lifecycle: lifecycle::GuestIndices,
     http: http::GuestIndices,
     seed: seed::GuestIndices,
@@ -60,6 +61,7 @@ impl Engine {
             pre,
             exports,
             digest,
+            hear: self.options.hear,
         })
     }
 
@@ -330,17 +332,24 @@ impl Component {
         })
     }
 
-    fn call<T>(
+    /// Has the component do something in an instance of its own.
+    pub(super) fn call<T>(
         &self,
         context: CallContext,
         function: impl FnOnce(&Exports, &Instance, &mut Store<CallState>) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
         let limits = context.limits.clone();
         let mut store = CallState::store(&self.engine, context);
-        self.pre
+        let done = self
+            .pre
             .instantiate(&mut store)
             .and_then(|instance| function(&self.exports, &instance, &mut store))
-            .map_err(|error| CallError::new(&error, &limits, store.data().refused_memory()))
+            .map_err(|error| CallError::new(&error, &limits, store.data()))?;
+        if let Some(hear) = self.hear {
+            let (component, troubles) = store.data().troubles();
+            troubles.iter().for_each(|line| hear(&component, line));
+        }
+        Ok(done)
     }
 
     pub(super) fn engine(&self) -> &wasmtime::Engine {

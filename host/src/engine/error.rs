@@ -1,5 +1,8 @@
 //! What can go wrong with a component: at loading, and at a call.
 
+use std::fmt;
+
+use super::state::CallState;
 use crate::capabilities::wasi::SleepsTooLong;
 
 /// Why a component cannot be loaded.
@@ -91,25 +94,33 @@ fn instead(given: &[&str]) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The guest ran longer than it may.
-    #[error("stopped after running for {deadline_ms} ms (limits.deadline_ms)")]
+    #[error("stopped after running for {deadline_ms} ms (limits.deadline_ms){troubles}")]
     Deadline {
         /// The limit.
         deadline_ms: u64,
+        /// What the guest said.
+        troubles: Troubles,
     },
     /// The call took longer than it may, what the host did for it included.
-    #[error("stopped after {call_ms} ms in the guest and in the host together (limits.call_ms)")]
+    #[error(
+        "stopped after {call_ms} ms in the guest and in the host together (limits.call_ms){troubles}"
+    )]
     CallTime {
         /// The limit.
         call_ms: u64,
+        /// What the guest said.
+        troubles: Troubles,
     },
     /// Another version has taken the guest's place, and it did not end in time.
     #[error("stopped: another version was activated, and this call had versions.drain_ms to end")]
     Retired,
     /// The guest called the host more often than it may.
-    #[error("stopped at {max} calls into the host (limits.host_calls_max)")]
+    #[error("stopped at {max} calls into the host (limits.host_calls_max){troubles}")]
     HostCalls {
         /// The limit.
         max: u32,
+        /// What the guest said.
+        troubles: Troubles,
     },
     /// The guest answered with more than it may.
     #[error("{what} is beyond {max} (limits.response_bytes_max)")]
@@ -123,10 +134,12 @@ pub enum CallError {
     #[error("{0}")]
     BadAnswer(String),
     /// The guest trapped, or could not be started.
-    #[error("{reason}")]
+    #[error("{reason}{troubles}")]
     Trap {
         /// One line for the log.
         reason: String,
+        /// What the guest said: a panic's text, for one.
+        troubles: Troubles,
         /// Where in the guest, innermost first, where it is known.
         backtrace: Vec<String>,
     },
@@ -155,21 +168,34 @@ pub(super) struct Retired;
 #[error("host calls")]
 pub(super) struct HostCallsReached;
 
+/// What a guest wrote to its standard error, or logged as a warning or worse, before its
+/// call failed. It is shown on the line of the error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Troubles(Vec<String>);
+
+impl fmt::Display for Troubles {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        write!(out, "; it wrote: {}", self.0.join(" | "))
+    }
+}
+
 impl CallError {
-    /// `refused_memory` is whether the guest asked for more memory than it may have.
-    pub(super) fn new(
-        error: &wasmtime::Error,
-        limits: &super::Limits,
-        refused_memory: bool,
-    ) -> Self {
+    /// `state` is that of the call, at its end.
+    pub(super) fn new(error: &wasmtime::Error, limits: &super::Limits, state: &CallState) -> Self {
+        let troubles = Troubles(state.troubles().1);
         if error.is::<DeadlineReached>() || error.is::<SleepsTooLong>() {
             return Self::Deadline {
                 deadline_ms: limits.deadline_ms,
+                troubles,
             };
         }
         if error.is::<CallTimeReached>() {
             return Self::CallTime {
                 call_ms: limits.call_ms,
+                troubles,
             };
         }
         if error.is::<Retired>() {
@@ -178,6 +204,7 @@ impl CallError {
         if error.is::<HostCallsReached>() {
             return Self::HostCalls {
                 max: limits.host_calls_max,
+                troubles,
             };
         }
         let mut reason = match error.downcast_ref::<wasmtime::Trap>() {
@@ -187,7 +214,7 @@ impl CallError {
             Some(trap) => trap.to_string(),
             None => error.root_cause().to_string(),
         };
-        if refused_memory {
+        if state.refused_memory() {
             let max = limits.memory_bytes_max;
             reason.push_str(&format!(
                 ", after it was refused more than {max} bytes (limits.memory_bytes_max)"
@@ -208,6 +235,10 @@ impl CallError {
                     .collect()
             })
             .unwrap_or_default();
-        Self::Trap { reason, backtrace }
+        Self::Trap {
+            reason,
+            troubles,
+            backtrace,
+        }
     }
 }

@@ -27,7 +27,7 @@ use crate::giving_way::{self, Place, ThreadNumber};
 
 pub use compiler::CompileLimits;
 pub use component::Component;
-pub use error::{CallError, LoadError};
+pub use error::{CallError, LoadError, Troubles};
 pub use executor::{Executor, ExecutorOptions, Rejected};
 pub use linker::{GRANTS, ImportKind};
 pub use pace::Pace;
@@ -113,6 +113,10 @@ pub struct EngineOptions {
     pub compile: Option<CompileLimits>,
     /// Where compiled components are kept between starts; `None` keeps none.
     pub artifacts: Option<PathBuf>,
+    /// Gets each line that a component wrote to its standard error in a call that
+    /// succeeded, after its name, for commands without a log. An error has those of
+    /// its own call.
+    pub hear: Option<fn(&str, &str)>,
 }
 
 /// Compiles components and owns what running them shares: the pool of

@@ -153,6 +153,11 @@ impl CallState {
         self.meter.refused_memory
     }
 
+    /// What the guest said of its troubles, line by line; and its name.
+    pub(super) fn troubles(&self) -> (Arc<str>, Vec<String>) {
+        self.log.troubles()
+    }
+
     pub(super) fn log(&mut self) -> &mut Log {
         &mut self.log
     }

@@ -41,6 +41,9 @@ const SINGLE: [HeaderName; 7] = [
     RETRY_AFTER,
 ];
 
+const NO_304: &str =
+    "the answer has the status 304, which a request without a condition does not get";
+
 /// Browsers take the type as it is said, and guess no other.
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// Gives a document an origin of its own, and lets it run nothing: it was written
@@ -143,6 +146,14 @@ pub fn answer_of(response: modules::Response) -> Result<Crossed, CallError> {
     Ok(Crossed { answer, dropped })
 }
 
+/// Why an answer to a request without a condition cannot be sent, if that is so.
+pub fn fault_in(response: modules::Response) -> Option<String> {
+    match answer_of(response) {
+        Ok(crossed) => crossed.is_304().then(|| NO_304.to_owned()),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
 /// Why a header of an answer does not cross.
 fn objection(before: &HeaderMap, name: &HeaderName, value: &str) -> Option<&'static str> {
     if !may_be_set(name.as_str()) {
@@ -169,12 +180,8 @@ impl Crossed {
         request_id: &str,
         owns: impl Fn(&str) -> bool,
     ) -> Answer {
-        if self.answer.status == StatusCode::NOT_MODIFIED && !is_conditional(parts) {
-            tracing::error!(
-                request_id,
-                module = module.name(),
-                "the answer has the status 304, which a request without a condition does not get"
-            );
+        if self.is_304() && !is_conditional(parts) {
+            tracing::error!(request_id, module = module.name(), "{NO_304}");
             return Answer::unknown_error();
         }
         self.keep_within(owns);
@@ -182,6 +189,10 @@ impl Crossed {
             tell(module, &name, why);
         }
         self.answer
+    }
+
+    fn is_304(&self) -> bool {
+        self.answer.status == StatusCode::NOT_MODIFIED
     }
 
     /// Takes a `Location` away that leads out of the component's own paths.

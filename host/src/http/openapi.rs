@@ -49,6 +49,10 @@ pub(super) fn check_names(
             if *owner != module.name() {
                 return Err(RouteError::Name {
                     module: module.name().to_owned(),
+                    owner: match *owner {
+                        "" => "the host".to_owned(),
+                        other => format!("the module {other}"),
+                    },
                     what,
                     name,
                 });

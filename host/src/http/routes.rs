@@ -56,10 +56,12 @@ pub enum RouteError {
     #[error(transparent)]
     Overlap(#[from] Overlap),
     /// Two modules, or a module and the host, call two things by one name.
-    #[error("the module {module} cannot be served: another one, or the host, has {what} '{name}'")]
+    #[error("the module {module} cannot be served: {owner} has {what} '{name}' already")]
     Name {
         /// The module.
         module: String,
+        /// Who has the name.
+        owner: String,
         /// What bears the name.
         what: &'static str,
         /// The name.

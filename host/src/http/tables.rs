@@ -12,8 +12,10 @@ use super::envelope::{Answer, JSON};
 use super::finish::tagged;
 use super::openapi::{self, Described};
 use super::routes::{Found, RouteError, Routes, Target};
-use super::{HttpOptions, method, own};
-use crate::modules::{Canary, Claim, Claims, Module, Prepared, Router, Slot, method_name};
+use super::{HttpOptions, crossing, method, own};
+use crate::modules::{
+    Canary, Claim, Claims, Module, Prepared, Response, Router, Slot, method_name,
+};
 
 /// The methods that endpoints have.
 const METHODS: [Method; 5] = [
@@ -117,6 +119,10 @@ impl Router for Tables {
         let table = Arc::new(prepare().map_err(|error: RouteError| error.to_string())?);
         let present = self.present.clone();
         Ok(Box::new(move || present.store(table)))
+    }
+
+    fn fault_in(&self, response: Response) -> Option<String> {
+        crossing::fault_in(response)
     }
 }
 

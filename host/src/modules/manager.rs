@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::engine::{Engine, Limits, LoadError};
 use crate::fault::{fault, fault_of};
 use crate::files;
-use crate::printable::cut;
+use crate::printable::{cut, printable_line};
 use crate::storage::{
     Act, Database, Installed, MigrationError, Registry, Schema, SqlError, StorageError, now,
 };
@@ -25,10 +25,13 @@ use super::signature::{Keys, SignatureError};
 use super::slot::Slot;
 use super::source::{Rank, Source};
 use super::versions::{Versions, VersionsError, digest, short};
-use super::{Actor, ActorKind, Request};
+use super::{Actor, ActorKind, Request, Response};
 
 /// How often it is looked whether the calls of a version that was replaced have ended.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// What is shown of the body of an answer, in bytes.
+const ANSWER_BYTES_MAX: usize = 500;
 
 /// How versions are managed.
 pub struct ManagerOptions {
@@ -183,6 +186,9 @@ pub trait Router: Send + Sync {
         module: &Arc<Module>,
         canary: Option<&Arc<Canary>>,
     ) -> Result<Prepared, String>;
+
+    /// Why a component's answer to a plain request cannot be sent, if that is so.
+    fn fault_in(&self, response: Response) -> Option<String>;
 }
 
 /// A module that is served, and what its changes need.
@@ -452,7 +458,7 @@ impl Manager {
                 .is_empty()
             {
                 module.attach(database.clone());
-                probe(module)
+                self.probe(module)
             } else {
                 self.rehearse(database, module)
             }
@@ -474,9 +480,33 @@ impl Manager {
             .migrate(module.schema())
             .map_err(ChangeError::Migration)?;
         module.attach(rehearsal.clone());
-        let probed = probe(module);
+        let probed = self.probe(module);
         rehearsal.close();
         probed
+    }
+
+    /// Has a module answer one request, as one that is served would have to.
+    fn probe(&self, module: &Module) -> Result<(), ChangeError> {
+        let Some((request, route)) = simple_request(module) else {
+            return Ok(());
+        };
+        let failed = |reason: String| ChangeError::Probe { route, reason };
+        let response = match module.rehearse(&request) {
+            Ok(response) => response,
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        let answered = answered(&response);
+        if (500..600).contains(&response.status) {
+            return Err(failed(answered));
+        }
+        match self
+            .router
+            .get()
+            .and_then(|router| router.fault_in(response))
+        {
+            Some(fault) => Err(failed(format!("{fault}; {answered}"))),
+            None => Ok(()),
+        }
     }
 
     /// Has components called, or compiled, where that is in no request's way.
@@ -1181,14 +1211,15 @@ fn check_coexistence(
     Ok(())
 }
 
-/// Has a module answer one request that only reads, as an administrator.
-fn probe(module: &Module) -> Result<(), ChangeError> {
+/// The first request of a module that only reads and needs nothing else, as an
+/// administrator.
+fn simple_request(module: &Module) -> Option<(Request, String)> {
     let simple = |route: &&super::Route| {
         route.method == Method::Get && route.access == Access::Admin && !route.path.contains('{')
     };
-    let Some((number, route)) = (0..).zip(module.routes()).find(|(_, route)| simple(route)) else {
-        return Ok(());
-    };
+    let (number, route) = (0..)
+        .zip(module.routes())
+        .find(|(_, route)| simple(route))?;
     let request = Request {
         route: number,
         path_parameters: Vec::new(),
@@ -1201,14 +1232,25 @@ fn probe(module: &Module) -> Result<(), ChangeError> {
         }),
         request_id: "probe".to_owned(),
     };
-    let failed = |reason: String| ChangeError::Probe {
-        route: format!("GET {}", route.path),
-        reason,
+    Some((request, format!("GET {}", route.path)))
+}
+
+/// Says how a probe was answered.
+fn answered(response: &Response) -> String {
+    let shown = &response.body[..response.body.len().min(ANSWER_BYTES_MAX)];
+    let text = String::from_utf8_lossy(shown);
+    let more = if shown.len() < response.body.len() {
+        "…"
+    } else {
+        ""
     };
-    match module.rehearse(&request) {
-        Ok(response) if response.status < 500 => Ok(()),
-        Ok(response) => Err(failed(format!("it answered {}", response.status))),
-        Err(error) => Err(failed(error.to_string())),
+    match text.trim() {
+        "" => format!("it answered {}", response.status),
+        text => format!(
+            "it answered {}: {}{more}",
+            response.status,
+            printable_line(text)
+        ),
     }
 }
 

@@ -19,6 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
             // A crash has to be one of this process.
             compile: None,
             artifacts: None,
+            hear: None,
         };
         Engine::new(options).expect("an engine")
     });

@@ -107,8 +107,11 @@ mod component {
 
     impl lifecycle::Guest for Marked {
         fn describe() -> Description {
-            if mark("bad").as_deref() == Some("describe") {
-                recurse();
+            match mark("bad").as_deref() {
+                Some("describe") => _ = recurse(),
+                Some("panics") => panic!("as the mark\nsays \u{1b}[2J"),
+                Some("tells") => eprintln!("beware \u{9b}2J"),
+                _ => {}
             }
             Description {
                 name: name(),
@@ -217,6 +220,11 @@ mod component {
             let version = mark("version").unwrap_or_default();
             match (request.route, mark("bad").as_deref()) {
                 (0, Some("probe")) | (3, Some("trap")) => panic!("as the mark says"),
+                (0, Some("status")) => {
+                    let status = number("status", 200).try_into().unwrap_or(u16::MAX);
+                    return answer(status, &version, "{\"why\":\"as the\u{9b} mark says\"}");
+                }
+                (0, Some("header")) => return answer(200, "two\r\nlines", "{}"),
                 (3, Some("500")) => return answer(500, &version, "{}"),
                 (3, Some("header")) => return answer(200, "two\r\nlines", "{}"),
                 (2, _) => loop {
