@@ -3,8 +3,10 @@
 
 mod harness;
 
+mod activations;
 mod addresses;
 mod any_case;
+mod audit;
 mod bodies;
 mod broken;
 mod browser;

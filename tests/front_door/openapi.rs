@@ -73,6 +73,7 @@ fn every_endpoint_is_described() {
             "put /_wares/modules/{name} admin InstallModuleVersion",
             "post /_wares/modules/{name}/activate admin ActivateModuleVersion",
             "post /_wares/modules/{name}/rollback admin RollBackModule",
+            "post /_wares/modules/{name}/deactivate admin DeactivateModule",
             "post /_wares/modules/{name}/promote admin PromoteCanary",
             "post /_wares/modules/{name}/withdraw admin WithdrawCanary",
             "delete /_wares/modules/{name}/versions/{digest} admin RemoveModuleVersion",

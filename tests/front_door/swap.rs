@@ -100,19 +100,21 @@ fn a_version_is_installed_activated_rolled_back_and_removed() {
         })
     };
     let calls = json!({"made": 0, "failed": 0, "server_errors": 0, "mean_ms": 0.0});
-    let module = |bytes: &[u8], version: &str, versions: Value| {
+    let module = |bytes: &[u8], version: &str, source: &str, versions: Value| {
         json!({
-            "name": "marked", "version": version, "digest": digest(bytes), "resting": false,
+            "name": "marked", "version": version, "digest": digest(bytes), "source": source, "resting": false,
             "calls": calls, "canary": null, "versions": versions, "changes": [], "failures": []
         })
     };
-    shop.get(MODULE)
-        .is(200, json!({"module": module(&first, "1.0.0", json!([]))}));
+    shop.get(MODULE).is(
+        200,
+        json!({"module": module(&first, "1.0.0", "folder", json!([]))}),
+    );
     put(&shop, "", &second).is(
         200,
         json!({
             "version": one(&second, "2.0.0", "installed", "<admin>"),
-            "module": module(&first, "1.0.0", json!([one(&second, "2.0.0", "installed", "<admin>")])),
+            "module": module(&first, "1.0.0", "folder", json!([one(&second, "2.0.0", "installed", "<admin>")])),
         }),
     );
     assert_eq!(serving(&shop), "1.0.0");
@@ -122,7 +124,7 @@ fn a_version_is_installed_activated_rolled_back_and_removed() {
         200,
         json!({
             "version": one(&second, "2.0.0", "active", "<admin>"),
-            "module": module(&second, "2.0.0", json!([
+            "module": module(&second, "2.0.0", "version", json!([
                 one(&first, "1.0.0", "installed", "host"), one(&second, "2.0.0", "active", "<admin>"),
             ])),
         }),

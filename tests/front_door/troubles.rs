@@ -146,7 +146,7 @@ fn an_answer_that_cannot_be_sent_fails_the_probe() {
         )
     );
     assert_eq!(
-        failed("header"),
+        failed("answer"),
         "the answer has a value of the header x-version that no header can hold; it answered 200: {}"
     );
     // What is wrong by its own word is shown as well.

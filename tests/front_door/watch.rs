@@ -107,6 +107,13 @@ fn a_component_is_served_anew_when_its_file_changes() {
         acts(&shop),
         [
             json!(["host", "reload", digest(&second), "done", ""]),
+            json!([
+                "host",
+                "reload",
+                digest(b"text"),
+                "refused",
+                "it is not a WebAssembly component"
+            ]),
             json!(["host", "reload", digest(&broken), "refused", reason]),
             json!([
                 "host",
@@ -267,12 +274,20 @@ fn a_version_that_was_activated_goes_before_files() {
     let log = shop.server.wait_for_log("is not served");
     assert!(
         log.lines().last().unwrap().ends_with(&format!(
-            "the version {} of the module marked was activated, and goes before files",
+            "the version {} of the module marked was activated, and goes before files: end that with \
+             `wares module deactivate marked`",
             &digest(&bytes)[..12]
         )),
         "{log}"
     );
     assert_eq!(serving(&shop), "2.0.0");
+    // Which serves the file as it is by now, and then each that is saved.
+    let ended = shop.run(&["module", "deactivate", "marked"]);
+    assert!(ended.status.success(), "{}", text(&ended.stderr));
+    assert_eq!(serving(&shop), "3.0.0");
+    save(&shop.data.path().join(FILE), &marked("version=4.0.0"));
+    shop.server.wait_for_log("s after it was saved");
+    assert_eq!(serving(&shop), "4.0.0");
 }
 
 #[test]

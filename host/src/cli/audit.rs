@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 "at": act.at,
                 "actor": act.actor,
                 "act": act.act,
-                "module": act.module,
+                "module": (!act.module.is_empty()).then_some(&act.module),
                 "digest": act.digest,
                 "outcome": act.outcome,
                 "detail": act.detail,
@@ -48,6 +48,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for act in acts {
         let digest = act.digest.as_deref().unwrap_or("-");
         let digest = digest.get(..12).unwrap_or(digest);
+        let module = match &*act.module {
+            "" => "-",
+            module => module,
+        };
         let detail = if act.detail.is_empty() {
             String::new()
         } else {
@@ -56,8 +60,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         write_line(
             &mut out,
             format_args!(
-                "{}  {}  {}  {} {} {digest}  {}{detail}",
-                act.number, act.at, act.actor, act.act, act.module, act.outcome
+                "{}  {}  {}  {} {module} {digest}  {}{detail}",
+                act.number, act.at, act.actor, act.act, act.outcome
             ),
         )?;
     }

@@ -66,7 +66,7 @@ fn read(answer: Result<(u16, Vec<u8>), client::ClientError>) -> anyhow::Result<V
 }
 
 /// Who runs the command, for the audit log. Nothing depends on it.
-fn operator() -> String {
+pub(super) fn operator() -> String {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     name.ok()
         .filter(|name| !name.is_empty())

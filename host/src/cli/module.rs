@@ -9,12 +9,14 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::client::ask;
+use super::client::{ask, operator};
 use super::workplace::Workplace;
-use super::{Common, json_out, text_out, write_line};
+use super::{Common, json_out, one_line, text_out, write_line};
 use crate::files;
-use crate::modules::Source;
+use crate::modules::{self, AuditEntry, Source};
+use crate::printable::printable;
 use crate::server::client::Ask;
+use crate::storage::Registry;
 
 /// The largest file of a signature, in bytes.
 const SIGNATURE_BYTES_MAX: u64 = 64 * 1024;
@@ -33,6 +35,9 @@ enum Command {
     Activate(Activate),
     /// Put the version in service that was so before.
     Rollback(Named),
+    /// End the activation of a version: serve the module from the component that the settings
+    /// name, a file in the folder of modules, or the one built in.
+    Deactivate(Named),
     /// Put the version on trial in service.
     Promote(Named),
     /// End the trial of a version.
@@ -53,7 +58,7 @@ struct Install {
     #[arg(long)]
     activate: bool,
     /// Have it answer this share of the requests first: 10%.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "activate")]
     canary: Option<String>,
     /// The SHA-256 that it has to have, in hexadecimal.
     #[arg(long)]
@@ -75,7 +80,7 @@ struct Activate {
     /// The version's digest, or its beginning.
     digest: String,
     /// Have it answer this share of the requests first: 10%.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
     canary: Option<String>,
     #[command(flatten)]
     common: Common,
@@ -127,6 +132,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             say(&mut out, &answer)
         }
         Command::Rollback(named) => say(&mut out, &named.post("/rollback")?),
+        Command::Deactivate(named) => {
+            let module = &named.post("/deactivate")?["module"];
+            let source = match text(module, "source") {
+                "setting" => "from the component that the settings name",
+                "folder" => "from the folder of modules",
+                _ => "built in",
+            };
+            Ok(write_line(
+                &mut out,
+                format_args!("{} serves {}, {source}", named.name, version(module)),
+            )?)
+        }
         Command::Promote(named) => {
             let answer = named.post("/promote")?;
             Ok(write_line(
@@ -157,15 +174,44 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
+/// A share of requests, as it is written.
+fn share(text: &str) -> Result<String, String> {
+    match modules::share(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("write a share from 0.01% to 100%, like 10%".to_owned()),
+    }
+}
+
+/// What is known of a component that is about to be installed.
+#[derive(Default)]
+struct Found {
+    name: Option<String>,
+    digest: Option<String>,
+}
+
 impl Install {
     fn run(&self) -> anyhow::Result<Value> {
         let workplace = Workplace::open(&self.common)?;
+        let mut found = Found {
+            name: self.name.clone(),
+            digest: None,
+        };
+        let put = self
+            .prepare(&workplace, &mut found)
+            .inspect_err(|error| found.refused(&workplace, error))?;
+        ask(&self.common, put)
+    }
+
+    /// Reads the component and its signature, and finds out which module it is.
+    fn prepare(&self, workplace: &Workplace, found: &mut Found) -> anyhow::Result<Ask> {
         let bytes_max = workplace.config.compile.component_bytes_max;
         let source = Source::read(&self.file, bytes_max)?;
+        found.digest = Some(modules::digest(&source.bytes));
         let name = match &self.name {
             Some(name) => name.clone(),
-            None => name_of(&workplace, &source)?,
+            None => name_of(workplace, &source)?,
         };
+        found.name = Some(name.clone());
         let read = |path: &Path| {
             files::read(path, SIGNATURE_BYTES_MAX)
                 .with_context(|| format!("cannot read {}", path.display()))
@@ -186,12 +232,38 @@ impl Install {
         if let Some(digest) = &self.digest {
             query.push(format!("digest={}", segment(digest)));
         }
-        let put = Ask::put(
+        Ok(Ask::put(
             path(&name, &format!("?{}", query.join("&"))),
             source.bytes.into_owned(),
             signature.map(|text| STANDARD.encode(text)),
-        );
-        ask(&self.common, put)
+        ))
+    }
+}
+
+impl Found {
+    /// Keeps in the audit that the component was refused before any host was asked. What
+    /// keeps that from being kept is no reason to say less of the refusal.
+    fn refused(&self, workplace: &Workplace, error: &anyhow::Error) {
+        let registry = workplace
+            .folder()
+            .and_then(|folder| Ok(Registry::open(&folder.file("host.db"))?));
+        let registry = match registry {
+            Ok(registry) => registry,
+            Err(error) => {
+                let error = format!("{error:#}");
+                eprintln!("wares: not kept in the audit: {}", printable(&error));
+                return;
+            }
+        };
+        let entry = AuditEntry {
+            act: "install",
+            actor: &format!("operator {}", operator()),
+            module: self.name.as_deref().unwrap_or_default(),
+            digest: self.digest.as_deref(),
+            outcome: "refused",
+            detail: &one_line(error),
+        };
+        entry.keep(&registry);
     }
 }
 

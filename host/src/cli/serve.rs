@@ -20,8 +20,8 @@ use crate::giving_way;
 use crate::http::{App, HttpOptions, Identity, check, check_modules};
 use crate::identity::{Directory, FirstAdmin};
 use crate::modules::{
-    Access, BreakerOptions, Candidates, Fallback, Manager, Meters, Method, Module, Slot,
-    SlotOptions,
+    Access, BreakerOptions, Candidates, Fallback, Manager, Meters, Method, Module, PassedOver,
+    Rank, Slot, SlotOptions,
 };
 use crate::server::{self, Bound, ServerLimits};
 use crate::storage::Database;
@@ -90,6 +90,7 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
     let watched = arguments.watch.then(|| workplace.watched()).transpose()?;
     let shop = Shop::open(workplace, &folder, arguments.strict)?;
     shop.tell_what_failed();
+    shop.manager.begin_serving();
     let _watch = watched
         .map(|watched| watched.follow(shop.manager.clone()))
         .transpose()?;
@@ -166,12 +167,19 @@ impl Shop {
         let (slots, failures, fallbacks) = {
             let mut candidates = workplace.candidates(&engine, found)?;
             let slots = slots(config, folder, &mut candidates, &meters, strict)?;
+            candidates.passed_over().iter().for_each(tell_passed_over);
             let (failures, fallbacks) = (candidates.failures(), candidates.fallbacks());
             (slots, failures.to_vec(), fallbacks.to_vec())
         };
         let modules: Vec<_> = slots.iter().map(|slot| slot.module()).collect();
         for module in &modules {
-            tracing::info!(module = module.name(), version = %module.version(), digest = module.digest(), "loaded");
+            tracing::info!(
+                module = module.name(),
+                version = %module.version(),
+                digest = module.digest(),
+                from = %module.origin(),
+                "loaded"
+            );
         }
         let databases = modules
             .iter()
@@ -237,6 +245,28 @@ impl Shop {
             database.close();
         }
     }
+}
+
+/// Says that a newer component than the one that serves does not, and how it would.
+fn tell_passed_over(component: &PassedOver) {
+    let name = &*component.module;
+    let reason = match component.serves {
+        Rank::Configured => format!("modules.{name}.component names another one: change it there"),
+        Rank::Active | Rank::Earlier => format!(
+            "another version was activated: end that with `wares module deactivate {name}`, \
+             or install and activate this one"
+        ),
+        Rank::File | Rank::BuiltIn => {
+            "a file in the folder of modules goes first: replace it, or take it away".to_owned()
+        }
+    };
+    tracing::warn!(
+        module = name,
+        version = component.version,
+        digest = component.digest,
+        from = %component.origin,
+        "a newer component does not serve, since {reason}"
+    );
 }
 
 /// Serves each module from the first component that can be served beside the others. If

@@ -165,10 +165,11 @@ impl Workplace {
         let config = &self.config;
         let canary = &config.canary;
         let pinned = |(name, module): (&String, &crate::config::Module)| {
-            module.component.is_some().then(|| name.clone())
+            Some((name.clone(), module.component.clone()?))
         };
         let options = ManagerOptions {
             data: config.data.dir.clone(),
+            modules_dir: config.data.modules_dir.clone(),
             pinned: config.modules.iter().filter_map(pinned).collect(),
             component_bytes_max: config.compile.component_bytes_max,
             // They were read as such.

@@ -108,6 +108,12 @@ impl Answer {
         )
     }
 
+    /// What an error says.
+    pub fn message(&self) -> String {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        body["message"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// The same with one more header; a value that no header can hold is left out.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: &str) -> Self {

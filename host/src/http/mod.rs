@@ -410,7 +410,12 @@ impl App {
         };
         match body::read_bytes(parts, body, &bounds).await {
             Ok(body) => own::install(&self.about.manager, parts, &body.bytes, &actor),
-            Err(refusal) => *refusal,
+            Err(refusal) => {
+                if refusal.status == StatusCode::PAYLOAD_TOO_LARGE {
+                    own::refuse_install(&self.about.manager, parts, &actor, &refusal);
+                }
+                *refusal
+            }
         }
     }
 

@@ -3,12 +3,15 @@
 //! served.
 
 use std::any::Any;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use semver::Version;
+
 use super::module::{Module, ModuleError};
-use super::source::{Found, Rank, Source};
-use super::versions::{Versions, digest, short};
+use super::source::{Found, Origin, Rank, Source, version_name};
+use super::versions::{Versions, digest};
 use crate::printable::cut;
 
 /// What is said of a component that is refused, in bytes: names in it are the
@@ -41,6 +44,54 @@ pub struct Fallback {
     pub detail: String,
 }
 
+/// A component that is newer than the one that serves its module, and comes after that
+/// in the order: of a later version by its own word, or of the same with other bytes that
+/// were changed, or activated, later.
+#[derive(Clone, Debug)]
+pub struct PassedOver {
+    /// The module.
+    pub module: String,
+    /// The component's own version.
+    pub version: String,
+    /// SHA-256 of the component in hexadecimal.
+    pub digest: String,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Where the one that serves comes from.
+    pub serves: Rank,
+}
+
+/// What tells which of two components is the newer one.
+struct Age {
+    digest: String,
+    version: Version,
+    since: Option<String>,
+}
+
+impl Age {
+    fn of(module: &Module) -> Self {
+        Self {
+            digest: module.digest().to_owned(),
+            version: module.version().clone(),
+            since: module.origin().since.clone(),
+        }
+    }
+
+    fn is_newer_than(&self, other: &Self) -> bool {
+        if self.digest == other.digest {
+            return false;
+        }
+        match self.version.cmp_precedence(&other.version) {
+            Ordering::Greater => true,
+            Ordering::Less => false,
+            Ordering::Equal => match (&self.since, &other.since) {
+                (Some(since), Some(other)) => since > other,
+                _ => false,
+            },
+        }
+    }
+}
+
 /// A component that a module may be served from.
 enum Candidate {
     Module(Box<Module>, Rank, String),
@@ -59,6 +110,7 @@ pub struct Candidates<'a> {
     load: Load<'a>,
     failures: Vec<Failure>,
     fallbacks: Vec<Fallback>,
+    passed_over: Vec<PassedOver>,
 }
 
 impl<'a> Candidates<'a> {
@@ -71,6 +123,7 @@ impl<'a> Candidates<'a> {
             load,
             failures: found.failures,
             fallbacks: Vec::new(),
+            passed_over: Vec::new(),
         };
         for source in found.sources {
             match candidates.loaded(&source) {
@@ -164,7 +217,7 @@ impl<'a> Candidates<'a> {
                 Candidate::Module(module, rank, origin) => (*module, rank, origin),
                 Candidate::Version(digest) => match self.earlier(name, &digest) {
                     Ok(module) => {
-                        let origin = format!("version {} of {name}", short(&digest));
+                        let origin = version_name(name, &digest);
                         (module, Rank::Earlier, origin)
                     }
                     Err(failure) => {
@@ -174,8 +227,10 @@ impl<'a> Candidates<'a> {
                 },
             };
             let digest = module.digest().to_owned();
+            let age = Age::of(&module);
             match tried(&origin, || take(module)) {
                 Ok(taken) => {
+                    self.note_passed_over(name, &age, rank);
                     self.note_fallback(name, digest, rank, &origin);
                     return Some(taken);
                 }
@@ -200,6 +255,22 @@ impl<'a> Candidates<'a> {
             rank: source.rank,
             reason,
         })
+    }
+
+    fn note_passed_over(&mut self, name: &str, serves: &Age, rank: Rank) {
+        for candidate in self.modules.get(name).into_iter().flatten() {
+            if let Candidate::Module(module, ..) = candidate
+                && Age::of(module).is_newer_than(serves)
+            {
+                self.passed_over.push(PassedOver {
+                    module: name.to_owned(),
+                    version: module.version().to_string(),
+                    digest: module.digest().to_owned(),
+                    origin: module.origin().clone(),
+                    serves: rank,
+                });
+            }
+        }
     }
 
     fn note_fallback(&mut self, name: &str, digest: String, rank: Rank, origin: &str) {
@@ -230,6 +301,11 @@ impl<'a> Candidates<'a> {
     /// The modules that are not served from what goes first.
     pub fn fallbacks(&self) -> &[Fallback] {
         &self.fallbacks
+    }
+
+    /// The components that are newer than those that serve in their place.
+    pub fn passed_over(&self) -> &[PassedOver] {
+        &self.passed_over
     }
 
     /// Whether a module of this name may be served, or would be if it had not failed.
@@ -281,4 +357,40 @@ fn fault_of_the_host(panic: &(dyn Any + Send)) -> String {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("a panic without words");
     format!("a fault of the host: {said}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_is_newer_by_its_version_and_then_by_its_time() {
+        let age = |digest: &str, version: &str, since: Option<&str>| Age {
+            digest: digest.to_owned(),
+            version: Version::parse(version).unwrap(),
+            since: since.map(str::to_owned),
+        };
+        let (early, late) = (
+            Some("2026-01-01T00:00:00.000Z"),
+            Some("2026-01-01T00:00:00.001Z"),
+        );
+        let serves = age("a", "1.2.3-rc.1", early);
+        for (other, is_newer) in [
+            (age("b", "1.2.3", None), true),
+            (age("b", "1.2.3-rc.0", late), false),
+            (age("b", "1.2.3-rc.1", late), true),
+            (age("b", "1.2.3-rc.1+build.7", late), true),
+            (age("b", "1.2.3-rc.1+build.7", early), false),
+            (age("b", "1.2.3-rc.1", None), false),
+            (age("a", "1.2.4", late), false),
+        ] {
+            assert_eq!(
+                other.is_newer_than(&serves),
+                is_newer,
+                "{} {:?}",
+                other.version,
+                other.since
+            );
+        }
+    }
 }

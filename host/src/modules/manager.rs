@@ -2,8 +2,9 @@
 //! removes them, one change of a module at a time, and keeps what was done. A
 //! refusal or a crash at any point leaves the version in service as it was.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
@@ -14,16 +15,17 @@ use crate::fault::{fault, fault_of};
 use crate::files;
 use crate::printable::{cut, printable_line};
 use crate::storage::{
-    Act, Database, Installed, MigrationError, Registry, Schema, SqlError, StorageError, now,
+    Act, Database, ENDED, Installed, MigrationError, Registry, Schema, SqlError, StorageError, now,
 };
 
+use super::audit::AuditEntry;
 use super::canary::{Canary, CanaryOptions, Verdict};
 use super::candidates::{Failure, Fallback, REASON_BYTES_MAX, caught};
 use super::changes::{Change, Changes, UnderWay};
 use super::module::{Access, Method, Module, ModuleError, ModuleOptions, tell};
 use super::signature::{Keys, SignatureError};
 use super::slot::Slot;
-use super::source::{Rank, Source};
+use super::source::{Origin, Rank, Source, version_name, without_versions};
 use super::versions::{Versions, VersionsError, digest, short};
 use super::{Actor, ActorKind, Request, Response};
 
@@ -37,8 +39,11 @@ const ANSWER_BYTES_MAX: usize = 500;
 pub struct ManagerOptions {
     /// The data folder.
     pub data: PathBuf,
-    /// Modules whose component the settings name: no version of them is activated.
-    pub pinned: BTreeSet<String>,
+    /// The folder of components.
+    pub modules_dir: PathBuf,
+    /// Modules whose component the settings name, each with its file: no version of them
+    /// is activated.
+    pub pinned: BTreeMap<String, PathBuf>,
     /// The largest component, in bytes.
     pub component_bytes_max: usize,
     /// The keys that components may be signed with.
@@ -147,6 +152,12 @@ pub enum ChangeError {
     /// It is what is in use.
     #[error("{0}")]
     InUse(String),
+    /// There are no requests that a version on trial could answer.
+    #[error(
+        "no version of the module {0} is tried, since no host serves this data folder: a trial is judged by what \
+         it answers, and ends with the host. Start `wares serve` first, or put the version in service at once"
+    )]
+    NoHost(String),
     /// There is nothing to go back to, or to decide.
     #[error("{0}")]
     Nothing(String),
@@ -169,6 +180,20 @@ pub struct Installation<'a> {
     pub digest: Option<&'a str>,
     /// What minisign wrote of it.
     pub signature: Option<&'a str>,
+    /// What is to become of it then.
+    pub then: Then,
+}
+
+/// What is to become of a version that was installed. Where that is refused for what is
+/// known before, the version is not kept either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing else.
+    Keep,
+    /// It is put in service.
+    Activate,
+    /// It is tried by this share of the requests, of ten thousand.
+    Try(u32),
 }
 
 /// A change of what is routed where, checked, and yet to be made.
@@ -216,6 +241,8 @@ pub struct Manager {
     /// one of all modules.
     routing: Mutex<()>,
     router: OnceLock<Arc<dyn Router>>,
+    /// Whether requests of others are answered, and not those of one command alone.
+    serves: AtomicBool,
     drained: Sender<(Instant, Weak<Module>)>,
 }
 
@@ -252,6 +279,7 @@ impl Manager {
             keeping: Mutex::default(),
             routing: Mutex::default(),
             router: OnceLock::new(),
+            serves: AtomicBool::new(false),
             drained,
         }
     }
@@ -260,6 +288,11 @@ impl Manager {
     pub fn route_by(&self, router: Arc<dyn Router>) {
         // There is one of them for the life of a host.
         let _ = self.router.set(router);
+    }
+
+    /// From now on requests of others are answered, so that versions may be tried.
+    pub fn begin_serving(&self) {
+        self.serves.store(true, Ordering::Relaxed);
     }
 
     /// The largest component, in bytes.
@@ -378,6 +411,12 @@ impl Manager {
         by: &str,
     ) -> Result<Installed, ChangeError> {
         let slot = self.slot(name)?;
+        match installation.then {
+            Then::Keep => {}
+            Then::Activate if serves(slot, digest) => self.check_kept_in_service(&slot.module())?,
+            Then::Activate => {}
+            Then::Try(_) => self.check_trial(slot, digest)?,
+        }
         let bytes = installation.bytes;
         let max = self.options.component_bytes_max;
         if bytes.len() > max {
@@ -522,6 +561,7 @@ impl Manager {
     fn load(&self, name: &str, bytes: &[u8]) -> Result<Module, ChangeError> {
         let source = Source {
             origin: format!("the component for {name}"),
+            since: None,
             name: None,
             bytes: bytes.to_vec().into(),
             rank: Rank::Active,
@@ -546,10 +586,16 @@ impl Manager {
             .as_ref()
             .filter(|next| next.digest() == version.digest)
             .map(Module::again);
-        match ready {
-            Some(module) => Ok(module),
-            None => self.load(name, &bytes),
-        }
+        let mut module = match ready {
+            Some(module) => module,
+            None => self.load(name, &bytes)?,
+        };
+        module.come_from(Origin {
+            rank: Rank::Active,
+            place: version_name(name, &version.digest),
+            since: Some(now()),
+        });
+        Ok(module)
     }
 
     /// Keeps a version loaded, in place of the one before.
@@ -594,11 +640,19 @@ impl Manager {
         if self.slots().any(|slot| slot.module().digest() == digest) {
             return Ok(None);
         }
-        let module = caught(|| self.load_source(source), ChangeError::Fault)?;
+        let loaded = caught(|| self.load_source(source), ChangeError::Fault);
+        let module = loaded.inspect_err(|error| {
+            let change = Change::new("reload", Some(&digest), "host");
+            let module = source
+                .name
+                .as_deref()
+                .unwrap_or(self.served_from(&source.origin));
+            self.record(&change, module, Err(error), "");
+        })?;
         let name = module.name().to_owned();
         self.audited("reload", &name, Some(&digest), "host", |change| {
             let _verifying = self.busy(&name, self.place(&name)?.changes.verify(change.clone()))?;
-            if source.name.is_none() && self.options.pinned.contains(&name) {
+            if source.name.is_none() && self.is_pinned(&name) {
                 return Err(ChangeError::Pinned(name.clone()));
             }
             self.try_reload(&name, module, change).map(Some)
@@ -633,13 +687,36 @@ impl Manager {
         Ok(module)
     }
 
+    /// Keeps that a file which is watched cannot be read.
+    pub(super) fn refuse_file(&self, file: &Path, name: Option<&str>, reason: &str) {
+        let module = name.unwrap_or(self.served_from(&file.display().to_string()));
+        self.refuse("reload", module, None, "host", reason);
+    }
+
+    /// Keeps that a change was refused by whoever found that out before it came here.
+    /// `module` is empty where it is not known which it is of.
+    pub fn refuse(&self, act: &str, module: &str, digest: Option<&str>, by: &str, reason: &str) {
+        let change = Change::new(act, digest, by);
+        self.keep_act(&change, module, "refused", reason);
+    }
+
+    /// The module that is served from this file, or nothing.
+    fn served_from(&self, file: &str) -> &str {
+        let path = |file: &str| std::path::absolute(file).ok();
+        let file = path(file);
+        self.slots()
+            .find(|slot| path(&slot.module().origin().place) == file)
+            .map_or("", |slot| slot.name())
+    }
+
     /// Whether a module is served from a file.
     fn check_reload(&self, slot: &Slot, database: &Database) -> Result<(), ChangeError> {
         let name = slot.name();
         let activated = database.activated()?.active;
-        if let Some(active) = activated.filter(|_| !self.options.pinned.contains(name)) {
+        if let Some(active) = activated.filter(|_| !self.is_pinned(name)) {
             return Err(ChangeError::InUse(format!(
-                "the version {} of the module {name} was activated, and goes before files",
+                "the version {} of the module {name} was activated, and goes before files: end that with \
+                 `wares module deactivate {name}`",
                 short(&active)
             )));
         }
@@ -686,13 +763,79 @@ impl Manager {
         })
     }
 
+    /// Ends the activation of a version: the module is served from where it would come
+    /// without one, and returned.
+    ///
+    /// # Errors
+    /// When no version is active, or what would serve cannot; then everything is as it was.
+    pub fn deactivate(&self, name: &str, by: &str) -> Result<Arc<Module>, ChangeError> {
+        let active = || -> Result<Option<String>, ChangeError> {
+            Ok(database(&self.slot(name)?.module())?.activated()?.active)
+        };
+        let known = active().ok().flatten();
+        self.audited("deactivate", name, known.as_deref(), by, |change| {
+            let check = || match active()? {
+                Some(_) => Ok(()),
+                None => Err(ChangeError::Nothing(format!(
+                    "no version of the module {name} is active: it is served from where it comes without one"
+                ))),
+            };
+            check()?;
+            // To load and to verify it takes its time, and what is served does not change by it.
+            let slot = self.slot(name)?;
+            let mut module = self.load_without_versions(name)?;
+            if module.digest() != slot.module().digest() {
+                self.verify(slot, &mut module)?;
+            }
+            let _switching = self.busy(name, self.place(name)?.changes.switch(change))?;
+            check()?;
+            let current = slot.module();
+            let module = with_database(module, &current)?;
+            self.put_in_service(slot, &current, &module, &[ENDED])?;
+            Ok(module)
+        })
+    }
+
+    /// Loads what a module is served from where no version of it is active.
+    fn load_without_versions(&self, name: &str) -> Result<Module, ChangeError> {
+        let folder = &self.options.modules_dir;
+        let pinned = self.options.pinned.get(name).map(|file| (name, &**file));
+        let found = without_versions(pinned, folder, self.options.component_bytes_max)
+            .map_err(|error| ChangeError::Component(error.to_string()))?;
+        let mut reasons: Vec<String> = Vec::new();
+        reasons.extend(found.failures.into_iter().map(|failure| failure.reason));
+        for source in &found.sources {
+            match self.load_source(source) {
+                Ok(module) if module.name() == name => return Ok(module),
+                Ok(_) => {}
+                Err(ChangeError::Component(reason)) => {
+                    reasons.push(format!("{}: {reason}", source.origin));
+                }
+                Err(error) => return Err(error),
+            }
+            if source.rank == Rank::Configured {
+                break;
+            }
+        }
+        let mut said = format!(
+            "nothing would serve the module {name} without its active version: no setting names a component that \
+             works, none in {} is that module, and it is not built in",
+            folder.display()
+        );
+        for reason in reasons {
+            said.push_str("; ");
+            said.push_str(&reason);
+        }
+        Err(ChangeError::Nothing(said))
+    }
+
     fn switch(&self, name: &str, version: &Installed, change: Change) -> Result<(), ChangeError> {
         let slot = self.slot(name)?;
         if self.is_pinned(name) {
             return Err(ChangeError::Pinned(name.to_owned()));
         }
         // To load it may take its time, and what is served does not change by it.
-        let loaded = if on_trial(slot, &version.digest).is_some() || serves(slot, version) {
+        let loaded = if on_trial(slot, &version.digest).is_some() || serves(slot, &version.digest) {
             None
         } else {
             Some(self.load_version(name, version)?)
@@ -701,7 +844,7 @@ impl Manager {
         // Meanwhile it may have been removed, or put in service.
         let version = self.version(name, &version.digest)?;
         let current = slot.module();
-        if serves(slot, &version) {
+        if serves(slot, &version.digest) {
             return self.keep_in_service(&current);
         }
         let module = match (on_trial(slot, &version.digest), loaded) {
@@ -709,12 +852,22 @@ impl Manager {
             (None, Some(module)) => with_database(module, &current)?,
             (None, None) => with_database(self.load_version(name, &version)?, &current)?,
         };
-        self.put_in_service(slot, &current, &module)
+        self.activate_in_service(slot, &current, &module)
     }
 
     /// Has the next start come up on what serves, where that is so in place of an
     /// active version that failed at this one.
     fn keep_in_service(&self, current: &Module) -> Result<(), ChangeError> {
+        self.check_kept_in_service(current)?;
+        database(current)?
+            .activate(current.schema(), &[current.digest()])
+            .map_err(ChangeError::Migration)?;
+        self.mended(current.name());
+        Ok(())
+    }
+
+    /// Whether there is anything in keeping what serves.
+    fn check_kept_in_service(&self, current: &Module) -> Result<(), ChangeError> {
         let database = database(current)?;
         if database.activated()?.active.as_deref() == Some(current.digest())
             || lock(&self.failures)
@@ -727,32 +880,46 @@ impl Manager {
                 current.name()
             )));
         }
-        database
-            .activate(current.schema(), &[current.digest()])
-            .map_err(ChangeError::Migration)?;
-        self.mended(current.name());
         Ok(())
     }
 
-    fn put_in_service(
+    /// Puts a version in service, and keeps that it is active, and which one it replaces.
+    fn activate_in_service(
         &self,
         slot: &Slot,
         current: &Arc<Module>,
         module: &Arc<Module>,
     ) -> Result<(), ChangeError> {
+        let first = database(current)?.activated()?.active.is_none();
+        let digests = [current.digest(), module.digest()];
+        self.put_in_service(slot, current, module, &digests[usize::from(!first)..])
+    }
+
+    /// Puts a module in service in the place of another, and keeps what was activated.
+    fn put_in_service(
+        &self,
+        slot: &Slot,
+        current: &Arc<Module>,
+        module: &Arc<Module>,
+        activated: &[&str],
+    ) -> Result<(), ChangeError> {
         let prepared = self.prepare(module, None)?;
         let database = database(current)?;
-        check_coexistence(database, current.schema(), module.schema())?;
+        // Without a host nothing goes on with the version in service meanwhile.
+        if self.serves.load(Ordering::Relaxed) {
+            check_coexistence(database, current.schema(), module.schema())?;
+        }
         // What it replaces has to be there to go back to.
-        if let Some(base) = current.base() {
+        if let Some(base) = current
+            .base()
+            .filter(|_| activated.contains(&current.digest()))
+        {
             self.keep_base(current, base)?;
         }
         fault("activate.prepared");
         fault_of("activate.prepared", slot.name());
-        let first = database.activated()?.active.is_none();
-        let digests = [current.digest(), module.digest()];
         let steps = database
-            .activate(module.schema(), &digests[usize::from(!first)..])
+            .activate(module.schema(), activated)
             .map_err(ChangeError::Migration)?;
         fault("activate.recorded");
         tell(module.name(), &steps);
@@ -852,13 +1019,13 @@ impl Manager {
         if self.is_pinned(name) {
             return Err(ChangeError::Pinned(name.to_owned()));
         }
-        check_trial(slot, version)?;
+        self.check_trial(slot, &version.digest)?;
         // To load it may take its time, and what is served does not change by it.
         let module = self.load_version(name, version)?;
         let _switching = self.switching(name, change)?;
         // Meanwhile it may have been removed, or put in service.
         let version = self.version(name, &version.digest)?;
-        check_trial(slot, &version)?;
+        self.check_trial(slot, &version.digest)?;
         let current = slot.module();
         let database = database(&current)?;
         check_coexistence(database, current.schema(), module.schema())?;
@@ -875,6 +1042,27 @@ impl Manager {
         Ok(())
     }
 
+    /// Whether a trial of a version may begin.
+    fn check_trial(&self, slot: &Slot, digest: &str) -> Result<(), ChangeError> {
+        let name = slot.name();
+        if !self.serves.load(Ordering::Relaxed) {
+            return Err(ChangeError::NoHost(name.to_owned()));
+        }
+        if let Some(canary) = slot.canary() {
+            return Err(ChangeError::InUse(format!(
+                "the version {} of the module {name} is on trial: promote or withdraw it first",
+                short(canary.module.digest())
+            )));
+        }
+        if slot.module().digest() == digest {
+            return Err(ChangeError::InUse(format!(
+                "the version {} of the module {name} is in service, and answers all requests: try another one",
+                short(digest)
+            )));
+        }
+        Ok(())
+    }
+
     /// Puts the version on trial in service.
     ///
     /// # Errors
@@ -886,7 +1074,7 @@ impl Manager {
             let _switching = self.switching(name, change)?;
             let canary = self.trial(name)?;
             let slot = self.slot(name)?;
-            self.put_in_service(slot, &slot.module(), &canary.module)
+            self.activate_in_service(slot, &slot.module(), &canary.module)
         })
     }
 
@@ -979,7 +1167,7 @@ impl Manager {
                     short(&version.digest)
                 )));
             }
-            if is(activated.before.as_deref()) {
+            if activated.active.is_some() && is(activated.before.as_deref()) {
                 return Err(ChangeError::InUse(format!(
                     "the version {} of the module {name} is the one to roll back to",
                     short(&version.digest)
@@ -1013,7 +1201,7 @@ impl Manager {
     }
 
     fn is_pinned(&self, name: &str) -> bool {
-        self.options.pinned.contains(name)
+        self.options.pinned.contains_key(name)
     }
 
     /// Keeps other versions of a module from being verified, if its versions may change.
@@ -1093,27 +1281,25 @@ impl Manager {
         result: Result<(), &ChangeError>,
         detail: &str,
     ) {
-        let (outcome, detail) = match result {
-            Ok(()) => ("done", cut(detail, REASON_BYTES_MAX).into_owned()),
-            Err(error @ ChangeError::Fault(_)) => ("failed", error.reason()),
-            Err(error) => ("refused", error.reason()),
-        };
-        let (act, actor) = (&*change.act, &*change.actor);
-        let digest = change.digest.as_deref().unwrap_or_default();
-        tracing::info!(target: "audit", act, module, digest, actor, outcome, detail);
-        let recorded = self.registry.record(&Act {
-            number: 0,
-            at: String::new(),
-            actor: actor.to_owned(),
-            act: act.to_owned(),
-            module: module.to_owned(),
-            digest: change.digest.clone(),
-            outcome: outcome.to_owned(),
-            detail,
-        });
-        if let Err(error) = recorded {
-            tracing::error!(%error, "what was done with a module cannot be kept");
+        match result {
+            Ok(()) => self.keep_act(change, module, "done", detail),
+            Err(error @ ChangeError::Fault(_)) => {
+                self.keep_act(change, module, "failed", &error.reason());
+            }
+            Err(error) => self.keep_act(change, module, "refused", &error.reason()),
         }
+    }
+
+    fn keep_act(&self, change: &Change, module: &str, outcome: &'static str, detail: &str) {
+        let entry = AuditEntry {
+            act: &change.act,
+            actor: &change.actor,
+            module,
+            digest: change.digest.as_deref(),
+            outcome,
+            detail,
+        };
+        entry.keep(&self.registry);
     }
 }
 
@@ -1158,19 +1344,8 @@ fn database(module: &Module) -> Result<&Database, ChangeError> {
 }
 
 /// Whether a version answers all requests.
-fn serves(slot: &Slot, version: &Installed) -> bool {
-    slot.module().digest() == version.digest && slot.canary().is_none()
-}
-
-/// Whether a trial of a version may begin.
-fn check_trial(slot: &Slot, version: &Installed) -> Result<(), ChangeError> {
-    if slot.module().digest() == version.digest || slot.canary().is_some() {
-        return Err(ChangeError::InUse(format!(
-            "the module {} has a version on trial already, or this one is in service",
-            slot.name()
-        )));
-    }
-    Ok(())
+fn serves(slot: &Slot, digest: &str) -> bool {
+    slot.module().digest() == digest && slot.canary().is_none()
 }
 
 /// The version with this digest, if it is on trial.

@@ -2,6 +2,7 @@
 //! database and its limits. Finds them, brings their schema up to date and
 //! calls them. Knows nothing of HTTP, and nothing of what any module is for.
 
+mod audit;
 mod breaker;
 mod bundled;
 mod canary;
@@ -23,13 +24,14 @@ mod source;
 mod versions;
 mod watch;
 
+pub use audit::AuditEntry;
 pub use breaker::BreakerOptions;
 pub use canary::{Canary, CanaryOptions, share};
-pub use candidates::{Candidates, Failure, Fallback};
+pub use candidates::{Candidates, Failure, Fallback, PassedOver};
 pub use changes::Change;
 pub use description::HOST_SCHEMA;
 pub use figures::{Counted, Figures};
-pub use manager::{ChangeError, Installation, Manager, ManagerOptions, Prepared, Router};
+pub use manager::{ChangeError, Installation, Manager, ManagerOptions, Prepared, Router, Then};
 pub use meters::Meters;
 pub use module::{Access, Method, Module, ModuleError, ModuleOptions, Route};
 pub use path::{DEFAULT_PREFIXES, PathError, PathPrefix, Pattern, SEGMENTS_MAX, belongs_to_host};
@@ -38,7 +40,7 @@ pub use routes::method_name;
 pub use routing::{Claim, Claims, Match, Overlap, RoutingTable};
 pub use signature::{Keys, SignatureError};
 pub use slot::{Slot, SlotError, SlotOptions};
-pub use source::{Found, Rank, Source, SourceError, find};
+pub use source::{Found, Origin, Rank, Source, SourceError, find};
 pub use versions::{Versions, VersionsError, digest};
 pub use watch::{Watch, WatchError, Watched};
 

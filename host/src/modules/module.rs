@@ -23,7 +23,7 @@ use super::candidates::REASON_BYTES_MAX;
 use super::figures::Figures;
 use super::path::{PathPrefix, Pattern};
 use super::remarks::Remarks;
-use super::source::{Rank, Source};
+use super::source::{Origin, Rank, Source};
 use super::{description, routes};
 
 pub use wit::{Access, Method, Route};
@@ -33,6 +33,7 @@ pub struct Module {
     loaded: Arc<Loaded>,
     figures: Figures,
     retired: Arc<AtomicBool>,
+    origin: Origin,
     base: Option<Cow<'static, [u8]>>,
     database: Option<Database>,
 }
@@ -353,6 +354,11 @@ impl Module {
             loaded: Arc::new(loaded),
             figures: Figures::default(),
             retired: Arc::default(),
+            origin: Origin {
+                rank: source.rank,
+                place: source.origin.clone(),
+                since: source.since.clone(),
+            },
             base: (!matches!(source.rank, Rank::Active | Rank::Earlier))
                 .then(|| source.bytes.clone()),
             database: None,
@@ -366,6 +372,7 @@ impl Module {
             loaded: self.loaded.clone(),
             figures: Figures::default(),
             retired: Arc::default(),
+            origin: self.origin.clone(),
             base: None,
             database: None,
         }
@@ -428,6 +435,16 @@ impl Module {
     /// What its calls came to so far.
     pub fn figures(&self) -> &Figures {
         &self.figures
+    }
+
+    /// Says that its component comes from somewhere else by now.
+    pub(super) fn come_from(&mut self, origin: Origin) {
+        self.origin = origin;
+    }
+
+    /// Where its component comes from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Its component, unless it is kept as a version already.

@@ -5,13 +5,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::{fmt, fs, io};
 
 use super::bundled::BUNDLED;
 use super::candidates::Failure;
 use super::versions::{Versions, short};
 use crate::files;
-use crate::storage::Database;
+use crate::storage::{Database, timestamp};
 
 /// Where a component is from. What stands first goes before the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,10 +28,50 @@ pub enum Rank {
     BuiltIn,
 }
 
+/// Where the component that a module is served from comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Which of its sources.
+    pub rank: Rank,
+    /// For messages: a path, the name of a version or of a bundled component.
+    pub place: String,
+    /// When a file, or the program that carries the component, was changed, and a
+    /// version was activated; RFC 3339 in UTC. `None` where that is not known.
+    pub since: Option<String>,
+}
+
+impl Origin {
+    /// One word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self.rank {
+            Rank::Configured => "setting",
+            Rank::Active | Rank::Earlier => "version",
+            Rank::File => "folder",
+            Rank::BuiltIn => "built-in",
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = &self.place;
+        let since = self.since.as_deref().unwrap_or("an unknown time");
+        match self.rank {
+            Rank::Configured => write!(out, "the setting: {place}"),
+            Rank::Active => write!(out, "the activation of {since}"),
+            Rank::Earlier => out.write_str("an earlier activation"),
+            Rank::File => write!(out, "the folder: {place}"),
+            Rank::BuiltIn => out.write_str("built in"),
+        }
+    }
+}
+
 /// The bytes of a component, and where they are from.
 pub struct Source {
     /// For messages: a path, or the name of a bundled component.
     pub origin: String,
+    /// When it was changed or activated; as in [`Origin`].
+    pub since: Option<String>,
     /// The name of the module, where it is known before the component is asked.
     pub name: Option<String>,
     /// The component.
@@ -79,6 +119,7 @@ impl Source {
         })?;
         Ok(Self {
             origin: path.display().to_string(),
+            since: changed(path),
             name: None,
             bytes: Cow::Owned(bytes),
             rank: Rank::File,
@@ -95,10 +136,11 @@ impl Source {
         digest: &str,
         rank: Rank,
     ) -> Result<Self, Failure> {
-        let origin = format!("version {} of {module}", short(digest));
+        let origin = version_name(module, digest);
         match versions.read(digest) {
             Ok(bytes) => Ok(Self {
                 origin,
+                since: None,
                 name: Some(module.to_owned()),
                 bytes: bytes.into(),
                 rank,
@@ -112,6 +154,17 @@ impl Source {
             }),
         }
     }
+}
+
+/// What a version of a module is called in messages.
+pub(super) fn version_name(module: &str, digest: &str) -> String {
+    format!("version {} of {module}", short(digest))
+}
+
+/// When a file was changed, as far as the system tells.
+fn changed(path: &Path) -> Option<String> {
+    let changed = fs::metadata(path).and_then(|file| file.modified());
+    changed.ok().map(timestamp)
 }
 
 /// All that a host may serve.
@@ -144,21 +197,47 @@ pub fn find<'a>(
         found.file(path, Some(name), Rank::Configured, bytes_max);
     }
     found.activated(data)?;
-    for path in files(folder, "wasm")? {
-        found.file(&path, None, Rank::File, bytes_max);
+    found.not_activated(folder, bytes_max)?;
+    Ok(found)
+}
+
+/// The components that a module is served from whose activation is ended: the file that
+/// the settings name for it, those in the folder, and those that the binary carries.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(super) fn without_versions(
+    configured: Option<(&str, &Path)>,
+    folder: &Path,
+    bytes_max: usize,
+) -> Result<Found, SourceError> {
+    let mut found = Found::default();
+    if let Some((name, path)) = configured {
+        found.file(path, Some(name), Rank::Configured, bytes_max);
     }
-    found
-        .sources
-        .extend(BUNDLED.iter().map(|(name, bytes)| Source {
-            origin: format!("{name} (built in)"),
-            name: None,
-            bytes: Cow::Borrowed(*bytes),
-            rank: Rank::BuiltIn,
-        }));
+    found.not_activated(folder, bytes_max)?;
     Ok(found)
 }
 
 impl Found {
+    /// The components in a folder, and those that the binary carries.
+    fn not_activated(&mut self, folder: &Path, bytes_max: usize) -> Result<(), SourceError> {
+        for path in files(folder, "wasm")? {
+            self.file(&path, None, Rank::File, bytes_max);
+        }
+        let program = std::env::current_exe().ok();
+        let since = program.and_then(|program| changed(&program));
+        self.sources
+            .extend(BUNDLED.iter().map(|(name, bytes)| Source {
+                origin: format!("{name} (built in)"),
+                since: since.clone(),
+                name: None,
+                bytes: Cow::Borrowed(*bytes),
+                rank: Rank::BuiltIn,
+            }));
+        Ok(())
+    }
+
     fn file(&mut self, path: &Path, name: Option<&str>, rank: Rank, bytes_max: usize) {
         match Source::read(path, bytes_max) {
             Ok(source) => self.sources.push(Source {
@@ -220,7 +299,10 @@ impl Found {
                 continue;
             };
             match Source::version(&versions, name, &active, Rank::Active) {
-                Ok(source) => self.sources.push(source),
+                Ok(source) => self.sources.push(Source {
+                    since: history.activated_at,
+                    ..source
+                }),
                 Err(failure) => self.failures.push(failure),
             }
             self.earlier.insert(name.to_owned(), digests.collect());
@@ -287,6 +369,7 @@ mod tests {
     fn a_module_with_earlier_versions_alone_may_be_served_too() {
         let source = |name: Option<&str>| Source {
             origin: String::new(),
+            since: None,
             name: name.map(str::to_owned),
             bytes: Cow::Borrowed(b""),
             rank: Rank::Active,

@@ -110,7 +110,8 @@ impl Database {
     }
 
     /// Brings the schema forward as [`Self::migrate`] does, and makes the last of
-    /// these versions the active one, in one transaction.
+    /// these versions the active one, in one transaction; none where it is
+    /// [`migrations::ENDED`].
     ///
     /// # Errors
     /// As [`Self::migrate`]; then everything is as it was.

@@ -46,19 +46,26 @@ pub(super) const TABLES: &str = "
     create table if not exists _wares_activations (
         -- Counts up: the last one says which version is active.
         number integer primary key,
-        -- SHA-256 of the component, in hexadecimal.
+        -- SHA-256 of the component, in hexadecimal; empty where an activation was ended.
         digest text not null,
         activated_at text not null
     ) strict";
+/// In place of a digest: from here on no version is active.
+pub const ENDED: &str = "";
 const ACTIVATE: &str = "insert into _wares_activations (digest, activated_at) values (?1, ?2)";
+/// Empty where the last activation was ended.
 const ACTIVE: &str = "select digest from _wares_activations order by number desc limit 1";
 /// The one that was active before the one that is.
 const BEFORE: &str = "
     select digest from _wares_activations
-    where digest <> (select digest from _wares_activations order by number desc limit 1)
+    where digest <> (select digest from _wares_activations order by number desc limit 1) and digest <> ''
     order by number desc limit 1";
 const SINCE: &str = "select min(applied_at) from _wares_migrations";
-const ACTIVATIONS: &str = "select digest from _wares_activations order by number desc";
+/// Those since one was ended last.
+const ACTIVATIONS: &str = "
+    select digest, activated_at from _wares_activations
+    where number > (select coalesce(max(number), 0) from _wares_activations where digest = '')
+    order by number desc";
 const SEEN: &str = "select name, digest from _wares_migrations order by number";
 const RECORD: &str = "insert into _wares_migrations (name, digest, applied_at) values (?1, ?2, ?3)";
 
@@ -358,8 +365,9 @@ fn record_needed(connection: &Connection, schema: &Schema) -> rusqlite::Result<(
 /// The version that was activated last, and the one before that. None where none ever was.
 pub(super) fn activated(connection: &Connection) -> rusqlite::Result<Activated> {
     let one = |sql| connection.query_row(sql, [], |row| row.get(0)).optional();
+    let active: Option<String> = one(ACTIVE)?;
     Ok(Activated {
-        active: one(ACTIVE)?,
+        active: active.filter(|digest| digest != ENDED),
         before: one(BEFORE)?,
     })
 }
@@ -368,11 +376,13 @@ pub(super) fn activated(connection: &Connection) -> rusqlite::Result<Activated> 
 pub(super) fn history(connection: &Connection) -> rusqlite::Result<History> {
     let mut known = HashSet::new();
     let mut activations = Vec::new();
-    for digest in connection
+    let mut activated_at = None;
+    for activation in connection
         .prepare(ACTIVATIONS)?
-        .query_map([], |row| row.get::<_, String>(0))?
+        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?
     {
-        let digest = digest?;
+        let (digest, at) = activation?;
+        activated_at.get_or_insert(at);
         if known.insert(digest.clone()) {
             activations.push(digest);
         }
@@ -380,6 +390,7 @@ pub(super) fn history(connection: &Connection) -> rusqlite::Result<History> {
     Ok(History {
         since: connection.query_row(SINCE, [], |row| row.get(0))?,
         activations,
+        activated_at,
     })
 }
 
@@ -388,16 +399,18 @@ pub(super) fn history(connection: &Connection) -> rusqlite::Result<History> {
 pub struct History {
     /// When the first step of its schema ran; RFC 3339 in UTC.
     pub since: Option<String>,
-    /// The versions that were ever activated, by their digests, the last one at the
-    /// beginning.
+    /// The versions that were activated, by their digests, the last one at the
+    /// beginning. None from before an activation was ended.
     pub activations: Vec<String>,
+    /// When the last of them was activated; RFC 3339 in UTC.
+    pub activated_at: Option<String>,
 }
 
 /// Which versions of a module were activated last, by their digests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activated {
-    /// The one that is active; `None` where none was ever activated.
+    /// The one that is active; `None` where none was ever activated, or that was ended.
     pub active: Option<String>,
-    /// The one that was active before.
+    /// The one that was active before that.
     pub before: Option<String>,
 }

@@ -30,7 +30,7 @@ pub use database::{Database, DatabaseOptions};
 pub use disk::prepare as prepare_disk;
 pub use error::{ConstraintKind, MigrationError, SqlError, StorageError};
 pub use events::Event;
-pub use migrations::{Activated, History, Migration, Schema};
+pub use migrations::{Activated, ENDED, History, Migration, Schema};
 pub use registry::{Act, Installed, Registry};
 pub use rows::Rows;
 pub use session::{Session, SessionLimits};

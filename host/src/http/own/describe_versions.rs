@@ -55,6 +55,11 @@ pub(super) fn operation(own: Own) -> Option<Described> {
                 &[NO_VERSION, CONFLICT, DISK_FULL],
             ),
         ),
+        Own::Deactivate => (
+            "DeactivateModule",
+            "End an activation: the module is served from its setting, the folder or the binary again",
+            with(answer(one_module()), &[NO_MODULE, CONFLICT, DISK_FULL]),
+        ),
         Own::Promote => (
             "PromoteCanary",
             "Put the canary in service",

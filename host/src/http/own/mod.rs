@@ -76,6 +76,8 @@ pub enum Own {
     ActivateVersion,
     /// `POST /_wares/modules/{name}/rollback`
     RollBack,
+    /// `POST /_wares/modules/{name}/deactivate`
+    Deactivate,
     /// `POST /_wares/modules/{name}/promote`
     Promote,
     /// `POST /_wares/modules/{name}/withdraw`
@@ -92,7 +94,7 @@ pub enum Own {
     PagePart,
 }
 
-const ENDPOINTS: [(Method, &str, Own, Access); 27] = {
+const ENDPOINTS: [(Method, &str, Own, Access); 28] = {
     use Access::{Admin, Anyone};
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
@@ -127,6 +129,12 @@ const ENDPOINTS: [(Method, &str, Own, Access); 27] = {
             POST,
             "/_wares/modules/{name}/rollback",
             Own::RollBack,
+            Admin,
+        ),
+        (
+            POST,
+            "/_wares/modules/{name}/deactivate",
+            Own::Deactivate,
             Admin,
         ),
         (POST, "/_wares/modules/{name}/promote", Own::Promote, Admin),
@@ -290,6 +298,7 @@ impl Own {
             Self::Audit => on_disk(|| given(versions::audit(&call.about.manager, &call))),
             Self::ActivateVersion => change(&call, versions::activate),
             Self::RollBack => change(&call, versions::roll_back),
+            Self::Deactivate => change(&call, versions::deactivate),
             Self::Promote => change(&call, versions::promote),
             Self::Withdraw => change(&call, versions::withdraw),
             Self::RemoveVersion => change(&call, versions::remove),
@@ -379,6 +388,13 @@ fn module_of(path: &str) -> Option<&str> {
 pub(super) fn install(manager: &Manager, parts: &Parts, bytes: &[u8], actor: &Actor) -> Answer {
     let name = module_of(parts.uri.path()).unwrap_or_default();
     on_disk(|| given(versions::install(manager, parts, name, bytes, actor)))
+}
+
+/// Keeps that a component was refused before all of it had come, for more than its own
+/// caller to see.
+pub(super) fn refuse_install(manager: &Manager, parts: &Parts, actor: &Actor, refusal: &Answer) {
+    let name = module_of(parts.uri.path()).unwrap_or_default();
+    tokio::task::block_in_place(|| versions::refuse_install(manager, name, actor, refusal));
 }
 
 fn change(

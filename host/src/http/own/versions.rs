@@ -12,7 +12,9 @@ use super::Call;
 use super::input::Input;
 use crate::fault::fault;
 use crate::identity::{Actor, ActorKind};
-use crate::modules::{Change, ChangeError, Counted, Failure, Installation, Manager, Slot};
+use crate::modules::{
+    self, Change, ChangeError, Counted, Failure, Installation, Manager, Slot, Then,
+};
 use crate::storage::{Act, Installed};
 
 /// The header that holds what minisign wrote, in base 64.
@@ -73,7 +75,18 @@ pub(super) fn install(
     }
     let canary = input.text("canary");
     let share = share(&mut input, canary.as_deref());
-    input.finish()?;
+    let activate = activate.as_deref() == Some("true");
+    if activate && canary.is_some() {
+        input.issue(
+            "Fields 'activate' and 'canary' exclude each other: leave out 'activate' to try the version first"
+                .to_owned(),
+        );
+    }
+    let by = name_of(actor);
+    input.finish().inspect_err(|refusal| {
+        let digest = modules::digest(bytes);
+        manager.refuse("install", name, Some(&digest), &by, &refusal.message());
+    })?;
     let signature = parts.headers.get(SIGNATURE).map(|value| {
         STANDARD
             .decode(value.as_bytes())
@@ -82,17 +95,26 @@ pub(super) fn install(
             // Minisign says what is wrong with it.
             .unwrap_or_default()
     });
-    let by = name_of(actor);
+    let then = match share {
+        Some(share) => Then::Try(share),
+        None if activate => Then::Activate,
+        None => Then::Keep,
+    };
     let installation = Installation {
         bytes,
         digest: digest.as_deref(),
         signature: signature.as_deref(),
+        then,
     };
     let installed = changed(manager.install(name, &installation, &by))?;
-    if let Some(share) = share {
-        changed(manager.begin_trial(name, &installed.digest, share, &by))?;
-    } else if activate.as_deref() == Some("true") {
-        changed(manager.activate(name, &installed.digest, &by))?;
+    match then {
+        Then::Keep => {}
+        Then::Activate => {
+            changed(manager.activate(name, &installed.digest, &by))?;
+        }
+        Then::Try(share) => {
+            changed(manager.begin_trial(name, &installed.digest, share, &by))?;
+        }
     }
     shown_with(manager, name, &installed)
 }
@@ -119,6 +141,19 @@ pub(super) fn roll_back(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Re
     Input::body(&call.body)?.finish()?;
     let version = changed(manager.roll_back(name, &name_of(actor)))?;
     shown_with(manager, name, &version)
+}
+
+/// `POST /_wares/modules/{name}/deactivate`
+pub(super) fn deactivate(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Result {
+    let name = parameter(call, 0);
+    Input::body(&call.body)?.finish()?;
+    changed(manager.deactivate(name, &name_of(actor)))?;
+    shown(manager, name)
+}
+
+/// Keeps that a component was refused before all of it had come.
+pub(super) fn refuse_install(manager: &Manager, name: &str, actor: &Actor, refusal: &Answer) {
+    manager.refuse("install", name, None, &name_of(actor), &refusal.message());
 }
 
 /// `POST /_wares/modules/{name}/promote`
@@ -202,9 +237,10 @@ fn refusal(error: &ChangeError) -> Answer {
         | ChangeError::NotServed { .. }
         | ChangeError::UnknownVersion { .. } => (StatusCode::NOT_FOUND, "not_found"),
         ChangeError::Ambiguous { .. } => (StatusCode::BAD_REQUEST, "invalid_data"),
-        ChangeError::Pinned(_) | ChangeError::InUse(_) | ChangeError::Nothing(_) => {
-            (StatusCode::CONFLICT, "not_allowed")
-        }
+        ChangeError::Pinned(_)
+        | ChangeError::InUse(_)
+        | ChangeError::NoHost(_)
+        | ChangeError::Nothing(_) => (StatusCode::CONFLICT, "not_allowed"),
         ChangeError::Busy(_) => (StatusCode::CONFLICT, "conflict"),
         ChangeError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
         ChangeError::Digest { .. } => (StatusCode::BAD_REQUEST, "wrong_digest"),
@@ -263,6 +299,7 @@ fn module(manager: &Manager, slot: &Slot) -> Result<Value> {
         "name": slot.name(),
         "version": current.version().to_string(),
         "digest": current.digest(),
+        "source": current.origin().kind(),
         "resting": slot.is_resting(),
         "calls": figures(current.figures().counted()),
         "canary": canary,
@@ -331,7 +368,7 @@ fn act(act: &Act) -> Value {
         "at": act.at,
         "actor": act.actor,
         "act": act.act,
-        "module": act.module,
+        "module": (!act.module.is_empty()).then_some(&act.module),
         "digest": act.digest,
         "outcome": act.outcome,
         "detail": act.detail,

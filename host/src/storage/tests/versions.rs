@@ -3,7 +3,7 @@
 
 use rusqlite::Connection;
 
-use super::super::MigrationError;
+use super::super::{ENDED, MigrationError};
 use super::*;
 
 /// A version that has the first so many of four steps.
@@ -97,6 +97,36 @@ fn data_from_before_there_was_a_record_needs_all_its_steps() {
         )
         .unwrap();
     assert_eq!(told(&place, &version(3, None)), too_old("0009", 4, 3));
+}
+
+#[test]
+fn an_activation_that_is_ended_leaves_what_was_before_to_go_back_to() {
+    let place = place();
+    let activate = |digests: &[&str]| place.database.activate(&version(1, None), digests).unwrap();
+    let told = || {
+        let activated = place.database.activated().unwrap();
+        let history = Database::history_in(&place.folder.path().join("x.db")).unwrap();
+        assert_eq!(history.activated_at.is_some(), activated.active.is_some());
+        let or_none = |digest: Option<String>| digest.unwrap_or_else(|| "-".to_owned());
+        format!(
+            "{} {} [{}]",
+            or_none(activated.active),
+            or_none(activated.before),
+            history.activations.join(" ")
+        )
+    };
+    assert_eq!(told(), "- - []");
+    activate(&["a", "b"]);
+    assert_eq!(told(), "b a [b a]");
+    activate(&[ENDED]);
+    assert_eq!(told(), "- b []");
+    activate(&["a", "c"]);
+    assert_eq!(told(), "c a [c a]");
+    activate(&["b"]);
+    assert_eq!(told(), "b c [b c a]");
+    activate(&[ENDED]);
+    activate(&["b"]);
+    assert_eq!(told(), "b c [b]");
 }
 
 #[test]

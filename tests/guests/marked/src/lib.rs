@@ -224,7 +224,7 @@ mod component {
                     let status = number("status", 200).try_into().unwrap_or(u16::MAX);
                     return answer(status, &version, "{\"why\":\"as the\u{9b} mark says\"}");
                 }
-                (0, Some("header")) => return answer(200, "two\r\nlines", "{}"),
+                (0, Some("answer")) => return answer(200, "two\r\nlines", "{}"),
                 (3, Some("500")) => return answer(500, &version, "{}"),
                 (3, Some("header")) => return answer(200, "two\r\nlines", "{}"),
                 (2, _) => loop {
