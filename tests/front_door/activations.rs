@@ -70,6 +70,13 @@ fn is_served(shop: &Shop, version: &str, source: &str) {
     assert_eq!(serving(shop), (version.to_owned(), source.to_owned()));
 }
 
+fn state(shop: &Shop, digest: &str) -> String {
+    let versions = shop.get(MODULE).value()["module"]["versions"].clone();
+    let found = versions.as_array().unwrap().iter();
+    let mut found = found.filter(|version| version["digest"] == digest);
+    found.next().unwrap()["state"].as_str().unwrap().to_owned()
+}
+
 fn digests(shop: &Shop) -> Vec<String> {
     let versions = shop.get(MODULE).value()["module"]["versions"].clone();
     let versions = versions.as_array().unwrap().iter();
@@ -81,8 +88,7 @@ fn digests(shop: &Shop) -> Vec<String> {
 #[test]
 fn a_deactivated_module_is_served_from_the_folder_at_once_and_after_a_start() {
     let shop = shop("version=1.0.0");
-    let none =
-        "no version of the module marked is active: it is served from where it comes without one";
+    let none = "no version of the module marked is active: what serves comes without one (the folder: modules/marked.wasm)";
     deactivate(&shop).refuses(409, "not_allowed", none);
     let second = activate(&shop, "version=2.0.0");
     let first = digest(&marked("version=1.0.0"));
@@ -109,6 +115,22 @@ fn a_deactivated_module_is_served_from_the_folder_at_once_and_after_a_start() {
     // Going back goes to a version, which the one of the folder is by now.
     shop.ask("POST", &format!("{MODULE}/rollback"), None);
     is_served(&shop, "1.0.0", "version");
+    // The bytes of the folder may be activated, which counts where the folder has others.
+    assert_eq!(deactivate(&shop).status, 200);
+    is_served(&shop, "1.0.0", "folder");
+    assert_eq!(state(&shop, &first), "installed");
+    let body = json!({"digest": first});
+    let kept = shop.post(&format!("{MODULE}/activate"), body.clone());
+    assert_eq!(kept.at("/version/state"), "active", "{}", kept.body);
+    is_served(&shop, "1.0.0", "version");
+    shop.post(&format!("{MODULE}/activate"), body).refuses(
+        409,
+        "not_allowed",
+        &format!(
+            "the version {} of the module marked is in service already",
+            &first[..12]
+        ),
+    );
     // A newer file in the folder serves once that is ended.
     fs::write(shop.data.path().join(FILE), marked("version=1.1.0")).unwrap();
     let said = shop.run(&["module", "deactivate", "marked"]);
@@ -273,6 +295,33 @@ fn file_of(shop: &Shop) -> std::path::PathBuf {
 }
 
 #[test]
+fn what_serves_from_the_folder_is_activated_and_its_version_forgotten() {
+    let shop = shop("version=1.0.0");
+    let first = activate(&shop, "version=1.0.0");
+    is_served(&shop, "1.0.0", "version");
+    let removal = format!("{MODULE}/versions/{first}");
+    let in_use = format!(
+        "the version {} of the module marked is in use",
+        &first[..12]
+    );
+    shop.delete(&removal).refuses(409, "not_allowed", &in_use);
+    let again = put(&shop, "?activate=true", &marked("version=1.0.0"));
+    let already = format!(
+        "the version {} of the module marked is in service already",
+        &first[..12]
+    );
+    again.refuses(409, "not_allowed", &already);
+    assert_eq!(deactivate(&shop).status, 200);
+    assert_eq!(shop.delete(&removal).status, 200);
+    is_served(&shop, "1.0.0", "folder");
+    assert_eq!(digests(&shop), [""; 0]);
+    // What was compiled of it stays, since it serves.
+    let compiled = fs::read_dir(shop.data.path().join("compiled")).unwrap();
+    let mut names = compiled.map(|file| file.unwrap().file_name().into_string().unwrap());
+    assert!(names.any(|name| name.starts_with(&first)));
+}
+
+#[test]
 fn an_activation_behind_a_setting_is_ended_too() {
     let shop = shop("version=1.0.0");
     activate(&shop, "version=2.0.0");
@@ -407,7 +456,7 @@ fn the_start_says_where_each_component_is_from_and_which_newer_one_is_passed_ove
     let loaded = |log: &str| told(log, " loaded module=\"customer\"").concat();
     let passed_over = |log: &str| told(log, "a newer component does not serve, since ");
     assert!(
-        loaded(&log).ends_with("from=the folder: modules/customer.wasm"),
+        loaded(&log).ends_with("from=\"the folder: modules/customer.wasm\""),
         "{log}"
     );
     let said = passed_over(&log);
@@ -418,7 +467,7 @@ fn the_start_says_where_each_component_is_from_and_which_newer_one_is_passed_ove
                 "since a file in the folder of modules goes first: replace it, or take it away \
                  module=\"customer\" version=\"0.1.0\""
             )
-            && said[0].ends_with("from=built in"),
+            && said[0].ends_with("from=\"built in\""),
         "{log}"
     );
     let place = data.path().to_str().unwrap();
@@ -440,7 +489,7 @@ fn the_start_says_where_each_component_is_from_and_which_newer_one_is_passed_ove
     let log = start(&[]);
     assert!(
         loaded(&log).contains("version=0.0.2")
-            && loaded(&log).contains("from=the activation of 20"),
+            && loaded(&log).contains("from=\"the activation of 20"),
         "{log}"
     );
     let said = passed_over(&log);
@@ -448,7 +497,7 @@ fn the_start_says_where_each_component_is_from_and_which_newer_one_is_passed_ove
     assert!(
         said[0].contains(
             "since another version was activated: end that with `wares module deactivate customer`"
-        ) && said[0].ends_with("from=built in"),
+        ) && said[0].ends_with("from=\"built in\""),
         "{log}"
     );
     // A file of the same version, with other bytes, that is saved after the activation.
@@ -458,7 +507,7 @@ fn the_start_says_where_each_component_is_from_and_which_newer_one_is_passed_ove
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(
         said[0].contains(&digest(&same))
-            && said[0].ends_with("from=the folder: modules/customer.wasm"),
+            && said[0].ends_with("from=\"the folder: modules/customer.wasm\""),
         "{said:?}"
     );
     // The same bytes are not newer, and neither is an older version.
@@ -472,7 +521,7 @@ fn the_start_says_where_each_component_is_from_and_which_newer_one_is_passed_ove
     let setting = format!("modules.customer.component={}", mine.display());
     let log = start(&[&setting]);
     assert!(
-        loaded(&log).ends_with(&format!("from=the setting: {}", mine.display())),
+        loaded(&log).ends_with(&format!("from=\"the setting: {}\"", mine.display())),
         "{log}"
     );
     let said = passed_over(&log);
@@ -506,14 +555,6 @@ fn a_trial_that_cannot_begin_keeps_no_version() {
         "not_allowed",
         &format!(
             "the version {} of the module marked is in service, and answers all requests: try another one",
-            short(&first)
-        ),
-    );
-    put(&shop, "?activate=true", &first).refuses(
-        409,
-        "not_allowed",
-        &format!(
-            "the version {} of the module marked is in service already",
             short(&first)
         ),
     );
@@ -626,6 +667,18 @@ fn without_a_host_there_is_no_trial() {
         (
             vec!["module", "activate", "marked", &second, "--canary", "101%"],
             "write a share from 0.01% to 100%, like 10%",
+        ),
+        (
+            vec!["module", "install", file, "--name="],
+            "a value is required for '--name <MODULE>' but none was supplied",
+        ),
+        (
+            vec!["module", "status", ""],
+            "a value is required for '[NAME]' but none was supplied",
+        ),
+        (
+            vec!["module", "remove", "marked", ""],
+            "a value is required for '<DIGEST>' but none was supplied",
         ),
     ] {
         let (code, out, error) = wares(&arguments);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -61,13 +62,13 @@ struct Install {
     #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "activate")]
     canary: Option<String>,
     /// The SHA-256 that it has to have, in hexadecimal.
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     digest: Option<String>,
     /// What minisign wrote of it [default: FILE.minisig, if there is one].
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
     /// The module [default: the one that the component says it is].
-    #[arg(long, value_name = "MODULE")]
+    #[arg(long, value_name = "MODULE", value_parser = NonEmptyStringValueParser::new())]
     name: Option<String>,
     #[command(flatten)]
     common: Common,
@@ -76,8 +77,10 @@ struct Install {
 #[derive(Args, Debug)]
 struct Activate {
     /// The module.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// The version's digest, or its beginning.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     digest: String,
     /// Have it answer this share of the requests first: 10%.
     #[arg(long, value_name = "SHARE", value_parser = share)]
@@ -89,6 +92,7 @@ struct Activate {
 #[derive(Args, Debug)]
 struct Named {
     /// The module.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
     #[command(flatten)]
     common: Common,
@@ -97,8 +101,10 @@ struct Named {
 #[derive(Args, Debug)]
 struct Remove {
     /// The module.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// The version's digest, or its beginning.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     digest: String,
     #[command(flatten)]
     common: Common,
@@ -107,6 +113,7 @@ struct Remove {
 #[derive(Args, Debug)]
 struct List {
     /// One module alone.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: Option<String>,
     /// Print JSON.
     #[arg(long)]

@@ -77,9 +77,12 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
         .on_thread_stop(giving_way::retire)
         .build()?;
     let bound = runtime.block_on(Bound::take(&config.server.listen));
-    if bound.is_err() && config.data.dir.is_dir() {
+    if bound.is_err()
+        && config.data.dir.is_dir()
+        && let Ok(folder) = workplace.folder()
+    {
         // Another host on this folder says more than a port that is taken.
-        workplace.folder()?.require_lock()?;
+        folder.require_lock()?;
     }
     let bound = bound?;
     workplace.check_first_admin()?;
@@ -177,7 +180,7 @@ impl Shop {
                 module = module.name(),
                 version = %module.version(),
                 digest = module.digest(),
-                from = %module.origin(),
+                from = module.origin().to_string(),
                 "loaded"
             );
         }
@@ -264,7 +267,7 @@ fn tell_passed_over(component: &PassedOver) {
         module = name,
         version = component.version,
         digest = component.digest,
-        from = %component.origin,
+        from = component.origin.to_string(),
         "a newer component does not serve, since {reason}"
     );
 }

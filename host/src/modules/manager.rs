@@ -413,8 +413,7 @@ impl Manager {
         let slot = self.slot(name)?;
         match installation.then {
             Then::Keep => {}
-            Then::Activate if serves(slot, digest) => self.check_kept_in_service(&slot.module())?,
-            Then::Activate => {}
+            Then::Activate => self.check_activation(slot, digest)?,
             Then::Try(_) => self.check_trial(slot, digest)?,
         }
         let bytes = installation.bytes;
@@ -777,7 +776,8 @@ impl Manager {
             let check = || match active()? {
                 Some(_) => Ok(()),
                 None => Err(ChangeError::Nothing(format!(
-                    "no version of the module {name} is active: it is served from where it comes without one"
+                    "no version of the module {name} is active: what serves comes without one ({})",
+                    self.slot(name)?.module().origin()
                 ))),
             };
             check()?;
@@ -834,19 +834,17 @@ impl Manager {
         if self.is_pinned(name) {
             return Err(ChangeError::Pinned(name.to_owned()));
         }
+        self.check_activation(slot, &version.digest)?;
         // To load it may take its time, and what is served does not change by it.
-        let loaded = if on_trial(slot, &version.digest).is_some() || serves(slot, &version.digest) {
-            None
-        } else {
-            Some(self.load_version(name, version)?)
+        let loaded = match on_trial(slot, &version.digest) {
+            Some(_) => None,
+            None => Some(self.load_version(name, version)?),
         };
         let _switching = self.switching(name, change)?;
         // Meanwhile it may have been removed, or put in service.
         let version = self.version(name, &version.digest)?;
         let current = slot.module();
-        if serves(slot, &version.digest) {
-            return self.keep_in_service(&current);
-        }
+        self.check_activation(slot, &version.digest)?;
         let module = match (on_trial(slot, &version.digest), loaded) {
             (Some(module), _) => module,
             (None, Some(module)) => with_database(module, &current)?,
@@ -855,29 +853,18 @@ impl Manager {
         self.activate_in_service(slot, &current, &module)
     }
 
-    /// Has the next start come up on what serves, where that is so in place of an
-    /// active version that failed at this one.
-    fn keep_in_service(&self, current: &Module) -> Result<(), ChangeError> {
-        self.check_kept_in_service(current)?;
-        database(current)?
-            .activate(current.schema(), &[current.digest()])
-            .map_err(ChangeError::Migration)?;
-        self.mended(current.name());
-        Ok(())
-    }
-
-    /// Whether there is anything in keeping what serves.
-    fn check_kept_in_service(&self, current: &Module) -> Result<(), ChangeError> {
-        let database = database(current)?;
-        if database.activated()?.active.as_deref() == Some(current.digest())
-            || lock(&self.failures)
-                .iter()
-                .all(|failure| failure.module.as_deref() != Some(current.name()))
-        {
+    /// Whether there is anything in activating a version: it does not serve yet, or it
+    /// does so without being active, from a file or in place of an active one that failed
+    /// when the host started.
+    fn check_activation(&self, slot: &Slot, digest: &str) -> Result<(), ChangeError> {
+        let is_active = || -> Result<bool, ChangeError> {
+            Ok(database(&slot.module())?.activated()?.active.as_deref() == Some(digest))
+        };
+        if serves(slot, digest) && is_active()? {
             return Err(ChangeError::InUse(format!(
                 "the version {} of the module {} is in service already",
-                short(current.digest()),
-                current.name()
+                short(digest),
+                slot.name()
             )));
         }
         Ok(())
@@ -909,10 +896,9 @@ impl Manager {
         if self.serves.load(Ordering::Relaxed) {
             check_coexistence(database, current.schema(), module.schema())?;
         }
-        // What it replaces has to be there to go back to.
-        if let Some(base) = current
-            .base()
-            .filter(|_| activated.contains(&current.digest()))
+        // What a version replaces has to be there to go back to.
+        if let Some(base) = current.base()
+            && activated != [ENDED]
         {
             self.keep_base(current, base)?;
         }
@@ -1161,7 +1147,8 @@ impl Manager {
             let trial = canary.as_ref().map(|canary| canary.module.digest());
             let activated = database(&module)?.activated()?;
             let is = |other: Option<&str>| other == Some(&*version.digest);
-            if is(Some(module.digest())) || is(activated.active.as_deref()) || is(trial) {
+            let serving = (module.origin().kind() == "version").then(|| module.digest());
+            if is(serving) || is(activated.active.as_deref()) || is(trial) {
                 return Err(ChangeError::InUse(format!(
                     "the version {} of the module {name} is in use",
                     short(&version.digest)
@@ -1178,7 +1165,9 @@ impl Manager {
                 .take_if(|next| next.digest() == version.digest);
             if !shared {
                 self.versions.remove(&version.digest)?;
-                self.engine.forget(&version.digest);
+                if !self.slots().any(|slot| is(Some(slot.module().digest()))) {
+                    self.engine.forget(&version.digest);
+                }
             }
             Ok(version)
         })

@@ -225,7 +225,7 @@ fn serve_anew(path: &Path, watched: &Watched, before: SystemTime, is_new: bool, 
         }),
         Err(error) => {
             tracing::error!("{error}");
-            manager.refuse_file(path, name, &error.to_string());
+            manager.refuse_file(path, watched.name(path), &error.to_string());
             return;
         }
     };
