@@ -174,3 +174,55 @@ fn may_be_hook(types: TypesRef<'_>, function: &ComponentFuncType) -> bool {
     };
     function.params.len() == 1 && matches!(result, Some(ComponentDefinedType::Result { .. }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+
+    #[test]
+    fn what_a_module_imports_and_exports_is_read() {
+        let (_, bytes) = BUNDLED[0];
+        let shape = Shape::read(bytes).unwrap();
+        let hooks = shape
+            .imports
+            .iter()
+            .filter(|import| import.kind == ImportKind::ExtensionPoint);
+        assert_eq!(hooks.count(), 1);
+        assert!(
+            shape
+                .imports
+                .iter()
+                .all(|import| import.kind != ImportKind::Unknown)
+        );
+        let sql = shape
+            .imports
+            .iter()
+            .find(|import| import.name.starts_with("wares:platform/sql@"));
+        assert_eq!(sql.unwrap().grant(), Some("sql"));
+        let mut exports = shape.exports.iter();
+        let lifecycle = exports.find(|export| export.name == "wares:module/lifecycle@1.1.0");
+        assert_eq!(
+            lifecycle.unwrap().functions,
+            ["describe", "check-settings", "migrations"]
+        );
+    }
+
+    #[test]
+    fn no_damaged_component_makes_the_reader_panic() {
+        let (_, bytes) = BUNDLED[0];
+        // Types stand at the beginning and behind the core modules.
+        let places = (0..4_000)
+            .chain(bytes.len() - 40_000..bytes.len())
+            .step_by(997);
+        for place in places {
+            let mut damaged = bytes.to_vec();
+            damaged[place] ^= 0x15;
+            let _ = Shape::read(&damaged);
+            // Cut between two sections it may be one as well.
+            let _ = Shape::read(&bytes[..place]);
+        }
+        assert!(Shape::read(b"").is_err());
+    }
+}
