@@ -19,7 +19,7 @@ use crate::modules::{
     self, CanaryOptions, Candidates, Failure, Found, Keys, Manager, ManagerOptions, Module,
     ModuleError, ModuleOptions, PathPrefix, Slot, Source, Versions, WatchError, Watched,
 };
-use crate::printable::printable;
+use crate::printable::{printable, printable_line};
 use crate::storage::{self, Database, DatabaseOptions, Registry, SessionLimits};
 use crate::telemetry::LogLimits;
 
@@ -419,7 +419,7 @@ fn is_of_database(path: &Path) -> bool {
 
 /// Says what a component wrote to its standard error.
 fn hear(component: &str, line: &str) {
-    eprintln!("{}: {line}", printable(component));
+    eprintln!("{}: {line}", printable_line(component));
 }
 
 /// Writes a file anew in the place that it has: the disk may have no other.
