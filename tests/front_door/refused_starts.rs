@@ -119,6 +119,17 @@ fn a_refused_start_brings_no_schema_forward() {
         assert!(said.contains(reason), "{arguments:?}: {said}");
         assert!(!said.contains("schema brought forward"), "{said}");
     }
+    // Nor does a call that cannot be made: the host below brings it forward.
+    let call = |operation: &str| {
+        let mut command = wares();
+        command
+            .current_dir(folder.path())
+            .args(["call", "marked", operation, "--data"]);
+        command.arg(folder.path()).output().unwrap()
+    };
+    for operation in ["nothing", "lifecycle.nothing()", "lifecycle.describe(1)"] {
+        assert_eq!(call(operation).status.code(), Some(1), "{operation}");
+    }
     // A second host on the folder is told of the first one, whatever becomes of the port.
     let shop = Shop::open_on(folder, |_| {});
     let there = format!("--listen=127.0.0.1:{}", shop.server.port);

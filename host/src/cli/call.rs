@@ -28,7 +28,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workplace = Workplace::open(&arguments.common)?;
     let engine = workplace.engine(1)?;
     let folder = workplace.folder()?;
-    let module = folder.module(&workplace, &engine, &arguments.module)?;
+    // What cannot be called brings no schema forward.
+    let module = folder.module(&workplace, &engine, &arguments.module, |module| {
+        module.check_call(&arguments.operation)
+    })?;
     match module.call_by_name(&arguments.operation)? {
         Ok(result) => {
             writeln!(text_out(), "{result}")?;

@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use super::Common;
 use crate::clock;
 use crate::config::{Config, Limits as LimitSettings, Sources};
-use crate::engine::{CompileLimits, Engine, EngineOptions, GRANTS, Limits};
+use crate::engine::{CallError, CompileLimits, Engine, EngineOptions, GRANTS, Limits};
 use crate::identity::{Directory, Lifetimes};
 use crate::modules::{
     self, CanaryOptions, Candidates, Failure, Found, Keys, Manager, ManagerOptions, Module,
@@ -354,17 +354,29 @@ impl Folder {
         module.open(&self.path.join("modules"), self.lock.is_some())
     }
 
-    /// Loads one module by name and opens its database. What goes before it and cannot
-    /// be served is said on stderr.
+    /// Loads one module by name and opens its database, once `check` finds that it is
+    /// fit for what is to be done with it. What goes before it and cannot be served is
+    /// said on stderr.
     pub(super) fn module(
         &self,
         workplace: &Workplace,
         engine: &Engine,
         name: &str,
+        check: impl Fn(&Module) -> Result<(), CallError>,
     ) -> anyhow::Result<Module> {
         let mut candidates = workplace.candidates(engine, workplace.found()?)?;
         let names = candidates.names();
-        let module = candidates.choose(name, |module| self.opened(module));
+        let mut unfit = None;
+        let module = candidates.choose(name, |module| match check(&module) {
+            Ok(()) => self.opened(module),
+            Err(error) => {
+                unfit = Some(error);
+                Ok(module)
+            }
+        });
+        if let Some(error) = unfit {
+            return Err(error.into());
+        }
         let failures = candidates.failures();
         let theirs = |failure: &&Failure| failure.module.as_deref().is_none_or(|of| of == name);
         let mut reasons = failures

@@ -27,6 +27,19 @@ impl Component {
         context: CallContext,
         call: &str,
     ) -> Result<Result<String, String>, CallError> {
+        let (index, values) = self.read_call(call)?;
+        self.invoke(context, &index, &values)
+    }
+
+    /// Whether there is such a function, and the arguments fit it. Nothing is called.
+    ///
+    /// # Errors
+    /// When not.
+    pub fn check_call(&self, call: &str) -> Result<(), CallError> {
+        self.read_call(call).map(drop)
+    }
+
+    fn read_call(&self, call: &str) -> Result<(ComponentExportIndex, Vec<Val>), CallError> {
         let call = call.trim();
         let path_end = call.find('(').unwrap_or(call.len());
         let (path, arguments) = call.split_at(path_end);
@@ -68,7 +81,7 @@ impl Component {
                 )));
             }
         }
-        self.invoke(context, &index, &values)
+        Ok((index, values))
     }
 
     fn invoke(

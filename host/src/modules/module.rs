@@ -543,6 +543,14 @@ impl Module {
             .call_by_name(self.context("call", self.database.as_ref()), call)
     }
 
+    /// Whether a typed operation can be called so; see [`Component::check_call`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_call(&self, call: &str) -> Result<(), CallError> {
+        self.loaded.component.check_call(call)
+    }
+
     /// What the module can sow.
     ///
     /// # Errors
