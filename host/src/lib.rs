@@ -19,3 +19,4 @@ mod printable;
 pub mod server;
 pub mod storage;
 pub mod telemetry;
+mod waiting;

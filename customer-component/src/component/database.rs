@@ -4,6 +4,9 @@ use super::bindings::wares::platform::{events, sql};
 use crate::records::{Cell, Records};
 use crate::sql::{Connection, OpenTransaction, Queries, SqlError};
 
+/// What is said where other writers, of whatever process, were first for too long.
+const BUSY: &str = "Others write to the database, and this had to wait too long for its turn: nothing was changed, try again";
+
 /// The module's own database.
 pub struct Database;
 
@@ -41,9 +44,7 @@ impl From<sql::Error> for SqlError {
                     ))
                 }
             },
-            sql::Error::Busy => {
-                Self::Unavailable("Too many writes at the same time, try again".to_owned())
-            }
+            sql::Error::Busy => Self::Unavailable(BUSY.to_owned()),
             sql::Error::Timeout => {
                 Self::Unavailable("The database took too long, try again".to_owned())
             }

@@ -160,6 +160,9 @@ impl From<storage::SqlError> for wit::Error {
                 Self::Constraint(wit::Constraint { kind, columns })
             }
             storage::SqlError::Busy => Self::Busy,
+            storage::SqlError::Trouble(trouble) => {
+                Self::Unavailable(trouble.for_callers().to_owned())
+            }
             storage::SqlError::Timeout => Self::Timeout,
             storage::SqlError::LimitExceeded(limit) => Self::LimitExceeded(limit),
             storage::SqlError::Invalid(why) => Self::Invalid(why),

@@ -351,6 +351,7 @@ fn slot_options(config: &Config, name: &str) -> SlotOptions {
     SlotOptions {
         executor: ExecutorOptions {
             threads: limits.calls_max,
+            writing_max: limits.calls_writing_max(),
             waiting_max: limits.calls_waiting_max,
             stack_bytes_max: config.stack_bytes_max,
         },
@@ -376,7 +377,10 @@ fn connections_max(config: &Config, shop: &Shop) -> usize {
     let databases: usize = shop
         .manager
         .slots()
-        .map(|slot| config.limits_of(slot.name()).calls_max + 2)
+        .map(|slot| {
+            let limits = config.limits_of(slot.name());
+            limits.calls_max + limits.calls_writing_max() + 2
+        })
         .sum();
     let beside = FILES_BESIDE + databases * FILES_A_DATABASE;
     let files = getrlimit(Resource::Nofile);

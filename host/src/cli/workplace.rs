@@ -56,7 +56,7 @@ impl Workplace {
         let all = self.config.modules.values().map(|module| &module.limits);
         let most = all
             .chain([&self.config.limits])
-            .map(|limits| limits.calls_max);
+            .map(|limits| limits.calls_max + limits.calls_writing_max());
         let modules = found.modules_max().max(1);
         let calls = most.max().unwrap_or(1).saturating_mul(modules);
         self.engine_with(calls, None)

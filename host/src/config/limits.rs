@@ -84,6 +84,13 @@ impl Limits {
         }
     }
 
+    /// Calls that may write at the same time, with those that wait for the database's
+    /// writer: these come on top of [`Self::calls_max`]. As many as share one sync are
+    /// enough, and two keep one from waiting for the end of another.
+    pub fn calls_writing_max(&self) -> usize {
+        self.calls_max.clamp(2, 64)
+    }
+
     /// The limits under `key`, with those of `base` as defaults.
     pub(super) fn read(key: &str, base: &Self, reader: &mut Reader) -> Self {
         let name = |limit: &str| format!("{key}.{limit}");

@@ -1,7 +1,13 @@
-//! The threads that one module's calls run on: a fixed number, with one bounded
-//! queue before them. A guest that blocks or spins holds one of these threads,
-//! and nothing of another module or of the host. What takes more than its share
-//! steps back; see [`super::pace`].
+//! The threads that one module's calls run on: a fixed number, with bounded queues
+//! before them, one for calls that read and one for those that may write. A guest that
+//! blocks or spins holds one of these threads, and nothing of another module or of the
+//! host. What takes more than its share steps back; see [`super::pace`].
+//!
+//! A call runs in one of a number of places. One that waits for the database's writer
+//! gives its place back meanwhile, and there are as many threads more as calls may do
+//! so: whatever waits for the writer, calls that read find all places that they would
+//! have without it. A call that has waited takes a place again at once, so that nobody
+//! waits for a place with the writer in hand; for that moment more run than have places.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,6 +20,7 @@ use tokio::sync::oneshot;
 use super::STACK_BYTES_OF_HOST;
 use super::pace::Pace;
 use crate::giving_way::{self, AtWork, Place, ThreadNumber};
+use crate::waiting::{self, Places};
 
 /// Runs jobs on threads of its own.
 pub struct Executor {
@@ -23,12 +30,23 @@ pub struct Executor {
 /// How an executor is set up.
 #[derive(Clone, Copy, Debug)]
 pub struct ExecutorOptions {
-    /// Jobs at the same time.
+    /// Jobs at the same time, without those that wait for the database's writer.
     pub threads: usize,
-    /// Jobs that may wait for one of these to end.
+    /// Jobs that may write at the same time, with those that wait for the database's writer.
+    pub writing_max: usize,
+    /// Jobs of each lane that may wait for one of these to end.
     pub waiting_max: usize,
     /// The most stack that a guest takes, in bytes.
     pub stack_bytes_max: usize,
+}
+
+/// What a job is about to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// It reads.
+    Reading,
+    /// It may write.
+    Writing,
 }
 
 /// The queue is full: the caller should come back later.
@@ -51,16 +69,77 @@ pub(super) struct Queue {
 }
 
 struct State {
-    jobs: VecDeque<Job>,
+    reading: VecDeque<Queued>,
+    writing: VecDeque<Queued>,
+    /// The next job's place in the order of all.
+    number: u64,
+    /// Jobs that run, without those that wait.
+    running: usize,
+    /// Jobs that may write and have begun, with those that wait.
+    writers: usize,
     /// Threads without work, the one that ended its last job most recently at
     /// the end. It is woken first: what it needs is still in its processor's caches.
     idle: Vec<Thread>,
     closed: bool,
 }
 
+/// A job that has not begun.
+struct Queued {
+    number: u64,
+    job: Job,
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        self.reading.is_empty() && self.writing.is_empty()
+    }
+
+    fn queue(&mut self, lane: Lane) -> &mut VecDeque<Queued> {
+        match lane {
+            Lane::Reading => &mut self.reading,
+            Lane::Writing => &mut self.writing,
+        }
+    }
+
+    /// The lane of the oldest job that may begin now.
+    fn ready(&self, options: &ExecutorOptions) -> Option<Lane> {
+        if self.running >= options.threads.max(1) {
+            return None;
+        }
+        let number = |queue: &VecDeque<Queued>| queue.front().map(|queued| queued.number);
+        let may_write = self.writers < options.writing_max.max(1);
+        match (number(&self.reading), number(&self.writing)) {
+            (Some(read), Some(write)) if may_write && write < read => Some(Lane::Writing),
+            (Some(_), _) => Some(Lane::Reading),
+            (None, Some(_)) if may_write => Some(Lane::Writing),
+            (None, _) => None,
+        }
+    }
+
+    /// Begins the oldest job that may begin now.
+    fn begin(&mut self, options: &ExecutorOptions) -> Option<(Job, Lane)> {
+        let lane = self.ready(options)?;
+        let queued = self.queue(lane).pop_front()?;
+        self.running += 1;
+        self.writers += usize::from(lane == Lane::Writing);
+        Some((queued.job, lane))
+    }
+
+    /// A job of this lane has ended.
+    fn end(&mut self, lane: Lane) {
+        self.running -= 1;
+        self.writers -= usize::from(lane == Lane::Writing);
+    }
+
+    /// A thread to be woken, if there is something for it to do.
+    fn to_wake(&mut self, options: &ExecutorOptions) -> Option<Thread> {
+        self.ready(options).and_then(|_| self.idle.pop())
+    }
+}
+
 /// What a thread does next.
 enum Next {
-    Job(Job),
+    Job(Job, Lane),
     /// It has stepped back, and the queue's threads are to stand in front: another
     /// takes its place.
     Misplaced,
@@ -104,7 +183,11 @@ impl Executor {
     pub fn new(pace: &Arc<Pace>, options: ExecutorOptions) -> std::io::Result<Self> {
         let queue = Arc::new(Queue {
             state: Mutex::new(State {
-                jobs: VecDeque::new(),
+                reading: VecDeque::new(),
+                writing: VecDeque::new(),
+                number: 0,
+                running: 0,
+                writers: 0,
                 idle: Vec::new(),
                 closed: false,
             }),
@@ -114,7 +197,7 @@ impl Executor {
             used_ns: Arc::default(),
             back: AtomicBool::new(false),
         });
-        for number in 0..options.threads.max(1) {
+        for number in 0..options.threads.max(1) + options.writing_max {
             queue.hire(number)?;
         }
         pace.watch_over(&queue);
@@ -125,23 +208,27 @@ impl Executor {
     /// panics closes the receiver without one.
     ///
     /// # Errors
-    /// When the queue is full.
+    /// When the queue of its lane is full.
     pub fn submit<T: Send + 'static>(
         &self,
+        lane: Lane,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<oneshot::Receiver<T>, Rejected> {
         let (sender, receiver) = oneshot::channel();
         let mut state = lock(&self.queue.state);
-        if state.jobs.len() >= self.queue.options.waiting_max {
+        if state.queue(lane).len() >= self.queue.options.waiting_max {
             return Err(Rejected);
         }
-        state.jobs.push_back(Box::new(move || {
+        let job = Box::new(move || {
             // Whoever asked is gone: do not begin what nobody waits for.
             if !sender.is_closed() {
                 let _ = sender.send(job());
             }
-        }));
-        let idle = state.idle.pop();
+        });
+        let number = state.number;
+        state.number += 1;
+        state.queue(lane).push_back(Queued { number, job });
+        let idle = state.to_wake(&self.queue.options);
         drop(state);
         if let Some(idle) = idle {
             idle.unpark();
@@ -176,24 +263,31 @@ impl Queue {
         Ok(())
     }
 
-    /// The next job, once there is one.
-    fn next(&self, task: &Task) -> Next {
+    /// The next job, once there is one, for a thread that has done one of lane `done`.
+    fn next(&self, task: &Task, mut done: Option<Lane>) -> Next {
         let own: ThreadId = thread::current().id();
         loop {
             let mut state = lock(&self.state);
+            if let Some(lane) = done.take() {
+                state.end(lane);
+            }
             // Waking up without having been woken leaves the thread in the list.
             state.idle.retain(|idle| idle.id() != own);
             if self.is_misplaced(task) {
                 // It may have been woken for a job that another has to do then.
-                if let Some(idle) = (!state.jobs.is_empty()).then(|| state.idle.pop()).flatten() {
+                if let Some(idle) = state.to_wake(&self.options) {
                     idle.unpark();
                 }
                 return Next::Misplaced;
             }
-            if let Some(job) = state.jobs.pop_front() {
-                return Next::Job(job);
+            if let Some((job, lane)) = state.begin(&self.options) {
+                return Next::Job(job, lane);
             }
-            if state.closed {
+            if state.closed && state.is_empty() {
+                // Those that found jobs that could not begin yet.
+                for idle in state.idle.drain(..) {
+                    idle.unpark();
+                }
                 return Next::Nothing;
             }
             state.idle.push(thread::current());
@@ -207,12 +301,14 @@ impl Queue {
         task.back.load(Ordering::Relaxed) && !self.back.load(Ordering::Relaxed)
     }
 
-    fn run(&self, task: &Task) {
+    fn run(self: &Arc<Self>, task: &Task) {
         giving_way::follow(task.back.clone(), self.used_ns.clone());
+        waiting::share(self.clone());
         lock(&task.running).thread = Some(ThreadNumber::own());
+        let mut done = None;
         loop {
-            let job = match self.next(task) {
-                Next::Job(job) => job,
+            let (job, lane) = match self.next(task, done.take()) {
+                Next::Job(job, lane) => (job, lane),
                 Next::Nothing => return,
                 Next::Misplaced => break,
             };
@@ -222,6 +318,7 @@ impl Queue {
                 tracing::error!("a call panicked inside the host");
             }
             task.end();
+            done = Some(lane);
             giving_way::count();
         }
         task.gone.store(true, Ordering::Release);
@@ -235,7 +332,7 @@ impl Queue {
 
     /// Whether a job runs or waits.
     pub(super) fn is_busy(&self) -> bool {
-        !lock(&self.state).jobs.is_empty()
+        !lock(&self.state).is_empty()
             || lock(&self.workers)
                 .iter()
                 .any(|worker| lock(&worker.task.running).since.is_some())
@@ -270,6 +367,22 @@ impl Queue {
                 tracing::error!(%error, "a thread cannot be started");
             }
         }
+    }
+}
+
+impl Places for Queue {
+    fn give_back(&self) {
+        let mut state = lock(&self.state);
+        state.running -= 1;
+        let idle = state.to_wake(&self.options);
+        drop(state);
+        if let Some(idle) = idle {
+            idle.unpark();
+        }
+    }
+
+    fn take_again(&self) {
+        lock(&self.state).running += 1;
     }
 }
 
@@ -327,8 +440,10 @@ impl Drop for Executor {
             let _ = worker.handle.join();
         }
         // Where all threads have stepped back and gone, what still waits is done here.
-        while let Next::Job(job) = self.queue.next(&Task::default()) {
+        let mut done = None;
+        while let Next::Job(job, lane) = self.queue.next(&Task::default(), done.take()) {
             job();
+            done = Some(lane);
         }
     }
 }
@@ -347,6 +462,7 @@ mod tests {
     fn executor(threads: usize, waiting_max: usize) -> Executor {
         let options = ExecutorOptions {
             threads,
+            writing_max: 0,
             waiting_max,
             stack_bytes_max: 64 * 1024,
         };
@@ -357,8 +473,12 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn a_call_that_takes_long_steps_back_and_the_next_does_not() {
         let executor = executor(1, 10);
-        let before = executor.submit(nice).unwrap().blocking_recv().unwrap();
-        let long = executor.submit(|| {
+        let before = executor
+            .submit(Lane::Reading, nice)
+            .unwrap()
+            .blocking_recv()
+            .unwrap();
+        let long = executor.submit(Lane::Reading, || {
             let began = Instant::now();
             // Until it is noticed; no longer than a test may take.
             while nice() < NICE && began.elapsed() < Duration::from_secs(30) {
@@ -367,7 +487,11 @@ mod tests {
             nice()
         });
         assert_eq!(long.unwrap().blocking_recv().unwrap(), NICE);
-        let after = executor.submit(nice).unwrap().blocking_recv().unwrap();
+        let after = executor
+            .submit(Lane::Reading, nice)
+            .unwrap()
+            .blocking_recv()
+            .unwrap();
         assert_eq!(after, before);
         let workers = lock(&executor.queue.workers).len();
         assert_eq!(workers, 1);
@@ -391,7 +515,13 @@ mod tests {
             }
         };
         until(|task| lock(&task.running).thread.is_some());
-        let nice = || executor.submit(nice).unwrap().blocking_recv().unwrap();
+        let nice = || {
+            executor
+                .submit(Lane::Reading, nice)
+                .unwrap()
+                .blocking_recv()
+                .unwrap()
+        };
         let before = nice();
         let hour = Duration::from_secs(3_600);
         executor.queue.set_back(true);
@@ -411,7 +541,11 @@ mod tests {
         executor.queue.pace.forget(&executor.queue);
         let processors = || {
             let count = || rustix::thread::sched_getaffinity(None).unwrap().count();
-            executor.submit(count).unwrap().blocking_recv().unwrap()
+            executor
+                .submit(Lane::Reading, count)
+                .unwrap()
+                .blocking_recv()
+                .unwrap()
         };
         let all = processors();
         let behind = if all < 2 { all } else { (all / 4).max(1) };
@@ -430,7 +564,7 @@ mod tests {
     fn what_is_queued_is_done_before_the_end() {
         let executor = executor(2, 10);
         let results: Vec<_> = (0..10)
-            .map(|number| executor.submit(move || number).unwrap())
+            .map(|number| executor.submit(Lane::Reading, move || number).unwrap())
             .collect();
         drop(executor);
         let results: Vec<i32> = results
@@ -445,13 +579,13 @@ mod tests {
         let executor = executor(1, 1);
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let (begun, begins) = std::sync::mpsc::channel::<()>();
-        let running = executor.submit(move || {
+        let running = executor.submit(Lane::Reading, move || {
             begun.send(()).unwrap();
             wait.recv().unwrap();
         });
         begins.recv().unwrap();
-        let waiting = executor.submit(|| ());
-        assert!(executor.submit(|| ()).is_err());
+        let waiting = executor.submit(Lane::Reading, || ());
+        assert!(executor.submit(Lane::Reading, || ()).is_err());
         go.send(()).unwrap();
         running.unwrap().blocking_recv().unwrap();
         waiting.unwrap().blocking_recv().unwrap();
@@ -460,8 +594,16 @@ mod tests {
     #[test]
     fn a_panic_costs_nobody_a_thread() {
         let executor = executor(1, 10);
-        let panicked = executor.submit(|| panic!("in the host")).unwrap();
+        let panicked = executor
+            .submit(Lane::Reading, || panic!("in the host"))
+            .unwrap();
         assert!(panicked.blocking_recv().is_err());
-        assert_eq!(executor.submit(|| 1).unwrap().blocking_recv(), Ok(1));
+        assert_eq!(
+            executor
+                .submit(Lane::Reading, || 1)
+                .unwrap()
+                .blocking_recv(),
+            Ok(1)
+        );
     }
 }

@@ -28,7 +28,7 @@ use crate::giving_way::{self, Place, ThreadNumber};
 pub use compiler::CompileLimits;
 pub use component::Component;
 pub use error::{CallError, LoadError, Troubles};
-pub use executor::{Executor, ExecutorOptions, Rejected};
+pub use executor::{Executor, ExecutorOptions, Lane, Rejected};
 pub use linker::{GRANTS, ImportKind};
 pub use pace::Pace;
 pub use shape::{Export, Import, Shape};

@@ -15,6 +15,7 @@ use crate::headers::{may_be_seen, may_be_set};
 use crate::modules::{self, Module, Remark};
 use crate::printable::cut;
 
+use super::RETRY_AFTER_S;
 use super::envelope::{Answer, JSON};
 use super::routes::percent_decode;
 
@@ -137,6 +138,9 @@ pub fn answer_of(response: modules::Response) -> Result<Crossed, CallError> {
     headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
         headers.insert(CONTENT_SECURITY_POLICY, SANDBOX);
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE && !headers.contains_key(RETRY_AFTER) {
+        headers.insert(RETRY_AFTER, RETRY_AFTER_S.into());
     }
     let answer = Answer {
         status,
@@ -415,6 +419,25 @@ mod tests {
         assert_eq!(crossed.answer.headers.len(), 6, "{crossed:?}");
         let dropped: Vec<&str> = crossed.dropped.iter().map(|it| it.name.as_str()).collect();
         assert_eq!(dropped, ["set-cookie", "access-control-allow-origin"]);
+    }
+
+    #[test]
+    fn who_is_to_come_back_is_told_when() {
+        let check = |status: u16, headers: &[(&str, &str)], told: &[&str]| {
+            let crossed = answer_of(modules::Response {
+                status,
+                headers: headers
+                    .iter()
+                    .map(|(name, value)| header(name, value))
+                    .collect(),
+                body: Vec::new(),
+            });
+            assert_eq!(text(&crossed.unwrap(), "retry-after"), told, "{status}");
+        };
+        check(503, &[], &["1"]);
+        check(503, &[("Retry-After", "30")], &["30"]);
+        check(500, &[], &[]);
+        check(200, &[], &[]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::exposition::classic;
+use crate::storage::befallen;
 use crate::telemetry::dropped_lines;
 
 /// What a call came to.
@@ -39,6 +40,17 @@ struct OfOutcome {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfDatabase {
+    database: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfTrouble {
+    database: String,
+    kind: &'static str,
+}
+
 /// Upper ends of the ranges that times are counted in, in seconds.
 const TIMES_S: [f64; 12] = [
     0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0,
@@ -54,6 +66,8 @@ pub struct Meters {
     resting: Family<OfModule, Gauge>,
     log_lines_dropped: Family<OfModule, Counter>,
     left_out: Gauge,
+    database_troubles: Family<OfTrouble, Counter>,
+    databases_in_trouble: Family<OfDatabase, Gauge>,
 }
 
 /// The meters of one module.
@@ -95,6 +109,8 @@ impl Default for Meters {
             resting: Family::default(),
             log_lines_dropped: Family::default(),
             left_out: Gauge::default(),
+            database_troubles: Family::default(),
+            databases_in_trouble: Family::default(),
         };
         meters.registry.register(
             "module_calls",
@@ -131,6 +147,16 @@ impl Default for Meters {
             "components_left_out",
             "Components that failed when the host started, and whose module has not been changed since",
             meters.left_out.clone(),
+        );
+        meters.registry.register(
+            "database_troubles",
+            "What was refused since something is wrong with a database, by what is wrong",
+            meters.database_troubles.clone(),
+        );
+        meters.registry.register(
+            "database_in_trouble",
+            "Whether something is wrong with a database",
+            meters.databases_in_trouble.clone(),
         );
         meters
     }
@@ -176,6 +202,7 @@ impl Meters {
                 .inner()
                 .store(lines, Ordering::Relaxed);
         }
+        self.count_troubles();
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -189,6 +216,23 @@ impl Meters {
     /// Never, as long as there is memory.
     pub fn classic(&self) -> Result<String, Error> {
         self.open_metrics().map(|text| classic(&text))
+    }
+
+    /// Takes over what is counted where databases are, which is below modules.
+    fn count_troubles(&self) {
+        for befallen in befallen() {
+            let database = befallen.database;
+            for (trouble, count) in befallen.counts {
+                let (database, kind) = (database.clone(), trouble.name());
+                self.database_troubles
+                    .get_or_create_owned(&OfTrouble { database, kind })
+                    .inner()
+                    .store(count, Ordering::Relaxed);
+            }
+            self.databases_in_trouble
+                .get_or_create_owned(&OfDatabase { database })
+                .set(befallen.is_ailing.into());
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use semver::Version;
 use serde_json::{Map, Value};
@@ -407,6 +408,7 @@ impl Module {
         {
             return Err(migration(MigrationError::Pending(step)));
         }
+        database.watch();
         self.database = Some(database);
         Ok(())
     }
@@ -512,15 +514,22 @@ impl Module {
         self.database.as_ref()
     }
 
-    /// Answers a request. Blocks until the answer is there.
+    /// Answers a request that has waited so long. Blocks until the answer is there.
     ///
     /// # Errors
     /// When the component gives no answer.
-    pub fn handle(&self, request: &wit::Request) -> Result<wit::Response, CallError> {
-        self.loaded.component.handle(
-            self.context(&request.request_id, self.database.as_ref()),
-            request,
-        )
+    pub fn handle(
+        &self,
+        request: &wit::Request,
+        waited: Duration,
+    ) -> Result<wit::Response, CallError> {
+        let database = self.database.as_ref();
+        let session = database.map(|database| {
+            let session = database.session(&self.loaded.limits.sql);
+            session.after(waited)
+        });
+        let context = self.context_of(&request.request_id, session);
+        self.loaded.component.handle(context, request)
     }
 
     /// Answers a request as [`Self::handle`] does, but keeps nothing of what it writes.

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
-use crate::engine::{CallError, Executor, ExecutorOptions, Pace};
+use crate::engine::{CallError, Executor, ExecutorOptions, Lane, Pace};
 use crate::fault::fault_of;
 use crate::printable::cut;
 
 use super::breaker::{Admitted, Breaker, BreakerOptions};
 use super::canary::{self, Canary, CanaryOptions, Verdict};
 use super::meters::{Meters, ModuleMeters, Outcome, Present};
-use super::{Module, Request, Response};
+use super::{Method, Module, Request, Response};
 
 /// What is logged of an error of a call, and of where it was, in bytes.
 const SHOWN_BYTES_MAX: usize = 2 * 1024;
@@ -245,8 +245,13 @@ impl Slot {
             asked,
             waits: meters.waits(),
         };
+        let route = module.routes().get(request.route as usize);
+        let lane = match route.map(|route| route.method) {
+            Some(Method::Get) => Lane::Reading,
+            _ => Lane::Writing,
+        };
         let job = move || calling.answer(&request, read);
-        let Ok(result) = self.executor.submit(job) else {
+        let Ok(result) = self.executor.submit(lane, job) else {
             meters.count(Outcome::Busy);
             return Err(SlotError::Busy);
         };
@@ -265,12 +270,13 @@ impl Calling {
         read: fn(Response) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         drop(self.waits);
+        let waited = self.asked.elapsed();
         let record = &*self.record;
         let _runs = record.meters.runs();
         fault_of("call", &record.name);
         let mut status = None;
         let call = || {
-            let response = self.module.handle(request)?;
+            let response = self.module.handle(request, waited)?;
             let given = response.status;
             let answer = read(response)?;
             status = Some(given);

@@ -2,14 +2,12 @@
 //! Several processes may use it at once; every look-up goes to the file, so
 //! that what one of them revokes is gone for all at the next request.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::database::create_private;
-use super::{StorageError, disk, memory, now};
+use super::host_file::HostFile;
+use super::{StorageError, now};
 
 /// A person who may sign in.
 #[derive(Clone, Debug)]
@@ -51,11 +49,8 @@ pub struct ApiKey {
 
 /// The host's own database.
 pub struct Accounts {
-    path: PathBuf,
-    connection: Mutex<Connection>,
+    file: HostFile,
 }
-
-const OTHER_PROCESS_WAIT: Duration = Duration::from_secs(5);
 
 /// The schema, a step a version.
 const STEPS: [&str; 3] = [
@@ -128,28 +123,35 @@ const USER_COLUMNS: &str = "id, email, password_hash, created_at, updated_at";
 const KEY_COLUMNS: &str =
     "id, title, redacted, created_by, created_at, updated_at, last_used_at, revoked_at, revoked_by";
 
-/// A connection to the host's own database; the file is made if it is missing.
-pub(super) fn connect(path: &Path) -> Result<Connection, StorageError> {
-    create_private(path)?;
-    let sqlite = |source| StorageError::Sqlite {
-        path: path.to_owned(),
-        source,
+/// The host's own database, with its schema brought forward; the file is made if it is missing.
+pub(super) fn open(path: &Path) -> Result<HostFile, StorageError> {
+    HostFile::open(path, |connection| bring_forward(path, connection))
+}
+
+fn bring_forward(path: &Path, connection: &mut Connection) -> Result<(), StorageError> {
+    let known = STEPS.len() as i64;
+    let version = |connection: &Connection| {
+        connection.pragma_query_value(None, "user_version", |row| row.get(0))
     };
-    memory::count().map_err(sqlite)?;
-    let connection = Connection::open(path).map_err(sqlite)?;
-    connection
-        .busy_timeout(OTHER_PROCESS_WAIT)
-        .map_err(sqlite)?;
-    for (pragma, value) in [
-        ("journal_mode", "wal"),
-        ("synchronous", "full"),
-        ("foreign_keys", "on"),
-    ] {
-        connection
-            .pragma_update(None, pragma, value)
-            .map_err(sqlite)?;
+    // Where nothing is to be done, nothing waits for a writer or for room on the disk.
+    if version(connection)? == known {
+        return Ok(());
     }
-    Ok(connection)
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found: i64 = version(&transaction)?;
+    if found > known {
+        return Err(StorageError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        });
+    }
+    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", known)?;
+    Ok(transaction.commit()?)
 }
 
 impl Accounts {
@@ -158,56 +160,7 @@ impl Accounts {
     /// # Errors
     /// When it cannot be opened, or a newer host made it.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
-        let connection = connect(path)?;
-        let accounts = Self {
-            path: path.to_owned(),
-            connection: Mutex::new(connection),
-        };
-        accounts.bring_forward().map_err(|error| match error {
-            StorageError::Statement(source) => StorageError::Sqlite {
-                path: path.to_owned(),
-                source,
-            },
-            other => other,
-        })?;
-        Ok(accounts)
-    }
-
-    fn bring_forward(&self) -> Result<(), StorageError> {
-        let mut connection = self.lock_to_write();
-        let transaction =
-            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        let known = STEPS.len() as i64;
-        if found > known {
-            return Err(StorageError::Newer {
-                path: self.path.clone(),
-                found,
-                known,
-            });
-        }
-        if found == known {
-            // Nothing is written, for the disk may be full.
-            return Ok(());
-        }
-        for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
-            transaction.execute_batch(step)?;
-        }
-        transaction.pragma_update(None, "user_version", known)?;
-        Ok(transaction.commit()?)
-    }
-
-    /// The connection, to read.
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The connection, to write, for which there has to be room on the disk.
-    fn lock_to_write(&self) -> MutexGuard<'_, Connection> {
-        disk::make_room();
-        self.lock()
+        Ok(Self { file: open(path)? })
     }
 
     /// Adds a user. `false` where the email has one already.
@@ -215,20 +168,21 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be written.
     pub fn insert_user(&self, user: &User) -> Result<bool, StorageError> {
-        let added = self
-            .lock_to_write()
-            .prepare_cached(
-                "insert into user (id, email, password_hash, created_at, updated_at)
-                 values (?1, ?2, ?3, ?4, ?5) on conflict do nothing",
-            )?
-            .execute((
-                &user.id,
-                &user.email,
-                &user.password_hash,
-                &user.created_at,
-                &user.updated_at,
-            ))?;
-        Ok(added == 1)
+        self.file.write(|connection| {
+            let added = connection
+                .prepare_cached(
+                    "insert into user (id, email, password_hash, created_at, updated_at)
+                     values (?1, ?2, ?3, ?4, ?5) on conflict do nothing",
+                )?
+                .execute((
+                    &user.id,
+                    &user.email,
+                    &user.password_hash,
+                    &user.created_at,
+                    &user.updated_at,
+                ))?;
+            Ok(added == 1)
+        })
     }
 
     /// Whether anybody may sign in.
@@ -236,9 +190,9 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be read.
     pub fn has_users(&self) -> Result<bool, StorageError> {
-        Ok(self
-            .lock()
-            .query_row("select exists (select 1 from user)", [], |row| row.get(0))?)
+        self.file.read(|connection| {
+            Ok(connection.query_row("select exists (select 1 from user)", [], |row| row.get(0))?)
+        })
     }
 
     /// Whether there are users in this file, which is not made where it is missing.
@@ -278,20 +232,21 @@ impl Accounts {
     }
 
     fn user(&self, sql: &str, key: &str) -> Result<Option<User>, StorageError> {
-        let connection = self.lock();
-        let user = connection
-            .prepare_cached(sql)?
-            .query_row([key], |row| {
-                Ok(User {
-                    id: row.get(0)?,
-                    email: row.get(1)?,
-                    password_hash: row.get(2)?,
-                    created_at: row.get(3)?,
-                    updated_at: row.get(4)?,
+        self.file.read(|connection| {
+            let user = connection
+                .prepare_cached(sql)?
+                .query_row([key], |row| {
+                    Ok(User {
+                        id: row.get(0)?,
+                        email: row.get(1)?,
+                        password_hash: row.get(2)?,
+                        created_at: row.get(3)?,
+                        updated_at: row.get(4)?,
+                    })
                 })
-            })
-            .optional()?;
-        Ok(user)
+                .optional()?;
+            Ok(user)
+        })
     }
 
     /// Adds a key, by the hash of its secret.
@@ -299,21 +254,23 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be written.
     pub fn insert_key(&self, key: &ApiKey, token_hash: &[u8]) -> Result<(), StorageError> {
-        self.lock_to_write()
-            .prepare_cached(
-                "insert into api_key (id, title, token_hash, redacted, created_by, created_at, updated_at)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute((
-                &key.id,
-                &key.title,
-                token_hash,
-                &key.redacted,
-                &key.created_by,
-                &key.created_at,
-                &key.updated_at,
-            ))?;
-        Ok(())
+        self.file.write(|connection| {
+            connection
+                .prepare_cached(
+                    "insert into api_key (id, title, token_hash, redacted, created_by, created_at, updated_at)
+                     values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
+                .execute((
+                    &key.id,
+                    &key.title,
+                    token_hash,
+                    &key.redacted,
+                    &key.created_by,
+                    &key.created_at,
+                    &key.updated_at,
+                ))?;
+            Ok(())
+        })
     }
 
     /// All keys, oldest first, revoked ones as well.
@@ -321,11 +278,12 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be read.
     pub fn keys(&self) -> Result<Vec<ApiKey>, StorageError> {
-        let connection = self.lock();
-        let mut statement =
-            connection.prepare(&format!("select {KEY_COLUMNS} from api_key order by id"))?;
-        let keys = statement.query_map([], key)?;
-        Ok(keys.collect::<Result<_, _>>()?)
+        self.file.read(|connection| {
+            let mut statement =
+                connection.prepare(&format!("select {KEY_COLUMNS} from api_key order by id"))?;
+            let keys = statement.query_map([], key)?;
+            Ok(keys.collect::<Result<_, _>>()?)
+        })
     }
 
     /// The key with this id.
@@ -333,25 +291,29 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be read.
     pub fn key_by_id(&self, id: &str) -> Result<Option<ApiKey>, StorageError> {
-        let connection = self.lock();
-        let mut statement = connection
-            .prepare_cached(&format!("select {KEY_COLUMNS} from api_key where id = ?1"))?;
-        Ok(statement.query_row([id], key).optional()?)
+        self.file.read(|connection| {
+            let mut statement = connection
+                .prepare_cached(&format!("select {KEY_COLUMNS} from api_key where id = ?1"))?;
+            Ok(statement.query_row([id], key).optional()?)
+        })
     }
 
-    /// The valid key with this hash; notes that it was used, to the minute.
+    /// The valid key with this hash; notes that it was used, to the minute, where that
+    /// has to wait for nobody.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn key_by_hash(&self, token_hash: &[u8]) -> Result<Option<ApiKey>, StorageError> {
-        let connection = self.lock();
-        let found = connection
-            .prepare_cached(&format!(
-                "select {KEY_COLUMNS} from api_key
-                 where token_hash = ?1 and (revoked_at is null or revoked_at > ?2)"
-            ))?
-            .query_row((token_hash, now()), key)
-            .optional()?;
+        let found = self.file.read(|connection| {
+            let found = connection
+                .prepare_cached(&format!(
+                    "select {KEY_COLUMNS} from api_key
+                     where token_hash = ?1 and (revoked_at is null or revoked_at > ?2)"
+                ))?
+                .query_row((token_hash, now()), key)
+                .optional()?;
+            Ok(found)
+        })?;
         if let Some(key) = &found {
             let minute = &now()[..16];
             if key
@@ -359,10 +321,12 @@ impl Accounts {
                 .as_deref()
                 .is_none_or(|used| &used[..16] != minute)
             {
-                disk::make_room();
-                connection
-                    .prepare_cached("update api_key set last_used_at = ?2 where id = ?1")?
-                    .execute((&key.id, now()))?;
+                self.file.write_if_free(|connection| {
+                    connection
+                        .prepare_cached("update api_key set last_used_at = ?2 where id = ?1")?
+                        .execute((&key.id, now()))?;
+                    Ok(())
+                });
             }
         }
         Ok(found)
@@ -375,14 +339,15 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be written.
     pub fn revoke_key(&self, id: &str, by: Option<&str>, at: &str) -> Result<bool, StorageError> {
-        let revoked = self
-            .lock_to_write()
-            .prepare_cached(
-                "update api_key set revoked_at = ?2, revoked_by = ?3, updated_at = ?4
-                 where id = ?1 and (revoked_at is null or revoked_at > ?2)",
-            )?
-            .execute((id, at, by, now()))?;
-        Ok(revoked == 1)
+        self.file.write(|connection| {
+            let revoked = connection
+                .prepare_cached(
+                    "update api_key set revoked_at = ?2, revoked_by = ?3, updated_at = ?4
+                     where id = ?1 and (revoked_at is null or revoked_at > ?2)",
+                )?
+                .execute((id, at, by, now()))?;
+            Ok(revoked == 1)
+        })
     }
 
     /// Gives a key another title, and notes when, unless it is the same. `false`
@@ -391,11 +356,12 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be written.
     pub fn rename_key(&self, id: &str, title: &str) -> Result<bool, StorageError> {
-        let renamed = self
-            .lock_to_write()
-            .prepare_cached("update api_key set updated_at = iif(title = ?2, updated_at, ?3), title = ?2 where id = ?1")?
-            .execute((id, title, now()))?;
-        Ok(renamed == 1)
+        self.file.write(|connection| {
+            let renamed = connection
+                .prepare_cached("update api_key set updated_at = iif(title = ?2, updated_at, ?3), title = ?2 where id = ?1")?
+                .execute((id, title, now()))?;
+            Ok(renamed == 1)
+        })
     }
 
     /// Forgets a key that is void. `false` where it still works.
@@ -403,14 +369,15 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be written.
     pub fn delete_key(&self, id: &str) -> Result<bool, StorageError> {
-        let connection = self.lock_to_write();
-        connection
-            .prepare_cached("delete from api_key where id = ?1 and revoked_at <= ?2")?
-            .execute((id, now()))?;
-        let still: bool = connection
-            .prepare_cached("select exists (select 1 from api_key where id = ?1)")?
-            .query_row([id], |row| row.get(0))?;
-        Ok(!still)
+        self.file.write(|connection| {
+            connection
+                .prepare_cached("delete from api_key where id = ?1 and revoked_at <= ?2")?
+                .execute((id, now()))?;
+            let still: bool = connection
+                .prepare_cached("select exists (select 1 from api_key where id = ?1)")?
+                .query_row([id], |row| row.get(0))?;
+            Ok(!still)
+        })
     }
 
     /// Adds a session, and clears out those that ended before `now_s`.
@@ -424,16 +391,17 @@ impl Accounts {
         expires_at_s: i64,
         now_s: i64,
     ) -> Result<(), StorageError> {
-        let connection = self.lock_to_write();
-        connection
-            .prepare_cached("delete from session where expires_at <= ?1")?
-            .execute([now_s])?;
-        connection
-            .prepare_cached(
-                "insert into session (token_hash, user_id, expires_at) values (?1, ?2, ?3)",
-            )?
-            .execute((token_hash, user_id, expires_at_s))?;
-        Ok(())
+        self.file.write(|connection| {
+            connection
+                .prepare_cached("delete from session where expires_at <= ?1")?
+                .execute([now_s])?;
+            connection
+                .prepare_cached(
+                    "insert into session (token_hash, user_id, expires_at) values (?1, ?2, ?3)",
+                )?
+                .execute((token_hash, user_id, expires_at_s))?;
+            Ok(())
+        })
     }
 
     /// The user of a session that has not ended.
@@ -445,14 +413,15 @@ impl Accounts {
         token_hash: &[u8],
         now_s: i64,
     ) -> Result<Option<String>, StorageError> {
-        let connection = self.lock();
-        let user = connection
-            .prepare_cached(
-                "select user_id from session where token_hash = ?1 and expires_at > ?2",
-            )?
-            .query_row((token_hash, now_s), |row| row.get(0))
-            .optional()?;
-        Ok(user)
+        self.file.read(|connection| {
+            let user = connection
+                .prepare_cached(
+                    "select user_id from session where token_hash = ?1 and expires_at > ?2",
+                )?
+                .query_row((token_hash, now_s), |row| row.get(0))
+                .optional()?;
+            Ok(user)
+        })
     }
 
     /// Ends a session; does nothing where there is none.
@@ -460,10 +429,12 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be written.
     pub fn delete_session(&self, token_hash: &[u8]) -> Result<(), StorageError> {
-        self.lock_to_write()
-            .prepare_cached("delete from session where token_hash = ?1")?
-            .execute([token_hash])?;
-        Ok(())
+        self.file.write(|connection| {
+            connection
+                .prepare_cached("delete from session where token_hash = ?1")?
+                .execute([token_hash])?;
+            Ok(())
+        })
     }
 
     /// The secret with this name; the first time, the one given.
@@ -471,16 +442,22 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be read or written.
     pub fn secret(&self, name: &str, fresh: &[u8]) -> Result<Vec<u8>, StorageError> {
-        let connection = self.lock_to_write();
-        connection.execute(
-            "insert into secret (name, value) values (?1, ?2) on conflict do nothing",
-            (name, fresh),
-        )?;
-        Ok(
-            connection.query_row("select value from secret where name = ?1", [name], |row| {
-                row.get(0)
-            })?,
-        )
+        const SECRET: &str = "select value from secret where name = ?1";
+        let secret =
+            |connection: &Connection| connection.query_row(SECRET, [name], |row| row.get(0));
+        if let Some(known) = self
+            .file
+            .read(|connection| Ok(secret(connection).optional()?))?
+        {
+            return Ok(known);
+        }
+        self.file.write(|connection| {
+            connection.execute(
+                "insert into secret (name, value) values (?1, ?2) on conflict do nothing",
+                (name, fresh),
+            )?;
+            Ok(secret(connection)?)
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::fs::OFlags;
 
 use super::clock::Clock;
+use super::condition::Condition;
 use super::disk;
 use super::events::{self, Event};
 use super::functions;
@@ -70,6 +71,7 @@ pub struct Database(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
+    condition: Arc<Condition>,
     writer: Arc<Writer>,
     readers: Readers,
 }
@@ -86,17 +88,34 @@ impl Database {
             source,
         };
         let options = &within_disk(path, options);
-        let connection = Guarded::open(path, options, false).map_err(sqlite)?;
+        let condition = Condition::new(path, options.bytes_max, options.within_disk);
+        let connection = Guarded::open(path, options, &condition, false).map_err(sqlite)?;
         connection
             .host()
             .execute_batch(migrations::TABLES)
             .map_err(sqlite)?;
         events::prepare(connection.host(), options.events_max).map_err(sqlite)?;
+        connection.wait_for_nobody().map_err(sqlite)?;
+        condition.remember();
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
+            condition: condition.clone(),
             writer: Arc::new(Writer::new(connection)),
-            readers: Readers::new(path.to_owned(), options.clone()),
+            readers: Readers::new(path.to_owned(), options.clone(), condition),
         })))
+    }
+
+    /// From here on what is wrong with it is logged, counted and shown.
+    pub fn watch(&self) {
+        self.0.condition.watch();
+    }
+
+    /// Work of the host's own on the connection that writes.
+    fn exclusively<T>(&self, work: impl FnOnce(&Guarded) -> T) -> Result<T, SqlError> {
+        let Inner {
+            writer, condition, ..
+        } = &*self.0;
+        writer.exclusively(condition, HOST_WAIT, work)
     }
 
     /// Brings the schema forward, all steps or none, and gives the names of
@@ -120,11 +139,8 @@ impl Database {
         schema: &Schema,
         digests: &[&str],
     ) -> Result<Vec<String>, MigrationError> {
-        let migrate = || {
-            self.0.writer.exclusively(HOST_WAIT, |connection| {
-                migrations::migrate(connection, schema, digests)
-            })?
-        };
+        let migrate =
+            || self.exclusively(|connection| migrations::migrate(connection, schema, digests))?;
         if self.pending(schema)?.is_empty() {
             return migrate();
         }
@@ -136,9 +152,7 @@ impl Database {
     /// # Errors
     /// When the database cannot be read.
     pub fn activated(&self) -> Result<Activated, SqlError> {
-        self.0.writer.exclusively(HOST_WAIT, |connection| {
-            Ok(migrations::activated(connection.host())?)
-        })?
+        self.exclusively(|connection| Ok(migrations::activated(connection.host())?))?
     }
 
     /// What was done with a module's data, by the file of its database, which is not made
@@ -198,9 +212,8 @@ impl Database {
     /// # Errors
     /// As [`Self::migrate`], but for steps that fail.
     pub fn pending(&self, schema: &Schema) -> Result<Vec<String>, MigrationError> {
-        let pending = self.0.writer.exclusively(HOST_WAIT, |connection| {
-            migrations::pending(connection.host(), schema)
-        })??;
+        let pending =
+            self.exclusively(|connection| migrations::pending(connection.host(), schema))??;
         Ok(pending.iter().map(|step| step.name.clone()).collect())
     }
 
@@ -219,16 +232,19 @@ impl Database {
     /// # Errors
     /// When the database cannot be read.
     pub fn events(&self, after: i64, limit: u32) -> Result<Vec<Event>, SqlError> {
-        self.0.writer.exclusively(HOST_WAIT, |connection| {
-            events::list(connection.host(), after, limit)
-        })?
+        self.exclusively(|connection| events::list(connection.host(), after, limit))?
     }
 
     /// Brings what lies in the log into the file, and closes the readers. The
     /// database is complete without it; it only starts faster and copies whole.
     pub fn close(&self) {
         self.0.readers.close();
-        let done = self.0.writer.exclusively(HOST_WAIT, |connection| {
+        let condition = &self.0.condition;
+        // Also where the file is not in its place: what was kept belongs into it.
+        let done = self.0.writer.alone(HOST_WAIT, |connection| {
+            if condition.has_foreign_log() {
+                connection.leave_log()?;
+            }
             connection
                 .host()
                 .query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))
@@ -236,6 +252,10 @@ impl Database {
         if let Err(error) = done.and_then(|done| Ok(done?)) {
             tracing::warn!(%error, "the log of a database stays beside it");
         }
+    }
+
+    pub(super) fn condition(&self) -> &Condition {
+        &self.0.condition
     }
 
     pub(super) fn writer(&self) -> &Arc<Writer> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rusqlite::ffi;
 
 use super::authorizer;
+use super::condition::{Trouble, words};
 use crate::files;
 
 /// What kind of rule of the schema a write would have broken.
@@ -32,9 +33,12 @@ pub enum SqlError {
         /// `table.column` names, where SQLite says which.
         columns: Vec<String>,
     },
-    /// Another writer held the database for too long.
+    /// Another writer, of this process or of another one, held the database for too long.
     #[error("another writer holds the database")]
     Busy,
+    /// Something is wrong with the database, and not with the statement.
+    #[error("{}", .0.for_callers())]
+    Trouble(Trouble),
     /// The statement ran longer than its time.
     #[error("the statement ran longer than its time")]
     Timeout,
@@ -61,7 +65,7 @@ pub enum StorageError {
         source: std::io::Error,
     },
     /// SQLite.
-    #[error("{path}: {source}{advice}", path = path.display(), advice = advice(source))]
+    #[error("{path}: {words}", path = path.display(), words = words(source))]
     Sqlite {
         /// The file.
         path: PathBuf,
@@ -69,8 +73,16 @@ pub enum StorageError {
         source: rusqlite::Error,
     },
     /// A statement of the host's own.
-    #[error(transparent)]
+    #[error("{}", words(.0))]
     Statement(#[from] rusqlite::Error),
+    /// Something is wrong with the database, and not with a statement.
+    #[error("{path}: {words}", path = path.display(), words = trouble.for_operators())]
+    Trouble {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        trouble: Trouble,
+    },
     /// The file was made by a newer host.
     #[error("{path} was made by a newer version of wares (schema {found}, this one knows {known})", path = path.display())]
     Newer {
@@ -136,18 +148,15 @@ pub enum MigrationError {
     Sql(#[from] SqlError),
 }
 
-/// What is said where there is no room.
-const FULL: &str = "the disk or the database is full";
-
 impl SqlError {
     /// There is no room on the disk, or in the database.
     pub(super) fn full() -> Self {
-        Self::Unavailable(FULL.to_owned())
+        Self::Trouble(Trouble::Full)
     }
 
     /// Whether there is no room on the disk, or in the database.
     pub fn is_full(&self) -> bool {
-        matches!(self, Self::Unavailable(why) if why == FULL)
+        matches!(self, Self::Trouble(Trouble::Full))
     }
 }
 
@@ -156,10 +165,16 @@ impl StorageError {
     pub fn is_full(&self) -> bool {
         match self {
             Self::File { source, .. } => files::is_full(source),
-            Self::Sqlite { source, .. } | Self::Statement(source) => {
-                source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
-            }
-            _ => false,
+            _ => self.trouble() == Some(Trouble::Full),
+        }
+    }
+
+    /// What is wrong with the database, where it is not the statement.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Sqlite { source, .. } | Self::Statement(source) => Trouble::of(source),
+            Self::Trouble { trouble, .. } => Some(*trouble),
+            Self::File { .. } | Self::Newer { .. } => None,
         }
     }
 }
@@ -169,7 +184,7 @@ impl MigrationError {
     pub fn is_full(&self) -> bool {
         match self {
             Self::Sql(error) => error.is_full(),
-            Self::Failed { reason, .. } => reason == FULL,
+            Self::Failed { reason, .. } => reason == Trouble::Full.for_callers(),
             _ => false,
         }
     }
@@ -190,14 +205,6 @@ impl From<rusqlite::Error> for SqlError {
     }
 }
 
-/// What to do about it, where an operator can do something.
-fn advice(error: &rusqlite::Error) -> &'static str {
-    match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => ": make room on the disk that it lies on",
-        _ => "",
-    }
-}
-
 fn translate(failure: ffi::Error, message: String) -> SqlError {
     let constraint = |kind| SqlError::Constraint {
         kind,
@@ -213,22 +220,20 @@ fn translate(failure: ffi::Error, message: String) -> SqlError {
         ffi::SQLITE_CONSTRAINT_NOTNULL => return constraint(ConstraintKind::NotNull),
         _ => {}
     }
+    match Trouble::of_code(failure.extended_code) {
+        Some(Trouble::Locked) => return SqlError::Busy,
+        Some(trouble) => return SqlError::Trouble(trouble),
+        None => {}
+    }
     match failure.extended_code & 0xff {
         ffi::SQLITE_CONSTRAINT => constraint(ConstraintKind::Check),
-        ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => SqlError::Busy,
+        ffi::SQLITE_LOCKED => SqlError::Busy,
         ffi::SQLITE_INTERRUPT => SqlError::Timeout,
         ffi::SQLITE_TOOBIG => {
             SqlError::LimitExceeded("a value or a statement is too long".to_owned())
         }
-        ffi::SQLITE_NOMEM => {
+        ffi::SQLITE_NOMEM | ffi::SQLITE_IOERR => {
             SqlError::LimitExceeded("the statement needs too much memory".to_owned())
-        }
-        ffi::SQLITE_FULL => SqlError::full(),
-        ffi::SQLITE_IOERR | ffi::SQLITE_CANTOPEN | ffi::SQLITE_READONLY => {
-            SqlError::Unavailable("the database cannot be read or written now".to_owned())
-        }
-        ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => {
-            SqlError::Unavailable("the database is damaged".to_owned())
         }
         ffi::SQLITE_AUTH => SqlError::Invalid(format!("not allowed: {message}")),
         _ => SqlError::Invalid(match authorizer::reason(&message) {

@@ -5,12 +5,14 @@
 pub mod accounts;
 mod authorizer;
 mod clock;
+mod condition;
 mod database;
 mod disk;
 mod error;
 mod events;
 mod full_text;
 mod functions;
+mod host_file;
 mod memory;
 mod migrations;
 mod patterns;
@@ -26,6 +28,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use condition::{Ailing, Befallen, Trouble, ailing, befallen};
 pub use database::{Database, DatabaseOptions};
 pub use disk::prepare as prepare_disk;
 pub use error::{ConstraintKind, MigrationError, SqlError, StorageError};

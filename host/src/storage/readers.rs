@@ -1,8 +1,9 @@
 //! Connections that read: opened when they are needed, kept for the next call.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::condition::Condition;
 use super::statement::Guarded;
 use super::{DatabaseOptions, SqlError};
 
@@ -11,20 +12,23 @@ use super::{DatabaseOptions, SqlError};
 pub(super) struct Readers {
     path: PathBuf,
     options: DatabaseOptions,
+    condition: Arc<Condition>,
     free: Mutex<Vec<Guarded>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, options: DatabaseOptions) -> Self {
+    pub(super) fn new(path: PathBuf, options: DatabaseOptions, condition: Arc<Condition>) -> Self {
         Self {
             path,
             options,
+            condition,
             free: Mutex::new(Vec::new()),
         }
     }
 
     /// A reader with a snapshot of what is committed now.
     pub(super) fn take(&self) -> Result<Guarded, SqlError> {
+        self.condition.require_place()?;
         let free = self
             .free
             .lock()
@@ -32,13 +36,22 @@ impl Readers {
             .pop();
         let reader = match free {
             Some(reader) => reader,
-            None => Guarded::open(&self.path, &self.options, true)?,
+            None => self.open()?,
         };
         // The snapshot itself is taken by the first statement.
         // Not from the cache of prepared statements, which guests share: what is
         // in it has passed the authorizer already.
         reader.host().execute_batch("begin")?;
         Ok(reader)
+    }
+
+    /// Opens the file, if it is in its place.
+    fn open(&self) -> Result<Guarded, SqlError> {
+        self.condition.check()?;
+        let opened = Guarded::open(&self.path, &self.options, &self.condition, true);
+        // Before anything is made of another one that took its place meanwhile.
+        self.condition.check()?;
+        opened.map_err(|error| self.condition.noted(error).into())
     }
 
     /// Ends the snapshot. A reader that cannot even do that is closed.

@@ -3,11 +3,11 @@
 //! in the module's own database, beside the schema that it was activated with.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row};
 
-use super::{StorageError, accounts, disk, now};
+use super::host_file::HostFile;
+use super::{StorageError, accounts, now};
 
 /// A version of a module that is installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,34 +51,20 @@ pub struct Act {
 
 /// Versions and acts, in the host's own database.
 pub struct Registry {
-    connection: Mutex<Connection>,
+    file: HostFile,
 }
 
 const COLUMNS: &str = "module, digest, version, size_bytes, installed_at, installed_by, signed_by";
 
 impl Registry {
-    /// Opens the host's own database; see [`accounts::Accounts::open`], which makes it.
+    /// Opens the host's own database, or makes it.
     ///
     /// # Errors
     /// When it cannot be opened.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
-        accounts::Accounts::open(path)?;
         Ok(Self {
-            connection: Mutex::new(accounts::connect(path)?),
+            file: accounts::open(path)?,
         })
-    }
-
-    /// The connection, to read.
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The connection, to write, for which there has to be room on the disk.
-    fn lock_to_write(&self) -> MutexGuard<'_, Connection> {
-        disk::make_room();
-        self.lock()
     }
 
     /// Keeps a version. One that is there already stays as it is.
@@ -86,22 +72,24 @@ impl Registry {
     /// # Errors
     /// When the database cannot be written.
     pub fn insert(&self, version: &Installed) -> Result<(), StorageError> {
-        self.lock_to_write()
-            .prepare_cached(
-                "insert into module_version
-                 (module, digest, version, size_bytes, installed_at, installed_by, signed_by)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict (module, digest) do nothing",
-            )?
-            .execute((
-                &version.module,
-                &version.digest,
-                &version.version,
-                i64::try_from(version.size_bytes).unwrap_or(i64::MAX),
-                &version.installed_at,
-                &version.installed_by,
-                &version.signed_by,
-            ))?;
-        Ok(())
+        self.file.write(|connection| {
+            connection
+                .prepare_cached(
+                    "insert into module_version
+                     (module, digest, version, size_bytes, installed_at, installed_by, signed_by)
+                     values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict (module, digest) do nothing",
+                )?
+                .execute((
+                    &version.module,
+                    &version.digest,
+                    &version.version,
+                    i64::try_from(version.size_bytes).unwrap_or(i64::MAX),
+                    &version.installed_at,
+                    &version.installed_by,
+                    &version.signed_by,
+                ))?;
+            Ok(())
+        })
     }
 
     /// The versions of a module, newest first.
@@ -109,12 +97,13 @@ impl Registry {
     /// # Errors
     /// When the database cannot be read.
     pub fn versions(&self, module: &str) -> Result<Vec<Installed>, StorageError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached(&format!(
-            "select {COLUMNS} from module_version where module = ?1 order by rowid desc"
-        ))?;
-        let rows = statement.query_map([module], version)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        self.file.read(|connection| {
+            let mut statement = connection.prepare_cached(&format!(
+                "select {COLUMNS} from module_version where module = ?1 order by rowid desc"
+            ))?;
+            let rows = statement.query_map([module], version)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
     /// One version of a module.
@@ -122,14 +111,15 @@ impl Registry {
     /// # Errors
     /// When the database cannot be read.
     pub fn version(&self, module: &str, digest: &str) -> Result<Option<Installed>, StorageError> {
-        let found = self
-            .lock()
-            .prepare_cached(&format!(
-                "select {COLUMNS} from module_version where module = ?1 and digest = ?2"
-            ))?
-            .query_row([module, digest], version)
-            .optional()?;
-        Ok(found)
+        self.file.read(|connection| {
+            let found = connection
+                .prepare_cached(&format!(
+                    "select {COLUMNS} from module_version where module = ?1 and digest = ?2"
+                ))?
+                .query_row([module, digest], version)
+                .optional()?;
+            Ok(found)
+        })
     }
 
     /// Forgets a version, and says whether another module has the same component.
@@ -137,14 +127,15 @@ impl Registry {
     /// # Errors
     /// When the database cannot be written.
     pub fn remove(&self, module: &str, digest: &str) -> Result<bool, StorageError> {
-        let connection = self.lock_to_write();
-        connection
-            .prepare_cached("delete from module_version where module = ?1 and digest = ?2")?
-            .execute([module, digest])?;
-        let others = connection
-            .prepare_cached("select exists (select 1 from module_version where digest = ?1)")?
-            .query_row([digest], |row| row.get(0))?;
-        Ok(others)
+        self.file.write(|connection| {
+            connection
+                .prepare_cached("delete from module_version where module = ?1 and digest = ?2")?
+                .execute([module, digest])?;
+            let others = connection
+                .prepare_cached("select exists (select 1 from module_version where digest = ?1)")?
+                .query_row([digest], |row| row.get(0))?;
+            Ok(others)
+        })
     }
 
     /// Keeps what was done, or refused. `number` and `at` are given here.
@@ -152,21 +143,23 @@ impl Registry {
     /// # Errors
     /// When the database cannot be written.
     pub fn record(&self, act: &Act) -> Result<(), StorageError> {
-        self.lock_to_write()
-            .prepare_cached(
-                "insert into audit (at, actor, act, module, digest, outcome, detail)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute((
-                now(),
-                &act.actor,
-                &act.act,
-                &act.module,
-                &act.digest,
-                &act.outcome,
-                &act.detail,
-            ))?;
-        Ok(())
+        self.file.write(|connection| {
+            connection
+                .prepare_cached(
+                    "insert into audit (at, actor, act, module, digest, outcome, detail)
+                     values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
+                .execute((
+                    now(),
+                    &act.actor,
+                    &act.act,
+                    &act.module,
+                    &act.digest,
+                    &act.outcome,
+                    &act.detail,
+                ))?;
+            Ok(())
+        })
     }
 
     /// What was done, newest first, before the act with this number.
@@ -174,24 +167,25 @@ impl Registry {
     /// # Errors
     /// When the database cannot be read.
     pub fn acts(&self, before: Option<i64>, limit: u32) -> Result<Vec<Act>, StorageError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached(
-            "select number, at, actor, act, module, digest, outcome, detail from audit
-             where number < ?1 order by number desc limit ?2",
-        )?;
-        let rows = statement.query_map((before.unwrap_or(i64::MAX), limit), |row| {
-            Ok(Act {
-                number: row.get(0)?,
-                at: row.get(1)?,
-                actor: row.get(2)?,
-                act: row.get(3)?,
-                module: row.get(4)?,
-                digest: row.get(5)?,
-                outcome: row.get(6)?,
-                detail: row.get(7)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        self.file.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "select number, at, actor, act, module, digest, outcome, detail from audit
+                 where number < ?1 order by number desc limit ?2",
+            )?;
+            let rows = statement.query_map((before.unwrap_or(i64::MAX), limit), |row| {
+                Ok(Act {
+                    number: row.get(0)?,
+                    at: row.get(1)?,
+                    actor: row.get(2)?,
+                    act: row.get(3)?,
+                    module: row.get(4)?,
+                    digest: row.get(5)?,
+                    outcome: row.get(6)?,
+                    detail: row.get(7)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 }
 

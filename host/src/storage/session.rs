@@ -50,6 +50,9 @@ pub struct Session {
     database: Database,
     limits: SessionLimits,
     keeps: Keeps,
+    /// How long the call waited before it began, which counts as waiting for the writer
+    /// the first time that it does that.
+    waited: Duration,
     statements: u32,
     reader: Option<Guarded>,
     transaction: Option<Lease>,
@@ -70,10 +73,18 @@ impl Session {
             database,
             limits,
             keeps,
+            waited: Duration::ZERO,
             statements: 0,
             reader: None,
             transaction: None,
         }
+    }
+
+    /// The call waited so long before it began.
+    #[must_use]
+    pub fn after(mut self, waited: Duration) -> Self {
+        self.waited = waited;
+        self
     }
 
     /// Runs one statement that reads. All reads up to the next write see the same snapshot.
@@ -120,7 +131,9 @@ impl Session {
         self.count(&[])?;
         // What is read after a write must not come from a snapshot before it.
         self.end_snapshot();
+        self.database.condition().require_place()?;
         let wait = Duration::from_millis(self.limits.writer_wait_ms);
+        let wait = wait.saturating_sub(std::mem::take(&mut self.waited));
         let transaction = self.database.writer().begin(wait)?;
         transaction.connection()?.require_room()?;
         self.transaction = Some(transaction);

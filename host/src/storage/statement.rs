@@ -14,12 +14,14 @@ use rusqlite::limits::Limit;
 use rusqlite::{Batch, Connection, OpenFlags, Statement};
 
 use super::clock::Clock;
+use super::condition::{Condition, beside, words};
 use super::disk::Disk;
 use super::memory::{self, Budget};
 use super::rows::{Rows, RowsLimits};
 use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer, full_text, functions};
 use crate::giving_way;
 use crate::printable::cut;
+use crate::waiting::Waiting;
 
 /// Statements that a connection keeps prepared.
 const STATEMENTS_CACHED: usize = 128;
@@ -77,23 +79,17 @@ pub(super) struct Guarded {
     migration_ms: u64,
     temporary_bytes_max: u64,
     log: Log,
+    condition: Arc<Condition>,
 }
 
 /// The file that commits go to first, until they are brought into the database.
 struct Log {
     path: PathBuf,
     bytes_max: u64,
-    /// How long whoever writes waits for others who use the database.
+    /// How long work of the host's own waits for others who use the database.
     wait: Duration,
     /// When it was last tried to begin it anew, and could not be.
     tried: Cell<Option<Instant>>,
-}
-
-/// The log beside a database.
-fn log_of(path: &Path) -> PathBuf {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    log.into()
 }
 
 /// Statements of components that run on a connection. When it is dropped, also by a
@@ -172,14 +168,14 @@ impl Guarded {
     pub(super) fn open(
         path: &Path,
         options: &DatabaseOptions,
+        condition: &Arc<Condition>,
         reading: bool,
     ) -> rusqlite::Result<Self> {
         memory::count()?;
+        // Not made here: where the file is gone, another one would take its place.
         let mut connection = Connection::open_with_flags(
             path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE
-                | OpenFlags::SQLITE_OPEN_CREATE
-                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         connection.busy_timeout(Duration::from_millis(options.other_process_wait_ms))?;
         connection.pragma_update(None, "journal_mode", "wal")?;
@@ -268,19 +264,62 @@ impl Guarded {
             migration_ms: options.migration_ms,
             temporary_bytes_max: options.temporary_bytes_max,
             log: Log {
-                path: log_of(path),
+                path: beside(path, "-wal"),
                 bytes_max: options.log_bytes_max,
                 wait: Duration::from_millis(options.other_process_wait_ms),
                 tried: Cell::new(None),
             },
+            condition: condition.clone(),
         })
+    }
+
+    /// How the database is.
+    pub(super) fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// From here on nothing on the connection waits for another process, but for
+    /// what is said to.
+    pub(super) fn wait_for_nobody(&self) -> rusqlite::Result<()> {
+        self.connection.busy_timeout(Duration::ZERO)
+    }
+
+    /// When the connection is closed, it removes no log. The one that lies beside the
+    /// database is another one's.
+    pub(super) fn leave_log(&self) -> rusqlite::Result<()> {
+        let setting = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        self.connection.set_db_config(setting, true).map(drop)
+    }
+
+    /// Work that waits for another process, no longer than `wait`.
+    pub(super) fn waiting_for<T>(
+        &self,
+        wait: Duration,
+        work: impl FnOnce() -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.connection.busy_timeout(wait)?;
+        let done = work();
+        self.wait_for_nobody()?;
+        done
+    }
+
+    /// Work of the host's own, that waits for another process.
+    pub(super) fn waiting_for_others<T>(&self, work: impl FnOnce() -> T) -> T {
+        if let Err(error) = self.connection.busy_timeout(self.log.wait) {
+            tracing::error!(%error, "a connection waits for nobody");
+        }
+        let done = work();
+        if let Err(error) = self.wait_for_nobody() {
+            tracing::error!(%error, "a connection waits for others");
+        }
+        done
     }
 
     /// Begins the log anew once it has grown too long. SQLite does that only when
     /// nobody reads, and with enough readers somebody always does; so this waits
     /// for those who read now: a moment, now and then, and longer at every commit
-    /// once the log has become many times as long.
-    pub(super) fn bound_log(&self) {
+    /// once the log has become many times as long, but never longer than `most`.
+    pub(super) fn bound_log(&self, most: Duration) {
         let log = &self.log;
         let bytes = std::fs::metadata(&log.path).map_or(0, |file| file.len());
         let much = bytes > log.bytes_max.saturating_mul(LOG_TIMES_MAX);
@@ -293,15 +332,12 @@ impl Guarded {
             return;
         }
         let wait = if much { log.wait } else { LOG_WAIT };
-        let restart = || -> rusqlite::Result<bool> {
-            self.connection.busy_timeout(wait)?;
-            let busy = self
-                .connection
-                .query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0));
-            self.connection.busy_timeout(log.wait)?;
-            busy
-        };
-        if matches!(restart(), Ok(false)) {
+        let _waiting = Waiting::begin();
+        let restarted = self.waiting_for(wait.min(most), || {
+            self.connection
+                .query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))
+        });
+        if matches!(restarted, Ok(false)) {
             log.tried.set(None);
         } else {
             if !lately() {
@@ -328,7 +364,9 @@ impl Guarded {
         if self.clock.has_room() {
             Ok(())
         } else {
-            Err(SqlError::full())
+            let full = SqlError::full();
+            self.condition.note_error(&full);
+            Err(full)
         }
     }
 
@@ -430,7 +468,7 @@ impl Guarded {
                     self.migration_ms
                 )
             } else {
-                cut(&error.to_string(), REASON_BYTES_MAX).into_owned()
+                cut(&words(&error), REASON_BYTES_MAX).into_owned()
             };
             (place, reason)
         })
@@ -468,7 +506,7 @@ impl Guarded {
         let was_over = self.clock.is_over().load(Ordering::Relaxed);
         drop(guests);
         drop(timed);
-        match result {
+        let result = match result {
             // It got no memory from then on, whatever SQLite makes of that.
             Err(_) if was_over => Err(SqlError::Timeout),
             // Whatever SQLite makes of it.
@@ -481,8 +519,12 @@ impl Guarded {
                 .clock
                 .too_many_words()
                 .map_or(error, SqlError::LimitExceeded)),
-            Ok(done) => Ok(done),
+            Ok(done) => return Ok(done),
+        };
+        if let Err(error) = &result {
+            self.condition.note_error(error);
         }
+        result
     }
 
     fn run<T>(

@@ -7,14 +7,20 @@
 //! waits, or when the batch is full, commits the batch with one sync, and all
 //! its members get that commit's result. So nobody is answered before its write
 //! is on disk, nobody reads what is not, and a lone writer waits for nobody.
+//!
+//! Who waits, in the queue, for another process or for the end of a batch, gives back
+//! the place that its thread has; see [`crate::waiting`]. A write is answered as kept
+//! where the file that it is in was in its place before the commit and after it.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::SqlError;
+use super::condition::{Condition, Trouble};
 use super::statement::Guarded;
+use super::{SqlError, condition};
+use crate::waiting::Waiting;
 
 /// Commits that may share a sync.
 const MEMBERS_MAX: usize = 64;
@@ -64,6 +70,8 @@ pub(super) struct Lease {
     connection: Option<Guarded>,
     batch: Arc<Batch>,
     begun: Instant,
+    /// What was left of the time to wait when the connection was there.
+    wait_left: Duration,
     /// Whether the transaction is a savepoint. The first of a batch needs none,
     /// and long ones are several times faster without: SQLite walks what a
     /// savepoint could bring back after every statement.
@@ -90,30 +98,34 @@ impl Writer {
 
     /// Waits for the connection, no longer than `wait`, and begins a transaction on it.
     pub(super) fn begin(self: &Arc<Self>, wait: Duration) -> Result<Lease, SqlError> {
-        let (connection, batch) = self.acquire(wait)?;
+        let until = Instant::now() + wait;
+        let (connection, batch) = self.acquire(until)?;
         let savepoint = !connection.is_autocommit();
-        let begun = connection
-            .host()
-            .execute_batch(if savepoint { BEGIN } else { BEGIN_BATCH });
+        let begun = if savepoint {
+            connection.host().execute_batch(BEGIN)
+        } else {
+            begin_batch(&connection, until)
+        };
+        let now = Instant::now();
         let mut lease = Lease {
             writer: self.clone(),
             connection: Some(connection),
             batch,
-            begun: Instant::now(),
+            begun: now,
+            wait_left: until.saturating_duration_since(now),
             savepoint,
         };
-        match begun {
-            Ok(()) => Ok(lease),
-            Err(error) => {
-                lease.settle();
-                Err(error.into())
-            }
+        if let Err(error) = begun {
+            let error = lease.noted(error);
+            lease.settle();
+            return Err(error.into());
         }
+        Ok(lease)
     }
 
-    fn acquire(&self, wait: Duration) -> Result<(Guarded, Arc<Batch>), SqlError> {
-        let until = Instant::now() + wait;
+    fn acquire(&self, until: Instant) -> Result<(Guarded, Arc<Batch>), SqlError> {
         let mut state = self.lock();
+        let mut waiting = None;
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         state.waiting.push_back(ticket);
@@ -130,6 +142,12 @@ impl Writer {
                 state.waiting.retain(|waiting| *waiting != ticket);
                 self.leave(state);
                 return Err(SqlError::Busy);
+            }
+            if waiting.is_none() {
+                drop(state);
+                waiting = Some(Waiting::begin());
+                state = self.lock();
+                continue;
             }
             state = self
                 .turn
@@ -155,7 +173,7 @@ impl Writer {
         drop(state);
         match (orphan, batch) {
             (Some(connection), Some(batch)) => {
-                let synced = commit(&connection, &batch);
+                let synced = commit(&connection, &batch, Duration::ZERO);
                 self.put_back(connection, synced);
             }
             // Whoever stood behind may be next now.
@@ -163,22 +181,38 @@ impl Writer {
         }
     }
 
-    /// Work of the host's own on the connection, outside any batch. Where it panics, what
-    /// it has not committed is taken back, and the connection is free for others.
+    /// Work of the host's own on the connection, outside any batch, in the file that is
+    /// in its place. Where it panics, what it has not committed is taken back, and the
+    /// connection is free for others.
     pub(super) fn exclusively<T>(
+        &self,
+        condition: &Condition,
+        wait: Duration,
+        work: impl FnOnce(&Guarded) -> T,
+    ) -> Result<T, SqlError> {
+        condition.check()?;
+        let result = self.alone(wait, work)?;
+        condition.check()?;
+        Ok(result)
+    }
+
+    /// The same, wherever the file is.
+    pub(super) fn alone<T>(
         &self,
         wait: Duration,
         work: impl FnOnce(&Guarded) -> T,
     ) -> Result<T, SqlError> {
-        let (connection, batch) = self.acquire(wait)?;
+        let (connection, batch) = self.acquire(Instant::now() + wait)?;
         // A batch that others wait for cannot be left open under foreign work.
-        commit(&connection, &batch);
-        let result = catch_unwind(AssertUnwindSafe(|| work(&connection)));
+        commit(&connection, &batch, Duration::ZERO);
+        let work = || connection.waiting_for_others(|| work(&connection));
+        let result = catch_unwind(AssertUnwindSafe(work));
         if result.is_err()
             && !connection.is_autocommit()
             && let Err(error) = connection.host().execute_batch(ROLLBACK_BATCH)
         {
-            tracing::error!(%error, "work that panicked could not be taken back");
+            let error = condition::words(&error);
+            tracing::error!(error, "work that panicked could not be taken back");
         }
         self.put_back(connection, 0);
         Ok(result.unwrap_or_else(|panic| resume_unwind(panic)))
@@ -240,10 +274,17 @@ impl Batch {
     }
 
     fn wait(&self) -> Result<(), SqlError> {
+        let mut waiting = None;
         let mut state = self.lock();
         loop {
             if let Some(result) = &state.result {
                 return result.clone();
+            }
+            if waiting.is_none() {
+                drop(state);
+                waiting = Some(Waiting::begin());
+                state = self.lock();
+                continue;
             }
             state = self
                 .done
@@ -275,6 +316,7 @@ impl Lease {
         if self.savepoint
             && let Err(error) = connection.host().execute_batch(RELEASE)
         {
+            let error = self.noted(error);
             self.rollback();
             return Err(error.into());
         }
@@ -303,7 +345,8 @@ impl Lease {
                 && let Err(error) = connection.host().execute_batch(ROLLBACK)
             {
                 // Then the whole batch goes: nobody in it was told that it is kept.
-                tracing::error!(%error, "a transaction could not be taken back alone");
+                let error = condition::words(&error);
+                tracing::error!(error, "a transaction could not be taken back alone");
                 let _ = connection.host().execute_batch(ROLLBACK_BATCH);
             }
         }
@@ -316,43 +359,72 @@ impl Lease {
         let Some(connection) = self.connection.take() else {
             return;
         };
-        let synced = commit(&connection, &self.batch);
+        let synced = commit(&connection, &self.batch, self.wait_left);
         self.writer.put_back(connection, synced);
+    }
+
+    fn noted(&self, error: rusqlite::Error) -> rusqlite::Error {
+        match &self.connection {
+            Some(connection) => connection.condition().noted(error),
+            None => error,
+        }
+    }
+}
+
+/// Begins a batch, once no other process writes.
+fn begin_batch(connection: &Guarded, until: Instant) -> rusqlite::Result<()> {
+    let begun = connection.host().execute_batch(BEGIN_BATCH);
+    let left = until.saturating_duration_since(Instant::now());
+    match begun {
+        Err(error) if !left.is_zero() && Trouble::of(&error) == Some(Trouble::Locked) => {
+            let _waiting = Waiting::begin();
+            connection.waiting_for(left, || connection.host().execute_batch(BEGIN_BATCH))
+        }
+        begun => begun,
     }
 }
 
 /// Commits the batch that is open on the connection, and tells its members.
-/// Gives the number of syncs that it took.
-fn commit(connection: &Guarded, batch: &Batch) -> u64 {
+/// Gives the number of syncs that it took. `wait` is how long it may wait for readers
+/// after that.
+fn commit(connection: &Guarded, batch: &Batch, wait: Duration) -> u64 {
     let members = batch.lock().members;
     if connection.is_autocommit() {
         // Either it never began, or SQLite took all of it back by itself.
         if members > 0 {
-            batch.finish(Err(SqlError::Unavailable(
-                "the write was taken back: the disk may be full".to_owned(),
-            )));
+            batch.finish(Err(Trouble::Full.into()));
         }
         return 0;
     }
     if members == 0 {
         if let Err(error) = connection.host().execute_batch(ROLLBACK_BATCH) {
-            tracing::error!(%error, "an empty batch could not be ended");
+            let error = condition::words(&error);
+            tracing::error!(error, "an empty batch could not be ended");
         }
         return 0;
     }
-    let result = connection
-        .host()
-        .execute_batch(COMMIT_BATCH)
-        .map_err(SqlError::from);
+    let result = commit_in_place(connection);
     if result.is_err() && !connection.is_autocommit() {
         let _ = connection.host().execute_batch(ROLLBACK_BATCH);
     }
     let kept = result.is_ok();
     batch.finish(result);
     if kept {
-        connection.bound_log();
+        connection.condition().has_written();
+        connection.bound_log(wait);
     }
     1
+}
+
+/// Commits, if the files are in their place, and fails where they are not any longer
+/// once that is done: nobody knows then whether what was written will be found.
+fn commit_in_place(connection: &Guarded) -> Result<(), SqlError> {
+    let condition = connection.condition();
+    condition.check()?;
+    let committed = connection.host().execute_batch(COMMIT_BATCH);
+    committed.map_err(|error| condition.noted(error))?;
+    condition.check()?;
+    Ok(())
 }
 
 impl Drop for Lease {

@@ -13,17 +13,18 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
 use super::envelope::{Answer, Refusal};
 use super::openapi::Described;
 use super::routes::{Endpoint, RouteError, Routes, Target};
-use super::{About, HttpOptions, docs};
+use super::{About, HttpOptions, RETRY_AFTER_S, docs};
 use crate::fault::fault;
 use crate::identity::{Actor, ActorKind, Directory, Proof};
 use crate::modules::{self, Access, Manager};
+use crate::storage::{self, StorageError, Trouble};
 
 /// A module, where its versions are managed.
 const MODULE: &str = "/_wares/modules/{name}";
@@ -240,9 +241,23 @@ impl From<Actor> for modules::Actor {
     }
 }
 
-fn failed(error: &dyn std::error::Error) -> Answer {
-    tracing::error!(%error, "the host's own database does not answer");
-    Answer::unknown_error()
+/// What an error of the host's own database is to whoever asked. Trouble with the file
+/// is in the log already.
+fn failed(error: &StorageError) -> Answer {
+    match error.trouble() {
+        Some(trouble) => unavailable(trouble),
+        None => {
+            tracing::error!(%error, "the host's own database does not answer");
+            Answer::unknown_error()
+        }
+    }
+}
+
+/// The answer where a database of the host's is in trouble.
+fn unavailable(trouble: Trouble) -> Answer {
+    let why = trouble.for_callers();
+    let message = format!("{}{}: try again", why[..1].to_uppercase(), &why[1..]);
+    Answer::busy(&message, RETRY_AFTER_S)
 }
 
 /// A request to one of these endpoints.
@@ -315,8 +330,9 @@ impl Own {
     }
 }
 
-/// That the host lives, which modules are given a rest, and what failed at its start.
-/// Anybody may ask: there is no path and no reason in it.
+/// That the host lives, which modules are given a rest, which databases are in trouble, and
+/// what failed at its start. Where a database cannot even be read, that it does not.
+/// Anybody may ask: there is no path and no reason of a component's in it.
 fn health(about: &About) -> Answer {
     fault("endpoint.health");
     let resting: String = about
@@ -330,11 +346,33 @@ fn health(about: &About) -> Answer {
             )
         })
         .collect();
-    Answer::bytes(
-        StatusCode::OK,
-        HeaderValue::from_static("text/html; charset=utf-8"),
-        format!("OK{resting}{}", left_out(&about.manager)).into(),
-    )
+    let ailing = storage::ailing();
+    let troubles: String = ailing
+        .iter()
+        .map(|ailing| {
+            let (title, why) = (&ailing.title, ailing.trouble.for_callers());
+            let works = if ailing.is_down {
+                ""
+            } else {
+                ", and may be read"
+            };
+            format!("\nTrouble with {title}{works}: {why}")
+        })
+        .collect();
+    let is_down = ailing.iter().any(|ailing| ailing.is_down);
+    let (status, word) = if is_down {
+        (StatusCode::SERVICE_UNAVAILABLE, "Down")
+    } else {
+        (StatusCode::OK, "OK")
+    };
+    let text = format!("{word}{troubles}{resting}{}", left_out(&about.manager));
+    let plain = HeaderValue::from_static("text/html; charset=utf-8");
+    let answer = Answer::bytes(status, plain, text.into());
+    if is_down {
+        answer.with(RETRY_AFTER, &RETRY_AFTER_S.to_string())
+    } else {
+        answer
+    }
 }
 
 fn left_out(manager: &Manager) -> String {
@@ -368,7 +406,10 @@ fn metrics(about: &About, headers: &HeaderMap) -> Answer {
     };
     match text {
         Ok(text) => Answer::bytes(StatusCode::OK, content_type, text.into()),
-        Err(error) => failed(&error),
+        Err(error) => {
+            tracing::error!(%error, "the metrics cannot be written");
+            Answer::unknown_error()
+        }
     }
 }
 

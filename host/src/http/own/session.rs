@@ -159,7 +159,7 @@ pub(super) async fn sign_in(directory: &Directory, call: &Call<'_>) -> Answer {
         Err(error @ SignInError::TooMany(seconds)) => too_many(&error, seconds),
         Err(error @ SignInError::Crowded) => too_many(&error, RETRY_AFTER_S),
         Err(error @ SignInError::Busy) => Answer::busy(&error.to_string(), RETRY_AFTER_S),
-        Err(error @ SignInError::Storage(_)) => failed(&error),
+        Err(SignInError::Storage(error)) => failed(&error),
     }
 }
 

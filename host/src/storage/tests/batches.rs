@@ -138,7 +138,7 @@ fn work_of_the_host_that_panics_leaves_the_writer_to_others() {
     insert(&mut place.session(), "before").unwrap();
     let writer = place.database.writer();
     let panics = |work: &dyn Fn(&Guarded)| {
-        let work = || writer.exclusively(Duration::from_secs(1), work);
+        let work = || writer.alone(Duration::from_secs(1), work);
         assert!(catch_unwind(AssertUnwindSafe(work)).is_err());
     };
     let delete = |connection: &Guarded| {
@@ -158,7 +158,7 @@ fn work_of_the_host_that_panics_leaves_the_writer_to_others() {
     assert_eq!(place.things(), 1);
     insert(&mut place.session(), "after").unwrap();
     assert_eq!(place.things(), 2);
-    let in_memory = writer.exclusively(Duration::from_secs(1), |connection| {
+    let in_memory = writer.alone(Duration::from_secs(1), |connection| {
         let host = connection.host();
         host.pragma_query_value(None, "temp_store", |row| row.get::<_, i64>(0))
     });

@@ -1,6 +1,6 @@
 //! The file itself: its schema, its end, its other users.
 
-use super::super::{MigrationError, SessionLimits};
+use super::super::{MigrationError, SessionLimits, Trouble};
 use super::*;
 
 #[test]
@@ -52,7 +52,7 @@ fn steps_that_find_no_room_are_told_from_those_that_are_wrong() {
     let wrong = failed("insert into nowhere values (1);");
     assert!(!wrong.is_full(), "{wrong}");
     assert_eq!(place.database.activated().unwrap().active, None);
-    assert!(!SqlError::Unavailable("the database is damaged".to_owned()).is_full());
+    assert!(!SqlError::Trouble(Trouble::Damaged).is_full());
 }
 
 #[test]
@@ -69,17 +69,14 @@ fn a_full_disk_is_told_and_nothing_that_was_kept_is_lost() {
             Err(error) => break error,
         }
     };
-    assert_eq!(
-        full,
-        SqlError::Unavailable("the disk or the database is full".to_owned())
-    );
+    assert_eq!(full, SqlError::Trouble(Trouble::Full));
     assert!(kept > 5);
     assert_eq!(place.things(), kept as i64);
     let mut session = place.session();
     session.begin().unwrap();
     let failed = session.transaction_execute(INSERT, &[text(&"y".repeat(50_000))]);
     assert!(
-        matches!(failed, Err(SqlError::Unavailable(_))),
+        matches!(failed, Err(SqlError::Trouble(Trouble::Full))),
         "{failed:?}"
     );
     assert!(session.commit().is_err() || place.things() == kept as i64);
