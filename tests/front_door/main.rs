@@ -45,6 +45,7 @@ mod starts;
 mod swap;
 mod transport;
 mod troubles;
+mod trouble;
 mod versions;
 mod watch;
 mod wit;

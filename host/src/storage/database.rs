@@ -83,9 +83,9 @@ impl Database {
     /// When it cannot be opened or is no database.
     pub fn open(path: &Path, options: &DatabaseOptions) -> Result<Self, StorageError> {
         create_private(path)?;
-        let sqlite = |source| StorageError::Sqlite {
+        let sqlite = |error| StorageError::Sqlite {
             path: path.to_owned(),
-            source,
+            error,
         };
         let options = &within_disk(path, options);
         let condition = Condition::new(path, options.bytes_max, options.within_disk);
@@ -161,9 +161,9 @@ impl Database {
     /// # Errors
     /// When the database cannot be read.
     pub fn history_in(path: &Path) -> Result<History, StorageError> {
-        let sqlite = |source| StorageError::Sqlite {
+        let sqlite = |error| StorageError::Sqlite {
             path: path.to_owned(),
-            source,
+            error,
         };
         memory::count().map_err(sqlite)?;
         // SQLite would wait for what others write into a FIFO.

@@ -258,9 +258,9 @@ fn keep_temporary_files_in(folder: &Path) -> Result<(), StorageError> {
     for entry in fs::read_dir(folder).map_err(file)?.flatten() {
         let _ = fs::remove_file(entry.path());
     }
-    let sqlite = |source| StorageError::Sqlite {
+    let sqlite = |error| StorageError::Sqlite {
         path: folder.to_owned(),
-        source,
+        error,
     };
     memory::count().map_err(sqlite)?;
     // It holds for the process, and for as long as that.

@@ -65,16 +65,16 @@ pub enum StorageError {
         source: std::io::Error,
     },
     /// SQLite.
-    #[error("{path}: {words}", path = path.display(), words = words(source))]
+    #[error("{path}: {words}", path = path.display(), words = words(error))]
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        source: rusqlite::Error,
+        /// What SQLite says, which the text has in words already.
+        error: rusqlite::Error,
     },
     /// A statement of the host's own.
     #[error("{}", words(.0))]
-    Statement(#[from] rusqlite::Error),
+    Statement(rusqlite::Error),
     /// Something is wrong with the database, and not with a statement.
     #[error("{path}: {words}", path = path.display(), words = trouble.for_operators())]
     Trouble {
@@ -172,10 +172,16 @@ impl StorageError {
     /// What is wrong with the database, where it is not the statement.
     pub fn trouble(&self) -> Option<Trouble> {
         match self {
-            Self::Sqlite { source, .. } | Self::Statement(source) => Trouble::of(source),
+            Self::Sqlite { error, .. } | Self::Statement(error) => Trouble::of(error),
             Self::Trouble { trouble, .. } => Some(*trouble),
             Self::File { .. } | Self::Newer { .. } => None,
         }
+    }
+}
+
+impl From<rusqlite::Error> for StorageError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Statement(error)
     }
 }
 

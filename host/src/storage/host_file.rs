@@ -40,9 +40,9 @@ impl HostFile {
         prepare: impl FnOnce(&mut Connection) -> Result<(), StorageError>,
     ) -> Result<Self, StorageError> {
         create_private(path)?;
-        let sqlite = |source| StorageError::Sqlite {
+        let sqlite = |error| StorageError::Sqlite {
             path: path.to_owned(),
-            source,
+            error,
         };
         memory::count().map_err(sqlite)?;
         let mut writer = connect(path).map_err(sqlite)?;
@@ -157,9 +157,9 @@ impl HostFile {
 
     fn noted(&self, error: StorageError) -> StorageError {
         match named(&self.path, error) {
-            StorageError::Sqlite { path, source } => StorageError::Sqlite {
+            StorageError::Sqlite { path, error } => StorageError::Sqlite {
                 path,
-                source: self.condition.noted(source),
+                error: self.condition.noted(error),
             },
             other => other,
         }
@@ -204,9 +204,9 @@ fn transact<T>(
 /// An error, with the file that it is about.
 fn named(path: &Path, error: StorageError) -> StorageError {
     match error {
-        StorageError::Statement(source) => StorageError::Sqlite {
+        StorageError::Statement(error) => StorageError::Sqlite {
             path: path.to_owned(),
-            source,
+            error,
         },
         other => other,
     }

@@ -354,7 +354,7 @@ fn health(about: &About) -> Answer {
             let works = if ailing.is_down {
                 ""
             } else {
-                ", and may be read"
+                ", which can be read"
             };
             format!("\nTrouble with {title}{works}: {why}")
         })

@@ -1,0 +1,382 @@
+//! Databases in trouble: held by another process, removed, replaced. Who is refused and
+//! how, what the host says of it, and how it ends.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::harness::{Answer, JSON, Server, Shop, agent, data, run, text};
+
+const MOVED: &str = "the file of the database was removed or replaced";
+const BUSY: &str = "Others write to the database, and this had to wait too long for its turn: \
+                    nothing was changed, try again";
+
+/// Another process that holds a database for writing, until it is dropped.
+struct Holder(Connection);
+
+impl Holder {
+    fn of(file: &Path) -> Self {
+        let connection = Connection::open(file).unwrap();
+        connection.execute_batch("begin immediate").unwrap();
+        Self(connection)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.0.execute_batch("rollback").unwrap();
+    }
+}
+
+fn customers(data: &Path) -> PathBuf {
+    data.join("modules/customer.db")
+}
+
+fn write(shop: &Shop, email: &str) -> Answer {
+    shop.post("/admin/customers", json!({"email": email}))
+}
+
+fn count(shop: &Shop) -> u64 {
+    let list = shop.get("/admin/customers?limit=0");
+    assert_eq!(list.status, 200, "{}", list.body);
+    list.value()["count"].as_u64().unwrap()
+}
+
+fn health(shop: &Shop) -> (u16, String) {
+    let health = shop.send("GET", "/health", &[], b"");
+    assert_eq!(
+        health.header("retry-after"),
+        if health.status == 503 { "1" } else { "" }
+    );
+    (health.status, health.body)
+}
+
+fn until_healthy(shop: &Shop) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while health(shop) != (200, "OK".to_owned()) {
+        assert!(Instant::now() < end, "{:?}", health(shop));
+    }
+}
+
+/// A refusal that says when to come back.
+#[track_caller]
+fn is_refused(answer: &Answer, message: &str) {
+    answer.refuses(503, "unavailable", message);
+    assert_eq!(answer.header("retry-after"), "1");
+}
+
+fn troubles(shop: &Shop, database: &str, kind: &str) -> u64 {
+    shop.metric(&format!(
+        "wares_database_troubles_total{{database=\"{database}\",kind=\"{kind}\"}}"
+    ))
+}
+
+fn is_in_trouble(shop: &Shop, database: &str) -> u64 {
+    shop.metric(&format!(
+        "wares_database_in_trouble{{database=\"{database}\"}}"
+    ))
+}
+
+/// Creates that are begun, each on a connection of its own; how they were answered, and
+/// after what time.
+fn creates(shop: &Shop, number: usize) -> mpsc::Receiver<(u16, Duration)> {
+    let (sender, receiver) = mpsc::channel();
+    for number in 0..number {
+        let (sender, url) = (sender.clone(), shop.url("/admin/customers"));
+        let bearer = format!("Bearer {}", shop.token);
+        std::thread::spawn(move || {
+            let begun = Instant::now();
+            let request = agent()
+                .post(&url)
+                .header("authorization", &bearer)
+                .header(JSON.0, JSON.1);
+            let body = json!({"email": format!("n{number}@shop.example")}).to_string();
+            let status = request
+                .send(body)
+                .map_or(0, |answer| answer.status().as_u16());
+            let _ = sender.send((status, begun.elapsed()));
+        });
+    }
+    receiver
+}
+
+#[test]
+fn lists_go_on_however_many_writes_wait_for_another_process() {
+    for calls_max in [1, 2] {
+        let shop = Shop::open_with(|command| {
+            let calls_max = format!("limits.calls_max={calls_max}");
+            command.args(["--set", &calls_max]);
+            command.args(["--set", "limits.calls_waiting_max=10"]);
+            command.args(["--set", "limits.sql_writer_wait_ms=50000"]);
+        });
+        let holder = Holder::of(&customers(shop.data.path()));
+        let answers = creates(&shop, 10);
+        shop.until_running("customer", 2);
+        for _ in 0..20 {
+            assert_eq!(count(&shop), 0);
+        }
+        assert!(answers.try_recv().is_err(), "nobody can have written");
+        drop(holder);
+        let statuses: Vec<u16> = answers.iter().map(|(status, _)| status).collect();
+        assert_eq!(statuses, [200; 10]);
+        assert_eq!(count(&shop), 10);
+        assert_eq!(health(&shop), (200, "OK".to_owned()));
+    }
+}
+
+#[test]
+fn a_write_waits_so_long_and_no_longer_whatever_stands_before_it() {
+    let mut shop = Shop::open_with(|command| {
+        command.args(["--set", "limits.calls_max=2"]);
+        command.args(["--set", "limits.sql_writer_wait_ms=1500"]);
+    });
+    let before = count(&shop);
+    let holder = Holder::of(&customers(shop.data.path()));
+    // Many more than may wait in the module, and so before it.
+    let waited: Vec<(u16, Duration)> = creates(&shop, 12).iter().collect();
+    let least = waited.iter().map(|(_, time)| *time).min().unwrap();
+    let most = waited.iter().map(|(_, time)| *time).max().unwrap();
+    assert!(
+        waited.iter().all(|(status, _)| *status == 503),
+        "{waited:?}"
+    );
+    assert!(least >= Duration::from_millis(1_500), "{waited:?}");
+    assert!(most < least * 2, "{waited:?}");
+    is_refused(&write(&shop, "a@shop.example"), BUSY);
+    assert_eq!(
+        health(&shop),
+        (
+            200,
+            "OK\nTrouble with the database of the module customer, which can be read: \
+             another process holds the database for writing"
+                .to_owned()
+        )
+    );
+    assert!(troubles(&shop, "modules/customer.db", "locked") > 0);
+    assert_eq!(is_in_trouble(&shop, "modules/customer.db"), 1);
+    let log = shop.server.wait_for_log("is in trouble");
+    let line = format!(
+        "WARN wares::storage::condition: the database of the module customer is in trouble: another process \
+         holds it for writing: end that process or its transaction file={} kind=\"locked\"",
+        customers(shop.data.path()).display()
+    );
+    assert_eq!(log.matches("is in trouble").count(), 1, "{log}");
+    assert!(log.contains(&line), "{log}");
+    assert_eq!(count(&shop), before);
+    drop(holder);
+    until_healthy(&shop);
+    shop.server
+        .wait_for_log("the database of the module customer works again");
+    assert_eq!(write(&shop, "a@shop.example").status, 200);
+    assert!(shop.server.stop().success());
+}
+
+#[test]
+fn the_hosts_own_database_is_read_while_another_process_writes() {
+    let shop = Shop::open();
+    let made = shop.post("/admin/api-keys", json!({"title": "x", "type": "secret"}));
+    let key = format!("Bearer {}", made.at("/api_key/token"));
+    let holder = Holder::of(&shop.data.path().join("host.db"));
+    for credentials in [&*key, &format!("Bearer {}", shop.token)] {
+        let headers = [("authorization", credentials), JSON];
+        let list = shop.send("GET", "/admin/customers", &headers, b"");
+        assert_eq!(list.status, 200, "{}", list.body);
+        let body = json!({"email": format!("{}@shop.example", credentials.len())}).to_string();
+        let made = shop.send("POST", "/admin/customers", &headers, body.as_bytes());
+        assert_eq!(made.status, 200, "{}", made.body);
+    }
+    assert_eq!(shop.get("/admin/api-keys").value()["count"], 1);
+    assert_eq!(shop.get("/_wares/modules").status, 200);
+    let held = "Another process holds the database for writing: try again";
+    is_refused(&shop.post("/auth/session", json!({})), held);
+    let key = json!({"title": "y", "type": "secret"});
+    is_refused(&shop.post("/admin/api-keys", key.clone()), held);
+    let component = shop.post("/_wares/modules/customer/rollback", json!({}));
+    assert_ne!(component.status, 500, "{}", component.body);
+    let (status, said) = health(&shop);
+    assert_eq!(status, 200);
+    assert_eq!(
+        said,
+        "OK\nTrouble with the host's own database, which can be read: another process holds the database for writing"
+    );
+    assert!(troubles(&shop, "host.db", "locked") >= 2);
+    let log = shop
+        .server
+        .wait_for_log("the host's own database is in trouble");
+    assert!(log.contains("host.db"), "{log}");
+    drop(holder);
+    until_healthy(&shop);
+    assert_eq!(shop.post("/auth/session", json!({})).status, 200);
+    assert_eq!(shop.post("/admin/api-keys", key).status, 200);
+}
+
+#[test]
+fn a_host_starts_while_another_process_holds_its_own_database() {
+    let folder = data();
+    let holder = Holder::of(&folder.path().join("host.db"));
+    let shop = Shop::open_on(folder, |_| {});
+    assert_eq!(write(&shop, "a@shop.example").status, 200);
+    let listed = run([
+        "key".as_ref(),
+        "list".as_ref(),
+        "--data".as_ref(),
+        shop.data.path().as_os_str(),
+    ]);
+    assert!(listed.status.success(), "{}", text(&listed.stderr));
+    let made = shop.run(&["key", "create", "--title", "x"]);
+    assert!(!made.status.success());
+    let file = shop.data.path().join("host.db");
+    assert_eq!(
+        text(&made.stderr),
+        format!(
+            "wares: {}: another process holds it for writing: end that process or its transaction\n",
+            file.display()
+        )
+    );
+    drop(holder);
+    assert!(
+        shop.run(&["key", "create", "--title", "x"])
+            .status
+            .success()
+    );
+}
+
+/// Files that are out of the way, and how they come back.
+struct Away(HashMap<PathBuf, PathBuf>);
+
+impl Away {
+    fn of(file: &Path) -> Self {
+        let mut aside = file.as_os_str().to_owned();
+        aside.push(".aside");
+        let aside = PathBuf::from(aside);
+        fs::rename(file, &aside).unwrap();
+        Self([(file.to_owned(), aside)].into())
+    }
+
+    fn back(self) {
+        for (file, aside) in self.0 {
+            if file.is_dir() {
+                fs::remove_dir_all(&file).unwrap();
+            }
+            fs::rename(aside, file).unwrap();
+        }
+    }
+}
+
+#[test]
+fn files_of_a_database_that_are_moved_are_missed_until_they_are_back() {
+    let shop = Shop::open();
+    let modules = shop.data.path().join("modules");
+    let mut kept = 0;
+    for (name, replaced) in [
+        ("modules/customer.db", false),
+        ("modules/customer.db", true),
+        ("modules/customer.db-wal", false),
+        ("modules/customer.db-shm", true),
+        ("modules", false),
+        ("modules", true),
+    ] {
+        assert_eq!(write(&shop, &format!("{kept}@shop.example")).status, 200);
+        kept += 1;
+        let file = shop.data.path().join(name);
+        let away = Away::of(&file);
+        if replaced && file == modules {
+            fs::create_dir(&file).unwrap();
+            for one in fs::read_dir(shop.data.path().join("modules.aside")).unwrap() {
+                let one = one.unwrap();
+                fs::copy(one.path(), file.join(one.file_name())).unwrap();
+            }
+        } else if replaced {
+            fs::copy(away.0[&file].as_path(), &file).unwrap();
+        }
+        // The first to notice is the one who writes.
+        is_refused(&write(&shop, "lost@shop.example"), MOVED);
+        is_refused(&shop.get("/admin/customers"), MOVED);
+        let down = format!("Down\nTrouble with the database of the module customer: {MOVED}");
+        assert_eq!(health(&shop), (503, down), "{name}");
+        assert_eq!(is_in_trouble(&shop, "modules/customer.db"), 1);
+        assert_eq!(shop.get("/admin/api-keys").status, 200);
+        let log = shop.server.wait_for_log("is in trouble");
+        let advice = if name.ends_with(".db") || name == "modules" {
+            "it was removed, renamed or replaced: put the same file back".to_owned()
+        } else {
+            let name = file.file_name().unwrap().display();
+            format!("{name} beside it was removed or replaced: put the same file back")
+        };
+        assert!(log.contains(&advice), "{log}");
+        assert!(
+            log.contains(&*customers(shop.data.path()).display().to_string()),
+            "{log}"
+        );
+        away.back();
+        assert_eq!(health(&shop), (200, "OK".to_owned()), "{name}");
+        assert_eq!(count(&shop), kept, "{name}");
+    }
+    assert!(troubles(&shop, "modules/customer.db", "moved") >= 12);
+    let Shop { server, data, .. } = shop;
+    let log = server.stop_for_log();
+    assert!(!log.contains("ERROR"), "{log}");
+    let shop = Shop::open_on(data, |_| {});
+    assert_eq!(count(&shop), kept);
+}
+
+#[test]
+fn a_file_that_is_removed_is_noticed_where_nobody_writes() {
+    let shop = Shop::open();
+    let file = customers(shop.data.path());
+    fs::remove_file(&file).unwrap();
+    shop.server
+        .wait_for_log("the database of the module customer is in trouble");
+    is_refused(&shop.get("/admin/customers"), MOVED);
+    is_refused(&write(&shop, "lost@shop.example"), MOVED);
+    assert!(!file.exists(), "nobody may make another one in its place");
+}
+
+#[test]
+fn what_was_kept_in_a_log_that_is_removed_is_there_after_a_restart() {
+    let mut shop = Shop::open();
+    assert_eq!(write(&shop, "kept@shop.example").status, 200);
+    let log = shop.data.path().join("modules/customer.db-wal");
+    fs::remove_file(&log).unwrap();
+    is_refused(&write(&shop, "refused@shop.example"), MOVED);
+    assert!(shop.server.stop().success());
+    shop.server = Server::start(shop.data.path(), |_| {});
+    let found = shop.get("/admin/customers?fields=email").value();
+    assert_eq!(found["customers"].as_array().unwrap().len(), 1);
+    assert_eq!(found["customers"][0]["email"], "kept@shop.example");
+}
+
+#[test]
+fn the_hosts_own_database_that_is_moved_is_missed_until_it_is_back() {
+    let shop = Shop::open();
+    let file = shop.data.path().join("host.db");
+    for replaced in [false, true] {
+        let away = Away::of(&file);
+        if replaced {
+            fs::copy(away.0[&file].as_path(), &file).unwrap();
+        }
+        let down = format!("Down\nTrouble with the host's own database: {MOVED}");
+        assert_eq!(health(&shop), (503, down));
+        let missed = "The file of the database was removed or replaced: try again";
+        is_refused(&shop.get("/admin/customers"), missed);
+        is_refused(&shop.post("/auth/session", json!({})), missed);
+        let log = shop
+            .server
+            .wait_for_log("the host's own database is in trouble");
+        assert!(log.contains(&*file.display().to_string()), "{log}");
+        away.back();
+        assert_eq!(health(&shop), (200, "OK".to_owned()));
+        assert_eq!(shop.post("/auth/session", json!({})).status, 200);
+    }
+    // Who writes first notices it as well.
+    let away = Away::of(&file);
+    let session = shop.post("/auth/session", json!({}));
+    assert_eq!(session.status, 503, "{}", session.body);
+    away.back();
+    assert_eq!(shop.post("/auth/session", json!({})).status, 200);
+}
