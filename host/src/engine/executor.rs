@@ -560,6 +560,107 @@ mod tests {
         assert_eq!(processors(), all);
     }
 
+    /// An executor with one place, beside which two may wait for a writer.
+    fn lanes(waiting_max: usize) -> Executor {
+        let options = ExecutorOptions {
+            threads: 1,
+            writing_max: 2,
+            waiting_max,
+            stack_bytes_max: 64 * 1024,
+        };
+        Executor::new(&Pace::start().unwrap(), options).unwrap()
+    }
+
+    #[test]
+    fn who_waits_for_a_writer_holds_no_place_of_those_who_read() {
+        let executor = lanes(2);
+        let gate = Arc::new(std::sync::RwLock::new(()));
+        let held = gate.write().unwrap();
+        let write = |number: usize| {
+            let gate = gate.clone();
+            executor.submit(Lane::Writing, move || {
+                let waiting = waiting::Waiting::begin();
+                drop(gate.read());
+                drop(waiting);
+                number
+            })
+        };
+        let begun = || lock(&executor.queue.state).writing.is_empty();
+        let mut writes = Vec::new();
+        for number in 0..2 {
+            writes.push(write(number).unwrap());
+            while !begun() {
+                thread::yield_now();
+            }
+        }
+        // Two more wait before the threads, and there is no room for a third.
+        writes.extend([write(2).unwrap(), write(3).unwrap()]);
+        assert!(write(4).is_err());
+        for number in 0..10 {
+            let read = executor.submit(Lane::Reading, move || number).unwrap();
+            assert_eq!(read.blocking_recv(), Ok(number));
+        }
+        drop(held);
+        let written = writes
+            .into_iter()
+            .map(|write| write.blocking_recv().unwrap());
+        assert_eq!(written.collect::<Vec<_>>(), [0, 1, 2, 3]);
+        // An answer is there a moment before its thread has ended the job.
+        let at_work = || {
+            let state = lock(&executor.queue.state);
+            (state.running, state.writers)
+        };
+        while at_work() != (0, 0) {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn jobs_begin_in_their_order_whatever_they_do() {
+        let executor = lanes(10);
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let first = executor.submit(Lane::Reading, move || wait.recv().unwrap());
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let jobs: Vec<_> = [Lane::Writing, Lane::Reading, Lane::Writing, Lane::Reading]
+            .into_iter()
+            .enumerate()
+            .map(|(number, lane)| {
+                let order = order.clone();
+                let job = move || lock(&order).push(number);
+                executor.submit(lane, job).unwrap()
+            })
+            .collect();
+        go.send(()).unwrap();
+        first.unwrap().blocking_recv().unwrap();
+        for job in jobs {
+            job.blocking_recv().unwrap();
+        }
+        assert_eq!(*lock(&order), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn what_waits_for_a_writer_at_the_end_is_done_as_well() {
+        let executor = lanes(10);
+        let gate = Arc::new(Mutex::new(()));
+        let held = gate.lock().unwrap();
+        let results: Vec<_> = (0..6)
+            .map(|number| {
+                let gate = gate.clone();
+                let job = move || {
+                    let _waiting = waiting::Waiting::begin();
+                    drop(lock(&gate));
+                    number
+                };
+                executor.submit(Lane::Writing, job).unwrap()
+            })
+            .collect();
+        let ends = thread::spawn(move || drop(executor));
+        drop(held);
+        ends.join().unwrap();
+        let results = results.into_iter().map(|one| one.blocking_recv().unwrap());
+        assert_eq!(results.collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+    }
+
     #[test]
     fn what_is_queued_is_done_before_the_end() {
         let executor = executor(2, 10);

@@ -311,6 +311,12 @@ impl Condition {
         });
     }
 
+    /// Which it is, for people.
+    #[cfg(test)]
+    pub(super) fn title(&self) -> &str {
+        &self.title
+    }
+
     /// The trouble that it is in.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         Trouble::from_number(self.present.load(Ordering::Relaxed))

@@ -5,6 +5,7 @@ mod batches;
 mod files;
 mod operations;
 mod sessions;
+mod trouble;
 mod versions;
 
 use tempfile::TempDir;

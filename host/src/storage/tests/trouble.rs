@@ -1,0 +1,190 @@
+//! What is wrong with a database, and not with a statement.
+
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ffi};
+
+use super::super::condition::{Condition, words};
+use super::super::{SessionLimits, StorageError, Trouble};
+use super::*;
+
+fn file(place: &Place) -> PathBuf {
+    place.folder.path().join("x.db")
+}
+
+fn moved<T>() -> Result<T, SqlError> {
+    Err(SqlError::Trouble(Trouble::Moved))
+}
+
+#[test]
+fn each_error_of_sqlite_that_speaks_of_the_database_has_its_words() {
+    let check = |code: i32, kind: Option<&str>| {
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        assert_eq!(Trouble::of(&error).map(Trouble::name), kind, "{code}");
+        if kind.is_some() {
+            let said = words(&error);
+            assert!(!said.contains("rror code"), "{said}");
+            let named = StorageError::Sqlite {
+                path: "data/x.db".into(),
+                error,
+            };
+            assert_eq!(named.to_string(), format!("data/x.db: {said}"));
+            assert!(std::error::Error::source(&named).is_none());
+        }
+    };
+    check(ffi::SQLITE_BUSY, Some("locked"));
+    check(ffi::SQLITE_BUSY_RECOVERY, Some("locked"));
+    check(ffi::SQLITE_PROTOCOL, Some("locked"));
+    check(ffi::SQLITE_FULL, Some("full"));
+    check(ffi::SQLITE_IOERR_SHMSIZE, Some("full"));
+    check(ffi::SQLITE_IOERR, Some("io"));
+    check(ffi::SQLITE_IOERR_FSYNC, Some("io"));
+    check(ffi::SQLITE_CANTOPEN, Some("io"));
+    check(ffi::SQLITE_READONLY, Some("read_only"));
+    check(ffi::SQLITE_READONLY_DBMOVED, Some("moved"));
+    check(ffi::SQLITE_CORRUPT, Some("damaged"));
+    check(ffi::SQLITE_CORRUPT_VTAB, Some("damaged"));
+    check(ffi::SQLITE_NOTADB, Some("damaged"));
+    check(ffi::SQLITE_IOERR_NOMEM, None);
+    check(ffi::SQLITE_NOMEM, None);
+    check(ffi::SQLITE_LOCKED, None);
+    check(ffi::SQLITE_CONSTRAINT_UNIQUE, None);
+    check(ffi::SQLITE_ERROR, None);
+    check(ffi::SQLITE_INTERRUPT, None);
+}
+
+#[test]
+fn a_transaction_whose_file_is_moved_is_refused_and_leaves_nothing() {
+    let place = place();
+    let (file, aside) = (file(&place), place.folder.path().join("aside"));
+    insert(&mut place.session(), "kept").unwrap();
+    let mut session = place.session();
+    session.begin().unwrap();
+    session
+        .transaction_execute(INSERT, &[text("refused")])
+        .unwrap();
+    fs::rename(&file, &aside).unwrap();
+    assert_eq!(session.commit(), moved());
+    assert_eq!(place.session().begin(), moved());
+    assert_eq!(
+        place.session().query("select 1", &[]).map(|_| ()),
+        moved::<()>()
+    );
+    let none = schema([]);
+    assert!(place.database.activate(&none, &["a"]).is_err());
+    assert!(!file.exists());
+    fs::rename(&aside, &file).unwrap();
+    assert_eq!(place.things(), 1);
+    insert(&mut place.session(), "next").unwrap();
+    assert_eq!(place.things(), 2);
+}
+
+#[test]
+fn all_members_of_a_batch_are_refused_where_its_file_is_moved() {
+    let place = place();
+    let (file, aside) = (file(&place), place.folder.path().join("aside"));
+    let mut first = place.session();
+    first.begin().unwrap();
+    first.transaction_execute(INSERT, &[text("a")]).unwrap();
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| insert(&mut place.session(), "b"));
+        while place.database.writer().waiting() < 1 {
+            std::thread::yield_now();
+        }
+        fs::rename(&file, &aside).unwrap();
+        assert_eq!(first.commit(), moved());
+        assert_eq!(second.join().unwrap(), moved());
+    });
+    fs::rename(&aside, &file).unwrap();
+    assert_eq!(place.things(), 0);
+}
+
+#[test]
+fn what_lies_in_the_place_of_a_log_that_was_moved_is_left_alone() {
+    let place = place();
+    insert(&mut place.session(), "kept").unwrap();
+    let log = place.folder.path().join("x.db-wal");
+    fs::remove_file(&log).unwrap();
+    fs::write(&log, "another one's").unwrap();
+    assert_eq!(insert(&mut place.session(), "refused"), moved());
+    place.database.close();
+    let Place { folder, database } = place;
+    drop(database);
+    assert_eq!(fs::read_to_string(&log).unwrap(), "another one's");
+    fs::remove_file(&log).unwrap();
+    let database =
+        Database::open(&folder.path().join("x.db"), &DatabaseOptions::default()).unwrap();
+    assert_eq!(count(&mut database.session(&SessionLimits::default())), 1);
+}
+
+#[test]
+fn another_process_is_waited_for_so_long_and_a_wait_before_counts() {
+    let place = place();
+    let other = Connection::open(file(&place)).unwrap();
+    other.execute_batch("begin immediate").unwrap();
+    let waits = |before_ms: u64| {
+        let session = place.session_with(|limits| limits.writer_wait_ms = 600);
+        let mut session = session.after(Duration::from_millis(before_ms));
+        let begun = Instant::now();
+        assert_eq!(session.begin(), Err(SqlError::Busy));
+        begun.elapsed()
+    };
+    let (whole, rest, none) = (waits(0), waits(400), waits(10_000));
+    assert!(whole >= Duration::from_millis(600), "{whole:?}");
+    assert!(
+        rest >= Duration::from_millis(200) && rest < whole,
+        "{rest:?}"
+    );
+    assert!(none < rest, "{none:?}");
+    let mut reader = place.session();
+    assert_eq!(count(&mut reader), 0);
+    other.execute_batch("commit").unwrap();
+    // It is free, so what was waited for before does not matter.
+    let mut session = place.session().after(Duration::from_secs(10));
+    insert(&mut session, "next").unwrap();
+}
+
+#[test]
+fn a_damaged_file_is_told_from_a_wrong_statement() {
+    let place = place();
+    for number in 0..500 {
+        insert(&mut place.session(), &format!("{number:0200}")).unwrap();
+    }
+    place.database.close();
+    let mut written = fs::OpenOptions::new()
+        .write(true)
+        .open(file(&place))
+        .unwrap();
+    let length = written.metadata().unwrap().len();
+    // All but the page that says what there is.
+    written.seek(SeekFrom::Start(4_096)).unwrap();
+    let rest = usize::try_from(length).unwrap() - 4_096;
+    written.write_all(&vec![0xa5; rest]).unwrap();
+    let condition = place.database.condition();
+    assert_eq!(condition.trouble(), None);
+    let read = place
+        .session()
+        .query("select sum(length(name)) from thing", &[]);
+    assert_eq!(read.err(), Some(SqlError::Trouble(Trouble::Damaged)));
+    assert_eq!(condition.trouble(), Some(Trouble::Damaged));
+    let wrong = place.session().query("select x from thing", &[]);
+    assert!(matches!(wrong, Err(SqlError::Invalid(_))), "{wrong:?}");
+}
+
+#[test]
+fn who_is_in_trouble_is_named_as_operators_know_it() {
+    let check = |path: &str, said: &str| {
+        let condition = Condition::new(path.as_ref(), 0, false);
+        assert_eq!(condition.title(), said);
+    };
+    check(
+        "data/modules/customer.db",
+        "the database of the module customer",
+    );
+    check("data/host.db", "the host's own database");
+    check("data/modules/host.db", "the database of the module host");
+    check("x.db", "the database x.db");
+}
