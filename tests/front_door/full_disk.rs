@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::harness::{Answer, Shop, copy, data, hostile_guest};
+use crate::harness::{Answer, Shop, copy, data, hostile_guest, text, wares};
 
 const DISK_BYTES: u64 = 128 << 20;
 
@@ -105,6 +105,7 @@ fn write(shop: &Shop, email: &str) -> Answer {
 
 fn is_refused(answer: &Answer) {
     answer.refuses(503, "unavailable", "the disk or the database is full");
+    assert_eq!(answer.header("retry-after"), "1");
 }
 
 /// Signs in and makes a key.
@@ -142,6 +143,18 @@ fn a_host_starts_on_a_full_disk_and_serves_what_needs_no_room() {
     assert!(disk.run("test -s \"$0/reserve\""));
     assert!(disk.run(FILL));
     is_refused(&write(&shop, "b@shop.example"));
+    let health = shop.send("GET", "/health", &[], b"");
+    let said = "OK\nTrouble with the database of the module customer, which can be read: \
+                the disk or the database is full";
+    assert_eq!((health.status, &*health.body), (200, said));
+    let meter = "wares_database_troubles_total{database=\"modules/customer.db\",kind=\"full\"}";
+    assert_eq!(shop.metric(meter), 1);
+    let log = shop
+        .server
+        .wait_for_log("the database of the module customer is in trouble");
+    let why = "there is no room for it: make room on the disk that it lies on, or raise \
+               limits.database_bytes_max where it is as large as that";
+    assert!(log.contains(why), "{log}");
     // For this the host releases what it held.
     write_of_the_hosts_own(&shop);
     assert!(!disk.run("test -e \"$0/reserve\""));
@@ -165,6 +178,10 @@ fn a_host_starts_on_a_full_disk_and_serves_what_needs_no_room() {
     while write(&shop, "b@shop.example").status != 200 {
         assert!(Instant::now() < end, "nothing is written");
     }
+    // That is over once the disk was looked at once more.
+    while shop.send("GET", "/health", &[], b"").body != "OK" {
+        assert!(Instant::now() < end, "the trouble does not end");
+    }
     while !disk.run("test -s \"$0/reserve\"") {
         assert!(Instant::now() < end, "the host takes no reserve again");
         write_of_the_hosts_own(&shop);
@@ -174,4 +191,32 @@ fn a_host_starts_on_a_full_disk_and_serves_what_needs_no_room() {
     let filled = shop.send("GET", "/hostile/fill", &[], b"");
     filled.is(200, json!({"sql": "unavailable"}));
     assert!(disk.run("test $(stat -c %s \"$0/modules/hostile.db\") -gt 33554432"));
+}
+
+#[test]
+fn a_start_that_finds_no_room_says_where_in_words() {
+    let folder = data();
+    let disk = SmallDisk::over(folder.path());
+    // Without what the host keeps for itself.
+    assert!(disk.run("rm -f \"$0/reserve\""));
+    assert!(disk.run(FILL));
+    let mut inside = disk.inside();
+    let command = wares();
+    inside
+        .arg(command.get_program())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.path())
+        .current_dir(folder.path());
+    let ended = inside.stdin(Stdio::null()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let said = text(&ended.stderr);
+    assert_eq!(
+        said.lines().last(),
+        Some(&*format!(
+            "wares: {}: there is no room for it: make room on the disk that it lies on",
+            folder.path().join("host.db").display()
+        )),
+        "{said}"
+    );
+    assert!(!said.contains("rror code"), "{said}");
 }

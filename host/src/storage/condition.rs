@@ -106,10 +106,7 @@ impl Trouble {
             Self::Locked => {
                 "another process holds it for writing: end that process or its transaction"
             }
-            Self::Full => {
-                "there is no room for it: make room on the disk that it lies on, or raise \
-                 limits.database_bytes_max"
-            }
+            Self::Full => "there is no room for it: make room on the disk that it lies on",
             Self::Moved => {
                 "it was removed, renamed or replaced: put the same file back, or stop the host and \
                  start it again with the files as they are to be"
@@ -416,10 +413,16 @@ impl Condition {
             .store(trouble == Trouble::Moved, Ordering::Relaxed);
         let (title, file) = (&self.title, self.file.display());
         let kind = trouble.name();
+        let more = match trouble {
+            Trouble::Full if self.bytes_max > 0 => {
+                ", or raise limits.database_bytes_max where it is as large as that"
+            }
+            _ => "",
+        };
         if trouble == Trouble::Locked {
-            tracing::warn!(%file, kind, "{title} is in trouble: {why}");
+            tracing::warn!(%file, kind, "{title} is in trouble: {why}{more}");
         } else {
-            tracing::error!(%file, kind, "{title} is in trouble: {why}");
+            tracing::error!(%file, kind, "{title} is in trouble: {why}{more}");
         }
     }
 

@@ -193,6 +193,7 @@ impl Database {
     /// # Errors
     /// When the file is there already, or the disk is full.
     pub fn copy_to(&self, path: &Path) -> Result<(), SqlError> {
+        self.0.condition.check()?;
         create_private(path).map_err(|error| match error.is_full() {
             true => SqlError::full(),
             false => SqlError::Unavailable(error.to_string()),

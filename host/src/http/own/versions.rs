@@ -15,7 +15,7 @@ use crate::identity::{Actor, ActorKind};
 use crate::modules::{
     self, Change, ChangeError, Counted, Failure, Installation, Manager, Slot, Then,
 };
-use crate::storage::{Act, Installed, SqlError, Trouble};
+use crate::storage::{Act, Installed, MigrationError, SqlError, Trouble};
 
 /// The header that holds what minisign wrote, in base 64.
 pub(super) const SIGNATURE: &str = "wares-signature";
@@ -234,8 +234,14 @@ fn refusal(error: &ChangeError) -> Answer {
         }
         _ if error.is_disk_full() => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
         ChangeError::Storage(error) if error.trouble().is_some() => return super::failed(error),
-        ChangeError::Database(SqlError::Trouble(trouble)) => return super::unavailable(*trouble),
-        ChangeError::Database(SqlError::Busy) => return super::unavailable(Trouble::Locked),
+        ChangeError::Database(SqlError::Trouble(trouble))
+        | ChangeError::Migration(MigrationError::Sql(SqlError::Trouble(trouble))) => {
+            return super::unavailable(*trouble);
+        }
+        ChangeError::Database(SqlError::Busy)
+        | ChangeError::Migration(MigrationError::Sql(SqlError::Busy)) => {
+            return super::unavailable(Trouble::Locked);
+        }
         ChangeError::UnknownModule(_)
         | ChangeError::NotServed { .. }
         | ChangeError::UnknownVersion { .. } => (StatusCode::NOT_FOUND, "not_found"),

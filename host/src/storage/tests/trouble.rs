@@ -148,6 +148,26 @@ fn another_process_is_waited_for_so_long_and_a_wait_before_counts() {
 }
 
 #[test]
+fn a_log_that_others_read_is_waited_for_no_longer_than_the_writer_is() {
+    let place = place_with(&DatabaseOptions {
+        log_bytes_max: 1,
+        other_process_wait_ms: 30_000,
+        ..DatabaseOptions::default()
+    });
+    let other = Connection::open(file(&place)).unwrap();
+    other
+        .execute_batch("begin; select count(*) from thing;")
+        .unwrap();
+    let begun = Instant::now();
+    let mut session = place.session_with(|limits| limits.writer_wait_ms = 100);
+    for name in ["a", "b", "c"] {
+        insert(&mut session, name).unwrap();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(15));
+    assert_eq!(place.things(), 3);
+}
+
+#[test]
 fn a_damaged_file_is_told_from_a_wrong_statement() {
     let place = place();
     for number in 0..500 {
