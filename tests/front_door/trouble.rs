@@ -120,6 +120,10 @@ fn lists_go_on_however_many_writes_wait_for_another_process() {
         for _ in 0..20 {
             assert_eq!(count(&shop), 0);
         }
+        // What the host itself reads of a module waits for no writer of the module's.
+        assert_eq!(shop.get("/_wares/modules/customer").status, 200);
+        let events = shop.run(&["events", "customer"]);
+        assert!(events.status.success(), "{}", text(&events.stderr));
         assert!(answers.try_recv().is_err(), "nobody can have written");
         drop(holder);
         let statuses: Vec<u16> = answers.iter().map(|(status, _)| status).collect();
@@ -216,10 +220,13 @@ fn the_hosts_own_database_is_read_while_another_process_writes() {
 }
 
 #[test]
-fn a_host_starts_while_another_process_holds_its_own_database() {
+fn a_host_starts_while_another_process_holds_its_databases() {
     let folder = data();
+    let of_customers = Holder::of(&customers(folder.path()));
     let holder = Holder::of(&folder.path().join("host.db"));
     let shop = Shop::open_on(folder, |_| {});
+    assert_eq!(count(&shop), 0);
+    drop(of_customers);
     assert_eq!(write(&shop, "a@shop.example").status, 200);
     let listed = run([
         "key".as_ref(),

@@ -98,12 +98,12 @@ impl Limits {
             calls_max: reader.threads(
                 &name("calls_max"),
                 base.calls_max,
-                "calls at the same time (default: two a core, at least 4)",
+                "calls at the same time; beside them, as many may wait for the database's writer (default: two a core, at least 4)",
             ),
             calls_waiting_max: reader.count(
                 &name("calls_waiting_max"),
                 base.calls_waiting_max,
-                "requests that may wait for one of these calls to end; more get 503",
+                "requests that read, and requests that write, that may wait for one of these calls to end; more get 503",
             ),
             request_bytes_max: reader.bytes(
                 &name("request_bytes_max"),
@@ -203,7 +203,7 @@ impl Limits {
             sql_writer_wait_ms: reader.number(
                 &name("sql_writer_wait_ms"),
                 base.sql_writer_wait_ms,
-                "waiting for the database's writer",
+                "waiting for the database's writer, before the call begins as well",
             ),
             sql_transaction_hold_ms: reader.number(
                 &name("sql_transaction_hold_ms"),

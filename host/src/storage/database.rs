@@ -110,6 +110,14 @@ impl Database {
         self.0.condition.watch();
     }
 
+    /// Work of the host's own that only reads, and waits for no writer.
+    fn reading<T>(&self, work: impl FnOnce(&Guarded) -> T) -> Result<T, SqlError> {
+        let reader = self.0.readers.take()?;
+        let done = work(&reader);
+        self.0.readers.give_back(reader);
+        Ok(done)
+    }
+
     /// Work of the host's own on the connection that writes.
     fn exclusively<T>(&self, work: impl FnOnce(&Guarded) -> T) -> Result<T, SqlError> {
         let Inner {
@@ -152,7 +160,7 @@ impl Database {
     /// # Errors
     /// When the database cannot be read.
     pub fn activated(&self) -> Result<Activated, SqlError> {
-        self.exclusively(|connection| Ok(migrations::activated(connection.host())?))?
+        self.reading(|connection| Ok(migrations::activated(connection.host())?))?
     }
 
     /// What was done with a module's data, by the file of its database, which is not made
@@ -214,7 +222,7 @@ impl Database {
     /// As [`Self::migrate`], but for steps that fail.
     pub fn pending(&self, schema: &Schema) -> Result<Vec<String>, MigrationError> {
         let pending =
-            self.exclusively(|connection| migrations::pending(connection.host(), schema))??;
+            self.reading(|connection| migrations::pending(connection.host(), schema))??;
         Ok(pending.iter().map(|step| step.name.clone()).collect())
     }
 
@@ -233,7 +241,7 @@ impl Database {
     /// # Errors
     /// When the database cannot be read.
     pub fn events(&self, after: i64, limit: u32) -> Result<Vec<Event>, SqlError> {
-        self.exclusively(|connection| events::list(connection.host(), after, limit))?
+        self.reading(|connection| events::list(connection.host(), after, limit))?
     }
 
     /// Brings what lies in the log into the file, and closes the readers. The

@@ -32,13 +32,19 @@ const TABLE: &str = "
 /// Old events go when the database is opened: often enough to bound the file,
 /// and never in the way of a request.
 const TRIM: &str = "delete from _wares_events where id <= (select max(id) from _wares_events) - ?1";
+const IS_LONG: &str = "select max(id) - min(id) >= ?1 from _wares_events";
 const INSERT: &str = "insert into _wares_events (name, data, created_at) values (?1, ?2, ?3)";
 const LIST: &str =
     "select id, name, data, created_at from _wares_events where id > ?1 order by id limit ?2";
 
 pub(super) fn prepare(connection: &Connection, events_max: u32) -> rusqlite::Result<()> {
     connection.execute_batch(TABLE)?;
-    connection.execute(TRIM, [events_max]).map(drop)
+    // Where there is nothing to trim, nobody who writes is waited for.
+    let is_long: Option<bool> = connection.query_row(IS_LONG, [events_max], |row| row.get(0))?;
+    if is_long == Some(true) {
+        connection.execute(TRIM, [events_max])?;
+    }
+    Ok(())
 }
 
 pub(super) fn insert(connection: &Connection, name: &str, data: &str) -> Result<(), SqlError> {

@@ -187,6 +187,10 @@ pub(super) fn migrate(
     activated: &[&str],
 ) -> Result<Vec<String>, MigrationError> {
     if pending(connection.host(), schema)?.is_empty() {
+        if activated.is_empty() && is_recorded(connection.host(), schema).map_err(SqlError::from)? {
+            // Nothing is written, so nobody who writes is waited for.
+            return Ok(Vec::new());
+        }
         return in_transaction(connection, schema, activated);
     }
     connection
@@ -344,10 +348,30 @@ fn last_event(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// Keeps what a component says of older versions, if it knows all of the schema.
 fn record_needed(connection: &Connection, schema: &Schema) -> rusqlite::Result<()> {
+    match to_record(connection, schema)? {
+        Some(record) => connection.execute(RECORD_NEEDED, record).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Whether what there is to record of a schema stands there already.
+fn is_recorded(connection: &Connection, schema: &Schema) -> rusqlite::Result<bool> {
+    let Some([all, needed]) = to_record(connection, schema)? else {
+        return Ok(true);
+    };
+    let recorded: Option<u32> = connection
+        .query_row(NEEDED, [all], |row| row.get(0))
+        .optional()?;
+    Ok(recorded == Some(needed))
+}
+
+/// After how many steps how many of them a version has to know; `None` where that is
+/// for a later version to say.
+fn to_record(connection: &Connection, schema: &Schema) -> rusqlite::Result<Option<[u32; 2]>> {
     let seen = seen(connection)?;
     let all = count(&schema.steps);
     if count(&seen) > all {
-        return Ok(());
+        return Ok(None);
     }
     // A step that was put between others ran after them: what the first so
     // many left is then not what the component counts by.
@@ -359,7 +383,7 @@ fn record_needed(connection: &Connection, schema: &Schema) -> rusqlite::Result<(
         Some(needed) if in_order => needed,
         _ => all,
     };
-    connection.execute(RECORD_NEEDED, [all, needed]).map(drop)
+    Ok(Some([all, needed]))
 }
 
 /// The version that was activated last, and the one before that. None where none ever was.
