@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -380,10 +381,103 @@ fn the_hosts_own_database_that_is_moved_is_missed_until_it_is_back() {
         assert_eq!(health(&shop), (200, "OK".to_owned()));
         assert_eq!(shop.post("/auth/session", json!({})).status, 200);
     }
+    // All of them at once.
+    let away = Away::of(shop.data.path());
+    let (status, said) = health(&shop);
+    assert_eq!(
+        (status, &*said),
+        (
+            503,
+            &*format!(
+                "Down\nTrouble with the host's own database: {MOVED}\n\
+                 Trouble with the database of the module customer: {MOVED}"
+            )
+        )
+    );
+    assert_eq!(shop.get("/admin/customers").status, 503);
+    away.back();
+    assert_eq!(health(&shop), (200, "OK".to_owned()));
     // Who writes first notices it as well.
     let away = Away::of(&file);
     let session = shop.post("/auth/session", json!({}));
     assert_eq!(session.status, 503, "{}", session.body);
     away.back();
     assert_eq!(shop.post("/auth/session", json!({})).status, 200);
+}
+
+/// How often the file goes away.
+const MOVES: usize = 40;
+
+#[test]
+fn no_answered_write_is_lost_while_the_file_goes_away_and_comes_back() {
+    let shop = Shop::open();
+    let file = customers(shop.data.path());
+    let stop = AtomicBool::new(false);
+    let answers: Vec<(String, u16)> = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..3)
+            .map(|writer| {
+                let (shop, stop) = (&shop, &stop);
+                scope.spawn(move || {
+                    let mut answers = Vec::new();
+                    while !stop.load(Ordering::Relaxed) {
+                        let email = format!("w{writer}n{}@shop.example", answers.len());
+                        let status = write(shop, &email).status;
+                        answers.push((email, status));
+                    }
+                    answers
+                })
+            })
+            .collect();
+        for _ in 0..MOVES {
+            let away = Away::of(&file);
+            // Both are seen by somebody who writes.
+            assert_eq!(write(&shop, "lost@shop.example").status, 503);
+            away.back();
+            let end = Instant::now() + Duration::from_secs(60);
+            while health(&shop).0 != 200 {
+                assert!(Instant::now() < end);
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        writers
+            .into_iter()
+            .flat_map(|writer| writer.join().unwrap())
+            .collect()
+    });
+    let Shop {
+        mut server, data, ..
+    } = shop;
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    drop(server);
+    let shop = Shop::open_on(data, |_| {});
+    let mut kept = std::collections::HashSet::new();
+    let (mut answered, mut refused) = (0, 0);
+    for offset in (0..).step_by(1_000) {
+        let path = format!("/admin/customers?fields=email&limit=1000&offset={offset}");
+        let page = shop.get(&path).value();
+        let customers = page["customers"].as_array().unwrap().clone();
+        let emails = customers
+            .iter()
+            .map(|one| one["email"].as_str().unwrap().to_owned());
+        kept.extend(emails);
+        if customers.len() < 1_000 {
+            break;
+        }
+    }
+    for (email, status) in &answers {
+        match status {
+            200 => {
+                answered += 1;
+                assert!(kept.contains(email), "{email} was answered, and is lost");
+            }
+            503 => refused += 1,
+            _ => panic!("{status}"),
+        }
+    }
+    assert!(
+        answered > 0 && refused > 0,
+        "{answered} answered, {refused} refused"
+    );
+    assert!(!kept.contains("lost@shop.example"));
 }

@@ -132,7 +132,7 @@ impl State {
     }
 
     /// A thread to be woken, if there is something for it to do.
-    fn to_wake(&mut self, options: &ExecutorOptions) -> Option<Thread> {
+    fn wakes(&mut self, options: &ExecutorOptions) -> Option<Thread> {
         self.ready(options).and_then(|_| self.idle.pop())
     }
 }
@@ -228,7 +228,7 @@ impl Executor {
         let number = state.number;
         state.number += 1;
         state.queue(lane).push_back(Queued { number, job });
-        let idle = state.to_wake(&self.queue.options);
+        let idle = state.wakes(&self.queue.options);
         drop(state);
         if let Some(idle) = idle {
             idle.unpark();
@@ -275,7 +275,7 @@ impl Queue {
             state.idle.retain(|idle| idle.id() != own);
             if self.is_misplaced(task) {
                 // It may have been woken for a job that another has to do then.
-                if let Some(idle) = state.to_wake(&self.options) {
+                if let Some(idle) = state.wakes(&self.options) {
                     idle.unpark();
                 }
                 return Next::Misplaced;
@@ -374,7 +374,7 @@ impl Places for Queue {
     fn give_back(&self) {
         let mut state = lock(&self.state);
         state.running -= 1;
-        let idle = state.to_wake(&self.options);
+        let idle = state.wakes(&self.options);
         drop(state);
         if let Some(idle) = idle {
             idle.unpark();

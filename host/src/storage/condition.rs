@@ -364,10 +364,7 @@ impl Condition {
 
     fn identity(&self, place: usize) -> Option<Identity> {
         let stat = rustix::fs::stat(self.paths[place].as_deref()?).ok()?;
-        #[expect(
-            clippy::unnecessary_cast,
-            reason = "their types differ between systems"
-        )]
+        // Their types differ between systems.
         Some((stat.st_dev as u64, stat.st_ino as u64))
     }
 
