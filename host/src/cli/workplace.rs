@@ -518,7 +518,8 @@ fn limits(settings: &LimitSettings) -> Limits {
             rows_max: settings.sql_rows_max,
             result_bytes_max: settings.sql_result_bytes_max,
             memory_bytes_max: settings.sql_memory_bytes_max,
-            writer_wait_ms: settings.sql_writer_wait_ms,
+            // A call that has waited is to have time for its answer.
+            writer_wait_ms: settings.sql_writer_wait_ms.min(settings.call_ms / 2),
             transaction_hold_ms: settings.sql_transaction_hold_ms,
         },
     }

@@ -22,6 +22,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const PAGES_FREE_MIN: u64 = 16;
 /// A database and the files beside it that belong to it.
 const FILES: [&str; 3] = ["", "-wal", "-shm"];
+/// How many of these hold what is committed.
+const CONTENT_FILES: usize = 2;
 
 /// What can be wrong with a database that worked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +117,8 @@ impl Trouble {
                 "it can only be read: let the user of the host write it, its folder and the disk"
             }
             Self::Unreadable => {
-                "it cannot be read or written: look at its disk, its folder and their permissions"
+                "it cannot be opened, read or written: look at its disk, its folder, their permissions, \
+                 and how many files this process may open"
             }
             Self::Damaged => {
                 "it is damaged, or no database: stop the host, and put a backup in its place"
@@ -336,22 +339,31 @@ impl Condition {
 
     /// Looks whether the files are in their place: those that were opened, and no others.
     pub(super) fn check(&self) -> Result<(), Trouble> {
+        self.check_first(FILES.len())?;
+        if self.is_moved() {
+            self.ends();
+        }
+        Ok(())
+    }
+
+    /// Looks whether those are that hold what is committed: it is asked before and after
+    /// each commit, and each file costs a microsecond.
+    pub(super) fn check_content(&self) -> Result<(), Trouble> {
+        self.check_first(CONTENT_FILES)
+    }
+
+    fn check_first(&self, files: usize) -> Result<(), Trouble> {
         let Some(known) = self.identities.get() else {
             return Ok(());
         };
-        let missing = (0..FILES.len())
-            .find(|&place| known[place].is_some() && self.identity(place) != known[place]);
-        match missing {
+        let is_missing =
+            |place: &usize| known[*place].is_some() && self.identity(*place) != known[*place];
+        match (0..files).find(is_missing) {
             Some(place) => {
                 self.note_moved(place);
                 Err(Trouble::Moved)
             }
-            None => {
-                if self.is_moved() {
-                    self.ends();
-                }
-                Ok(())
-            }
+            None => Ok(()),
         }
     }
 

@@ -420,10 +420,10 @@ fn commit(connection: &Guarded, batch: &Batch, wait: Duration) -> u64 {
 /// once that is done: nobody knows then whether what was written will be found.
 fn commit_in_place(connection: &Guarded) -> Result<(), SqlError> {
     let condition = connection.condition();
-    condition.check()?;
+    condition.check_content()?;
     let committed = connection.host().execute_batch(COMMIT_BATCH);
     committed.map_err(|error| condition.noted(error))?;
-    condition.check()?;
+    condition.check_content()?;
     Ok(())
 }
 
