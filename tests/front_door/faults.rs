@@ -227,7 +227,9 @@ fn a_database_that_is_none() {
     }
     let said = refuse(folder.path(), &[]);
     assert!(
-        said.contains("customer.db: file is not a database"),
+        said.contains(
+            "customer.db: it is no database: stop the host, and put a backup in its place"
+        ),
         "{said}"
     );
 }

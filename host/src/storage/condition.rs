@@ -120,9 +120,7 @@ impl Trouble {
                 "it cannot be opened, read or written: look at its disk, its folder, their permissions, \
                  and how many files this process may open"
             }
-            Self::Damaged => {
-                "it is damaged, or no database: stop the host, and put a backup in its place"
-            }
+            Self::Damaged => "it is damaged: stop the host, and put a backup in its place",
         }
     }
 
@@ -148,6 +146,9 @@ pub(super) fn words(error: &rusqlite::Error) -> String {
         (Some(trouble @ (Trouble::Unreadable | Trouble::ReadOnly)), Some(code)) => {
             format!("{} (SQLite's code {code})", trouble.for_operators())
         }
+        (Some(Trouble::Damaged), Some(ffi::SQLITE_NOTADB)) => {
+            "it is no database: stop the host, and put a backup in its place".to_owned()
+        }
         (Some(trouble), _) => trouble.for_operators().to_owned(),
         (None, _) => error.to_string(),
     }
@@ -158,7 +159,7 @@ type Identity = (u64, u64);
 
 /// How one database is.
 pub(super) struct Condition {
-    /// For people: the database of the module customer.
+    /// For people: the database of the module notes.
     title: String,
     /// For metrics: its path in the data folder.
     label: String,
@@ -182,7 +183,7 @@ pub(super) struct Condition {
 /// A database that is in trouble, for `/health`.
 #[derive(Clone, Debug)]
 pub struct Ailing {
-    /// Which: the database of the module customer.
+    /// Which: the database of the module notes.
     pub title: String,
     /// What is wrong.
     pub trouble: Trouble,

@@ -200,10 +200,7 @@ fn who_is_in_trouble_is_named_as_operators_know_it() {
         let condition = Condition::new(path.as_ref(), 0, false);
         assert_eq!(condition.title(), said);
     };
-    check(
-        "data/modules/customer.db",
-        "the database of the module customer",
-    );
+    check("data/modules/notes.db", "the database of the module notes");
     check("data/host.db", "the host's own database");
     check("data/modules/host.db", "the database of the module host");
     check("x.db", "the database x.db");
