@@ -163,7 +163,7 @@ fn a_write_waits_so_long_and_no_longer_whatever_stands_before_it() {
                 .to_owned()
         )
     );
-    assert!(troubles(&shop, "modules/customer.db", "locked") > 0);
+    assert_eq!(troubles(&shop, "modules/customer.db", "locked"), 13);
     assert_eq!(is_in_trouble(&shop, "modules/customer.db"), 1);
     let log = shop.server.wait_for_log("is in trouble");
     let line = format!(
@@ -186,9 +186,9 @@ fn a_write_waits_so_long_and_no_longer_whatever_stands_before_it() {
 fn the_hosts_own_database_is_read_while_another_process_writes() {
     let shop = Shop::open();
     let made = shop.post("/admin/api-keys", json!({"title": "x", "type": "secret"}));
-    let key = format!("Bearer {}", made.at("/api_key/token"));
+    let secret = format!("Bearer {}", made.at("/api_key/token"));
     let holder = Holder::of(&shop.data.path().join("host.db"));
-    for credentials in [&*key, &format!("Bearer {}", shop.token)] {
+    for credentials in [&*secret, &format!("Bearer {}", shop.token)] {
         let headers = [("authorization", credentials), JSON];
         let list = shop.send("GET", "/admin/customers", &headers, b"");
         assert_eq!(list.status, 200, "{}", list.body);
@@ -196,7 +196,10 @@ fn the_hosts_own_database_is_read_while_another_process_writes() {
         let made = shop.send("POST", "/admin/customers", &headers, body.as_bytes());
         assert_eq!(made.status, 200, "{}", made.body);
     }
-    assert_eq!(shop.get("/admin/api-keys").value()["count"], 1);
+    let key_of = |shop: &Shop| shop.get("/admin/api-keys").value()["api_keys"][0].clone();
+    assert_eq!(key_of(&shop)["last_used_at"], json!(null));
+    // Nobody was refused, so there is no trouble.
+    assert_eq!(health(&shop), (200, "OK".to_owned()));
     assert_eq!(shop.get("/_wares/modules").status, 200);
     let held = "Another process holds the database for writing: try again";
     is_refused(&shop.post("/auth/session", json!({})), held);
@@ -219,6 +222,14 @@ fn the_hosts_own_database_is_read_while_another_process_writes() {
     until_healthy(&shop);
     assert_eq!(shop.post("/auth/session", json!({})).status, 200);
     assert_eq!(shop.post("/admin/api-keys", key).status, 200);
+    let list = shop.send(
+        "GET",
+        "/admin/customers",
+        &[("authorization", &secret)],
+        b"",
+    );
+    assert_eq!(list.status, 200);
+    assert!(key_of(&shop)["last_used_at"].is_string());
 }
 
 #[test]

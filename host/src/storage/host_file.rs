@@ -82,12 +82,14 @@ impl HostFile {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        self.write_within(WRITER_WAIT, work)
+        let written = self.write_within(WRITER_WAIT, work);
+        written.map_err(|error| self.noted(error))
     }
 
-    /// Writes where that has to wait for nobody. What goes wrong is counted, and no more.
+    /// Writes where that has to wait for nobody. It may as well not be done.
     pub(super) fn write_if_free(&self, work: impl FnOnce(&Connection) -> Result<(), StorageError>) {
-        if let Err(error) = self.write_within(Duration::ZERO, work) {
+        let written = self.write_within(Duration::ZERO, work);
+        if let Err(error) = written.map_err(|error| named(&self.path, error)) {
             tracing::debug!(%error, "the host's own database was not written");
         }
     }
@@ -104,13 +106,14 @@ impl HostFile {
         let Some(connection) = &held.connection else {
             return Err(self.condition.error(Trouble::Locked));
         };
-        let done = transact(connection, until, || self.check(), work);
+        let check = || self.in_place_of(Condition::check_content);
+        let done = transact(connection, until, check, work);
         if done.is_ok() {
             self.condition.has_written();
             // Where it lies is looked at once more: it may have been moved meanwhile.
-            self.check()?;
+            check()?;
         }
-        done.map_err(|error| self.noted(error))
+        done
     }
 
     /// The connection that writes, once nobody else has it.
@@ -146,13 +149,14 @@ impl HostFile {
 
     /// Fails where its files are known not to be in their place.
     fn in_place(&self) -> Result<(), StorageError> {
-        let in_place = self.condition.require_place();
-        in_place.map_err(|trouble| self.condition.error(trouble))
+        self.in_place_of(Condition::require_place)
     }
 
-    fn check(&self) -> Result<(), StorageError> {
-        let in_place = self.condition.check();
-        in_place.map_err(|trouble| self.condition.error(trouble))
+    fn in_place_of(
+        &self,
+        look: impl FnOnce(&Condition) -> Result<(), Trouble>,
+    ) -> Result<(), StorageError> {
+        look(&self.condition).map_err(|trouble| self.condition.error(trouble))
     }
 
     fn noted(&self, error: StorageError) -> StorageError {
@@ -161,6 +165,15 @@ impl HostFile {
                 path,
                 error: self.condition.noted(error),
             },
+            // Whoever waited behind one who waits for another process. That the file is
+            // elsewhere is counted where it is seen.
+            StorageError::Trouble {
+                trouble: Trouble::Locked,
+                ..
+            } => {
+                self.condition.note_error(&Trouble::Locked.into());
+                self.condition.error(Trouble::Locked)
+            }
             other => other,
         }
     }

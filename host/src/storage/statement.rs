@@ -274,7 +274,7 @@ impl Guarded {
     }
 
     /// How the database is.
-    pub(super) fn condition(&self) -> &Condition {
+    pub(super) fn condition(&self) -> &Arc<Condition> {
         &self.condition
     }
 

@@ -14,6 +14,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,9 @@ const ROLLBACK: &str = "rollback to member; release member";
 
 /// The writer of one database.
 pub(super) struct Writer {
+    condition: Arc<Condition>,
+    /// Whether another process had the database when a batch was last to begin.
+    is_held_elsewhere: AtomicBool,
     state: Mutex<State>,
     /// Something changed: the connection is free, or another session is next.
     turn: Condvar,
@@ -81,6 +85,8 @@ pub(super) struct Lease {
 impl Writer {
     pub(super) fn new(connection: Guarded) -> Self {
         Self {
+            condition: connection.condition().clone(),
+            is_held_elsewhere: AtomicBool::new(false),
             state: Mutex::new(State {
                 connection: Some(connection),
                 waiting: VecDeque::new(),
@@ -104,7 +110,7 @@ impl Writer {
         let begun = if savepoint {
             connection.host().execute_batch(BEGIN)
         } else {
-            begin_batch(&connection, until)
+            self.begin_batch(&connection, until)
         };
         let now = Instant::now();
         let mut lease = Lease {
@@ -121,6 +127,22 @@ impl Writer {
             return Err(error.into());
         }
         Ok(lease)
+    }
+
+    /// Begins a batch, once no other process writes.
+    fn begin_batch(&self, connection: &Guarded, until: Instant) -> rusqlite::Result<()> {
+        let begun = connection.host().execute_batch(BEGIN_BATCH);
+        let left = until.saturating_duration_since(Instant::now());
+        match begun {
+            Err(error) if !left.is_zero() && Trouble::of(&error) == Some(Trouble::Locked) => {
+                self.is_held_elsewhere.store(true, Ordering::Relaxed);
+                let _waiting = Waiting::begin();
+                connection.waiting_for(left, || connection.host().execute_batch(BEGIN_BATCH))?;
+            }
+            begun => begun?,
+        }
+        self.is_held_elsewhere.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     fn acquire(&self, until: Instant) -> Result<(Guarded, Arc<Batch>), SqlError> {
@@ -141,6 +163,9 @@ impl Writer {
             if left.is_zero() {
                 state.waiting.retain(|waiting| *waiting != ticket);
                 self.leave(state);
+                if self.is_held_elsewhere.load(Ordering::Relaxed) {
+                    self.condition.note_error(&Trouble::Locked.into());
+                }
                 return Err(SqlError::Busy);
             }
             if waiting.is_none() {
@@ -368,19 +393,6 @@ impl Lease {
             Some(connection) => connection.condition().noted(error),
             None => error,
         }
-    }
-}
-
-/// Begins a batch, once no other process writes.
-fn begin_batch(connection: &Guarded, until: Instant) -> rusqlite::Result<()> {
-    let begun = connection.host().execute_batch(BEGIN_BATCH);
-    let left = until.saturating_duration_since(Instant::now());
-    match begun {
-        Err(error) if !left.is_zero() && Trouble::of(&error) == Some(Trouble::Locked) => {
-            let _waiting = Waiting::begin();
-            connection.waiting_for(left, || connection.host().execute_batch(BEGIN_BATCH))
-        }
-        begun => begun,
     }
 }
 
