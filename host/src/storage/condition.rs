@@ -458,7 +458,7 @@ impl Condition {
     }
 
     /// Looks whether trouble has begun, or is over.
-    fn look(&self) {
+    pub(super) fn look(&self) {
         if self.check().is_err() {
             return;
         }

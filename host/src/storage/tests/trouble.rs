@@ -205,3 +205,46 @@ fn who_is_in_trouble_is_named_as_operators_know_it() {
     check("data/modules/host.db", "the database of the module host");
     check("x.db", "the database x.db");
 }
+
+#[test]
+fn trouble_lasts_until_what_is_wrong_is_over() {
+    let place = place_with(&DatabaseOptions {
+        bytes_max: 100 * 4_096,
+        ..DatabaseOptions::default()
+    });
+    let condition = place.database.condition();
+    let after_a_look = || {
+        condition.look();
+        condition.trouble()
+    };
+    let long = text(&"x".repeat(20_000));
+    let fill = |name: usize| {
+        let name = text(&format!("{name}"));
+        let sql = "insert into thing (name) values ($1 || $2)";
+        place.session().execute(sql, &[name, long.clone()])
+    };
+    let full = (0..).find_map(|name| fill(name).err());
+    assert_eq!(full, Some(SqlError::Trouble(Trouble::Full)));
+    // A small write finds room, and a large one none.
+    insert(&mut place.session(), "small").unwrap();
+    assert_eq!(after_a_look(), Some(Trouble::Full));
+    place.session().execute("delete from thing", &[]).unwrap();
+    assert_eq!(after_a_look(), None);
+
+    let other = Connection::open(file(&place)).unwrap();
+    other.execute_batch("begin immediate").unwrap();
+    let mut hasty = place.session_with(|limits| limits.writer_wait_ms = 0);
+    assert_eq!(hasty.begin(), Err(SqlError::Busy));
+    assert_eq!(after_a_look(), Some(Trouble::Locked));
+    other.execute_batch("rollback").unwrap();
+    assert_eq!(after_a_look(), None);
+
+    let aside = place.folder.path().join("aside");
+    fs::rename(file(&place), &aside).unwrap();
+    assert_eq!(after_a_look(), Some(Trouble::Moved));
+    // Another file of the same name is another one.
+    fs::copy(&aside, file(&place)).unwrap();
+    assert_eq!(after_a_look(), Some(Trouble::Moved));
+    fs::rename(&aside, file(&place)).unwrap();
+    assert_eq!(after_a_look(), None);
+}
