@@ -403,6 +403,15 @@ impl Condition {
         }
     }
 
+    /// Counts an error that work of the host's own ended with, which waited for no writer
+    /// of this process.
+    pub(super) fn note_host_error(&self, error: &SqlError) {
+        match error {
+            SqlError::Busy => self.note_error(&Trouble::Locked.into()),
+            other => self.note_error(other),
+        }
+    }
+
     /// Something was refused for this reason.
     pub(super) fn note(&self, trouble: Trouble, why: &str) {
         if let Some(place) = Trouble::ALL.iter().position(|one| *one == trouble) {

@@ -147,8 +147,15 @@ impl Database {
         schema: &Schema,
         digests: &[&str],
     ) -> Result<Vec<String>, MigrationError> {
-        let migrate =
-            || self.exclusively(|connection| migrations::migrate(connection, schema, digests))?;
+        let migrate = || {
+            self.exclusively(|connection| {
+                let done = migrations::migrate(connection, schema, digests);
+                if let Err(MigrationError::Sql(error)) = &done {
+                    self.0.condition.note_host_error(error);
+                }
+                done
+            })?
+        };
         if self.pending(schema)?.is_empty() {
             return migrate();
         }

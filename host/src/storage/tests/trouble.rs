@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ffi};
 
 use super::super::condition::{Condition, words};
-use super::super::{SessionLimits, StorageError, Trouble};
+use super::super::{MigrationError, SessionLimits, StorageError, Trouble};
 use super::*;
 
 fn file(place: &Place) -> PathBuf {
@@ -210,6 +210,7 @@ fn who_is_in_trouble_is_named_as_operators_know_it() {
 fn trouble_lasts_until_what_is_wrong_is_over() {
     let place = place_with(&DatabaseOptions {
         bytes_max: 100 * 4_096,
+        other_process_wait_ms: 50,
         ..DatabaseOptions::default()
     });
     let condition = place.database.condition();
@@ -237,6 +238,17 @@ fn trouble_lasts_until_what_is_wrong_is_over() {
     assert_eq!(hasty.begin(), Err(SqlError::Busy));
     assert_eq!(after_a_look(), Some(Trouble::Locked));
     other.execute_batch("rollback").unwrap();
+    assert_eq!(after_a_look(), None);
+    other.execute_batch("begin immediate").unwrap();
+    let steps = schema([step("0001", THINGS)]);
+    let refused = place.database.activate(&steps, &["a"]);
+    assert!(
+        matches!(refused, Err(MigrationError::Sql(SqlError::Busy))),
+        "{refused:?}"
+    );
+    assert_eq!(after_a_look(), Some(Trouble::Locked));
+    other.execute_batch("rollback").unwrap();
+    place.database.activate(&steps, &["a"]).unwrap();
     assert_eq!(after_a_look(), None);
 
     let aside = place.folder.path().join("aside");
