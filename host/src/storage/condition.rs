@@ -381,6 +381,14 @@ impl Condition {
         Some((stat.st_dev as u64, stat.st_ino as u64))
     }
 
+    /// This trouble, for whoever asked the host's own database.
+    pub(super) fn error(&self, trouble: Trouble) -> StorageError {
+        StorageError::Trouble {
+            path: self.file.clone(),
+            trouble,
+        }
+    }
+
     /// Something was written.
     pub(super) fn has_written(&self) {
         if self.present.load(Ordering::Relaxed) != 0 {
@@ -557,15 +565,5 @@ pub(super) fn beside(file: &Path, end: &str) -> PathBuf {
 impl From<Trouble> for SqlError {
     fn from(trouble: Trouble) -> Self {
         Self::Trouble(trouble)
-    }
-}
-
-impl Condition {
-    /// An error of the database's for whoever asked for it.
-    pub(super) fn error(&self, trouble: Trouble) -> StorageError {
-        StorageError::Trouble {
-            path: self.file.clone(),
-            trouble,
-        }
     }
 }
