@@ -359,7 +359,8 @@ mod tests {
         assert_eq!(
             found.failures[0].reason,
             format!(
-                "active version of broken: {}/broken.db: file is not a database",
+                "active version of broken: {}/broken.db: it is no database: \
+                 stop the host, and put a backup in its place",
                 modules.display()
             )
         );
