@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::host_file::HostFile;
+use super::host_file::{HostFile, connect, named};
 use super::{StorageError, now};
 
 /// A person who may sign in.
@@ -205,8 +205,12 @@ impl Accounts {
         }
         let connection = connect(path)?;
         // One that was never finished has no tables yet.
-        Ok(connection.table_exists(None, "user")?
-            && connection.query_row("select exists (select 1 from user)", [], |row| row.get(0))?)
+        let has_users = || {
+            Ok(connection.table_exists(None, "user")?
+                && connection
+                    .query_row("select exists (select 1 from user)", [], |row| row.get(0))?)
+        };
+        has_users().map_err(|error: rusqlite::Error| named(path, error.into()))
     }
 
     /// The user with this email, however it is written.

@@ -40,17 +40,12 @@ impl HostFile {
         prepare: impl FnOnce(&mut Connection) -> Result<(), StorageError>,
     ) -> Result<Self, StorageError> {
         create_private(path)?;
-        let sqlite = |error| StorageError::Sqlite {
-            path: path.to_owned(),
-            error,
-        };
-        memory::count().map_err(sqlite)?;
-        let mut writer = connect(path).map_err(sqlite)?;
+        let mut writer = connect(path)?;
         prepare(&mut writer).map_err(|error| named(path, error))?;
-        let reader = connect(path).map_err(sqlite)?;
+        let reader = connect(path)?;
         reader
             .query_row("select count(*) from sqlite_schema", [], |_| Ok(()))
-            .map_err(sqlite)?;
+            .map_err(|error| named(path, error.into()))?;
         let condition = Condition::of_host(path);
         condition.remember();
         condition.watch();
@@ -215,7 +210,7 @@ fn transact<T>(
 }
 
 /// An error, with the file that it is about.
-fn named(path: &Path, error: StorageError) -> StorageError {
+pub(super) fn named(path: &Path, error: StorageError) -> StorageError {
     match error {
         StorageError::Statement(error) => StorageError::Sqlite {
             path: path.to_owned(),
@@ -225,7 +220,13 @@ fn named(path: &Path, error: StorageError) -> StorageError {
     }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+/// A connection to the file.
+pub(super) fn connect(path: &Path) -> Result<Connection, StorageError> {
+    open(path).map_err(|error| named(path, error.into()))
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    memory::count()?;
     let connection = Connection::open(path)?;
     connection.busy_timeout(OPEN_WAIT)?;
     for (pragma, value) in [
