@@ -32,6 +32,7 @@ mod operations;
 mod origins;
 mod paths;
 mod printed;
+mod proof;
 mod sdk;
 mod signin;
 mod starts;

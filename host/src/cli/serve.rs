@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workplace = Workplace::open_with(&arguments.common, listen)?;
     let config = &workplace.config;
     start_log(&config.log)?;
-    let folder = workplace.folder()?;
+    let folder = workplace.folder_or_new()?;
     folder.require_lock()?;
     let shop = Shop::open(&workplace, &folder, arguments.strict)?;
     shop.tell_what_failed();
@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             (!admin.is_empty()).then_some(admin),
         )
         .context("the first admin (admin.email, admin.password)")?;
-    folder.announce(place)?;
+    folder.announce(place, &shop.directory);
     welcome(place, &admin, shop.first_list.as_deref())?;
     // This thread accepts connections.
     giving_way::enlist();
@@ -89,6 +89,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         async {
             // It ends with the thread that listens, which does so for no other reason.
             let _ = stop.await;
+            // Others may listen there before the open requests have ended.
+            folder.conceal();
         },
     ));
     if unfinished > 0 {

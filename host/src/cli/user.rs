@@ -38,7 +38,7 @@ struct Create {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Command::Create(create) = &arguments.command;
     let workplace = Workplace::open(&create.common)?;
-    let directory = workplace.directory(&workplace.folder()?)?;
+    let directory = workplace.directory(&workplace.folder_or_named()?)?;
     let password = password()?;
     let user = directory.create_user(&create.email, &password)?;
     if create.json {

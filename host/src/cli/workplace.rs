@@ -1,7 +1,7 @@
 //! What every command needs: the settings, an engine, modules, a data folder.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::Write;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use anyhow::{Context, bail};
 use super::Common;
 use crate::config::{Config, Limits as LimitSettings, Sources};
 use crate::engine::{CompileLimits, Engine, EngineOptions, GRANTS, Limits};
+use crate::files;
 use crate::identity::{Directory, Lifetimes};
 use crate::modules::{
     self, CanaryOptions, Candidates, Failure, Found, Keys, Manager, ManagerOptions, Module,
@@ -174,7 +175,7 @@ impl Workplace {
             },
             asking: limits(&config.limits),
         };
-        let registry = Registry::open(&config.data.dir.join("host.db"))?;
+        let registry = Registry::open(&config.data.dir.join(OWN_DATABASE))?;
         let of_modules = config.clone();
         let modules = move |name: &str| module_options(&of_modules, name);
         Ok(Manager::new(
@@ -186,9 +187,33 @@ impl Workplace {
         ))
     }
 
-    /// The data folder, made if it is missing.
+    /// The data folder, which is there.
+    ///
+    /// # Errors
+    /// When there is none; then nothing is made.
     pub(super) fn folder(&self) -> anyhow::Result<Folder> {
+        let path = &self.config.data.dir;
+        if let Some(reason) = no_data_folder(path)? {
+            bail!(
+                "{reason}: name the data folder with --data DIR (or the setting data.dir), or make one there \
+                 with `wares serve`"
+            );
+        }
+        Folder::open(path)
+    }
+
+    /// The data folder, made if it is missing.
+    pub(super) fn folder_or_new(&self) -> anyhow::Result<Folder> {
         Folder::open(&self.config.data.dir)
+    }
+
+    /// The data folder, made if it is missing and somebody named it.
+    pub(super) fn folder_or_named(&self) -> anyhow::Result<Folder> {
+        if self.config.data.dir_is_set {
+            self.folder_or_new()
+        } else {
+            self.folder()
+        }
     }
 
     /// Who may sign in, by the data folder.
@@ -197,8 +222,44 @@ impl Workplace {
             token: Duration::from_secs(self.config.identity.token_lifetime_s),
             session: Duration::from_secs(self.config.identity.session_lifetime_s),
         };
-        Ok(Directory::open(&folder.path.join("host.db"), lifetimes)?)
+        Ok(Directory::open(&folder.path.join(OWN_DATABASE), lifetimes)?)
     }
+}
+
+/// The host's own database.
+const OWN_DATABASE: &str = "host.db";
+/// Where a host says where it is.
+const PLACE_FILE: &str = "listening";
+/// The largest such file, in bytes.
+const PLACE_BYTES_MAX: u64 = 1_024;
+
+/// Why a path leads to no data folder; `None` where it does.
+///
+/// # Errors
+/// When it cannot be looked into.
+fn no_data_folder(path: &Path) -> anyhow::Result<Option<String>> {
+    let shown = path.display();
+    let unseen = || format!("cannot look into the data folder {shown}");
+    let file = match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok(Some(format!("there is no data folder {shown}")));
+        }
+        file => file.with_context(unseen)?,
+    };
+    if !file.is_dir() {
+        return Ok(Some(format!("{shown} is a file, not a data folder")));
+    }
+    let is_one = path.join(OWN_DATABASE).try_exists().with_context(unseen)?;
+    Ok((!is_one && !has_databases(&path.join("modules")))
+        .then(|| format!("the folder {shown} is not a data folder, for it has no {OWN_DATABASE}")))
+}
+
+/// Whether there are databases of modules in a folder, as after `seed` without a host.
+fn has_databases(modules: &Path) -> bool {
+    fs::read_dir(modules).is_ok_and(|entries| {
+        let is_database = |path: PathBuf| path.extension().is_some_and(|found| found == "db");
+        entries.flatten().any(|entry| is_database(entry.path()))
+    })
 }
 
 /// A data folder.
@@ -234,6 +295,8 @@ impl Folder {
             }
         };
         if lock.is_some() {
+            // No host serves this folder, so what the last one said of itself is wrong.
+            remove_place(path)?;
             tidy(path);
             storage::prepare_disk(path)?;
         }
@@ -248,8 +311,14 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Says in the data folder where the host is, for other commands.
-    pub(super) fn announce(&self, place: SocketAddr) -> anyhow::Result<()> {
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Says in the data folder where the host is, for other commands, to which it can
+    /// prove that from then on. Where the disk has no room for that, it serves all others.
+    pub(super) fn announce(&self, place: SocketAddr, directory: &Directory) {
         let mut reachable = place;
         if place.ip().is_unspecified() {
             reachable.set_ip(match place.ip() {
@@ -257,19 +326,48 @@ impl Folder {
                 IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
             });
         }
-        let path = self.path.join("listening");
-        overwrite(&path, &reachable.to_string())
-            .with_context(|| format!("cannot write {}", path.display()))
+        let place = reachable.to_string();
+        directory.serve_at(&place);
+        let path = self.path.join(PLACE_FILE);
+        if let Err(error) = write_anew(&path, &place) {
+            tracing::warn!(
+                path = %path.display(),
+                %error,
+                "cannot be written: commands do not find this host"
+            );
+        }
+    }
+
+    /// Takes back where the host is, which stops. What cannot be removed stays for the
+    /// next command or host, which removes it, and nobody believes it without a proof.
+    pub(super) fn conceal(&self) {
+        if let Err(error) = remove_place(&self.path) {
+            tracing::warn!("{error:#}");
+        }
     }
 
     /// Where the host is that serves this folder; `None` where none does.
+    ///
+    /// # Errors
+    /// When whoever has the folder does not say where it is, as a host that starts.
     pub(super) fn host(&self) -> anyhow::Result<Option<SocketAddr>> {
         if self.lock.is_some() {
             return Ok(None);
         }
-        let path = self.path.join("listening");
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("cannot read where the host is: {}", path.display()))?;
+        let path = self.path.join(PLACE_FILE);
+        let text = match files::read_text(&path, PLACE_BYTES_MAX) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+                "the data folder {} is in use by another wares that does not serve: a host that starts or \
+                 stops, or a command. Try again in a moment; if it is a host that serves, its log says why \
+                 it could not write where it is",
+                self.path.display()
+            ),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot read where the host is: {}", path.display()));
+            }
+        };
         let place = text.trim().parse();
         Ok(Some(place.with_context(|| {
             format!("{} names no place", path.display())
@@ -343,15 +441,27 @@ impl Folder {
     }
 }
 
-/// Writes a file anew in the place that it has: the disk may have no other.
-fn overwrite(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = File::options()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.set_len(text.len() as u64)
+/// Removes where the last host was.
+fn remove_place(data: &Path) -> anyhow::Result<()> {
+    let path = data.join(PLACE_FILE);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file, for which the host gives up room of its own where the disk has no other.
+/// Whoever reads it finds all of it or no file.
+fn write_anew(path: &Path, text: &str) -> std::io::Result<()> {
+    storage::make_room();
+    let partial = path.with_extension("partial");
+    let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    written
 }
 
 /// Removes what a process that was killed was about to write. None that lives writes
@@ -360,9 +470,11 @@ fn tidy(data: &Path) {
     let is_rehearsal = |name: &str| name.starts_with("rehearsal-");
     let is_half_compiled = |name: &str| name.starts_with('.') && name.ends_with(".tmp");
     let is_half_written = |name: &str| name.ends_with(".partial");
+    let is_half_said = |name: &str| name == format!("{PLACE_FILE}.partial");
     type IsLeft<'a> = &'a dyn Fn(&str) -> bool;
-    let places: [(&str, IsLeft<'_>); 3] = [
+    let places: [(&str, IsLeft<'_>); 4] = [
         ("", &is_rehearsal),
+        ("", &is_half_said),
         ("compiled", &is_half_compiled),
         ("versions", &is_half_written),
     ];

@@ -79,8 +79,12 @@ pub struct Server {
 pub struct Data {
     /// The data folder.
     pub dir: PathBuf,
+    /// Whether somebody named it.
+    pub dir_is_set: bool,
     /// The folder whose components replace the built-in ones.
     pub modules_dir: PathBuf,
+    /// Whether somebody named it.
+    pub modules_dir_is_set: bool,
 }
 
 /// What the host says.
@@ -254,6 +258,7 @@ impl Config {
             server,
             data: Data {
                 dir: reader.text("data.dir", "data", "the data folder").into(),
+                dir_is_set: reader.is_set("data.dir"),
                 modules_dir: reader
                     .text(
                         "data.modules_dir",
@@ -261,6 +266,7 @@ impl Config {
                         "the folder whose *.wasm replace the built-in modules",
                     )
                     .into(),
+                modules_dir_is_set: reader.is_set("data.modules_dir"),
             },
             log: Log {
                 level: reader.text(

@@ -4,12 +4,13 @@
 mod hashing;
 mod ids;
 mod passwords;
+mod proof;
 mod throttle;
 mod tokens;
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -22,10 +23,12 @@ use crate::storage::accounts::{Accounts, ApiKey, User};
 use crate::storage::{StorageError, now, timestamp};
 
 use hashing::{Full, Pool};
+use proof::Proofs;
 use throttle::{Refused, Throttle};
 use tokens::Tokens;
 
 pub use passwords::PASSWORD_LENGTH_MIN;
+pub use proof::{CHALLENGE_LENGTH, is_challenge};
 
 /// What kind of caller makes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +142,9 @@ pub struct Directory {
     accounts: Arc<Accounts>,
     hashers: Pool,
     tokens: Tokens,
+    proofs: Proofs,
+    /// Where commands find the host that serves the data folder, if this process is that.
+    place: OnceLock<String>,
     throttle: Arc<Throttle>,
     lifetimes: Lifetimes,
 }
@@ -151,10 +157,13 @@ impl Directory {
     pub fn open(file: &Path, lifetimes: Lifetimes) -> Result<Self, StorageError> {
         let accounts = Accounts::open(file)?;
         let tokens = Tokens::new(&accounts.secret("token", &random_bytes())?, lifetimes.token);
+        let proofs = Proofs::new(&accounts.secret("host-proof", &random_bytes())?);
         Ok(Self {
             accounts: Arc::new(accounts),
             hashers: Pool::default(),
             tokens,
+            proofs,
+            place: OnceLock::new(),
             throttle: Arc::default(),
             lifetimes,
         })
@@ -261,6 +270,27 @@ impl Directory {
     /// for a moment.
     pub fn issue_operator_token(&self, name: &str) -> String {
         self.tokens.issue_operator(name, unix_now())
+    }
+
+    /// Says that this process is the host that commands find at a place. It stays so.
+    pub fn serve_at(&self, place: &str) {
+        let _ = self.place.set(place.to_owned());
+    }
+
+    /// What proves to whoever made a challenge that this is the host of its data folder,
+    /// found at its own place. `None` where it serves at none.
+    pub fn prove(&self, challenge: &str) -> Option<String> {
+        self.proofs.make(challenge, self.place.get()?)
+    }
+
+    /// Whether a proof is that of the host of this data folder, found at this place.
+    pub fn is_proof(&self, proof: &str, challenge: &str, place: &str) -> bool {
+        self.proofs.is_right(proof, challenge, place)
+    }
+
+    /// A challenge that nobody has seen before.
+    pub fn challenge() -> String {
+        hex::encode(random_bytes())
     }
 
     /// The user with this id.

@@ -27,7 +27,7 @@ mod writer;
 mod tests;
 
 pub use database::{Database, DatabaseOptions};
-pub use disk::prepare as prepare_disk;
+pub use disk::{make_room, prepare as prepare_disk};
 pub use error::{ConstraintKind, MigrationError, SqlError, StorageError};
 pub use events::Event;
 pub use migrations::{Activated, History, Migration, Schema};

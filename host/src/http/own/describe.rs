@@ -71,7 +71,8 @@ impl Own {
                 answer(json!({"type": "object"})),
             ),
             // Where the host itself is managed is described in docs/versions.md.
-            Self::ListModules
+            Self::Prove
+            | Self::ListModules
             | Self::RetrieveModule
             | Self::InstallVersion
             | Self::ActivateVersion

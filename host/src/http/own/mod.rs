@@ -61,6 +61,8 @@ pub enum Own {
     RevokeKey,
     /// `DELETE /admin/api-keys/{id}`
     DeleteKey,
+    /// `GET /_wares/host`
+    Prove,
     /// `GET /_wares/modules`
     ListModules,
     /// `GET /_wares/modules/{name}`
@@ -87,7 +89,7 @@ pub enum Own {
     PagePart,
 }
 
-const ENDPOINTS: [(Method, &str, Own, Access); 26] = {
+const ENDPOINTS: [(Method, &str, Own, Access); 27] = {
     use Access::{Admin, Anyone};
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
@@ -108,6 +110,8 @@ const ENDPOINTS: [(Method, &str, Own, Access); 26] = {
         (POST, "/admin/api-keys/{id}", Own::RenameKey, Admin),
         (POST, "/admin/api-keys/{id}/revoke", Own::RevokeKey, Admin),
         (DELETE, "/admin/api-keys/{id}", Own::DeleteKey, Admin),
+        // A command asks before it says who it is.
+        (GET, "/_wares/host", Own::Prove, Anyone),
         (GET, "/_wares/modules", Own::ListModules, Admin),
         (GET, MODULE, Own::RetrieveModule, Admin),
         (PUT, MODULE, Own::InstallVersion, Admin),
@@ -271,6 +275,7 @@ impl Own {
             Self::RenameKey => on_disk(|| given(keys::rename(directory, &call))),
             Self::RevokeKey => on_disk(|| given(keys::revoke(directory, &call))),
             Self::DeleteKey => on_disk(|| given(keys::delete(directory, &call))),
+            Self::Prove => given(session::prove(directory, &call)),
             Self::ListModules => on_disk(|| given(versions::list(&call.about.manager))),
             Self::RetrieveModule => {
                 on_disk(|| given(versions::retrieve(&call.about.manager, &call)))

@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use super::super::envelope::{Answer, Refusal};
 use super::super::origin::is_https;
-use super::super::{HttpOptions, RETRY_AFTER_S};
-use super::input::{fields, select};
+use super::super::{HttpOptions, RETRY_AFTER_S, query};
+use super::input::{Input, fields, select};
 use super::{COOKIE_NAME, Call, HOST_COOKIE_NAME, failed};
-use crate::identity::{Directory, SignInError};
+use crate::identity::{CHALLENGE_LENGTH, Directory, SignInError, is_challenge};
 use crate::storage::accounts::User;
 
 /// The one way to sign in.
@@ -54,6 +54,30 @@ pub(super) fn me(
     Ok(Answer::json(&Envelope {
         user: select(shown, fields.as_deref()),
     }))
+}
+
+/// `GET /_wares/host`: proves to a command of the data folder that this is its host.
+pub(super) fn prove(directory: &Directory, call: &Call<'_>) -> Result<Answer, Refusal> {
+    #[derive(Serialize)]
+    struct Proof {
+        proof: String,
+    }
+    let mut input = Input::query(query(&call.parts.uri))?;
+    let challenge = input.required_text("challenge").unwrap_or_default();
+    if !is_challenge(&challenge) {
+        input.issue(format!(
+            "Field 'challenge' must be {CHALLENGE_LENGTH} hexadecimal digits"
+        ));
+    }
+    input.finish()?;
+    match directory.prove(&challenge) {
+        Some(proof) => Ok(Answer::json(&Proof { proof })),
+        // It answers this process alone, as where a command found no host.
+        None => Err(Box::new(Answer::busy(
+            "The host does not listen yet",
+            RETRY_AFTER_S,
+        ))),
+    }
 }
 
 /// `GET /auth/user/providers`
