@@ -1,4 +1,5 @@
-//! `wares audit`: what was done with versions of modules, by whom, and what came of it.
+//! `wares audit`: what was done with versions of modules and with users, by whom, and
+//! what came of it.
 
 use std::io::Write;
 
@@ -35,7 +36,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 "at": act.at,
                 "actor": act.actor,
                 "act": act.act,
-                "module": act.module,
+                "module": Some(&act.module).filter(|module| !module.is_empty()),
                 "digest": act.digest,
                 "outcome": act.outcome,
                 "detail": act.detail,
@@ -48,6 +49,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for act in acts {
         let digest = act.digest.as_deref().unwrap_or("-");
         let digest = digest.get(..12).unwrap_or(digest);
+        // What was done with a user was done with no module.
+        let with = match &*act.module {
+            "" => String::new(),
+            module => format!(" {module} {digest}"),
+        };
         let detail = if act.detail.is_empty() {
             String::new()
         } else {
@@ -56,8 +62,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         write_line(
             &mut out,
             format_args!(
-                "{}  {}  {}  {} {} {digest}  {}{detail}",
-                act.number, act.at, act.actor, act.act, act.module, act.outcome
+                "{}  {}  {}  {}{with}  {}{detail}",
+                act.number, act.at, act.actor, act.act, act.outcome
             ),
         )?;
     }

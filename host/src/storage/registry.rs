@@ -39,7 +39,7 @@ pub struct Act {
     pub actor: String,
     /// What.
     pub act: String,
-    /// With which module.
+    /// With which module; empty where it was done with a user.
     pub module: String,
     /// With which version of it, as far as that is known.
     pub digest: Option<String>,
@@ -152,21 +152,7 @@ impl Registry {
     /// # Errors
     /// When the database cannot be written.
     pub fn record(&self, act: &Act) -> Result<(), StorageError> {
-        self.lock_to_write()
-            .prepare_cached(
-                "insert into audit (at, actor, act, module, digest, outcome, detail)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute((
-                now(),
-                &act.actor,
-                &act.act,
-                &act.module,
-                &act.digest,
-                &act.outcome,
-                &act.detail,
-            ))?;
-        Ok(())
+        record(&self.lock_to_write(), act)
     }
 
     /// What was done, newest first, before the act with this number.
@@ -193,6 +179,25 @@ impl Registry {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+/// Keeps what was done, or refused, within whatever transaction is open.
+pub(super) fn record(connection: &Connection, act: &Act) -> Result<(), StorageError> {
+    connection
+        .prepare_cached(
+            "insert into audit (at, actor, act, module, digest, outcome, detail)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute((
+            now(),
+            &act.actor,
+            &act.act,
+            &act.module,
+            &act.digest,
+            &act.outcome,
+            &act.detail,
+        ))?;
+    Ok(())
 }
 
 fn version(row: &Row<'_>) -> rusqlite::Result<Installed> {

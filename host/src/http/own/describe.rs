@@ -65,6 +65,11 @@ impl Own {
                 }))),
             ),
             Self::Me => ("RetrieveMe", "Retrieve the user who asks", me_answers()),
+            Self::UpdateMe => (
+                "UpdateMe",
+                "Change what the user who asks says of itself",
+                me_answers(),
+            ),
             Self::Document => (
                 "RetrieveDocument",
                 "Retrieve this document",
@@ -107,6 +112,22 @@ impl Own {
     fn body(self) -> Option<(Value, bool)> {
         match self {
             Self::SignIn => Some((object(json!({"email": text(), "password": text()})), true)),
+            Self::UpdateMe => Some((
+                json!({
+                    "type": "object",
+                    "properties": {
+                        "first_name": nullable(),
+                        "last_name": nullable(),
+                        "avatar_url": nullable(),
+                        "metadata": {
+                            "type": ["object", "null"],
+                            "description": "Merged with what is there; a key set to \"\" is removed",
+                        },
+                    },
+                    "additionalProperties": false,
+                }),
+                false,
+            )),
             Self::CreateKey => Some((
                 object(json!({"title": title(), "type": {"const": "secret"}})),
                 true,
@@ -168,7 +189,9 @@ impl Own {
                 "required": true,
                 "schema": {"const": session::PROVIDER},
             })],
-            Self::Me | Self::RetrieveKey | Self::RenameKey | Self::RevokeKey => vec![fields()],
+            Self::Me | Self::UpdateMe | Self::RetrieveKey | Self::RenameKey | Self::RevokeKey => {
+                vec![fields()]
+            }
             _ => Vec::new(),
         }
     }

@@ -47,6 +47,8 @@ pub enum Own {
     EndSession,
     /// `GET /admin/users/me`
     Me,
+    /// `POST /admin/users/me`
+    UpdateMe,
     /// `GET /auth/user/providers`
     Providers,
     /// `GET /admin/api-keys`
@@ -89,7 +91,7 @@ pub enum Own {
     PagePart,
 }
 
-const ENDPOINTS: [(Method, &str, Own, Access); 27] = {
+const ENDPOINTS: [(Method, &str, Own, Access); 28] = {
     use Access::{Admin, Anyone};
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
@@ -104,6 +106,7 @@ const ENDPOINTS: [(Method, &str, Own, Access); 27] = {
         (POST, "/auth/session", Own::BeginSession, Admin),
         (DELETE, "/auth/session", Own::EndSession, Anyone),
         (GET, "/admin/users/me", Own::Me, Admin),
+        (POST, "/admin/users/me", Own::UpdateMe, Admin),
         (GET, "/admin/api-keys", Own::ListKeys, Admin),
         (POST, "/admin/api-keys", Own::CreateKey, Admin),
         (GET, "/admin/api-keys/{id}", Own::RetrieveKey, Admin),
@@ -250,25 +253,26 @@ impl Own {
     ) -> Answer {
         let directory = &identity.0;
         // Behind `Access::Admin` there is always an actor.
-        let user = call
+        let signed_in = call
             .actor
             .as_ref()
-            .filter(|actor| actor.kind == ActorKind::User)
-            .map(|actor| actor.id.as_str());
+            .filter(|actor| actor.kind == ActorKind::User);
+        let user = signed_in.map(|actor| actor.id.as_str());
         match self {
             Self::Health => health(call.about),
             Self::Metrics => metrics(call.about),
             Self::Providers => session::providers(),
             Self::SignIn => session::sign_in(directory, &call).await,
-            Self::Refresh => user.map_or_else(Answer::unauthorized, |user| {
-                session::token(&directory.issue_token(user))
+            Self::Refresh => signed_in.map_or_else(Answer::unauthorized, |user| {
+                session::token(&directory.issue_token(&user.id, user.generation))
             }),
-            Self::BeginSession => match user {
+            Self::BeginSession => match signed_in {
                 Some(user) => on_disk(|| session::begin(directory, user, call.parts, options)),
                 None => Answer::unauthorized(),
             },
             Self::EndSession => on_disk(|| session::end(directory, call.parts, options)),
             Self::Me => given(session::me(directory, user, &call)),
+            Self::UpdateMe => on_disk(|| given(session::update_me(directory, user, &call))),
             Self::ListKeys => on_disk(|| given(keys::list(directory, &call))),
             Self::CreateKey => on_disk(|| given(keys::create(directory, &call))),
             Self::RetrieveKey => on_disk(|| given(keys::retrieve(directory, &call))),
