@@ -55,6 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     folder.require_lock()?;
     let shop = Shop::open(&workplace, &folder, arguments.strict)?;
     shop.tell_what_failed();
+    shop.tell_what_has_no_component(&folder);
     let _watch = arguments
         .watch
         .then(|| workplace.watch(shop.manager.clone()))
@@ -190,6 +191,25 @@ impl Shop {
         }
         for fallback in &self.fallbacks {
             self.manager.fell_back(fallback);
+        }
+    }
+
+    /// Logs which databases belong to modules that nothing is there to serve.
+    fn tell_what_has_no_component(&self, folder: &Folder) {
+        let failures = self.manager.failures();
+        let failed = |name: &str| {
+            let mut modules = failures.iter().map(|failure| failure.module.as_deref());
+            modules.any(|module| module.is_none_or(|module| module == name))
+        };
+        for (name, file) in folder.databases() {
+            if self.manager.slot(&name).is_err() && !failed(&name) {
+                tracing::warn!(
+                    module = name,
+                    database = %file.display(),
+                    "no component serves this module: put one into the folder of modules, or name one with \
+                     modules.NAME.component; where it is not to be served any more, move its database away"
+                );
+            }
         }
     }
 

@@ -17,10 +17,12 @@ use crate::files;
 use crate::identity::{Directory, Lifetimes};
 use crate::modules::{
     self, CanaryOptions, Candidates, Failure, Found, Keys, Manager, ManagerOptions, Module,
-    ModuleError, ModuleOptions, PathPrefix, Slot, Source, Versions, Watch, WatchError,
+    ModuleError, ModuleOptions, PathPrefix, Slot, Source, Trust, Versions, Watch, WatchError,
 };
 use crate::printable::printable;
-use crate::storage::{self, Database, DatabaseOptions, Registry, SessionLimits};
+use crate::storage::{
+    self, Database, DatabaseOptions, Installed, Registry, SessionLimits, StorageError,
+};
 use crate::telemetry::LogLimits;
 
 pub(super) struct Workplace {
@@ -41,7 +43,7 @@ impl Workplace {
         flags.extend(more);
         let sources = Sources {
             file: common.config.clone(),
-            environment: std::env::vars().collect(),
+            environment: environment()?,
             flags,
         };
         Ok(Self {
@@ -103,12 +105,16 @@ impl Workplace {
     /// Where the modules' components come from.
     pub(super) fn found(&self) -> anyhow::Result<Found> {
         let data = &self.config.data;
-        Ok(modules::find(
+        let mut found = modules::find(
             self.configured(),
             &data.dir,
             &data.modules_dir,
             self.config.compile.component_bytes_max,
-        )?)
+        )?;
+        if data.modules_dir_is_set && !data.modules_dir.is_dir() {
+            found.misses(&data.modules_dir);
+        }
+        Ok(found)
     }
 
     /// The files that the settings name, each with its module.
@@ -132,7 +138,16 @@ impl Workplace {
         found: Found,
     ) -> anyhow::Result<Candidates<'a>> {
         let versions = Versions::of(&self.config.data.dir);
-        let load = Box::new(|source: &Source| self.module(engine, source));
+        let trust = self.trust();
+        let load = Box::new(move |source: &Source| {
+            let signed_by = trust
+                .source(source, |name, digest| self.kept(name, digest))
+                .map_err(|error| ModuleError::Signature {
+                    origin: source.origin.clone(),
+                    source: error,
+                })?;
+            Ok(self.module(engine, source)?.signed_by(signed_by))
+        });
         let candidates = Candidates::new(found, versions, load);
         for name in self.config.modules.keys() {
             if !candidates.knows(name) {
@@ -142,6 +157,23 @@ impl Workplace {
             }
         }
         Ok(candidates)
+    }
+
+    /// Whose components are taken.
+    fn trust(&self) -> Trust {
+        let versions = &self.config.versions;
+        // They were read as such.
+        let keys = Keys::new(&versions.public_keys).unwrap_or_default();
+        Trust::new(keys, versions.require_signature)
+    }
+
+    /// What is known of a version that is installed.
+    fn kept(&self, name: &str, digest: &str) -> Result<Option<Installed>, StorageError> {
+        let file = self.config.data.dir.join(OWN_DATABASE);
+        if !file.exists() {
+            return Ok(None);
+        }
+        Registry::open(&file)?.version(name, digest)
     }
 
     fn options(&self, name: &str) -> ModuleOptions {
@@ -163,9 +195,7 @@ impl Workplace {
             data: config.data.dir.clone(),
             pinned: config.modules.iter().filter_map(pinned).collect(),
             component_bytes_max: config.compile.component_bytes_max,
-            // They were read as such.
-            keys: Keys::new(&config.versions.public_keys).unwrap_or_default(),
-            require_signature: config.versions.require_signature,
+            trust: self.trust(),
             drain: Duration::from_millis(config.versions.drain_ms),
             canary: CanaryOptions {
                 calls_min: canary.calls_min as u64,
@@ -224,6 +254,19 @@ impl Workplace {
         };
         Ok(Directory::open(&folder.path.join(OWN_DATABASE), lifetimes)?)
     }
+}
+
+/// The environment, without what is not UTF-8 and no setting.
+fn environment() -> anyhow::Result<Vec<(String, String)>> {
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => variables.push((name, value)),
+            (Ok(name), Err(_)) if name.starts_with("WARES_") => bail!("{name} is not UTF-8 text"),
+            _ => {}
+        }
+    }
+    Ok(variables)
 }
 
 /// The host's own database.
@@ -429,6 +472,24 @@ impl Folder {
             Ok(()) => Ok(module),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// The databases of all modules that have run here, by their names.
+    pub(super) fn databases(&self) -> Vec<(String, PathBuf)> {
+        let Ok(entries) = fs::read_dir(self.path.join("modules")) else {
+            return Vec::new();
+        };
+        let named = |path: PathBuf| {
+            let is_database = path.extension().is_some_and(|found| found == "db");
+            let name = path.file_stem()?.to_str()?.to_owned();
+            is_database.then_some((name, path))
+        };
+        let mut found: Vec<_> = entries
+            .flatten()
+            .filter_map(|entry| named(entry.path()))
+            .collect();
+        found.sort();
+        found
     }
 
     /// The database of a module that has run here.

@@ -13,6 +13,9 @@ use super::versions::{Versions, short};
 use crate::files;
 use crate::storage::Database;
 
+/// The largest file of a signature, in bytes.
+const SIGNATURE_BYTES_MAX: u64 = 64 * 1024;
+
 /// Where a component is from. What stands first goes before the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
@@ -38,6 +41,8 @@ pub struct Source {
     pub bytes: Cow<'static, [u8]>,
     /// Which of several sources of one module goes first.
     pub rank: Rank,
+    /// What minisign wrote of it, in the file beside it.
+    pub signature: Option<String>,
 }
 
 /// A component that cannot be read.
@@ -77,11 +82,15 @@ impl Source {
                 _ => SourceError::File { path, source },
             }
         })?;
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".minisig");
         Ok(Self {
             origin: path.display().to_string(),
             name: None,
             bytes: Cow::Owned(bytes),
             rank: Rank::File,
+            // One that cannot be read signs nothing.
+            signature: files::read_text(Path::new(&beside), SIGNATURE_BYTES_MAX).ok(),
         })
     }
 
@@ -102,6 +111,7 @@ impl Source {
                 name: Some(module.to_owned()),
                 bytes: bytes.into(),
                 rank,
+                signature: None,
             }),
             Err(error) => Err(Failure {
                 module: Some(module.to_owned()),
@@ -154,11 +164,26 @@ pub fn find<'a>(
             name: None,
             bytes: Cow::Borrowed(*bytes),
             rank: Rank::BuiltIn,
+            signature: None,
         }));
     Ok(found)
 }
 
 impl Found {
+    /// Keeps that the folder of components which the settings name is not there.
+    pub fn misses(&mut self, folder: &Path) {
+        let origin = folder.display().to_string();
+        self.failures.push(Failure {
+            module: None,
+            reason: format!(
+                "data.modules_dir: there is no folder {origin}: make it, or leave the setting out"
+            ),
+            origin,
+            digest: None,
+            rank: Rank::File,
+        });
+    }
+
     fn file(&mut self, path: &Path, name: Option<&str>, rank: Rank, bytes_max: usize) {
         match Source::read(path, bytes_max) {
             Ok(source) => self.sources.push(Source {
@@ -290,6 +315,7 @@ mod tests {
             name: name.map(str::to_owned),
             bytes: Cow::Borrowed(b""),
             rank: Rank::Active,
+            signature: None,
         };
         let earlier = ["active", "missing"].map(|name| (name.to_owned(), vec!["abc".to_owned()]));
         let found = Found {

@@ -81,7 +81,8 @@ impl Registry {
         self.lock()
     }
 
-    /// Keeps a version. One that is there already stays as it is.
+    /// Keeps a version. One that is there already stays as it is, but for a signature that
+    /// comes with it.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -90,7 +91,8 @@ impl Registry {
             .prepare_cached(
                 "insert into module_version
                  (module, digest, version, size_bytes, installed_at, installed_by, signed_by)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict (module, digest) do nothing",
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict (module, digest)
+                 do update set signed_by = excluded.signed_by where excluded.signed_by is not null",
             )?
             .execute((
                 &version.module,
