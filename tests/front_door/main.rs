@@ -35,6 +35,7 @@ mod paths;
 mod printed;
 mod proof;
 mod sdk;
+mod settings;
 mod signatures;
 mod signin;
 mod starts;
