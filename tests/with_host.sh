@@ -11,6 +11,8 @@ while [ "$1" != -- ]; do
     shift
 done
 shift
+# A host takes variables that begin like its settings for those; these are of one around it.
+unset WARES_URL WARES_PID
 export WARES_ADMIN_EMAIL=admin@test.com WARES_ADMIN_PASSWORD=supersecret
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

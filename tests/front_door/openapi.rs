@@ -62,6 +62,7 @@ fn every_endpoint_is_described() {
             "post /auth/session admin BeginSession",
             "delete /auth/session anyone EndSession",
             "get /admin/users/me admin RetrieveMe",
+            "post /admin/users/me admin UpdateMe",
             "get /admin/api-keys admin ListApiKeys",
             "post /admin/api-keys admin CreateApiKey",
             "get /admin/api-keys/{id} admin RetrieveApiKey",

@@ -379,10 +379,16 @@ fn signed_components_alone_where_that_is_wanted() {
     let pair = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
     let stranger = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
     let public = pair.pk.to_base64();
-    let shop = shop(&[
-        "versions.require_signature=true",
-        &format!("versions.public_keys={public}"),
-    ]);
+    let first = marked("version=1.0.0");
+    let data = data();
+    let file = data.path().join("modules/marked.wasm");
+    std::fs::write(&file, &first).unwrap();
+    let signature = minisign::sign(None, &pair.sk, first.as_slice(), None, None).unwrap();
+    std::fs::write(file.with_extension("wasm.minisig"), signature.into_string()).unwrap();
+    let shop = Shop::open_on(data, |command| {
+        let keys = format!("versions.public_keys={public}");
+        command.args(["--set", "versions.require_signature=true", "--set", &keys]);
+    });
     let bytes = marked("version=2.0.0");
     let sign = |secret: &minisign::SecretKey, bytes: &[u8]| {
         let signed = minisign::sign(None, secret, bytes, None, None).unwrap();

@@ -1,4 +1,5 @@
-//! `wares audit`: what was done with versions of modules, by whom, and what came of it.
+//! `wares audit`: what was done with versions of modules and with users, by whom, and
+//! what came of it.
 
 use std::io::Write;
 
@@ -48,9 +49,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for act in acts {
         let digest = act.digest.as_deref().unwrap_or("-");
         let digest = digest.get(..12).unwrap_or(digest);
-        let module = match &*act.module {
-            "" => "-",
-            module => module,
+        // What was done with a user was done with no module.
+        let with = match &*act.module {
+            "" => String::new(),
+            module => format!(" {module} {digest}"),
         };
         let detail = if act.detail.is_empty() {
             String::new()
@@ -60,7 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         write_line(
             &mut out,
             format_args!(
-                "{}  {}  {}  {} {module} {digest}  {}{detail}",
+                "{}  {}  {}  {}{with}  {}{detail}",
                 act.number, act.at, act.actor, act.act, act.outcome
             ),
         )?;

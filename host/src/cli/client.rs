@@ -1,18 +1,26 @@
 //! Asks the host that serves a data folder to do something, as its operator; where
 //! none does, this process does it itself, by the same code.
 
-use anyhow::{Context, bail};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::Common;
 use super::serve::Shop;
 use super::workplace::Workplace;
+use crate::identity::Directory;
 use crate::server;
-use crate::server::client::{self, Ask};
+use crate::server::client::{Ask, ClientError, Connection};
 
 /// What is in flight between the two sides, where both are this process.
 const PIPE_BYTES: usize = 64 * 1024;
+
+/// How long whoever listens where the host is said to be has to prove that it is the host.
+const PROOF_WAIT: Duration = Duration::from_secs(5);
 
 /// Asks, and gives the answer's body.
 ///
@@ -25,14 +33,11 @@ pub(super) fn ask(common: &Common, ask: Ask) -> anyhow::Result<Value> {
         .enable_all()
         .build()?;
     if let Some(place) = folder.host()? {
-        let token = workplace
-            .directory(&folder)?
-            .issue_operator_token(&operator());
+        let directory = workplace.directory(&folder)?;
         return runtime.block_on(async {
-            let stream = TcpStream::connect(place).await.with_context(|| {
-                format!("the host that serves this data folder does not answer at {place}")
-            })?;
-            read(client::exchange(stream, ask, &token).await)
+            let mut host = reach(place, folder.path(), &directory).await?;
+            let token = directory.issue_operator_token(&operator());
+            read(host.ask(ask, &token).await)
         });
     }
     let shop = Shop::open(&workplace, &folder, false)?;
@@ -41,7 +46,10 @@ pub(super) fn ask(common: &Common, ask: Ask) -> anyhow::Result<Value> {
     let app = shop.app.clone();
     let answer = runtime.block_on(async {
         let served = tokio::spawn(server::serve_one(theirs, app));
-        let answer = read(client::exchange(ours, ask, &token).await);
+        let answer = match Connection::begin(ours).await {
+            Ok(mut host) => read(host.ask(ask, &token).await),
+            Err(error) => Err(error.into()),
+        };
         served.abort();
         let _ = served.await;
         answer
@@ -51,8 +59,41 @@ pub(super) fn ask(common: &Common, ask: Ask) -> anyhow::Result<Value> {
     answer
 }
 
+/// Connects to the host that serves a data folder. Where it is said to be something else
+/// may listen by now, so it has to prove first, on this very connection, that it has the
+/// folder and listens at this place.
+async fn reach(
+    place: SocketAddr,
+    data: &Path,
+    directory: &Directory,
+) -> anyhow::Result<Connection> {
+    let proved = tokio::time::timeout(PROOF_WAIT, prove(place, directory)).await;
+    let proved = proved.unwrap_or_else(|_| {
+        let waited = PROOF_WAIT.as_secs();
+        Err(anyhow!("it proved nothing within {waited} s"))
+    });
+    proved.map_err(|error| {
+        anyhow!(
+            "what listens at {place} does not answer as the host that serves the data folder {}: {error:#}. \
+             Nothing was sent there but a challenge. See what listens there; if it is that host, it is stuck \
+             or of an earlier version: stop it and start it again",
+            data.display()
+        )
+    })
+}
+
+async fn prove(place: SocketAddr, directory: &Directory) -> anyhow::Result<Connection> {
+    let mut connection = Connection::begin(TcpStream::connect(place).await?).await?;
+    let challenge = Directory::challenge();
+    let proof = connection.challenge(&challenge).await?;
+    if !directory.is_proof(&proof, &challenge, &place.to_string()) {
+        bail!("its proof is not that of this folder at this place");
+    }
+    Ok(connection)
+}
+
 /// The body of an answer, unless it is a refusal.
-fn read(answer: Result<(u16, Vec<u8>), client::ClientError>) -> anyhow::Result<Value> {
+fn read(answer: Result<(u16, Vec<u8>), ClientError>) -> anyhow::Result<Value> {
     let (status, body) = answer?;
     let body: Value = serde_json::from_slice(&body)
         .with_context(|| format!("the host answered {status}, and not in JSON"))?;

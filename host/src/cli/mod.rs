@@ -43,13 +43,13 @@ struct Cli {
 enum Command {
     /// Serve the modules over HTTP until Ctrl-C.
     Serve(serve::Arguments),
-    /// Create the people who may sign in.
+    /// Create, list and delete the people who may sign in, and change their passwords.
     User(user::Arguments),
     /// Create, list and revoke secret API keys.
     Key(key::Arguments),
     /// Install, activate, try, roll back and remove versions of modules.
     Module(module::Arguments),
-    /// List what was done with versions of modules, newest first.
+    /// List what was done with versions of modules and with users, newest first.
     Audit(audit::Arguments),
     /// Say what a component imports, exports, is given and serves.
     Inspect(inspect::Arguments),
@@ -76,7 +76,8 @@ struct Common {
     /// The settings file. Without it, ./wares.toml is read if there is one.
     #[arg(long, value_name = "FILE", env = "WARES_CONFIG")]
     config: Option<PathBuf>,
-    /// The data folder, made if it is missing [default: ./data].
+    /// The data folder [default: ./data]. `serve` and `seed` make it if it is missing, and
+    /// `user create` if it is named.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// One setting, as in wares.toml: --set server.drain_ms=5000. May be repeated.

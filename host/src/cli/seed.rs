@@ -164,7 +164,7 @@ pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow
         limits.sql_writer_wait_ms = BATCH_MS_MAX;
     }
     let engine = workplace.engine(1)?;
-    let folder = workplace.folder()?;
+    let folder = workplace.folder_or_new()?;
     let mut candidates = workplace.candidates(&engine, workplace.found()?)?;
     let known = candidates.failures().len();
     let modules = chosen(&mut candidates, |module| folder.opened(module));

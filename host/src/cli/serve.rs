@@ -86,13 +86,14 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
     }
     let bound = bound?;
     workplace.check_first_admin()?;
-    let folder = workplace.folder()?;
+    let folder = workplace.folder_or_new()?;
     folder.require_lock()?;
     folder.warn_of_loose_modes();
     // Before they are read, which may take long: what changes meanwhile is served then.
     let watched = arguments.watch.then(|| workplace.watched()).transpose()?;
     let shop = Shop::open(workplace, &folder, arguments.strict)?;
     shop.tell_what_failed();
+    shop.tell_what_has_no_component(&folder);
     shop.manager.begin_serving();
     let _watch = watched
         .map(|watched| watched.follow(shop.manager.clone()))
@@ -111,7 +112,7 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
             (!admin.is_empty()).then_some(admin),
         )
         .context(FIRST_ADMIN)?;
-    folder.announce(nearest(&places))?;
+    folder.announce(nearest(&places), &shop.directory);
     let welcome = Welcome {
         places: &places,
         admin: &admin,
@@ -131,6 +132,8 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
         async {
             // It ends with the thread that listens, which does so for no other reason.
             let _ = stop.await;
+            // Others may listen there before the open requests have ended.
+            folder.conceal();
         },
     ));
     if unfinished > 0 {
@@ -237,6 +240,25 @@ impl Shop {
         }
         for fallback in &self.fallbacks {
             self.manager.fell_back(fallback);
+        }
+    }
+
+    /// Logs which databases belong to modules that nothing is there to serve.
+    fn tell_what_has_no_component(&self, folder: &Folder) {
+        let failures = self.manager.failures();
+        let failed = |name: &str| {
+            let mut modules = failures.iter().map(|failure| failure.module.as_deref());
+            modules.any(|module| module.is_none_or(|module| module == name))
+        };
+        for (name, file) in folder.databases() {
+            if self.manager.slot(&name).is_err() && !failed(&name) {
+                tracing::warn!(
+                    module = name,
+                    database = %file.display(),
+                    "no component serves this module: put one into the folder of modules, or name one with \
+                     modules.NAME.component; where it is not to be served any more, move its database away"
+                );
+            }
         }
     }
 

@@ -1,12 +1,19 @@
-//! `wares user`: the people who may sign in. Works while a host is running.
+//! `wares user`: the people who may sign in. Works while a host is running, for which
+//! what is changed holds at its next request.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::time::SystemTime;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
+use super::client::operator;
 use super::workplace::Workplace;
-use super::{Common, json_out, text_out};
+use super::{Common, json_out, text_out, write_line};
+use crate::identity::Directory;
+use crate::storage::accounts::User;
+use crate::storage::timestamp;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -18,6 +25,12 @@ pub(super) struct Arguments {
 enum Command {
     /// Create a user who may sign in. Prints the user's id.
     Create(Create),
+    /// List all users, oldest first.
+    List(List),
+    /// Give a user another password. Tokens and sessions of the user end at once.
+    Password(Named),
+    /// Delete a user, unless it is the only one. Tokens and sessions of the user end at once.
+    Delete(Named),
 }
 
 #[derive(Args, Debug)]
@@ -35,18 +48,134 @@ struct Create {
     common: Common,
 }
 
+#[derive(Args, Debug)]
+struct List {
+    /// Print a JSON array.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "A password is asked for at a terminal, and read as one line from stdin otherwise.\n\n\
+                  API keys that the user made are not the user's, and stay valid: those are named, for \
+                  `wares key revoke`."
+)]
+struct Named {
+    /// The user's email, in any case.
+    email: String,
+    #[command(flatten)]
+    common: Common,
+}
+
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let Command::Create(create) = &arguments.command;
-    let workplace = Workplace::open(&create.common)?;
-    let directory = workplace.directory(&workplace.folder()?)?;
-    let password = password()?;
-    let user = directory.create_user(&create.email, &password)?;
-    if create.json {
-        let view =
-            serde_json::json!({"id": user.id, "email": user.email, "created_at": user.created_at});
-        writeln!(json_out(), "{view}")?;
-    } else {
-        writeln!(text_out(), "{}", user.id)?;
+    match &arguments.command {
+        Command::Create(create) => create.run(),
+        Command::List(list) => list.run(),
+        Command::Password(named) => {
+            let directory = named.directory()?;
+            // Before anybody types a password for nobody.
+            let user = directory.user_by_email(&named.email)?;
+            directory.change_password(&user, &password()?, &by())?;
+            eprintln!(
+                "{} has another password. Tokens and sessions of before are void.",
+                user.email
+            );
+            name_keys(&directory, &user)
+        }
+        Command::Delete(named) => {
+            let directory = named.directory()?;
+            let user = directory.delete_user(&named.email, &by())?;
+            eprintln!(
+                "{} {} is deleted. Tokens and sessions are void.",
+                user.id, user.email
+            );
+            name_keys(&directory, &user)
+        }
+    }
+}
+
+impl Create {
+    fn run(&self) -> anyhow::Result<()> {
+        let workplace = Workplace::open(&self.common)?;
+        let directory = workplace.directory(&workplace.folder_or_named()?)?;
+        let user = directory.create_user(&self.email, &password()?, Some(&by()))?;
+        if self.json {
+            let view = json!({"id": user.id, "email": user.email, "created_at": user.created_at});
+            writeln!(json_out(), "{view}")?;
+        } else {
+            writeln!(text_out(), "{}", user.id)?;
+        }
+        Ok(())
+    }
+}
+
+impl List {
+    fn run(&self) -> anyhow::Result<()> {
+        let workplace = Workplace::open(&self.common)?;
+        let users = workplace.directory(&workplace.folder()?)?.users()?;
+        if self.json {
+            let view = users.iter().map(|user| {
+                json!({
+                    "id": user.id,
+                    "email": user.email,
+                    "first_name": user.profile.first_name,
+                    "last_name": user.profile.last_name,
+                    "created_at": user.created_at,
+                    "updated_at": user.updated_at,
+                })
+            });
+            writeln!(json_out(), "{}", Value::from_iter(view))?;
+            return Ok(());
+        }
+        let mut out = text_out();
+        for user in users {
+            let names = [user.profile.first_name, user.profile.last_name];
+            let name: String = names
+                .into_iter()
+                .flatten()
+                .map(|name| format!("  {name}"))
+                .collect();
+            write_line(
+                &mut out,
+                format_args!(
+                    "{}  {}  created {}{name}",
+                    user.id, user.email, user.created_at
+                ),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Named {
+    fn directory(&self) -> anyhow::Result<Directory> {
+        let workplace = Workplace::open(&self.common)?;
+        workplace.directory(&workplace.folder()?)
+    }
+}
+
+/// Who does it, as the audit names the operator.
+fn by() -> String {
+    format!("operator {}", operator())
+}
+
+/// Names the keys that a user made and that are still valid.
+fn name_keys(directory: &Directory, user: &User) -> anyhow::Result<()> {
+    let now = timestamp(SystemTime::now());
+    for key in directory.keys()? {
+        let is_valid = key.revoked_at.as_ref().is_none_or(|at| *at > now);
+        if is_valid && key.created_by.as_deref() == Some(&user.id) {
+            write_line(
+                &mut std::io::stderr().lock(),
+                format_args!(
+                    "The key {} ({}), which this user made, stays valid: wares key revoke {}",
+                    key.id, key.title, key.id
+                ),
+            )?;
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What every command needs: the settings, an engine, modules, a data folder.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::Write;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -14,13 +14,16 @@ use super::Common;
 use crate::clock;
 use crate::config::{Config, Limits as LimitSettings, Sources};
 use crate::engine::{CallError, CompileLimits, Engine, EngineOptions, GRANTS, Limits};
+use crate::files;
 use crate::identity::{Directory, Lifetimes};
 use crate::modules::{
     self, CanaryOptions, Candidates, Failure, Found, Keys, Manager, ManagerOptions, Module,
-    ModuleError, ModuleOptions, PathPrefix, Slot, Source, Versions, WatchError, Watched,
+    ModuleError, ModuleOptions, PathPrefix, Slot, Source, Trust, Versions, WatchError, Watched,
 };
 use crate::printable::{printable, printable_line};
-use crate::storage::{self, Database, DatabaseOptions, Registry, SessionLimits};
+use crate::storage::{
+    self, Database, DatabaseOptions, Installed, Registry, SessionLimits, StorageError,
+};
 use crate::telemetry::LogLimits;
 
 pub(super) struct Workplace {
@@ -42,7 +45,7 @@ impl Workplace {
         flags.extend(more);
         let sources = Sources {
             file: common.config.clone(),
-            environment: std::env::vars().collect(),
+            environment: environment()?,
             flags,
         };
         Ok(Self {
@@ -111,12 +114,16 @@ impl Workplace {
     /// Where the modules' components come from.
     pub(super) fn found(&self) -> anyhow::Result<Found> {
         let data = &self.config.data;
-        Ok(modules::find(
+        let mut found = modules::find(
             self.configured(),
             &data.dir,
             &data.modules_dir,
             self.config.compile.component_bytes_max,
-        )?)
+        )?;
+        if data.modules_dir_is_set && !data.modules_dir.is_dir() {
+            found.misses(&data.modules_dir);
+        }
+        Ok(found)
     }
 
     /// The files that the settings name, each with its module.
@@ -140,7 +147,16 @@ impl Workplace {
         found: Found,
     ) -> anyhow::Result<Candidates<'a>> {
         let versions = Versions::of(&self.config.data.dir);
-        let load = Box::new(|source: &Source| self.module(engine, source));
+        let trust = self.trust();
+        let load = Box::new(move |source: &Source| {
+            let signed_by = trust
+                .source(source, |name, digest| self.kept(name, digest))
+                .map_err(|error| ModuleError::Signature {
+                    origin: source.origin.clone(),
+                    source: error,
+                })?;
+            Ok(self.module(engine, source)?.signed_by(signed_by))
+        });
         let candidates = Candidates::new(found, versions, load);
         for name in self.config.modules.keys() {
             if !candidates.knows(name) {
@@ -150,6 +166,23 @@ impl Workplace {
             }
         }
         Ok(candidates)
+    }
+
+    /// Whose components are taken.
+    fn trust(&self) -> Trust {
+        let versions = &self.config.versions;
+        // They were read as such.
+        let keys = Keys::new(&versions.public_keys).unwrap_or_default();
+        Trust::new(keys, versions.require_signature)
+    }
+
+    /// What is known of a version that is installed.
+    fn kept(&self, name: &str, digest: &str) -> Result<Option<Installed>, StorageError> {
+        let file = self.config.data.dir.join(OWN_DATABASE);
+        if !file.exists() {
+            return Ok(None);
+        }
+        Registry::open(&file)?.version(name, digest)
     }
 
     fn options(&self, name: &str) -> ModuleOptions {
@@ -172,9 +205,7 @@ impl Workplace {
             modules_dir: config.data.modules_dir.clone(),
             pinned: config.modules.iter().filter_map(pinned).collect(),
             component_bytes_max: config.compile.component_bytes_max,
-            // They were read as such.
-            keys: Keys::new(&config.versions.public_keys).unwrap_or_default(),
-            require_signature: config.versions.require_signature,
+            trust: self.trust(),
             drain: Duration::from_millis(config.versions.drain_ms),
             canary: CanaryOptions {
                 calls_min: canary.calls_min as u64,
@@ -184,7 +215,7 @@ impl Workplace {
             },
             asking: limits(&config.limits),
         };
-        let registry = Registry::open(&config.data.dir.join("host.db"))?;
+        let registry = Registry::open(&config.data.dir.join(OWN_DATABASE))?;
         let of_modules = config.clone();
         let modules = move |name: &str| module_options(&of_modules, name);
         Ok(Manager::new(
@@ -196,9 +227,33 @@ impl Workplace {
         ))
     }
 
-    /// The data folder, made if it is missing.
+    /// The data folder, which is there.
+    ///
+    /// # Errors
+    /// When there is none; then nothing is made.
     pub(super) fn folder(&self) -> anyhow::Result<Folder> {
+        let path = &self.config.data.dir;
+        if let Some(reason) = no_data_folder(path)? {
+            bail!(
+                "{reason}: name the data folder with --data DIR (or the setting data.dir), or make one there \
+                 with `wares serve`"
+            );
+        }
+        Folder::open(path)
+    }
+
+    /// The data folder, made if it is missing.
+    pub(super) fn folder_or_new(&self) -> anyhow::Result<Folder> {
         Folder::open(&self.config.data.dir)
+    }
+
+    /// The data folder, made if it is missing and somebody named it.
+    pub(super) fn folder_or_named(&self) -> anyhow::Result<Folder> {
+        if self.config.data.dir_is_set {
+            self.folder_or_new()
+        } else {
+            self.folder()
+        }
     }
 
     /// Whether the first admin can be made as the settings have it, if there is none yet.
@@ -207,7 +262,7 @@ impl Workplace {
         let identity = &self.config.identity;
         let password = identity.admin_password.as_str();
         Directory::check_first_admin(
-            &self.config.data.dir.join("host.db"),
+            &self.config.data.dir.join(OWN_DATABASE),
             &identity.admin_email,
             (!password.is_empty()).then_some(password),
         )
@@ -220,12 +275,61 @@ impl Workplace {
             token: Duration::from_secs(self.config.identity.token_lifetime_s),
             session: Duration::from_secs(self.config.identity.session_lifetime_s),
         };
-        Ok(Directory::open(&folder.path.join("host.db"), lifetimes)?)
+        Ok(Directory::open(&folder.path.join(OWN_DATABASE), lifetimes)?)
     }
 }
 
 /// What is said before an error that concerns the first admin.
 pub(super) const FIRST_ADMIN: &str = "the first admin (admin.email, admin.password)";
+
+/// The environment, without what is not UTF-8 and no setting.
+fn environment() -> anyhow::Result<Vec<(String, String)>> {
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => variables.push((name, value)),
+            (Ok(name), Err(_)) if name.starts_with("WARES_") => bail!("{name} is not UTF-8 text"),
+            _ => {}
+        }
+    }
+    Ok(variables)
+}
+
+/// The host's own database.
+const OWN_DATABASE: &str = "host.db";
+/// Where a host says where it is.
+const PLACE_FILE: &str = "listening";
+/// The largest such file, in bytes.
+const PLACE_BYTES_MAX: u64 = 1_024;
+
+/// Why a path leads to no data folder; `None` where it does.
+///
+/// # Errors
+/// When it cannot be looked into.
+fn no_data_folder(path: &Path) -> anyhow::Result<Option<String>> {
+    let shown = path.display();
+    let unseen = || format!("cannot look into the data folder {shown}");
+    let file = match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok(Some(format!("there is no data folder {shown}")));
+        }
+        file => file.with_context(unseen)?,
+    };
+    if !file.is_dir() {
+        return Ok(Some(format!("{shown} is a file, not a data folder")));
+    }
+    let is_one = path.join(OWN_DATABASE).try_exists().with_context(unseen)?;
+    Ok((!is_one && !has_databases(&path.join("modules")))
+        .then(|| format!("the folder {shown} is not a data folder, for it has no {OWN_DATABASE}")))
+}
+
+/// Whether there are databases of modules in a folder, as after `seed` without a host.
+fn has_databases(modules: &Path) -> bool {
+    fs::read_dir(modules).is_ok_and(|entries| {
+        let is_database = |path: PathBuf| path.extension().is_some_and(|found| found == "db");
+        entries.flatten().any(|entry| is_database(entry.path()))
+    })
+}
 
 /// A data folder.
 pub(super) struct Folder {
@@ -260,6 +364,8 @@ impl Folder {
             }
         };
         if lock.is_some() {
+            // No host serves this folder, so what the last one said of itself is wrong.
+            remove_place(path)?;
             tidy(path);
             storage::prepare_disk(path)?;
         }
@@ -308,8 +414,14 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Says in the data folder where the host is, for other commands.
-    pub(super) fn announce(&self, place: SocketAddr) -> anyhow::Result<()> {
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Says in the data folder where the host is, for other commands, to which it can
+    /// prove that from then on. Where the disk has no room for that, it serves all others.
+    pub(super) fn announce(&self, place: SocketAddr, directory: &Directory) {
         let mut reachable = place;
         if place.ip().is_unspecified() {
             reachable.set_ip(match place.ip() {
@@ -317,19 +429,48 @@ impl Folder {
                 IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
             });
         }
-        let path = self.path.join("listening");
-        overwrite(&path, &reachable.to_string())
-            .with_context(|| format!("cannot write {}", path.display()))
+        let place = reachable.to_string();
+        directory.serve_at(&place);
+        let path = self.path.join(PLACE_FILE);
+        if let Err(error) = write_anew(&path, &place) {
+            tracing::warn!(
+                path = %path.display(),
+                %error,
+                "cannot be written: commands do not find this host"
+            );
+        }
+    }
+
+    /// Takes back where the host is, which stops. What cannot be removed stays for the
+    /// next command or host, which removes it, and nobody believes it without a proof.
+    pub(super) fn conceal(&self) {
+        if let Err(error) = remove_place(&self.path) {
+            tracing::warn!("{error:#}");
+        }
     }
 
     /// Where the host is that serves this folder; `None` where none does.
+    ///
+    /// # Errors
+    /// When whoever has the folder does not say where it is, as a host that starts.
     pub(super) fn host(&self) -> anyhow::Result<Option<SocketAddr>> {
         if self.lock.is_some() {
             return Ok(None);
         }
-        let path = self.path.join("listening");
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("cannot read where the host is: {}", path.display()))?;
+        let path = self.path.join(PLACE_FILE);
+        let text = match files::read_text(&path, PLACE_BYTES_MAX) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+                "the data folder {} is in use by another wares that does not serve: a host that starts or \
+                 stops, or a command. Try again in a moment; if it is a host that serves, its log says why \
+                 it could not write where it is",
+                self.path.display()
+            ),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot read where the host is: {}", path.display()));
+            }
+        };
         let place = text.trim().parse();
         Ok(Some(place.with_context(|| {
             format!("{} names no place", path.display())
@@ -405,6 +546,24 @@ impl Folder {
         }
     }
 
+    /// The databases of all modules that have run here, by their names.
+    pub(super) fn databases(&self) -> Vec<(String, PathBuf)> {
+        let Ok(entries) = fs::read_dir(self.path.join("modules")) else {
+            return Vec::new();
+        };
+        let named = |path: PathBuf| {
+            let is_database = path.extension().is_some_and(|found| found == "db");
+            let name = path.file_stem()?.to_str()?.to_owned();
+            is_database.then_some((name, path))
+        };
+        let mut found: Vec<_> = entries
+            .flatten()
+            .filter_map(|entry| named(entry.path()))
+            .collect();
+        found.sort();
+        found
+    }
+
     /// The database of a module that has run here.
     pub(super) fn database(&self, name: &str) -> anyhow::Result<Database> {
         let file = self.path.join("modules").join(format!("{name}.db"));
@@ -413,6 +572,29 @@ impl Folder {
         }
         Ok(Database::open(&file, &DatabaseOptions::default())?)
     }
+}
+
+/// Removes where the last host was.
+fn remove_place(data: &Path) -> anyhow::Result<()> {
+    let path = data.join(PLACE_FILE);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file, for which the host gives up room of its own where the disk has no other.
+/// Whoever reads it finds all of it or no file.
+fn write_anew(path: &Path, text: &str) -> std::io::Result<()> {
+    storage::make_room();
+    let partial = path.with_extension("partial");
+    let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    written
 }
 
 /// What a mode lets all but the owner do: anything, and to write.
@@ -434,26 +616,17 @@ fn hear(component: &str, line: &str) {
     eprintln!("{}: {line}", printable_line(component));
 }
 
-/// Writes a file anew in the place that it has: the disk may have no other.
-fn overwrite(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = File::options()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.set_len(text.len() as u64)
-}
-
 /// Removes what a process that was killed was about to write. None that lives writes
 /// here: this one holds the lock.
 fn tidy(data: &Path) {
     let is_rehearsal = |name: &str| name.starts_with("rehearsal-");
     let is_half_compiled = |name: &str| name.starts_with('.') && name.ends_with(".tmp");
     let is_half_written = |name: &str| name.ends_with(".partial");
+    let is_half_said = |name: &str| name == format!("{PLACE_FILE}.partial");
     type IsLeft<'a> = &'a dyn Fn(&str) -> bool;
-    let places: [(&str, IsLeft<'_>); 3] = [
+    let places: [(&str, IsLeft<'_>); 4] = [
         ("", &is_rehearsal),
+        ("", &is_half_said),
         ("compiled", &is_half_compiled),
         ("versions", &is_half_written),
     ];

@@ -1,6 +1,9 @@
 //! The section `[limits]`, and `[modules.NAME.limits]` over it.
 
-use super::reader::Reader;
+use super::reader::{BYTES_MAX, Reader};
+
+/// The most elements of tables: the engine reserves room for them, for each call.
+const TABLE_ELEMENTS_MAX: u32 = 10_000_000;
 
 /// What a component and each of its calls may use.
 #[derive(Clone, Debug)]
@@ -105,18 +108,15 @@ impl Limits {
                 base.calls_waiting_max,
                 "requests that read, and requests that write, that may wait for one of these calls to end; more get 503",
             ),
-            request_bytes_max: reader.bytes(
-                &name("request_bytes_max"),
+            request_bytes_max: reader.bytes(&name("request_bytes_max"), 0..=BYTES_MAX,
                 base.request_bytes_max,
-                "the body of a request (default: server.body_bytes_max)",
+                "the body of a request, within server.body_bytes_max (default: as that)",
             ),
-            deadline_ms: reader.number(
-                &name("deadline_ms"),
+            deadline_ms: reader.milliseconds(&name("deadline_ms"),
                 base.deadline_ms,
                 "time of the component's own a call; time in the host does not count",
             ),
-            call_ms: reader.number(
-                &name("call_ms"),
+            call_ms: reader.milliseconds(&name("call_ms"),
                 base.call_ms,
                 "a call from beginning to end, with all that the host does for it",
             ),
@@ -125,98 +125,55 @@ impl Limits {
                 base.memory_bytes_max,
                 "linear memories together",
             ),
-            table_elements_max: reader.count(
-                &name("table_elements_max"),
-                base.table_elements_max,
-                "elements of all tables together",
-            ),
-            response_bytes_max: reader.bytes(
-                &name("response_bytes_max"),
+            table_elements_max: reader
+                .number32(
+                    &name("table_elements_max"),
+                    1..=TABLE_ELEMENTS_MAX,
+                    base.table_elements_max.try_into().unwrap_or(TABLE_ELEMENTS_MAX),
+                    "elements of all tables together",
+                ) as usize,
+            response_bytes_max: reader.bytes(&name("response_bytes_max"), 1 << 10..=BYTES_MAX,
                 base.response_bytes_max,
                 "the body of a response",
             ),
-            host_calls_max: reader
-                .number(
-                    &name("host_calls_max"),
-                    base.host_calls_max.into(),
-                    "calls into the host",
-                )
-                .try_into()
-                .unwrap_or(u32::MAX),
-            log_lines_max: reader
-                .number(
-                    &name("log_lines_max"),
-                    base.log_lines_max.into(),
-                    "log lines",
-                )
-                .try_into()
-                .unwrap_or(u32::MAX),
-            log_bytes_max: reader.bytes(
-                &name("log_bytes_max"),
+            host_calls_max: reader.number32(&name("host_calls_max"), 0..=u32::MAX, base.host_calls_max, "calls into the host"),
+            log_lines_max: reader.number32(&name("log_lines_max"), 0..=u32::MAX, base.log_lines_max, "log lines"),
+            log_bytes_max: reader.bytes(&name("log_bytes_max"), 0..=BYTES_MAX,
                 base.log_bytes_max,
                 "text of log lines",
             ),
-            log_lines_per_s_max: reader
-                .number(
-                    &name("log_lines_per_s_max"),
-                    base.log_lines_per_s_max.into(),
-                    "log lines a second of all calls of a component together",
-                )
-                .try_into()
-                .unwrap_or(u32::MAX),
-            log_bytes_per_s_max: reader.bytes(
-                &name("log_bytes_per_s_max"),
+            log_lines_per_s_max: reader.number32(&name("log_lines_per_s_max"), 0..=u32::MAX, base.log_lines_per_s_max, "log lines a second of all calls of a component together"),
+            log_bytes_per_s_max: reader.bytes(&name("log_bytes_per_s_max"), 0..=BYTES_MAX,
                 base.log_bytes_per_s_max,
                 "text of these lines",
             ),
-            sql_statement_ms: reader.number(
-                &name("sql_statement_ms"),
+            sql_statement_ms: reader.milliseconds(&name("sql_statement_ms"),
                 base.sql_statement_ms,
                 "one SQL statement",
             ),
-            sql_statements_max: reader
-                .number(
-                    &name("sql_statements_max"),
-                    base.sql_statements_max.into(),
-                    "SQL statements",
-                )
-                .try_into()
-                .unwrap_or(u32::MAX),
-            sql_rows_max: reader
-                .number(
-                    &name("sql_rows_max"),
-                    base.sql_rows_max.into(),
-                    "rows of one statement",
-                )
-                .try_into()
-                .unwrap_or(u32::MAX),
-            sql_result_bytes_max: reader.bytes(
-                &name("sql_result_bytes_max"),
+            sql_statements_max: reader.number32(&name("sql_statements_max"), 0..=u32::MAX, base.sql_statements_max, "SQL statements"),
+            sql_rows_max: reader.number32(&name("sql_rows_max"), 0..=u32::MAX, base.sql_rows_max, "rows of one statement"),
+            sql_result_bytes_max: reader.bytes(&name("sql_result_bytes_max"), 1 << 10..=BYTES_MAX,
                 base.sql_result_bytes_max,
                 "rows of one statement",
             ),
-            sql_memory_bytes_max: reader.bytes(
-                &name("sql_memory_bytes_max"),
+            sql_memory_bytes_max: reader.bytes(&name("sql_memory_bytes_max"), 1 << 20..=1 << 40,
                 base.sql_memory_bytes_max,
                 "memory that the database takes for one statement",
             ),
-            sql_writer_wait_ms: reader.number(
-                &name("sql_writer_wait_ms"),
+            sql_writer_wait_ms: reader.milliseconds_or_none(&name("sql_writer_wait_ms"),
                 base.sql_writer_wait_ms,
                 "waiting for the database's writer, before the call begins as well",
             ),
-            sql_transaction_hold_ms: reader.number(
-                &name("sql_transaction_hold_ms"),
+            sql_transaction_hold_ms: reader.milliseconds(&name("sql_transaction_hold_ms"),
                 base.sql_transaction_hold_ms,
                 "holding the database's writer",
             ),
-            sql_migration_ms: reader.number(
-                &name("sql_migration_ms"),
+            sql_migration_ms: reader.milliseconds(&name("sql_migration_ms"),
                 base.sql_migration_ms,
                 "the steps of a schema that have yet to run, together",
             ),
-            database_bytes_max: reader.bytes(
-                &name("database_bytes_max"),
+            database_bytes_max: reader.bytes(&name("database_bytes_max"), 1 << 20..=1 << 48,
                 base.database_bytes_max,
                 "the database, and unless this is set no more than half of the disk; writes beyond it fail, reads go on",
             ),

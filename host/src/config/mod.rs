@@ -14,7 +14,7 @@ pub use limits::Limits;
 pub use reader::Declaration;
 pub use source::{ConfigError, Sources};
 
-use reader::Reader;
+use reader::{CENTURY_S, Reader};
 
 use crate::engine::GRANTS;
 use crate::modules::PathPrefix;
@@ -82,8 +82,12 @@ pub struct Server {
 pub struct Data {
     /// The data folder.
     pub dir: PathBuf,
+    /// Whether somebody named it.
+    pub dir_is_set: bool,
     /// The folder whose components replace the built-in ones.
     pub modules_dir: PathBuf,
+    /// Whether somebody named it.
+    pub modules_dir_is_set: bool,
 }
 
 /// What the host says.
@@ -185,6 +189,12 @@ impl Config {
         let layers = source::layers(sources)?;
         let mut reader = Reader::new(layers);
         let mut config = Self::read(&mut reader);
+        if config.versions.require_signature && config.versions.public_keys.is_empty() {
+            reader.refuse(
+                "versions.require_signature",
+                "is set, and versions.public_keys names no key that a component could be signed with",
+            );
+        }
         reader.finish()?;
         config.passed_over = source::passed_over(sources);
         Ok(config)
@@ -206,33 +216,27 @@ impl Config {
                 "127.0.0.1:9000",
                 "host:port to serve on, every IP of the host's name; :port is every interface, IPv4 and IPv6",
             ),
-            body_bytes_max: reader.bytes(
-                "server.body_bytes_max",
+            body_bytes_max: reader.bytes("server.body_bytes_max", 1 << 10..=64 << 20,
                 102_400,
                 "the largest body of a request, unpacked",
             ),
-            head_bytes_max: reader.bytes(
-                "server.head_bytes_max",
+            head_bytes_max: reader.bytes("server.head_bytes_max", 8 << 10..=1 << 20,
                 16 * 1024,
                 "the longest request line and headers together",
             ),
-            head_timeout_ms: reader.number(
-                "server.head_timeout_ms",
+            head_timeout_ms: reader.milliseconds("server.head_timeout_ms",
                 10_000,
                 "until a request's head must have arrived",
             ),
-            body_timeout_ms: reader.number(
-                "server.body_timeout_ms",
+            body_timeout_ms: reader.milliseconds("server.body_timeout_ms",
                 30_000,
                 "until a request's body must have arrived, and how long a client may take nothing of its answers",
             ),
-            idle_timeout_ms: reader.number(
-                "server.idle_timeout_ms",
+            idle_timeout_ms: reader.milliseconds("server.idle_timeout_ms",
                 75_000,
                 "how long a connection stays open on which nothing is asked",
             ),
-            drain_ms: reader.number(
-                "server.drain_ms",
+            drain_ms: reader.milliseconds_or_none("server.drain_ms",
                 10_000,
                 "how long open requests may take after the signal to stop",
             ),
@@ -258,6 +262,7 @@ impl Config {
             server,
             data: Data {
                 dir: reader.text("data.dir", "data", "the data folder").into(),
+                dir_is_set: reader.is_set("data.dir"),
                 modules_dir: reader
                     .text(
                         "data.modules_dir",
@@ -265,6 +270,7 @@ impl Config {
                         "the folder whose *.wasm replace the built-in modules",
                     )
                     .into(),
+                modules_dir_is_set: reader.is_set("data.modules_dir"),
             },
             log: Log {
                 level: reader.text(
@@ -275,13 +281,11 @@ impl Config {
                 json: reader.choice("log.format", &["text", "json"], "how log lines look") == 1,
             },
             identity: Identity {
-                token_lifetime_s: reader.number(
-                    "identity.token_lifetime_s",
+                token_lifetime_s: reader.number("identity.token_lifetime_s", 1..=CENTURY_S,
                     86_400,
                     "how long a token is valid",
                 ),
-                session_lifetime_s: reader.number(
-                    "identity.session_lifetime_s",
+                session_lifetime_s: reader.number("identity.session_lifetime_s", 1..=CENTURY_S,
                     36_000,
                     "how long a session cookie is valid",
                 ),
@@ -302,38 +306,31 @@ impl Config {
                 ),
             },
             breaker: Breaker {
-                failures_min: reader
-                    .count(
-                        "breaker.failures_min",
-                        10,
-                        "failing pairs of a caller and a route, half of all, after which a module answers 503 for a while; one caller counts for half of them at most",
-                    )
-                    .try_into()
-                    .unwrap_or(u32::MAX),
-                window_ms: reader.number(
-                    "breaker.window_ms",
+                failures_min: reader.number32(
+                    "breaker.failures_min",
+                    1..=u32::MAX,
+                    10,
+                    "failing pairs of a caller and a route, half of all, after which a module answers 503 for a while; one caller counts for half of them at most",
+                ),
+                window_ms: reader.milliseconds("breaker.window_ms",
                     10_000,
                     "the time within which they count",
                 ),
-                rest_ms: reader.number(
-                    "breaker.rest_ms",
+                rest_ms: reader.milliseconds_or_none("breaker.rest_ms",
                     5_000,
                     "how long it answers 503 before one call is tried",
                 ),
             },
             compile: Compile {
-                component_bytes_max: reader.bytes(
-                    "compile.component_bytes_max",
+                component_bytes_max: reader.bytes("compile.component_bytes_max", 1 << 10..=2 << 30,
                     50 * 1024 * 1024,
                     "the largest component",
                 ),
-                deadline_ms: reader.number(
-                    "compile.deadline_ms",
+                deadline_ms: reader.milliseconds("compile.deadline_ms",
                     60_000,
                     "how long compiling one may take",
                 ),
-                memory_bytes_max: reader.bytes(
-                    "compile.memory_bytes_max",
+                memory_bytes_max: reader.bytes("compile.memory_bytes_max", 16 << 20..=1 << 40,
                     2 * 1024 * 1024 * 1024,
                     "the memory that compiling one may take",
                 ),
@@ -342,14 +339,13 @@ impl Config {
                 require_signature: reader.flag(
                     "versions.require_signature",
                     false,
-                    "install signed components alone",
+                    "install and serve signed components alone, beside those that are built in",
                 ),
                 public_keys: reader.keys(
                     "versions.public_keys",
                     "the keys that they may be signed with, as minisign writes them",
                 ),
-                drain_ms: reader.number(
-                    "versions.drain_ms",
+                drain_ms: reader.milliseconds_or_none("versions.drain_ms",
                     30_000,
                     "how long calls of a version that was replaced may take",
                 ),
@@ -360,18 +356,15 @@ impl Config {
                     20,
                     "calls before a version on trial can be found worse",
                 ),
-                promote_calls: reader.number(
-                    "canary.promote_calls",
+                promote_calls: reader.number("canary.promote_calls", 0..=u64::MAX,
                     1_000,
                     "good calls after which it is promoted; 0 for never",
                 ),
-                bad_percent_max: reader.number(
-                    "canary.bad_percent_max",
+                bad_percent_max: reader.number("canary.bad_percent_max", 0..=100,
                     5,
                     "percent points by which more of its calls may fail or be answered with 5xx",
                 ),
-                latency_percent_max: reader.number(
-                    "canary.latency_percent_max",
+                latency_percent_max: reader.number("canary.latency_percent_max", 1..=u32::MAX.into(),
                     300,
                     "what a call may take on the average, in percent of what it takes in service",
                 ),

@@ -11,14 +11,25 @@ use super::source::{ConfigError, Entry, Value};
 
 /// What an error shows of a value, in bytes.
 const SHOWN_BYTES_MAX: usize = 100;
+/// What is said of a variable that begins as those of a module.
+const VARIABLES_OF_MODULES: &str = "after the module's name, such a variable has _COMPONENT, _GRANTS, _PATH_PREFIXES, \
+                                    _LIMITS_… or _CONFIG_…";
+/// The longest time of a setting in milliseconds: what is added to it stays in bounds.
+const YEAR_MS: u64 = 365 * 24 * 3_600 * 1_000;
+/// The largest count of anything.
+const COUNT_MAX: u64 = u32::MAX as u64;
+/// The most bytes of anything that a component is given or gives: what 32 bits can reach.
+pub(super) const BYTES_MAX: usize = 1 << 32;
+/// The longest lifetime of a proof of identity, in seconds.
+pub(super) const CENTURY_S: u64 = 100 * 365 * 24 * 3_600;
 
 /// One setting, as the code declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declaration {
     /// Dotted.
     pub key: String,
-    /// What it holds.
-    pub kind: &'static str,
+    /// What it holds, with its bounds.
+    pub kind: String,
     /// What holds without it.
     pub default: String,
     /// One phrase for a person.
@@ -86,63 +97,80 @@ impl Reader {
         .unwrap_or(default)
     }
 
-    pub(super) fn number(&mut self, key: &str, default: u64, meaning: &str) -> u64 {
-        self.take(key, "a whole number", &default.to_string(), meaning, number)
-            .unwrap_or(default)
+    /// A number within bounds.
+    pub(super) fn number(
+        &mut self,
+        key: &str,
+        range: RangeInclusive<u64>,
+        default: u64,
+        meaning: &str,
+    ) -> u64 {
+        let kind = format!("a whole number from {} to {}", range.start(), range.end());
+        self.take(key, kind, &default.to_string(), meaning, |value| {
+            number(value).filter(|number| range.contains(number))
+        })
+        .unwrap_or(default)
+    }
+
+    /// The same of those that 32 bits can hold.
+    pub(super) fn number32(
+        &mut self,
+        key: &str,
+        range: RangeInclusive<u32>,
+        default: u32,
+        meaning: &str,
+    ) -> u32 {
+        let wide = u64::from(*range.start())..=u64::from(*range.end());
+        let number = self.number(key, wide, default.into(), meaning);
+        number.try_into().unwrap_or(default)
+    }
+
+    /// A time in milliseconds, of which none makes no sense.
+    pub(super) fn milliseconds(&mut self, key: &str, default: u64, meaning: &str) -> u64 {
+        self.number(key, 1..=YEAR_MS, default, meaning)
+    }
+
+    /// A time in milliseconds, or none.
+    pub(super) fn milliseconds_or_none(&mut self, key: &str, default: u64, meaning: &str) -> u64 {
+        self.number(key, 0..=YEAR_MS, default, meaning)
     }
 
     /// A number that zero makes no sense for.
     pub(super) fn count(&mut self, key: &str, default: usize, meaning: &str) -> usize {
-        self.take(
-            key,
-            "a whole number from 1",
-            &default.to_string(),
-            meaning,
-            |value| number(value)?.try_into().ok().filter(|count| *count > 0),
-        )
-        .unwrap_or(default)
+        let number = self.number(key, 1..=COUNT_MAX, default as u64, meaning);
+        number.try_into().unwrap_or(default)
     }
 
     /// How many threads.
     pub(super) fn threads(&mut self, key: &str, default: usize, meaning: &str) -> usize {
-        self.take(
-            key,
-            "a whole number from 1 to 1024",
-            &default.to_string(),
-            meaning,
-            |value| {
-                let count = number(value)?.try_into().ok()?;
-                (1..=1024).contains(&count).then_some(count)
-            },
-        )
-        .unwrap_or(default)
+        let number = self.number(key, 1..=1024, default as u64, meaning);
+        number.try_into().unwrap_or(default)
     }
 
     /// How much memory a component may have: what 32 bits can reach, at most.
     pub(super) fn memory(&mut self, key: &str, default: usize, meaning: &str) -> usize {
-        let kind = "bytes from 1 MiB to 4 GiB, like \"64 MiB\"";
-        self.bytes_within(key, kind, 1 << 20..=1 << 32, default, meaning)
+        self.bytes(key, 1 << 20..=BYTES_MAX, default, meaning)
     }
 
     /// How much stack a component may have: what every thread that runs it has.
     pub(super) fn stack(&mut self, key: &str, default: usize, meaning: &str) -> usize {
-        let kind = "bytes from 64 KiB to 4 MiB, like \"1 MiB\"";
-        self.bytes_within(key, kind, 64 << 10..=4 << 20, default, meaning)
+        self.bytes(key, 64 << 10..=4 << 20, default, meaning)
     }
 
-    pub(super) fn bytes(&mut self, key: &str, default: usize, meaning: &str) -> usize {
-        let kind = "bytes, like 65536 or \"64 KiB\"";
-        self.bytes_within(key, kind, 0..=usize::MAX, default, meaning)
-    }
-
-    fn bytes_within(
+    /// So many bytes, within bounds.
+    pub(super) fn bytes(
         &mut self,
         key: &str,
-        kind: &'static str,
         range: RangeInclusive<usize>,
         default: usize,
         meaning: &str,
     ) -> usize {
+        let kind = format!(
+            "bytes from {} to {}, like \"{}\"",
+            size(*range.start()),
+            size(*range.end()),
+            size(default)
+        );
         self.take(key, kind, &size(default), meaning, |value| {
             let bytes = match value {
                 Value::Text(text) | Value::Raw(text) => bytes(text)?,
@@ -271,7 +299,7 @@ impl Reader {
                     Value::Text(text) | Value::Raw(text) => text.clone(),
                     Value::Integer(integer) => integer.to_string(),
                     Value::Flag(flag) => flag.to_string(),
-                    Value::List(_) | Value::Other(_) => {
+                    Value::List(_) | Value::Table | Value::Other(_) => {
                         self.faults.push(format!(
                             "{}: {full} must be text, a number, or true or false",
                             entry.origin
@@ -293,13 +321,22 @@ impl Reader {
     pub(super) fn names(&self, key: &str) -> BTreeSet<String> {
         let prefix = format!("{key}.");
         self.entries
-            .keys()
-            .filter_map(|key| {
-                key.strip_prefix(&prefix)?
+            .values()
+            .filter(|entry| !matches!(entry.value, Value::Table))
+            .filter_map(|entry| {
+                entry
+                    .key
+                    .strip_prefix(&prefix)?
                     .split_once('.')
                     .map(|(name, _)| name.to_owned())
             })
             .collect()
+    }
+
+    /// Refuses the value of a key.
+    pub(super) fn refuse(&mut self, key: &str, why: &str) {
+        let origin = self.entries.get(key).map_or("", |entry| &entry.origin);
+        self.faults.push(format!("{origin}: {key} {why}"));
     }
 
     pub(super) fn declarations(self) -> Vec<Declaration> {
@@ -310,20 +347,42 @@ impl Reader {
     /// With every fault so far, and every key that nobody asked for.
     pub(super) fn finish(mut self) -> Result<(), ConfigError> {
         for (key, entry) in &self.entries {
-            if !self.taken.contains(key) {
-                let hint = self
-                    .nearest(key)
-                    .map(|near| format!(": did you mean {near}?"))
-                    .unwrap_or_default();
-                self.faults
-                    .push(format!("{}: there is no setting {key}{hint}", entry.origin));
+            if self.taken.contains(key) {
+                continue;
             }
+            let is_section = self.is_section(key);
+            if is_section && matches!(entry.value, Value::Table) {
+                continue;
+            }
+            let hint = match self.nearest(key) {
+                _ if is_section => format!(": {key} is a section, whose settings are {key}.…"),
+                _ if key.starts_with("modules_") => format!(": {VARIABLES_OF_MODULES}"),
+                Some(near) => format!(": did you mean {near}?"),
+                None => String::new(),
+            };
+            self.faults
+                .push(format!("{}: there is no setting {key}{hint}", entry.origin));
         }
         if self.faults.is_empty() {
             Ok(())
         } else {
             Err(ConfigError(self.faults))
         }
+    }
+
+    /// Whether settings lie below a key.
+    fn is_section(&self, key: &str) -> bool {
+        let below = |name: &str| {
+            let rest = name.strip_prefix(key);
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        let of_a_module = |name: &str| {
+            let (_, part) = name.split_once('.').unwrap_or((name, "limits"));
+            matches!(part, "limits" | "config")
+        };
+        key == "modules"
+            || key.strip_prefix("modules.").is_some_and(of_a_module)
+            || self.declared.iter().any(|declared| below(&declared.key))
     }
 
     fn nearest(&self, key: &str) -> Option<&str> {
@@ -340,10 +399,10 @@ impl Reader {
             .map(|(_, key)| key)
     }
 
-    fn declare(&mut self, key: String, kind: &'static str, default: &str, meaning: &str) {
+    fn declare(&mut self, key: String, kind: &str, default: &str, meaning: &str) {
         self.declared.push(Declaration {
             key,
-            kind,
+            kind: kind.to_owned(),
             default: default.to_owned(),
             meaning: meaning.to_owned(),
         });
@@ -352,11 +411,12 @@ impl Reader {
     fn take<T>(
         &mut self,
         key: &str,
-        kind: &'static str,
+        kind: impl AsRef<str>,
         default: &str,
         meaning: &str,
         read: impl FnOnce(&Value) -> Option<T>,
     ) -> Option<T> {
+        let kind = kind.as_ref();
         self.declare(key.to_owned(), kind, default, meaning);
         self.taken.insert(key.to_owned());
         let entry = self.entries.get(key)?;
@@ -367,6 +427,7 @@ impl Reader {
                 Value::Integer(integer) => integer.to_string(),
                 Value::Flag(flag) => flag.to_string(),
                 Value::List(_) => "a list".to_owned(),
+                Value::Table => "a table".to_owned(),
                 Value::Other(what) => (*what).to_owned(),
             };
             self.faults

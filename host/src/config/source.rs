@@ -58,6 +58,8 @@ pub(super) enum Value {
     List(Vec<String>),
     /// Of the environment or a flag: read as whatever its key wants.
     Raw(String),
+    /// A section of the file without any setting.
+    Table,
     /// Of a type that no key has.
     Other(&'static str),
 }
@@ -67,8 +69,13 @@ const PREFIX: &str = "WARES_";
 /// The largest settings file, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// The variable that is no setting.
-const NOT_SETTINGS: [&str; 1] = ["WARES_CONFIG"];
+/// The variables that are no settings. The second is read in builds with debug assertions
+/// alone, for tests.
+const NOT_SETTINGS: &[&str] = if cfg!(debug_assertions) {
+    &["WARES_CONFIG", "WARES_FAULT"]
+} else {
+    &["WARES_CONFIG"]
+};
 
 /// The keys that hold paths, beside the modules' components.
 const PATHS: [&str; 2] = ["data.dir", "data.modules_dir"];
@@ -155,7 +162,9 @@ fn flatten(file: &Path, text: &str, prefix: &str, table: &DeTable<'_>, entries: 
         } else {
             format!("{prefix}.{}", name.get_ref())
         };
-        if let DeValue::Table(inner) = value.get_ref() {
+        if let DeValue::Table(inner) = value.get_ref()
+            && !inner.is_empty()
+        {
             flatten(file, text, &key, inner, entries);
         } else {
             let origin = format!("{}:{}", file.display(), line_of(text, name.span().start));
@@ -184,7 +193,7 @@ fn value_of(value: &Spanned<DeValue<'_>>) -> Value {
             .map_or(Value::Other("a list that is not of texts"), Value::List),
         DeValue::Float(_) => Value::Other("a number with a fraction"),
         DeValue::Datetime(_) => Value::Other("a date"),
-        DeValue::Table(_) => Value::Other("a table"),
+        DeValue::Table(_) => Value::Table,
     }
 }
 
@@ -257,13 +266,16 @@ fn tells_of_port(variable: &str, value: &str) -> bool {
 
 /// `WARES_SERVER_DRAIN_MS` is `server.drain_ms`: the first word is the section.
 /// In a module's variables the words `CONFIG`, `LIMITS`, `COMPONENT`, `GRANTS` and
-/// `PATH_PREFIXES` end its name.
+/// `PATH_PREFIXES` end its name. A variable without them is a key too, as it stands, which
+/// no setting has.
 fn key_of(variable: &str) -> Option<String> {
     if NOT_SETTINGS.contains(&variable) {
         return None;
     }
     let name = variable.strip_prefix(PREFIX)?.to_ascii_lowercase();
-    let (section, rest) = name.split_once('_')?;
+    let Some((section, rest)) = name.split_once('_') else {
+        return Some(name);
+    };
     if section != "modules" {
         return Some(format!("{section}.{rest}"));
     }
@@ -272,10 +284,11 @@ fn key_of(variable: &str) -> Option<String> {
             return Some(format!("modules.{}.{part}.{key}", module.replace('_', "-")));
         }
     }
-    ["component", "grants", "path_prefixes"]
+    let named = ["component", "grants", "path_prefixes"]
         .iter()
         .find_map(|part| {
             let module = rest.strip_suffix(part)?.strip_suffix('_')?;
             Some(format!("modules.{}.{part}", module.replace('_', "-")))
-        })
+        });
+    Some(named.unwrap_or(name))
 }

@@ -97,11 +97,9 @@ fn values_are_read_as_their_key_wants_them() {
         ("\"1MiB\"", 1 << 20),
         ("\"1 GiB\"", 1 << 30),
     ] {
-        let file = format!("server.body_bytes_max = {size}");
-        assert_eq!(
-            load(Some(&file), &[], &[]).unwrap().server.body_bytes_max,
-            bytes
-        );
+        let file = format!("limits.log_bytes_max = {size}");
+        let config = load(Some(&file), &[], &[]).unwrap();
+        assert_eq!(config.limits.log_bytes_max, bytes);
     }
 }
 
@@ -178,12 +176,176 @@ fn every_fault_is_named_at_once_with_where_it_is_from() {
          wares.toml:2: server.listen must be text, not 5\n  \
          --set server.trust_forwarded: server.trust_forwarded must be true or false, not 'perhaps'\n  \
          WARES_LIMITS_CALLS_MAX: limits.calls_max must be a whole number from 1 to 1024, not '0'\n  \
-         wares.toml:5: limits.deadline_ms must be a whole number, not -1\n  \
+         wares.toml:5: limits.deadline_ms must be a whole number from 1 to 31536000000, not -1\n  \
          wares.toml:6: limits.memory_bytes_max must be bytes from 1 MiB to 4 GiB, like \"64 MiB\", not 'much'\n  \
          --set cors.origins: cors.origins must be a list of origins, each scheme://host or scheme://host:port \
          (comma-separated outside the file), not 'https://a.example/'\n  \
          wares.toml:3: there is no setting server.lisen: did you mean server.listen?",
     );
+}
+
+#[test]
+fn variables_and_sections_that_are_no_setting_are_named() {
+    let section = |name: &str| format!(": {name} is a section, whose settings are {name}.…");
+    let of_a_module = ": after the module's name, such a variable has _COMPONENT, _GRANTS, _PATH_PREFIXES, \
+                       _LIMITS_… or _CONFIG_…";
+    for (variable, key, hint) in [
+        ("WARES_FOO", "foo", String::new()),
+        ("WARES_", "", String::new()),
+        ("WARES_SERVER", "server", section("server")),
+        ("WARES_DATA", "data", section("data")),
+        ("WARES_MODULES", "modules", section("modules")),
+        ("WARES_MODULES_SHOP", "modules_shop", of_a_module.to_owned()),
+        (
+            "WARES_MODULES_SHOP_LIMITS",
+            "modules_shop_limits",
+            of_a_module.to_owned(),
+        ),
+        ("WARES_SERVER_", "server.", String::new()),
+        (
+            "WARES_SERVER_LISTN",
+            "server.listn",
+            ": did you mean server.listen?".to_owned(),
+        ),
+        ("WARES_LISTEN", "listen", String::new()),
+        ("WARES_URL", "url", String::new()),
+    ] {
+        let said = format!("{variable}: there is no setting {key}{hint}");
+        refuse("", &[(variable, "1")], &[], &said);
+    }
+    for (flag, hint) in [("server", section("server")), ("limits", section("limits"))] {
+        let said = format!("--set {flag}: there is no setting {flag}{hint}");
+        refuse("", &[], &[(flag, "1")], &said);
+    }
+    // Sections without a setting, as in the example file, and those that there are not.
+    assert!(
+        load(
+            Some("[server]\n[modules.shop]\n[modules.shop.limits]"),
+            &[],
+            &[]
+        )
+        .is_ok()
+    );
+    refuse(
+        "[serverr]",
+        &[],
+        &[],
+        "wares.toml:1: there is no setting serverr",
+    );
+    refuse(
+        "\n[modules.shop.limit]",
+        &[],
+        &[],
+        "wares.toml:2: there is no setting modules.shop.limit",
+    );
+    refuse(
+        "[data.dir]",
+        &[],
+        &[],
+        "wares.toml:1: data.dir must be text, not a table",
+    );
+    for fine in ["WARES_CONFIG", "WARES", "wares_foo", "MY_WARES_FOO"] {
+        assert!(load(None, &[(fine, "1")], &[]).is_ok(), "{fine}");
+    }
+}
+
+/// The bounds of a setting that is a number, as what is said of a wrong one names them.
+fn bounds(kind: &str) -> Option<(u64, u64)> {
+    let (_, range) = kind.split_once(" from ")?;
+    let (from, to) = range.split(", like").next()?.split_once(" to ")?;
+    let number = |text: &str| {
+        let (number, unit) = text.split_once(' ').unwrap_or((text, "B"));
+        let units = ["B", "KiB", "MiB", "GiB"];
+        let power = units.iter().position(|known| *known == unit).unwrap();
+        number.parse::<u64>().unwrap() << (10 * power)
+    };
+    Some((number(from), number(to)))
+}
+
+#[test]
+fn every_number_has_bounds_and_what_lies_outside_of_them_is_refused() {
+    let mut bounded = 0;
+    for declared in Config::reference() {
+        let key = declared.key.replace("NAME", "shop");
+        let Some((from, to)) = bounds(&declared.kind) else {
+            let is_number = declared.kind.contains("number") || declared.kind.contains("bytes");
+            assert!(
+                !is_number || key.ends_with(".*"),
+                "{key}: {}",
+                declared.kind
+            );
+            continue;
+        };
+        bounded += 1;
+        let set = |value: u64| load(None, &[], &[(&key, &value.to_string())]);
+        for value in [from, to, from.midpoint(to)] {
+            assert!(set(value).is_ok(), "{key}={value}: {:?}", set(value).err());
+        }
+        for value in [from.checked_sub(1), to.checked_add(1)]
+            .into_iter()
+            .flatten()
+        {
+            let said = format!(
+                "--set {key}: {key} must be {}, not '{value}'",
+                declared.kind
+            );
+            assert_eq!(set(value).err(), Some(said));
+        }
+        for value in ["-1", "1.5", "", "1e3", "0x10", "18446744073709551616"] {
+            assert!(load(None, &[], &[(&key, value)]).is_err(), "{key}={value}");
+        }
+    }
+    assert!(bounded > 60, "{bounded}");
+}
+
+#[test]
+fn times_that_cannot_be_waited_for_and_sizes_that_hold_nothing_are_refused() {
+    let refused = |key: &str, value: &str| load(None, &[], &[(key, value)]).is_err();
+    for key in [
+        "server.head_timeout_ms",
+        "server.body_timeout_ms",
+        "server.idle_timeout_ms",
+        "limits.deadline_ms",
+        "limits.call_ms",
+        "limits.sql_statement_ms",
+        "limits.sql_migration_ms",
+        "limits.database_bytes_max",
+        "identity.token_lifetime_s",
+        "identity.session_lifetime_s",
+        "compile.deadline_ms",
+        "server.connections_max",
+        "limits.response_bytes_max",
+        "breaker.window_ms",
+        "breaker.failures_min",
+    ] {
+        assert!(refused(key, "0"), "{key}");
+    }
+    for key in [
+        "server.drain_ms",
+        "versions.drain_ms",
+        "breaker.rest_ms",
+        "canary.promote_calls",
+        "limits.log_lines_max",
+        "limits.sql_writer_wait_ms",
+        "limits.request_bytes_max",
+    ] {
+        assert!(!refused(key, "0"), "{key}");
+    }
+    let said = "--set server.head_bytes_max: server.head_bytes_max must be bytes from 8 KiB to 1 MiB, like \
+                \"16 KiB\", not '1'";
+    refuse("", &[], &[("server.head_bytes_max", "1")], said);
+}
+
+#[test]
+fn signatures_are_not_required_where_no_key_can_make_one() {
+    let said = "--set versions.require_signature: versions.require_signature is set, and versions.public_keys names \
+                no key that a component could be signed with";
+    let required = ("versions.require_signature", "true");
+    refuse("", &[], &[required], said);
+    refuse("", &[], &[required, ("versions.public_keys", "")], said);
+    let key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+    assert!(load(None, &[], &[required, ("versions.public_keys", key)]).is_ok());
+    assert!(load(None, &[], &[("versions.require_signature", "false")]).is_ok());
 }
 
 #[test]

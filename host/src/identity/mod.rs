@@ -5,12 +5,13 @@ mod context;
 mod hashing;
 mod ids;
 mod passwords;
+mod proof;
 mod throttle;
 mod tokens;
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -19,15 +20,17 @@ use rand::Rng;
 use sha2::{Digest, Sha256};
 
 use crate::printable::is_unfit;
-use crate::storage::accounts::{Accounts, ApiKey, User};
-use crate::storage::{StorageError, now, timestamp};
+use crate::storage::accounts::{Accounts, ApiKey, Deletion, Profile, User};
+use crate::storage::{Act, StorageError, now, timestamp};
 
 use hashing::{Full, Pool};
+use proof::Proofs;
 use throttle::{Refused, Throttle};
 use tokens::Tokens;
 
 pub use context::AuthContext;
 pub use passwords::PASSWORD_LENGTH_MIN;
+pub use proof::{CHALLENGE_LENGTH, is_challenge};
 
 /// What kind of caller makes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub struct Actor {
     pub kind: ActorKind,
     /// Of the user or of the key.
     pub id: String,
+    /// Of the user, when what proves it was issued; 0 for all others.
+    pub generation: i64,
 }
 
 /// What proves who makes a request.
@@ -103,7 +108,7 @@ impl From<Full> for SignInError {
     }
 }
 
-/// Why a user cannot be made.
+/// Why a user cannot be made, changed or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum UserError {
     /// The email has a user already.
@@ -118,6 +123,14 @@ pub enum UserError {
     /// The password cannot be hashed.
     #[error("the password cannot be hashed: {0}")]
     Hash(String),
+    /// No user has the email.
+    #[error("there is no user with the email {0}; `wares user list` shows all")]
+    Unknown(String),
+    /// Without this one nobody could sign in.
+    #[error(
+        "{0} is the only user: make another one first (wares user create), or nobody could sign in"
+    )]
+    Last(String),
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -159,6 +172,9 @@ pub struct Directory {
     accounts: Arc<Accounts>,
     hashers: Pool,
     tokens: Tokens,
+    proofs: Proofs,
+    /// Where commands find the host that serves the data folder, if this process is that.
+    place: OnceLock<String>,
     throttle: Arc<Throttle>,
     lifetimes: Lifetimes,
 }
@@ -171,10 +187,13 @@ impl Directory {
     pub fn open(file: &Path, lifetimes: Lifetimes) -> Result<Self, StorageError> {
         let accounts = Accounts::open(file)?;
         let tokens = Tokens::new(&accounts.secret("token", &random_bytes())?, lifetimes.token);
+        let proofs = Proofs::new(&accounts.secret("host-proof", &random_bytes())?);
         Ok(Self {
             accounts: Arc::new(accounts),
             hashers: Pool::default(),
             tokens,
+            proofs,
+            place: OnceLock::new(),
             throttle: Arc::default(),
             lifetimes,
         })
@@ -210,34 +229,120 @@ impl Directory {
             return Ok(FirstAdmin::Existing);
         }
         let random = password.is_none().then(random_password);
-        let user = self.create_user(email, password.or(random.as_deref()).unwrap_or_default())?;
+        let user = self.create_user(
+            email,
+            password.or(random.as_deref()).unwrap_or_default(),
+            None,
+        )?;
         Ok(FirstAdmin::Created {
             email: user.email,
             password: random,
         })
     }
 
-    /// Makes a user who may sign in. Slow on purpose; blocks until it is done.
+    /// Makes a user who may sign in. Slow on purpose; blocks until it is done. Where it is
+    /// said by whom, the audit keeps it.
     ///
     /// # Errors
     /// When the email is taken or none, or the password too short.
-    pub fn create_user(&self, email: &str, password: &str) -> Result<User, UserError> {
+    pub fn create_user(
+        &self,
+        email: &str,
+        password: &str,
+        by: Option<&str>,
+    ) -> Result<User, UserError> {
         let email = email.trim();
         check_email(email)?;
-        check_password(password)?;
         let now = now();
         let user = User {
             id: ids::new("user"),
             email: email.to_owned(),
-            password_hash: self.hash(password).map_err(UserError::Hash)?,
+            password_hash: self.password(password)?,
+            generation: 0,
+            profile: Profile::default(),
             created_at: now.clone(),
             updated_at: now,
         };
-        if self.accounts.insert_user(&user)? {
+        let act = by.map(|by| act("create-user", &user, by));
+        if self.accounts.insert_user(&user, act.as_ref())? {
             Ok(user)
         } else {
             Err(UserError::Exists(email.to_owned()))
         }
+    }
+
+    /// All users, in the order in which they were made.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn users(&self) -> Result<Vec<User>, StorageError> {
+        self.accounts.users()
+    }
+
+    /// The user with this email, however it is written.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn user_by_email(&self, email: &str) -> Result<User, UserError> {
+        let email = email.trim();
+        let found = self.accounts.user_by_email(email)?;
+        found.ok_or_else(|| UserError::Unknown(email.to_owned()))
+    }
+
+    /// Gives a user another password. Tokens and sessions of the user end with the one
+    /// before. Slow on purpose; blocks until it is done.
+    ///
+    /// # Errors
+    /// When the password is too short, or the user was deleted.
+    pub fn change_password(&self, user: &User, password: &str, by: &str) -> Result<(), UserError> {
+        let hash = self.password(password)?;
+        let act = act("change-password", user, by);
+        if self.accounts.change_password(&user.id, &hash, &act)? {
+            Ok(())
+        } else {
+            Err(UserError::Unknown(user.email.clone()))
+        }
+    }
+
+    /// Deletes the user with this email. Tokens and sessions of the user end; keys that the
+    /// user made are the shop's, and stay.
+    ///
+    /// # Errors
+    /// When there is none, or no other.
+    pub fn delete_user(&self, email: &str, by: &str) -> Result<User, UserError> {
+        let email = email.trim();
+        let deletion = self.accounts.delete_user(email, |user, deletion| {
+            let mut act = act("delete-user", user, by);
+            if matches!(deletion, Deletion::Last) {
+                "refused".clone_into(&mut act.outcome);
+                act.detail = UserError::Last(user.email.clone()).to_string();
+            }
+            act
+        })?;
+        match deletion {
+            Deletion::Deleted(user) => Ok(*user),
+            Deletion::Unknown => Err(UserError::Unknown(email.to_owned())),
+            Deletion::Last => Err(UserError::Last(email.to_owned())),
+        }
+    }
+
+    /// Has what a user says of itself changed, unless `change` refuses. `None` where no user
+    /// has this id.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn change_profile<E>(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Profile) -> Result<(), E>,
+    ) -> Result<Option<Result<User, E>>, StorageError> {
+        self.accounts.change_profile(id, change)
+    }
+
+    /// The hash of a password that is long enough.
+    fn password(&self, password: &str) -> Result<String, UserError> {
+        check_password(password)?;
+        self.hash(password).map_err(UserError::Hash)
     }
 
     fn hash(&self, password: &str) -> Result<String, String> {
@@ -276,20 +381,42 @@ impl Directory {
         })?;
         // Without an answer, it ended inside the host.
         match verified.await.map_err(|_| SignInError::Busy)?? {
-            Some(user) => Ok(self.tokens.issue(&user.id, unix_now())),
+            Some(user) => Ok(self.tokens.issue(&user.id, user.generation, unix_now())),
             None => Err(SignInError::Wrong),
         }
     }
 
-    /// A fresh token for a user who is signed in.
-    pub fn issue_token(&self, user_id: &str) -> String {
-        self.tokens.issue(user_id, unix_now())
+    /// A fresh token for a user who is signed in. It is void where the password was changed
+    /// since the user of this generation signed in.
+    pub fn issue_token(&self, user_id: &str, generation: i64) -> String {
+        self.tokens.issue(user_id, generation, unix_now())
     }
 
     /// A token for a command that was started by this user of the system. It holds
     /// for a moment.
     pub fn issue_operator_token(&self, name: &str) -> String {
         self.tokens.issue_operator(name, unix_now())
+    }
+
+    /// Says that this process is the host that commands find at a place. It stays so.
+    pub fn serve_at(&self, place: &str) {
+        let _ = self.place.set(place.to_owned());
+    }
+
+    /// What proves to whoever made a challenge that this is the host of its data folder,
+    /// found at its own place. `None` where it serves at none.
+    pub fn prove(&self, challenge: &str) -> Option<String> {
+        self.proofs.make(challenge, self.place.get()?)
+    }
+
+    /// Whether a proof is that of the host of this data folder, found at this place.
+    pub fn is_proof(&self, proof: &str, challenge: &str, place: &str) -> bool {
+        self.proofs.is_right(proof, challenge, place)
+    }
+
+    /// A challenge that nobody has seen before.
+    pub fn challenge() -> String {
+        hex::encode(random_bytes())
     }
 
     /// The user with this id.
@@ -300,17 +427,24 @@ impl Directory {
         self.accounts.user_by_id(id)
     }
 
-    /// Begins a session, and gives what its cookie holds.
+    /// Begins a session, and returns what its cookie holds. `None` where the password was
+    /// changed since the user of this generation signed in.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn begin_session(&self, user_id: &str) -> Result<String, StorageError> {
+    pub fn begin_session(
+        &self,
+        user_id: &str,
+        generation: i64,
+    ) -> Result<Option<String>, StorageError> {
         let token = hex::encode(random_bytes());
         let now = unix_now();
-        let expires = now + i64::try_from(self.lifetimes.session.as_secs()).unwrap_or(i64::MAX / 2);
-        self.accounts
-            .insert_session(&hash(&token), user_id, expires, now)?;
-        Ok(token)
+        let lifetime = i64::try_from(self.lifetimes.session.as_secs()).unwrap_or(i64::MAX);
+        let expires = now.saturating_add(lifetime);
+        let begun =
+            self.accounts
+                .insert_session(&hash(&token), user_id, generation, expires, now)?;
+        Ok(begun.then_some(token))
     }
 
     /// Ends the session of a cookie.
@@ -419,7 +553,7 @@ impl Directory {
             return Ok(None);
         };
         let user = self.accounts.session_user(&hash(session), unix_now())?;
-        Ok(user.map(|user| (user_actor(user), Proof::Cookie)))
+        Ok(user.map(|(id, generation)| (user_actor(id, generation), Proof::Cookie)))
     }
 
     fn by_header(&self, scheme: &str, credentials: &str) -> Result<Option<Actor>, StorageError> {
@@ -441,6 +575,7 @@ impl Directory {
         Ok(found.map(|key| Actor {
             kind: ActorKind::ApiKey,
             id: key.id,
+            generation: 0,
         }))
     }
 
@@ -449,23 +584,37 @@ impl Directory {
             return Ok(Some(Actor {
                 kind: ActorKind::Operator,
                 id: operator,
+                generation: 0,
             }));
         }
-        let Some(user_id) = self.tokens.verify(token) else {
+        let Some((user_id, generation)) = self.tokens.verify(token) else {
             return Ok(None);
         };
-        // A token outlives its user only on paper.
-        Ok(self
-            .accounts
-            .user_by_id(&user_id)?
-            .map(|user| user_actor(user.id)))
+        // A token outlives its user, and its user's password, only on paper.
+        let present = self.accounts.generation(&user_id)?;
+        Ok((present == Some(generation)).then(|| user_actor(user_id, generation)))
     }
 }
 
-fn user_actor(id: String) -> Actor {
+fn user_actor(id: String, generation: i64) -> Actor {
     Actor {
         kind: ActorKind::User,
         id,
+        generation,
+    }
+}
+
+/// What the audit keeps of something that was done with a user.
+fn act(act: &str, user: &User, by: &str) -> Act {
+    Act {
+        number: 0,
+        at: String::new(),
+        actor: by.to_owned(),
+        act: act.to_owned(),
+        module: String::new(),
+        digest: None,
+        outcome: "done".to_owned(),
+        detail: format!("{} {}", user.id, user.email),
     }
 }
 

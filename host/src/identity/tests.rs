@@ -44,11 +44,12 @@ fn actor(directory: &Directory, authorization: &str) -> Option<Actor> {
 #[test]
 fn a_user_signs_in_with_the_right_password_alone() {
     let Fixture { directory, .. } = &standard();
-    let user = directory.create_user(EMAIL, PASSWORD).unwrap();
+    let user = directory.create_user(EMAIL, PASSWORD, None).unwrap();
     let token = sign_in(directory, "ann@EXAMPLE.com", PASSWORD).unwrap();
     let expected = Actor {
         kind: ActorKind::User,
         id: user.id,
+        generation: 0,
     };
     assert_eq!(actor(directory, &format!("bEaReR {token}")), Some(expected));
     assert!(matches!(
@@ -64,25 +65,25 @@ fn a_user_signs_in_with_the_right_password_alone() {
 #[test]
 fn a_user_needs_an_email_of_its_own_and_a_password_of_some_length() {
     let Fixture { directory, .. } = &standard();
-    directory.create_user(EMAIL, PASSWORD).unwrap();
+    directory.create_user(EMAIL, PASSWORD, None).unwrap();
     assert!(matches!(
-        directory.create_user("ANN@example.com", PASSWORD),
+        directory.create_user("ANN@example.com", PASSWORD, None),
         Err(UserError::Exists(_))
     ));
     assert!(matches!(
-        directory.create_user("no-at", PASSWORD),
+        directory.create_user("no-at", PASSWORD, None),
         Err(UserError::Email(_))
     ));
     assert!(matches!(
-        directory.create_user("b\u{202e}@example.com", PASSWORD),
+        directory.create_user("b\u{202e}@example.com", PASSWORD, None),
         Err(UserError::Email(_))
     ));
     assert!(matches!(
-        directory.create_user("@", PASSWORD),
+        directory.create_user("@", PASSWORD, None),
         Err(UserError::Email(_))
     ));
     assert!(matches!(
-        directory.create_user("b@example.com", "seven77"),
+        directory.create_user("b@example.com", "seven77", None),
         Err(UserError::Password)
     ));
 }
@@ -91,13 +92,13 @@ fn a_user_needs_an_email_of_its_own_and_a_password_of_some_length() {
 fn tokens_of_others_and_old_ones_prove_nobody() {
     let Fixture { directory, .. } = &standard();
     let other = standard();
-    let user = other.directory.create_user(EMAIL, PASSWORD).unwrap();
-    let foreign = other.directory.issue_token(&user.id);
+    let user = other.directory.create_user(EMAIL, PASSWORD, None).unwrap();
+    let foreign = other.directory.issue_token(&user.id, user.generation);
     assert!(actor(&other.directory, &format!("Bearer {foreign}")).is_some());
     assert_eq!(actor(directory, &format!("Bearer {foreign}")), None);
 
     let Fixture { directory, .. } = &fixture(Duration::ZERO, Duration::ZERO);
-    let user = directory.create_user(EMAIL, PASSWORD).unwrap();
+    let user = directory.create_user(EMAIL, PASSWORD, None).unwrap();
     let old = Tokens::new(
         &directory.accounts.secret("token", &[]).unwrap(),
         Duration::ZERO,
@@ -105,7 +106,7 @@ fn tokens_of_others_and_old_ones_prove_nobody() {
     assert_eq!(
         actor(
             directory,
-            &format!("Bearer {}", old.issue(&user.id, unix_now() - 10))
+            &format!("Bearer {}", old.issue(&user.id, 0, unix_now() - 10))
         ),
         None
     );
@@ -139,6 +140,7 @@ fn a_key_is_taken_in_every_form_until_it_is_revoked() {
     let expected = Some(Actor {
         kind: ActorKind::ApiKey,
         id: key.id.clone(),
+        generation: 0,
     });
     for form in &forms {
         assert_eq!(actor(directory, form), expected, "{form}");
@@ -171,12 +173,16 @@ fn a_key_is_taken_in_every_form_until_it_is_revoked() {
 #[test]
 fn a_session_lasts_until_it_is_ended_or_over() {
     let Fixture { directory, .. } = &standard();
-    let user = directory.create_user(EMAIL, PASSWORD).unwrap();
-    let session = directory.begin_session(&user.id).unwrap();
+    let user = directory.create_user(EMAIL, PASSWORD, None).unwrap();
+    let session = directory
+        .begin_session(&user.id, user.generation)
+        .unwrap()
+        .unwrap();
     let who = |session: &str| directory.authenticate(None, Some(session)).unwrap();
     let expected = Actor {
         kind: ActorKind::User,
         id: user.id.clone(),
+        generation: 0,
     };
     assert_eq!(who(&session), Some((expected.clone(), Proof::Cookie)));
     assert_eq!(who("another"), None);
@@ -186,7 +192,10 @@ fn a_session_lasts_until_it_is_ended_or_over() {
             .authenticate(Some(authorization), Some(&session))
             .unwrap()
     };
-    let bearer = format!("Bearer {}", directory.issue_token(&user.id));
+    let bearer = format!(
+        "Bearer {}",
+        directory.issue_token(&user.id, user.generation)
+    );
     assert_eq!(both(&bearer), Some((expected.clone(), Proof::Header)));
     assert_eq!(both("Bearer x.y.z"), None);
     assert_eq!(both("nonsense"), Some((expected, Proof::Cookie)));
@@ -194,9 +203,91 @@ fn a_session_lasts_until_it_is_ended_or_over() {
     assert_eq!(who(&session), None);
 
     let Fixture { directory, .. } = &fixture(Duration::ZERO, Duration::ZERO);
-    let user = directory.create_user(EMAIL, PASSWORD).unwrap();
-    let over = directory.begin_session(&user.id).unwrap();
+    let user = directory.create_user(EMAIL, PASSWORD, None).unwrap();
+    let over = directory
+        .begin_session(&user.id, user.generation)
+        .unwrap()
+        .unwrap();
     assert_eq!(directory.authenticate(None, Some(&over)).unwrap(), None);
+}
+
+#[test]
+fn tokens_and_sessions_end_with_the_password_that_they_were_issued_for() {
+    let Fixture { directory, .. } = &standard();
+    let user = directory.create_user(EMAIL, PASSWORD, None).unwrap();
+    let other = directory
+        .create_user("bob@example.com", PASSWORD, None)
+        .unwrap();
+    let bearer = |token: String| actor(directory, &format!("Bearer {token}"));
+    let session = |user: &User| {
+        let session = directory.begin_session(&user.id, user.generation).unwrap();
+        session.map(|session| directory.authenticate(None, Some(&session)).unwrap())
+    };
+    let before = directory.begin_session(&user.id, 0).unwrap().unwrap();
+    assert!(session(&user).unwrap().is_some());
+    assert!(matches!(
+        directory.change_password(&user, "seven77", "ann"),
+        Err(UserError::Password)
+    ));
+    assert!(bearer(directory.issue_token(&user.id, 0)).is_some());
+    directory
+        .change_password(&user, "another horse", "ann")
+        .unwrap();
+    assert!(bearer(directory.issue_token(&user.id, 0)).is_none());
+    assert_eq!(directory.authenticate(None, Some(&before)).unwrap(), None);
+    // Whoever signed in before begins no session after.
+    assert!(session(&user).is_none());
+    assert!(bearer(directory.issue_token(&other.id, 0)).is_some());
+    assert!(session(&other).unwrap().is_some());
+    assert!(matches!(
+        sign_in(directory, EMAIL, PASSWORD),
+        Err(SignInError::Wrong)
+    ));
+    let token = sign_in(directory, EMAIL, "another horse").unwrap();
+    assert_eq!(bearer(token).unwrap().generation, 1);
+    assert!(
+        session(&directory.user(&user.id).unwrap().unwrap())
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[test]
+fn a_user_is_deleted_unless_it_is_the_last() {
+    let Fixture { directory, .. } = &standard();
+    let user = directory.create_user(EMAIL, PASSWORD, None).unwrap();
+    assert!(matches!(
+        directory.delete_user("ann@EXAMPLE.com", "ann"),
+        Err(UserError::Last(_))
+    ));
+    assert!(matches!(
+        directory.delete_user("bob@example.com", "ann"),
+        Err(UserError::Unknown(_))
+    ));
+    assert!(directory.user(&user.id).unwrap().is_some());
+    let other = directory
+        .create_user("bob@example.com", PASSWORD, None)
+        .unwrap();
+    let session = directory.begin_session(&user.id, 0).unwrap().unwrap();
+    let token = directory.issue_token(&user.id, 0);
+    assert_eq!(
+        directory.delete_user("ann@EXAMPLE.com", "ann").unwrap().id,
+        user.id
+    );
+    assert_eq!(actor(directory, &format!("Bearer {token}")), None);
+    assert_eq!(directory.authenticate(None, Some(&session)).unwrap(), None);
+    assert!(directory.begin_session(&user.id, 0).unwrap().is_none());
+    assert!(matches!(
+        directory.change_password(&user, PASSWORD, "ann"),
+        Err(UserError::Unknown(_))
+    ));
+    let left: Vec<_> = directory
+        .users()
+        .unwrap()
+        .into_iter()
+        .map(|user| user.id)
+        .collect();
+    assert_eq!(left, [other.id]);
 }
 
 #[test]
@@ -219,7 +310,7 @@ fn the_first_start_makes_an_admin_and_the_second_does_not() {
 #[test]
 fn tries_at_once_are_looked_at_no_more_often_than_one_after_the_other() {
     let Fixture { directory, .. } = &standard();
-    directory.create_user(EMAIL, PASSWORD).unwrap();
+    directory.create_user(EMAIL, PASSWORD, None).unwrap();
     let at_once = |count: usize, password: &str| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()

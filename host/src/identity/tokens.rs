@@ -30,6 +30,9 @@ struct Claims {
     app_metadata: AppMetadata,
     #[serde(default)]
     user_metadata: Empty,
+    /// Of the user, when it was issued. Tokens of before there were any have the first one.
+    #[serde(default)]
+    generation: i64,
     iat: i64,
     exp: i64,
 }
@@ -67,8 +70,8 @@ impl Tokens {
         }
     }
 
-    /// A token for a user, valid from `now` (seconds since 1970).
-    pub(super) fn issue(&self, user_id: &str, now: i64) -> String {
+    /// A token for a user of this generation, valid from `now` (seconds since 1970).
+    pub(super) fn issue(&self, user_id: &str, generation: i64, now: i64) -> String {
         self.sign(&Claims {
             actor_id: user_id.to_owned(),
             actor_type: USER.to_owned(),
@@ -80,6 +83,7 @@ impl Tokens {
                 user_id: user_id.to_owned(),
             },
             user_metadata: Empty {},
+            generation,
             iat: now,
             exp: now.saturating_add(self.lifetime_s),
         })
@@ -96,6 +100,7 @@ impl Tokens {
             mfa_challenge_completed_at: None,
             app_metadata: AppMetadata::default(),
             user_metadata: Empty {},
+            generation: 0,
             iat: now,
             exp: now.saturating_add(OPERATOR_LIFETIME_S),
         })
@@ -111,20 +116,39 @@ impl Tokens {
         )
     }
 
-    /// The user that a valid token stands for.
-    pub(super) fn verify(&self, token: &str) -> Option<String> {
-        self.verify_as(USER, token)
+    /// The user that a valid token stands for, and the generation that it was issued to.
+    pub(super) fn verify(&self, token: &str) -> Option<(String, i64)> {
+        let claims = self.verify_as(USER, token)?;
+        Some((claims.actor_id, claims.generation))
     }
 
     /// The operator that a valid token stands for.
     pub(super) fn verify_operator(&self, token: &str) -> Option<String> {
-        self.verify_as(OPERATOR, token)
+        Some(self.verify_as(OPERATOR, token)?.actor_id)
     }
 
-    fn verify_as(&self, kind: &str, token: &str) -> Option<String> {
+    fn verify_as(&self, kind: &str, token: &str) -> Option<Claims> {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .ok()?
             .claims;
-        (claims.actor_type == kind).then_some(claims.actor_id)
+        (claims.actor_type == kind).then_some(claims)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_of_before_there_were_generations_is_of_the_first() {
+        let tokens = Tokens::new(b"secret", Duration::from_secs(60));
+        let claims = serde_json::json!({"actor_id": "user_1", "actor_type": "user", "iat": 1, "exp": i64::MAX});
+        let header = Header::new(Algorithm::HS256);
+        let old = jsonwebtoken::encode(&header, &claims, &tokens.encoding).unwrap();
+        assert_eq!(tokens.verify(&old), Some(("user_1".to_owned(), 0)));
+        let now = i64::MAX / 2;
+        let new = tokens.issue("user_1", 7, now);
+        assert_eq!(tokens.verify(&new), Some(("user_1".to_owned(), 7)));
+        assert_eq!(tokens.verify_operator(&new), None);
     }
 }

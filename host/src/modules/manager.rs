@@ -23,7 +23,7 @@ use super::canary::{Canary, CanaryOptions, Verdict};
 use super::candidates::{Failure, Fallback, REASON_BYTES_MAX, caught};
 use super::changes::{Change, Changes, UnderWay};
 use super::module::{Access, Method, Module, ModuleError, ModuleOptions, tell};
-use super::signature::{Keys, SignatureError};
+use super::signature::{SignatureError, Trust};
 use super::slot::Slot;
 use super::source::{Origin, Rank, Source, version_name, without_versions};
 use super::versions::{Versions, VersionsError, digest, short};
@@ -46,10 +46,8 @@ pub struct ManagerOptions {
     pub pinned: BTreeMap<String, PathBuf>,
     /// The largest component, in bytes.
     pub component_bytes_max: usize,
-    /// The keys that components may be signed with.
-    pub keys: Keys,
-    /// Whether components have to be signed.
-    pub require_signature: bool,
+    /// Whose components are served.
+    pub trust: Trust,
     /// How long calls of a version that was replaced may take.
     pub drain: Duration,
     /// When versions on trial are judged, and how.
@@ -432,11 +430,7 @@ impl Manager {
                 actual: digest.to_owned(),
             });
         }
-        let signed_by = self.options.keys.check(
-            bytes,
-            installation.signature,
-            self.options.require_signature,
-        )?;
+        let signed_by = self.options.trust.check(bytes, installation.signature)?;
         let module = self
             .try_version(slot, bytes)
             .inspect_err(|_| self.forget_unknown(slot, digest))?;
@@ -455,7 +449,7 @@ impl Manager {
         self.keep(&installed, bytes)
             .inspect_err(|_| self.forget_unknown(slot, digest))?;
         fault("install.recorded");
-        // Installed before, it is as it was then.
+        // Installed before, it is as it was then, but for a signature.
         Ok(self.registry.version(name, digest)?.unwrap_or(installed))
     }
 
@@ -564,6 +558,7 @@ impl Manager {
             name: None,
             bytes: bytes.to_vec().into(),
             rank: Rank::Active,
+            signature: None,
         };
         let module = self.load_source(&source)?;
         if module.name() != name {
@@ -610,7 +605,8 @@ impl Manager {
     }
 
     fn load_source(&self, source: &Source) -> Result<Module, ChangeError> {
-        self.aside(|| {
+        let signed_by = self.options.trust.check_file(source)?;
+        let module = self.aside(|| {
             fault("load.begun");
             let options = |name: &str| (self.modules)(name);
             Module::load(&self.engine, source, options, &self.options.asking).map_err(|error| {
@@ -624,7 +620,8 @@ impl Manager {
                 };
                 ChangeError::Component(reason)
             })
-        })
+        })?;
+        Ok(module.signed_by(signed_by))
     }
 
     /// Serves a file's component in place of the one that its module is served
@@ -811,6 +808,10 @@ impl Manager {
                 Err(ChangeError::Component(reason)) => {
                     reasons.push(format!("{}: {reason}", source.origin));
                 }
+                // Of another module, maybe: what it is, it was not asked.
+                Err(ChangeError::Signature(error)) => {
+                    reasons.push(format!("{}: {error}", source.origin));
+                }
                 Err(error) => return Err(error),
             }
             if source.rank == Rank::Configured {
@@ -834,6 +835,7 @@ impl Manager {
         if self.is_pinned(name) {
             return Err(ChangeError::Pinned(name.to_owned()));
         }
+        self.options.trust.check_version(version)?;
         self.check_activation(slot, &version.digest)?;
         // To load it may take its time, and what is served does not change by it.
         let loaded = match on_trial(slot, &version.digest) {
@@ -961,7 +963,7 @@ impl Manager {
             size_bytes: bytes.len() as u64,
             installed_at: now(),
             installed_by: "host".to_owned(),
-            signed_by: None,
+            signed_by: current.signer().map(str::to_owned),
         })?;
         Ok(())
     }
@@ -1006,6 +1008,7 @@ impl Manager {
             return Err(ChangeError::Pinned(name.to_owned()));
         }
         self.check_trial(slot, &version.digest)?;
+        self.options.trust.check_version(version)?;
         // To load it may take its time, and what is served does not change by it.
         let module = self.load_version(name, version)?;
         let _switching = self.switching(name, change)?;

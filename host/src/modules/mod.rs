@@ -38,7 +38,7 @@ pub use path::{DEFAULT_PREFIXES, PathError, PathPrefix, Pattern, SEGMENTS_MAX, b
 pub use remarks::{Remark, Remarks};
 pub use routes::method_name;
 pub use routing::{Claim, Claims, Match, Overlap, RoutingTable};
-pub use signature::{Keys, SignatureError};
+pub use signature::{Keys, SignatureError, Trust};
 pub use slot::{Slot, SlotError, SlotOptions};
 pub use source::{Found, Origin, Rank, Source, SourceError, find};
 pub use versions::{Versions, VersionsError, digest};

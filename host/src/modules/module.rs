@@ -24,6 +24,7 @@ use super::candidates::REASON_BYTES_MAX;
 use super::figures::Figures;
 use super::path::{PathPrefix, Pattern};
 use super::remarks::Remarks;
+use super::signature::SignatureError;
 use super::source::{Origin, Rank, Source};
 use super::{description, routes};
 
@@ -36,6 +37,8 @@ pub struct Module {
     retired: Arc<AtomicBool>,
     origin: Origin,
     base: Option<Cow<'static, [u8]>>,
+    /// The key that signed the file that it is served from.
+    signed_by: Option<String>,
     database: Option<Database>,
 }
 
@@ -89,6 +92,14 @@ pub enum ModuleError {
         origin: String,
         /// What is wrong with it.
         source: LoadError,
+    },
+    /// The component is not signed as it has to be.
+    #[error("{origin}: {source}")]
+    Signature {
+        /// Where the component is from.
+        origin: String,
+        /// What is wrong with its signature.
+        source: SignatureError,
     },
     /// The database does not open.
     #[error("the database of module {name}: {source}")]
@@ -362,6 +373,7 @@ impl Module {
             },
             base: (!matches!(source.rank, Rank::Active | Rank::Earlier))
                 .then(|| source.bytes.clone()),
+            signed_by: None,
             database: None,
         })
     }
@@ -375,8 +387,19 @@ impl Module {
             retired: Arc::default(),
             origin: self.origin.clone(),
             base: None,
+            signed_by: None,
             database: None,
         }
+    }
+
+    /// The same, signed by this key.
+    pub fn signed_by(self, signed_by: Option<String>) -> Self {
+        Self { signed_by, ..self }
+    }
+
+    /// The key that signed the file that it is served from.
+    pub(super) fn signer(&self) -> Option<&str> {
+        self.signed_by.as_deref()
     }
 
     /// Opens the module's database in `folder` and, if `migrate`, brings its

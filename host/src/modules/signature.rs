@@ -1,6 +1,14 @@
-//! Signatures of components: minisign's, by keys that the operator names.
+//! Signatures of components: minisign's, by keys that the operator names. Where they are
+//! required, nothing is served without one, wherever it comes from, but what is built in.
+
+use std::sync::LazyLock;
 
 use minisign_verify::{PublicKey, Signature};
+
+use super::bundled::BUNDLED;
+use super::source::{Rank, Source};
+use super::versions::digest;
+use crate::storage::{Installed, StorageError};
 
 /// The keys that components may be signed with.
 #[derive(Default)]
@@ -21,6 +29,103 @@ pub enum SignatureError {
     /// No key has made it for these bytes.
     #[error("the signature is by none of versions.public_keys, or for other bytes")]
     Wrong,
+    /// The version was kept without one, and there has to be one.
+    #[error(
+        "the version was installed without a signature, and versions.require_signature is set: install it \
+         once more with its signature"
+    )]
+    MissingOfVersion,
+    /// The version was signed by a key that is not named any more.
+    #[error(
+        "the version is signed by {0}, which versions.public_keys does not name: install it once more with \
+         a signature by one of those"
+    )]
+    OtherKey(String),
+    /// What is known of the version cannot be read.
+    #[error("who signed the version cannot be read: {0}")]
+    Unread(String),
+}
+
+/// Whose components are served.
+pub struct Trust {
+    keys: Keys,
+    required: bool,
+}
+
+/// What is built in is trusted as the host itself is, by whatever way it comes.
+static BUILT_IN: LazyLock<Vec<String>> =
+    LazyLock::new(|| BUNDLED.iter().map(|(_, bytes)| digest(bytes)).collect());
+
+impl Trust {
+    /// Takes components that are signed by these keys, and others unless a signature is
+    /// required.
+    pub fn new(keys: Keys, required: bool) -> Self {
+        Self { keys, required }
+    }
+
+    /// The key that signed what is to be installed. `None` where there is no signature, and
+    /// none is required.
+    pub(super) fn check(
+        &self,
+        bytes: &[u8],
+        signature: Option<&str>,
+    ) -> Result<Option<String>, SignatureError> {
+        self.keys.check(bytes, signature, self.required)
+    }
+
+    /// Whether a version that is installed may be put in service.
+    pub(super) fn check_version(&self, version: &Installed) -> Result<(), SignatureError> {
+        self.check_kept(&version.digest, Some(version))
+    }
+
+    fn check_kept(&self, digest: &str, version: Option<&Installed>) -> Result<(), SignatureError> {
+        if !self.required || BUILT_IN.iter().any(|built_in| built_in == digest) {
+            return Ok(());
+        }
+        match version.and_then(|version| version.signed_by.as_deref()) {
+            None => Err(SignatureError::MissingOfVersion),
+            Some(key) if self.keys.has(key) => Ok(()),
+            Some(key) => Err(SignatureError::OtherKey(key.to_owned())),
+        }
+    }
+
+    /// The key that signed the component of a file, as `FILE.minisig` beside it says. `None`
+    /// where that says nothing that holds, and no signature is required, and for what is no
+    /// file.
+    pub(super) fn check_file(&self, source: &Source) -> Result<Option<String>, SignatureError> {
+        if !matches!(source.rank, Rank::Configured | Rank::File) {
+            return Ok(None);
+        }
+        let signed_by = self.check(&source.bytes, source.signature.as_deref());
+        let is_built_in = || BUNDLED.iter().any(|(_, bytes)| *bytes == &*source.bytes);
+        match signed_by {
+            Err(error) if self.required && !is_built_in() => Err(error),
+            signed_by => Ok(signed_by.unwrap_or_default()),
+        }
+    }
+
+    /// The key that signed what a module may be served from at the start; `kept` tells
+    /// what is known of a version.
+    ///
+    /// # Errors
+    /// When it may not be served.
+    pub fn source(
+        &self,
+        source: &Source,
+        kept: impl FnOnce(&str, &str) -> Result<Option<Installed>, StorageError>,
+    ) -> Result<Option<String>, SignatureError> {
+        match source.rank {
+            Rank::BuiltIn | Rank::Configured | Rank::File => self.check_file(source),
+            Rank::Active | Rank::Earlier if !self.required => Ok(None),
+            Rank::Active | Rank::Earlier => {
+                let digest = digest(&source.bytes);
+                let version = kept(source.name.as_deref().unwrap_or_default(), &digest)
+                    .map_err(|error| SignatureError::Unread(error.to_string()))?;
+                self.check_kept(&digest, version.as_ref())?;
+                Ok(version.and_then(|version| version.signed_by))
+            }
+        }
+    }
 }
 
 impl Keys {
@@ -38,8 +143,12 @@ impl Keys {
             .map(Self)
     }
 
+    fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(text, _)| text == key)
+    }
+
     /// The key that signed these bytes. `None` where there is no signature, and none is required.
-    pub(super) fn check(
+    fn check(
         &self,
         bytes: &[u8],
         signature: Option<&str>,

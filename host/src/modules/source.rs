@@ -13,6 +13,9 @@ use super::versions::{Versions, short};
 use crate::files;
 use crate::storage::{Database, timestamp};
 
+/// The largest file of a signature, in bytes.
+const SIGNATURE_BYTES_MAX: u64 = 64 * 1024;
+
 /// Where a component is from. What stands first goes before the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
@@ -78,6 +81,8 @@ pub struct Source {
     pub bytes: Cow<'static, [u8]>,
     /// Which of several sources of one module goes first.
     pub rank: Rank,
+    /// What minisign wrote of it, in the file beside it.
+    pub signature: Option<String>,
 }
 
 /// A component that cannot be read.
@@ -117,12 +122,16 @@ impl Source {
                 _ => SourceError::File { path, source },
             }
         })?;
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".minisig");
         Ok(Self {
             origin: path.display().to_string(),
             since: changed(path),
             name: None,
             bytes: Cow::Owned(bytes),
             rank: Rank::File,
+            // One that cannot be read signs nothing.
+            signature: files::read_text(Path::new(&beside), SIGNATURE_BYTES_MAX).ok(),
         })
     }
 
@@ -144,6 +153,7 @@ impl Source {
                 name: Some(module.to_owned()),
                 bytes: bytes.into(),
                 rank,
+                signature: None,
             }),
             Err(error) => Err(Failure {
                 module: Some(module.to_owned()),
@@ -220,6 +230,20 @@ pub(super) fn without_versions(
 }
 
 impl Found {
+    /// Keeps that the folder of components which the settings name is not there.
+    pub fn misses(&mut self, folder: &Path) {
+        let origin = folder.display().to_string();
+        self.failures.push(Failure {
+            module: None,
+            reason: format!(
+                "data.modules_dir: there is no folder {origin}: make it, or leave the setting out"
+            ),
+            origin,
+            digest: None,
+            rank: Rank::File,
+        });
+    }
+
     /// The components in a folder, and those that the binary carries.
     fn not_activated(&mut self, folder: &Path, bytes_max: usize) -> Result<(), SourceError> {
         for path in files(folder, "wasm")? {
@@ -234,6 +258,7 @@ impl Found {
                 name: None,
                 bytes: Cow::Borrowed(*bytes),
                 rank: Rank::BuiltIn,
+                signature: None,
             }));
         Ok(())
     }
@@ -374,6 +399,7 @@ mod tests {
             name: name.map(str::to_owned),
             bytes: Cow::Borrowed(b""),
             rank: Rank::Active,
+            signature: None,
         };
         let earlier = ["active", "missing"].map(|name| (name.to_owned(), vec!["abc".to_owned()]));
         let found = Found {

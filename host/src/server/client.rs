@@ -1,12 +1,18 @@
-//! The other side of a connection: one request, and its answer.
+//! The other side of a connection: requests, and their answers.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
 use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinHandle;
+
+/// The largest answer to a challenge, in bytes.
+const PROOF_BYTES_MAX: usize = 4 * 1024;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +23,9 @@ pub enum ClientError {
     /// What is asked is no request.
     #[error("that cannot be asked: {0}")]
     Request(#[from] hyper::http::Error),
+    /// Whoever is on the other end does not answer a challenge.
+    #[error("it does not answer a challenge")]
+    NoProof,
 }
 
 /// What is asked of a host.
@@ -68,30 +77,77 @@ impl Ask {
     }
 }
 
-/// Asks, and gives the status and the body of the answer.
-///
-/// # Errors
-/// When there is no whole answer.
-pub async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    ask: Ask,
-    token: &str,
-) -> Result<(u16, Vec<u8>), ClientError> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
-    let mut request = Request::builder()
-        .method(ask.method)
-        .uri(ask.path)
-        .header(HOST, "localhost")
-        .header(AUTHORIZATION, format!("Bearer {token}"));
-    for (name, value) in ask.headers {
-        request = request.header(name, value);
+/// One connection to a host, on which one thing after another is asked.
+pub struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    driver: JoinHandle<hyper::Result<()>>,
+}
+
+impl Connection {
+    /// Begins to speak HTTP on a stream.
+    ///
+    /// # Errors
+    /// When that cannot be.
+    pub async fn begin(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<Self, ClientError> {
+        let (sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let driver = tokio::spawn(connection);
+        Ok(Self { sender, driver })
     }
-    let request = request.body(Full::new(Bytes::from(ask.body)))?;
-    let answer = sender.send_request(request).await?;
-    let status = answer.status().as_u16();
-    let body = answer.into_body().collect().await?.to_bytes();
-    connection.abort();
-    Ok((status, body.to_vec()))
+
+    /// Asks as the one whom the token names, and returns the status and the body of the
+    /// answer.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub async fn ask(&mut self, ask: Ask, token: &str) -> Result<(u16, Vec<u8>), ClientError> {
+        let (status, body) = self.send(ask, Some(token)).await?;
+        Ok((status, body.collect().await?.to_bytes().to_vec()))
+    }
+
+    /// Asks whoever is on the other end to prove that it is the host of a data folder, and
+    /// returns what it answers with. Nothing is sent but the challenge.
+    ///
+    /// # Errors
+    /// When it has no such answer.
+    pub async fn challenge(&mut self, challenge: &str) -> Result<String, ClientError> {
+        let ask = Ask::get(format!("/_wares/host?challenge={challenge}"));
+        let (status, body) = self.send(ask, None).await?;
+        let body = Limited::new(body, PROOF_BYTES_MAX).collect().await;
+        let body = body.map_err(|_| ClientError::NoProof)?.to_bytes();
+        let answer: Value = serde_json::from_slice(&body).map_err(|_| ClientError::NoProof)?;
+        match answer["proof"].as_str() {
+            Some(proof) if status == 200 => Ok(proof.to_owned()),
+            _ => Err(ClientError::NoProof),
+        }
+    }
+
+    async fn send(
+        &mut self,
+        ask: Ask,
+        token: Option<&str>,
+    ) -> Result<(u16, Incoming), ClientError> {
+        let mut request = Request::builder()
+            .method(ask.method)
+            .uri(ask.path)
+            .header(HOST, "localhost");
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in ask.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(Bytes::from(ask.body)))?;
+        self.sender.ready().await?;
+        let answer = self.sender.send_request(request).await?;
+        Ok((answer.status().as_u16(), answer.into_body()))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
 }

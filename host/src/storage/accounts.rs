@@ -4,9 +4,11 @@
 
 use std::path::Path;
 
+use rusqlite::TransactionBehavior::Immediate;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::host_file::{HostFile, connect, named};
+use super::registry::{Act, record};
 use super::{StorageError, now};
 
 /// A person who may sign in.
@@ -18,10 +20,38 @@ pub struct User {
     pub email: String,
     /// A PHC string.
     pub password_hash: String,
+    /// Counts the changes of the password. Tokens of an earlier generation are void.
+    pub generation: i64,
+    /// What the user says of itself.
+    pub profile: Profile,
     /// RFC 3339 in UTC.
     pub created_at: String,
     /// RFC 3339 in UTC.
     pub updated_at: String,
+}
+
+/// What a user says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// For people.
+    pub first_name: Option<String>,
+    /// For people.
+    pub last_name: Option<String>,
+    /// Of a picture.
+    pub avatar_url: Option<String>,
+    /// The text of a JSON object.
+    pub metadata: Option<String>,
+}
+
+/// What came of deleting a user.
+#[derive(Debug)]
+pub enum Deletion {
+    /// The user is gone.
+    Deleted(Box<User>),
+    /// No user has this email.
+    Unknown,
+    /// It is the only one.
+    Last,
 }
 
 /// A secret API key, without its secret.
@@ -53,7 +83,7 @@ pub struct Accounts {
 }
 
 /// The schema, a step a version.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "
     create table user (
         id text primary key,
@@ -117,9 +147,23 @@ const STEPS: [&str; 3] = [
         detail text not null
     ) strict;
 ",
+    "
+    alter table user add column first_name text;
+    alter table user add column last_name text;
+    alter table user add column avatar_url text;
+    -- The text of a JSON object.
+    alter table user add column metadata text;
+    -- Counts the changes of the password.
+    alter table user add column generation integer not null default 0;
+    -- That of the user when the session began.
+    alter table session add column generation integer not null default 0;
+    -- Ending all sessions of a user.
+    create index session_user_id on session (user_id);
+",
 ];
 
-const USER_COLUMNS: &str = "id, email, password_hash, created_at, updated_at";
+const USER_COLUMNS: &str = "id, email, password_hash, generation, first_name, last_name, avatar_url, metadata, \
+                            created_at, updated_at";
 const KEY_COLUMNS: &str =
     "id, title, redacted, created_by, created_at, updated_at, last_used_at, revoked_at, revoked_by";
 
@@ -137,8 +181,7 @@ fn bring_forward(path: &Path, connection: &mut Connection) -> Result<(), Storage
     if version(connection)? == known {
         return Ok(());
     }
-    let transaction =
-        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let transaction = connection.transaction_with_behavior(Immediate)?;
     let found: i64 = version(&transaction)?;
     if found > known {
         return Err(StorageError::Newer {
@@ -163,16 +206,17 @@ impl Accounts {
         Ok(Self { file: open(path)? })
     }
 
-    /// Adds a user. `false` where the email has one already.
+    /// Adds a user, and keeps in the audit what is given. `false` where the email has one
+    /// already; then nothing is kept.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn insert_user(&self, user: &User) -> Result<bool, StorageError> {
-        self.file.write(|connection| {
-            let added = connection
+    pub fn insert_user(&self, user: &User, act: Option<&Act>) -> Result<bool, StorageError> {
+        self.file.write(|transaction| {
+            let added = transaction
                 .prepare_cached(
                     "insert into user (id, email, password_hash, created_at, updated_at)
-                     values (?1, ?2, ?3, ?4, ?5) on conflict do nothing",
+                 values (?1, ?2, ?3, ?4, ?5) on conflict do nothing",
                 )?
                 .execute((
                     &user.id,
@@ -180,8 +224,129 @@ impl Accounts {
                     &user.password_hash,
                     &user.created_at,
                     &user.updated_at,
-                ))?;
-            Ok(added == 1)
+                ))?
+                == 1;
+            if let Some(act) = act.filter(|_| added) {
+                record(transaction, act)?;
+            }
+            Ok(added)
+        })
+    }
+
+    /// All users, in the order in which they were made.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn users(&self) -> Result<Vec<User>, StorageError> {
+        self.file.read(|connection| {
+            let mut statement =
+                connection.prepare(&format!("select {USER_COLUMNS} from user order by id"))?;
+            let users = statement.query_map([], user)?;
+            Ok(users.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Gives a user another password, by which all its tokens and sessions end, and keeps in
+    /// the audit what is given. `false` where no user has this id; then nothing is kept.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn change_password(
+        &self,
+        id: &str,
+        password_hash: &str,
+        act: &Act,
+    ) -> Result<bool, StorageError> {
+        self.file.write(|transaction| {
+        let changed = transaction.execute(
+            "update user set password_hash = ?2, generation = generation + 1, updated_at = ?3 where id = ?1",
+            (id, password_hash, now()),
+        )? == 1;
+        if changed {
+            transaction.execute("delete from session where user_id = ?1", [id])?;
+            record(transaction, act)?;
+        }
+        Ok(changed)
+        })
+    }
+
+    /// Deletes the user with this email, and its sessions with it, unless it is the only
+    /// user. `act` says what the audit keeps of the one who goes or stays.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn delete_user(
+        &self,
+        email: &str,
+        act: impl FnOnce(&User, &Deletion) -> Act,
+    ) -> Result<Deletion, StorageError> {
+        self.file.write(|transaction| {
+            let found = transaction
+                .query_row(
+                    &format!("select {USER_COLUMNS} from user where lower(email) = lower(?1)"),
+                    [email],
+                    user,
+                )
+                .optional()?;
+            let Some(user) = found else {
+                return Ok(Deletion::Unknown);
+            };
+            let others: bool = transaction.query_row(
+                "select exists (select 1 from user where id <> ?1)",
+                [&user.id],
+                |row| row.get(0),
+            )?;
+            let deletion = if others {
+                transaction.execute("delete from user where id = ?1", [&user.id])?;
+                Deletion::Deleted(Box::new(user.clone()))
+            } else {
+                Deletion::Last
+            };
+            record(transaction, &act(&user, &deletion))?;
+            Ok(deletion)
+        })
+    }
+
+    /// Has what a user says of itself changed, unless `change` refuses. `None` where no user
+    /// has this id.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn change_profile<E>(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Profile) -> Result<(), E>,
+    ) -> Result<Option<Result<User, E>>, StorageError> {
+        self.file.write(|transaction| {
+        let found = transaction
+            .query_row(
+                &format!("select {USER_COLUMNS} from user where id = ?1"),
+                [id],
+                user,
+            )
+            .optional()?;
+        let Some(mut user) = found else {
+            return Ok(None);
+        };
+        let before = user.profile.clone();
+        if let Err(refusal) = change(&mut user.profile) {
+            return Ok(Some(Err(refusal)));
+        }
+        if user.profile != before {
+            user.updated_at = now();
+            let Profile {
+                first_name,
+                last_name,
+                avatar_url,
+                metadata,
+            } = &user.profile;
+            transaction.execute(
+                "update user set first_name = ?2, last_name = ?3, avatar_url = ?4, metadata = ?5, updated_at = ?6
+                 where id = ?1",
+                (id, first_name, last_name, avatar_url, metadata, &user.updated_at),
+            )?;
+        }
+        Ok(Some(Ok(user)))
         })
     }
 
@@ -235,21 +400,22 @@ impl Accounts {
         )
     }
 
+    /// The generation of the user with this id; `None` where there is no such user.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn generation(&self, id: &str) -> Result<Option<i64>, StorageError> {
+        self.file.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("select generation from user where id = ?1")?;
+            Ok(statement.query_row([id], |row| row.get(0)).optional()?)
+        })
+    }
+
     fn user(&self, sql: &str, key: &str) -> Result<Option<User>, StorageError> {
         self.file.read(|connection| {
-            let user = connection
-                .prepare_cached(sql)?
-                .query_row([key], |row| {
-                    Ok(User {
-                        id: row.get(0)?,
-                        email: row.get(1)?,
-                        password_hash: row.get(2)?,
-                        created_at: row.get(3)?,
-                        updated_at: row.get(4)?,
-                    })
-                })
-                .optional()?;
-            Ok(user)
+            let mut statement = connection.prepare_cached(sql)?;
+            Ok(statement.query_row([key], user).optional()?)
         })
     }
 
@@ -384,7 +550,8 @@ impl Accounts {
         })
     }
 
-    /// Adds a session, and clears out those that ended before `now_s`.
+    /// Adds a session, and clears out those that ended before `now_s`. `false` where the
+    /// user is not of this generation by now; then there is none.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -392,23 +559,25 @@ impl Accounts {
         &self,
         token_hash: &[u8],
         user_id: &str,
+        generation: i64,
         expires_at_s: i64,
         now_s: i64,
-    ) -> Result<(), StorageError> {
+    ) -> Result<bool, StorageError> {
         self.file.write(|connection| {
             connection
                 .prepare_cached("delete from session where expires_at <= ?1")?
                 .execute([now_s])?;
-            connection
+            let begun = connection
                 .prepare_cached(
-                    "insert into session (token_hash, user_id, expires_at) values (?1, ?2, ?3)",
+                    "insert into session (token_hash, user_id, generation, expires_at)
+                 select ?1, id, generation, ?4 from user where id = ?2 and generation = ?3",
                 )?
-                .execute((token_hash, user_id, expires_at_s))?;
-            Ok(())
+                .execute((token_hash, user_id, generation, expires_at_s))?;
+            Ok(begun == 1)
         })
     }
 
-    /// The user of a session that has not ended.
+    /// The user of a session that has not ended, and the user's generation.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -416,14 +585,15 @@ impl Accounts {
         &self,
         token_hash: &[u8],
         now_s: i64,
-    ) -> Result<Option<String>, StorageError> {
+    ) -> Result<Option<(String, i64)>, StorageError> {
         self.file.read(|connection| {
+            // The sessions of earlier generations ended with them.
             let user = connection
-                .prepare_cached(
-                    "select user_id from session where token_hash = ?1 and expires_at > ?2",
-                )?
-                .query_row((token_hash, now_s), |row| row.get(0))
-                .optional()?;
+            .prepare_cached(
+                "select user_id, generation from session where token_hash = ?1 and expires_at > ?2",
+            )?
+            .query_row((token_hash, now_s), |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
             Ok(user)
         })
     }
@@ -465,6 +635,23 @@ impl Accounts {
     }
 }
 
+fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    Ok(User {
+        id: row.get(0)?,
+        email: row.get(1)?,
+        password_hash: row.get(2)?,
+        generation: row.get(3)?,
+        profile: Profile {
+            first_name: row.get(4)?,
+            last_name: row.get(5)?,
+            avatar_url: row.get(6)?,
+            metadata: row.get(7)?,
+        },
+        created_at: row.get(8)?,
+        updated_at: row.get(9)?,
+    })
+}
+
 fn key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
     Ok(ApiKey {
         id: row.get(0)?,
@@ -477,4 +664,72 @@ fn key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
         revoked_at: row.get(7)?,
         revoked_by: row.get(8)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a host of an earlier version left, at this step of the schema.
+    fn at_step(path: &Path, step: usize) -> Connection {
+        let connection = connect(path).unwrap();
+        for statements in &STEPS[..step] {
+            connection.execute_batch(statements).unwrap();
+        }
+        connection
+            .pragma_update(None, "user_version", step as i64)
+            .unwrap();
+        connection
+    }
+
+    #[test]
+    fn what_earlier_versions_kept_is_there_after_an_upgrade() {
+        for step in [1, 2, 3] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("host.db");
+            let before = at_step(&path, step);
+            let at = "2026-01-02T03:04:05.678Z";
+            before
+                .execute(
+                    "insert into user values ('user_1', 'ann@example.com', 'hash', ?1, ?1)",
+                    [at],
+                )
+                .unwrap();
+            before
+                .execute(
+                    "insert into session (token_hash, user_id, expires_at) values (x'01', 'user_1', 100)",
+                    [],
+                )
+                .unwrap();
+            before
+                .execute(
+                    "insert into api_key (id, title, token_hash, redacted, created_at)
+                     values ('apk_1', 'till', x'02', 'sk_***', ?1)",
+                    [at],
+                )
+                .unwrap();
+            before
+                .execute("insert into secret values ('token', x'03')", [])
+                .unwrap();
+            drop(before);
+            let accounts = Accounts::open(&path).unwrap();
+            let user = accounts.user_by_email("ANN@example.com").unwrap().unwrap();
+            assert_eq!(
+                (&*user.id, &*user.password_hash, user.generation),
+                ("user_1", "hash", 0)
+            );
+            assert_eq!(
+                (&user.profile, &*user.created_at),
+                (&Profile::default(), at)
+            );
+            assert_eq!(accounts.generation("user_1").unwrap(), Some(0));
+            let session = accounts.session_user(&[1], 99).unwrap();
+            assert_eq!(session, Some(("user_1".to_owned(), 0)), "step {step}");
+            assert_eq!(accounts.keys().unwrap()[0].title, "till");
+            assert_eq!(accounts.secret("token", &[9]).unwrap(), [3]);
+            // A second start finds nothing to do.
+            drop(accounts);
+            assert_eq!(Accounts::open(&path).unwrap().users().unwrap().len(), 1);
+        }
+    }
 }

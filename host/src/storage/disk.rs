@@ -83,7 +83,7 @@ pub fn prepare(data: &Path) -> Result<(), StorageError> {
 }
 
 /// Sees to it that the host has room for what it writes of its own.
-pub(super) fn make_room() {
+pub fn make_room() {
     if let Some(reserve) = RESERVE.get() {
         let mut asked = reserve.asked.lock().unwrap_or_else(PoisonError::into_inner);
         if asked.is_none_or(|asked| asked.elapsed() >= ASK) {

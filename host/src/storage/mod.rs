@@ -30,7 +30,7 @@ mod tests;
 
 pub use condition::{Ailing, Befallen, Trouble, ailing, befallen};
 pub use database::{Database, DatabaseOptions};
-pub use disk::prepare as prepare_disk;
+pub use disk::{make_room, prepare as prepare_disk};
 pub use error::{ConstraintKind, MigrationError, SqlError, StorageError};
 pub use events::Event;
 pub use migrations::{Activated, ENDED, History, Migration, Schema};

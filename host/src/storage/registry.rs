@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::host_file::HostFile;
 use super::{StorageError, accounts, now};
@@ -39,7 +39,7 @@ pub struct Act {
     pub actor: String,
     /// What.
     pub act: String,
-    /// With which module.
+    /// With which module; empty where it was done with a user.
     pub module: String,
     /// With which version of it, as far as that is known.
     pub digest: Option<String>,
@@ -67,7 +67,8 @@ impl Registry {
         })
     }
 
-    /// Keeps a version. One that is there already stays as it is.
+    /// Keeps a version. One that is there already stays as it is, but for a signature that
+    /// comes with it.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -77,7 +78,8 @@ impl Registry {
                 .prepare_cached(
                     "insert into module_version
                      (module, digest, version, size_bytes, installed_at, installed_by, signed_by)
-                     values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict (module, digest) do nothing",
+                     values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict (module, digest)
+                     do update set signed_by = excluded.signed_by where excluded.signed_by is not null",
                 )?
                 .execute((
                     &version.module,
@@ -143,23 +145,7 @@ impl Registry {
     /// # Errors
     /// When the database cannot be written.
     pub fn record(&self, act: &Act) -> Result<(), StorageError> {
-        self.file.write(|connection| {
-            connection
-                .prepare_cached(
-                    "insert into audit (at, actor, act, module, digest, outcome, detail)
-                     values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute((
-                    now(),
-                    &act.actor,
-                    &act.act,
-                    &act.module,
-                    &act.digest,
-                    &act.outcome,
-                    &act.detail,
-                ))?;
-            Ok(())
-        })
+        self.file.write(|connection| record(connection, act))
     }
 
     /// What was done, newest first, before the act with this number.
@@ -187,6 +173,25 @@ impl Registry {
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
+}
+
+/// Keeps what was done, or refused, within whatever transaction is open.
+pub(super) fn record(connection: &Connection, act: &Act) -> Result<(), StorageError> {
+    connection
+        .prepare_cached(
+            "insert into audit (at, actor, act, module, digest, outcome, detail)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute((
+            now(),
+            &act.actor,
+            &act.act,
+            &act.module,
+            &act.digest,
+            &act.outcome,
+            &act.detail,
+        ))?;
+    Ok(())
 }
 
 fn version(row: &Row<'_>) -> rusqlite::Result<Installed> {

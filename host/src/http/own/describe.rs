@@ -69,12 +69,18 @@ impl Own {
                 }))),
             ),
             Self::Me => ("RetrieveMe", "Retrieve the user who asks", me_answers()),
+            Self::UpdateMe => (
+                "UpdateMe",
+                "Change what the user who asks says of itself",
+                me_answers(),
+            ),
             Self::Document => (
                 "RetrieveDocument",
                 "Retrieve this document",
                 answer(json!({"type": "object"})),
             ),
-            Self::Root | Self::Page | Self::PagePart => return None,
+            // Commands ask it, and nobody else.
+            Self::Prove | Self::Root | Self::Page | Self::PagePart => return None,
             _ => {
                 tag = "Versions";
                 describe_versions::operation(self)?
@@ -108,6 +114,22 @@ impl Own {
     fn body(self) -> Option<(Value, bool)> {
         match self {
             Self::SignIn => Some((object(json!({"email": text(), "password": text()})), true)),
+            Self::UpdateMe => Some((
+                json!({
+                    "type": "object",
+                    "properties": {
+                        "first_name": nullable(),
+                        "last_name": nullable(),
+                        "avatar_url": nullable(),
+                        "metadata": {
+                            "type": ["object", "null"],
+                            "description": "Merged with what is there; a key set to \"\" is removed",
+                        },
+                    },
+                    "additionalProperties": false,
+                }),
+                false,
+            )),
             Self::CreateKey => Some((
                 object(json!({"title": title(), "type": {"const": "secret"}})),
                 true,
@@ -169,7 +191,9 @@ impl Own {
                 "required": true,
                 "schema": {"const": session::PROVIDER},
             })],
-            Self::Me | Self::RetrieveKey | Self::RenameKey | Self::RevokeKey => vec![fields()],
+            Self::Me | Self::UpdateMe | Self::RetrieveKey | Self::RenameKey | Self::RevokeKey => {
+                vec![fields()]
+            }
             _ => Vec::new(),
         }
     }

@@ -13,6 +13,27 @@ use super::Call;
 /// How many issues one answer names, as in Medusa.
 const ISSUES_MAX: usize = 3;
 
+/// What a body says of a field that may be null.
+pub(super) enum Change<T> {
+    /// Nothing.
+    Keep,
+    /// That it has no value.
+    Clear,
+    /// Its value.
+    Set(T),
+}
+
+impl<T> Change<T> {
+    /// Makes the change.
+    pub(super) fn apply(self, value: &mut Option<T>) {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *value = None,
+            Self::Set(new) => *value = Some(new),
+        }
+    }
+}
+
 /// A query or a body being read. What was not asked for by the end is not known.
 pub(super) struct Input {
     fields: Map<String, Value>,
@@ -84,6 +105,42 @@ impl Input {
                 None
             }
         }
+    }
+
+    /// A text, or null.
+    pub(super) fn nullable_text(&mut self, name: &str) -> Change<String> {
+        match self.fields.shift_remove(name) {
+            None => Change::Keep,
+            Some(Value::Null) => Change::Clear,
+            Some(value) if holds_nul(&value) => self.nul(name),
+            Some(Value::String(text)) => Change::Set(text),
+            Some(other) => {
+                self.wrong_type("string", name, &other);
+                Change::Keep
+            }
+        }
+    }
+
+    /// A JSON object, or null. Of its keys, JavaScript's objects cannot hold `__proto__`.
+    pub(super) fn nullable_object(&mut self, name: &str) -> Change<Map<String, Value>> {
+        match self.fields.shift_remove(name) {
+            None => Change::Keep,
+            Some(Value::Null) => Change::Clear,
+            Some(value) if holds_nul(&value) => self.nul(name),
+            Some(Value::Object(mut object)) => {
+                object.shift_remove("__proto__");
+                Change::Set(object)
+            }
+            Some(other) => {
+                self.wrong_type("object", name, &other);
+                Change::Keep
+            }
+        }
+    }
+
+    fn nul<T>(&mut self, name: &str) -> Change<T> {
+        self.issue(format!("Field '{name}' must not contain a NUL character"));
+        Change::Keep
     }
 
     /// A text that has to be there.
@@ -216,13 +273,25 @@ pub(super) fn select(mut thing: Map<String, Value>, fields: Option<&str>) -> Val
 }
 
 /// A request that breaks a rule.
-fn invalid(text: &str) -> Refusal {
+pub(super) fn invalid(text: &str) -> Refusal {
     let message = format!("Invalid request: {text}");
     Box::new(Answer::error(
         StatusCode::BAD_REQUEST,
         "invalid_data",
         &message,
     ))
+}
+
+/// Whether a text or a key within a value holds a NUL.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(holds_nul),
+        Value::Object(object) => object
+            .iter()
+            .any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        _ => false,
+    }
 }
 
 /// Whether what follows a `[` says which element of a list it is.

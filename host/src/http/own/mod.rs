@@ -53,6 +53,8 @@ pub enum Own {
     EndSession,
     /// `GET /admin/users/me`
     Me,
+    /// `POST /admin/users/me`
+    UpdateMe,
     /// `GET /auth/user/providers`
     Providers,
     /// `GET /admin/api-keys`
@@ -67,6 +69,8 @@ pub enum Own {
     RevokeKey,
     /// `DELETE /admin/api-keys/{id}`
     DeleteKey,
+    /// `GET /_wares/host`
+    Prove,
     /// `GET /_wares/modules`
     ListModules,
     /// `GET /_wares/modules/{name}`
@@ -95,7 +99,7 @@ pub enum Own {
     PagePart,
 }
 
-const ENDPOINTS: [(Method, &str, Own, Access); 28] = {
+const ENDPOINTS: [(Method, &str, Own, Access); 30] = {
     use Access::{Admin, Anyone};
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
@@ -111,12 +115,15 @@ const ENDPOINTS: [(Method, &str, Own, Access); 28] = {
         (POST, "/auth/session", Own::BeginSession, Admin),
         (DELETE, "/auth/session", Own::EndSession, Anyone),
         (GET, "/admin/users/me", Own::Me, Admin),
+        (POST, "/admin/users/me", Own::UpdateMe, Admin),
         (GET, "/admin/api-keys", Own::ListKeys, Admin),
         (POST, "/admin/api-keys", Own::CreateKey, Admin),
         (GET, "/admin/api-keys/{id}", Own::RetrieveKey, Admin),
         (POST, "/admin/api-keys/{id}", Own::RenameKey, Admin),
         (POST, "/admin/api-keys/{id}/revoke", Own::RevokeKey, Admin),
         (DELETE, "/admin/api-keys/{id}", Own::DeleteKey, Admin),
+        // A command asks before it says who it is.
+        (GET, "/_wares/host", Own::Prove, Anyone),
         (GET, "/_wares/modules", Own::ListModules, Admin),
         (GET, MODULE, Own::RetrieveModule, Admin),
         (PUT, MODULE, Own::InstallVersion, Admin),
@@ -280,32 +287,34 @@ impl Own {
     ) -> Answer {
         let directory = &identity.0;
         // Behind `Access::Admin` there is always an actor.
-        let user = call
+        let signed_in = call
             .actor
             .as_ref()
-            .filter(|actor| actor.kind == ActorKind::User)
-            .map(|actor| actor.id.as_str());
+            .filter(|actor| actor.kind == ActorKind::User);
+        let user = signed_in.map(|actor| actor.id.as_str());
         match self {
             Self::Root => root::answer(&call.parts.headers, options.docs),
             Self::Health => health(call.about),
             Self::Metrics => metrics(call.about, &call.parts.headers),
             Self::Providers => session::providers(),
             Self::SignIn => session::sign_in(directory, &call).await,
-            Self::Refresh => user.map_or_else(Answer::unauthorized, |user| {
-                session::token(&directory.issue_token(user))
+            Self::Refresh => signed_in.map_or_else(Answer::unauthorized, |user| {
+                session::token(&directory.issue_token(&user.id, user.generation))
             }),
-            Self::BeginSession => match user {
+            Self::BeginSession => match signed_in {
                 Some(user) => on_disk(|| session::begin(directory, user, call.parts, options)),
                 None => Answer::unauthorized(),
             },
             Self::EndSession => on_disk(|| session::end(directory, call.parts, options)),
             Self::Me => given(session::me(directory, user, &call)),
+            Self::UpdateMe => on_disk(|| given(session::update_me(directory, user, &call))),
             Self::ListKeys => on_disk(|| given(keys::list(directory, &call))),
             Self::CreateKey => on_disk(|| given(keys::create(directory, &call))),
             Self::RetrieveKey => on_disk(|| given(keys::retrieve(directory, &call))),
             Self::RenameKey => on_disk(|| given(keys::rename(directory, &call))),
             Self::RevokeKey => on_disk(|| given(keys::revoke(directory, &call))),
             Self::DeleteKey => on_disk(|| given(keys::delete(directory, &call))),
+            Self::Prove => given(session::prove(directory, &call)),
             Self::ListModules => on_disk(|| given(versions::list(&call.about.manager))),
             Self::RetrieveModule => {
                 on_disk(|| given(versions::retrieve(&call.about.manager, &call)))

@@ -8,14 +8,16 @@ use serde_json::{Map, Value};
 
 use super::super::envelope::{Answer, Refusal};
 use super::super::origin::is_https;
-use super::super::{HttpOptions, RETRY_AFTER_S};
-use super::input::{fields, select};
+use super::super::{HttpOptions, RETRY_AFTER_S, query};
+use super::input::{Change, Input, fields, invalid, select};
 use super::{COOKIE_NAME, Call, HOST_COOKIE_NAME, failed};
-use crate::identity::{Directory, SignInError};
+use crate::identity::{Actor, CHALLENGE_LENGTH, Directory, SignInError, is_challenge};
 use crate::storage::accounts::User;
 
 /// The one way to sign in.
 pub(super) const PROVIDER: &str = "emailpass";
+/// The longest JSON text of a user's metadata, in bytes, as of any record.
+const METADATA_BYTES_MAX: usize = 1024 * 1024;
 
 /// The session cookie's name.
 fn cookie_name(https: bool) -> &'static str {
@@ -44,16 +46,105 @@ pub(super) fn me(
     call: &Call<'_>,
 ) -> Result<Answer, Refusal> {
     let fields = fields(call)?;
-    let no_user = || {
-        let message = "Only a user has an answer to this, not a key";
-        Box::new(Answer::error(StatusCode::NOT_FOUND, "not_found", message))
-    };
     let user = user.ok_or_else(no_user)?;
     let found = directory.user(user).map_err(|error| failed(&error))?;
-    let shown = View::of(&found.ok_or_else(no_user)?).object();
-    Ok(Answer::json(&Envelope {
-        user: select(shown, fields.as_deref()),
-    }))
+    Ok(shown(&found.ok_or_else(no_user)?, fields.as_deref()))
+}
+
+/// `POST /admin/users/me`: what one says of oneself, validated as Medusa does for a user
+/// by its id.
+pub(super) fn update_me(
+    directory: &Directory,
+    user: Option<&str>,
+    call: &Call<'_>,
+) -> Result<Answer, Refusal> {
+    let mut input = Input::body(&call.body)?;
+    let first_name = input.nullable_text("first_name");
+    let last_name = input.nullable_text("last_name");
+    let avatar_url = input.nullable_text("avatar_url");
+    let metadata = input.nullable_object("metadata");
+    input.finish()?;
+    let fields = fields(call)?;
+    let user = user.ok_or_else(no_user)?;
+    let changed = directory
+        .change_profile(user, |profile| {
+            first_name.apply(&mut profile.first_name);
+            last_name.apply(&mut profile.last_name);
+            avatar_url.apply(&mut profile.avatar_url);
+            merge_metadata(metadata, &mut profile.metadata)
+        })
+        .map_err(|error| failed(&error))?;
+    Ok(shown(&changed.ok_or_else(no_user)??, fields.as_deref()))
+}
+
+/// Puts changes of metadata over what is there, as Medusa does: a key whose new value is
+/// `""` is removed, others are set as a whole.
+fn merge_metadata(
+    change: Change<Map<String, Value>>,
+    metadata: &mut Option<String>,
+) -> Result<(), Refusal> {
+    let change = match change {
+        Change::Keep => return Ok(()),
+        Change::Clear => {
+            *metadata = None;
+            return Ok(());
+        }
+        Change::Set(change) => change,
+    };
+    let removes = |value: &Value| value.as_str() == Some("");
+    let mut merged = metadata.as_deref().map(object).unwrap_or_default();
+    merged.retain(|key, _| change.get(key).is_none_or(|value| !removes(value)));
+    merged.extend(change.into_iter().filter(|(_, value)| !removes(value)));
+    let text = Value::Object(merged).to_string();
+    if text.len() > METADATA_BYTES_MAX {
+        return Err(invalid(&format!(
+            "Field 'metadata' would be {} bytes of JSON, more than the {METADATA_BYTES_MAX} that one record may \
+             have; remove keys by setting them to \"\"",
+            text.len()
+        )));
+    }
+    *metadata = Some(text);
+    Ok(())
+}
+
+/// A JSON object that was stored.
+fn object(text: &str) -> Map<String, Value> {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn shown(user: &User, fields: Option<&str>) -> Answer {
+    Answer::json(&Envelope {
+        user: select(View::of(user).object(), fields),
+    })
+}
+
+fn no_user() -> Refusal {
+    let message = "Only a user has an answer to this, not a key";
+    Box::new(Answer::error(StatusCode::NOT_FOUND, "not_found", message))
+}
+
+/// `GET /_wares/host`: proves to a command of the data folder that this is its host.
+pub(super) fn prove(directory: &Directory, call: &Call<'_>) -> Result<Answer, Refusal> {
+    #[derive(Serialize)]
+    struct Proof {
+        proof: String,
+    }
+    let mut input = Input::query(query(&call.parts.uri))?;
+    let challenge = input.required_text("challenge").unwrap_or_default();
+    if !is_challenge(&challenge) {
+        input.issue(format!(
+            "Field 'challenge' must be {CHALLENGE_LENGTH} hexadecimal digits"
+        ));
+    }
+    input.finish()?;
+    match directory.prove(&challenge) {
+        Some(proof) => Ok(Answer::json(&Proof { proof })),
+        // It answers this process alone, as where a command found no host.
+        None => Err(Box::new(Answer::busy(
+            "The host does not listen yet",
+            RETRY_AFTER_S,
+        ))),
+    }
 }
 
 /// `GET /auth/user/providers`
@@ -92,7 +183,7 @@ struct View<'a> {
     last_name: Option<&'a str>,
     email: &'a str,
     avatar_url: Option<&'a str>,
-    metadata: Option<&'a str>,
+    metadata: Option<Map<String, Value>>,
     created_at: &'a str,
     updated_at: &'a str,
     deleted_at: Option<&'a str>,
@@ -112,11 +203,11 @@ impl<'a> View<'a> {
     fn of(user: &'a User) -> Self {
         Self {
             id: &user.id,
-            first_name: None,
-            last_name: None,
+            first_name: user.profile.first_name.as_deref(),
+            last_name: user.profile.last_name.as_deref(),
             email: &user.email,
-            avatar_url: None,
-            metadata: None,
+            avatar_url: user.profile.avatar_url.as_deref(),
+            metadata: user.profile.metadata.as_deref().map(object),
             created_at: &user.created_at,
             updated_at: &user.updated_at,
             deleted_at: None,
@@ -175,19 +266,20 @@ fn too_many(error: &SignInError, retry_after_s: u64) -> Answer {
 /// `POST /auth/session`
 pub(super) fn begin(
     directory: &Directory,
-    user: &str,
+    user: &Actor,
     parts: &Parts,
     options: &HttpOptions,
 ) -> Answer {
-    let session = match directory.begin_session(user) {
-        Ok(session) => session,
+    let session = match directory.begin_session(&user.id, user.generation) {
+        Ok(Some(session)) => session,
+        Ok(None) => return Answer::unauthorized(),
         Err(error) => return failed(&error),
     };
     let authorization = parts.headers.get(AUTHORIZATION);
     let authorization = authorization.and_then(|value| value.to_str().ok());
     let age = directory.session_lifetime().as_secs();
     Answer::json(&Envelope {
-        user: directory.auth_context(authorization, user),
+        user: directory.auth_context(authorization, &user.id),
     })
     .with(
         SET_COOKIE,

@@ -379,7 +379,8 @@ fn act(act: &Act) -> Value {
         "at": act.at,
         "actor": act.actor,
         "act": act.act,
-        "module": (!act.module.is_empty()).then_some(&act.module),
+        // What was done with a user was done with no module.
+        "module": Some(&act.module).filter(|module| !module.is_empty()),
         "digest": act.digest,
         "outcome": act.outcome,
         "detail": act.detail,
