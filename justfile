@@ -34,7 +34,7 @@ dev *ARGS: setup
     # Ctrl-C is the host's as well, which ends when its requests have.
     trap 'wait $host || true; exit' INT TERM
     while kill -0 $host 2> /dev/null; do
-        newest=$(find customer-component/src customer-component/Cargo.toml wit -type f -newer "$saved" -printf '%T@ %p\n' | sort --numeric-sort | tail -n 1)
+        newest=$(find customer-component/src customer-component/Cargo.toml module-kit wit -type f -newer "$saved" -printf '%T@ %p\n' | sort --numeric-sort | tail -n 1)
         if [ -n "$newest" ]; then
             touch --no-create --reference="${newest#* }" "$saved"
             build || true

@@ -8,6 +8,9 @@ use std::{env, fs};
 /// The packages of this workspace that become bundled components.
 const BUNDLED: [&str; 1] = ["customer-component"];
 
+/// The package that bundled components are built with.
+const KIT: &str = "module-kit";
+
 const TARGET: &str = "wasm32-wasip2";
 const PROFILE: &str = "component";
 
@@ -19,6 +22,7 @@ fn main() {
         .to_owned();
     let target = workspace.join("target").join("component");
     let mut entries = String::new();
+    watch(&workspace.join(KIT));
     for package in BUNDLED {
         watch(&workspace.join(package));
         let component = build(&workspace, &target, package);

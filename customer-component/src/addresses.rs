@@ -1,17 +1,22 @@
 //! The rules of addresses. Know neither HTTP nor SQL.
 
-use crate::domain::{
-    Domain, Issue, hooked, itself, must_find, no_such_end, nothing_to_change, nuls, sound,
-};
-use crate::filter::{Comparison, Filter};
+use wares_module_kit::change::Change;
+use wares_module_kit::fault::Fault;
+use wares_module_kit::filter::{Comparison, Filter};
+use wares_module_kit::ids::new as new_id;
+use wares_module_kit::issue::{Issue, nuls, sound};
+use wares_module_kit::metadata::Metadata;
+use wares_module_kit::records::Records;
+use wares_module_kit::store::{Read, Transaction, must_find};
+use wares_module_kit::{clock, countries};
+
+use crate::domain::{Domain, hooked, itself, no_such_end, nothing_to_change};
 use crate::hooks::Hooks;
-use crate::metadata::Metadata;
-use crate::model::Entity;
-use crate::records::Records;
+use crate::model::{ADDRESS, CUSTOMER};
 use crate::settings::Compat;
-use crate::store::{DefaultFor, Read, Store, Transaction};
-use crate::types::{Address, AddressReference, AddressUpdate, Change, Fault, NewAddress, row};
-use crate::{clock, countries, events, ids};
+use crate::store::{DefaultFor, Store, Writes};
+use crate::types::{Address, AddressReference, AddressUpdate, NewAddress};
+use crate::{events, ids};
 
 /// What is wrong with an address that is to be made.
 pub fn issues_of_new(address: &NewAddress, compat: Compat) -> Vec<Issue> {
@@ -98,10 +103,7 @@ fn issue_of_country(code: &str) -> Option<Issue> {
         return None;
     }
     let text = format!("Field 'country_code' must be a two-letter ISO 3166-1 code, got: '{code}'");
-    Some(Issue {
-        field: "country_code",
-        text,
-    })
+    Some(Issue::wrong("country_code", text))
 }
 
 /// A country's code as it is stored.
@@ -115,7 +117,7 @@ fn stored_country(code: String, compat: Compat) -> String {
 /// Brings the countries that addresses are filtered by into the form in which they
 /// are stored. Comparisons with a pattern or by order are left as they are.
 pub(crate) fn store_countries(filter: &mut Filter, compat: Compat) {
-    let country = Entity::Address.place("country_code");
+    let country = ADDRESS.place("country_code");
     let stored = |code: &mut String| *code = stored_country(std::mem::take(code), compat);
     match filter {
         Filter::All(filters) | Filter::Any(filters) => filters
@@ -164,7 +166,7 @@ fn apply(address: &mut Address, update: &AddressUpdate, compat: Compat) -> Resul
 
 /// The address, if it is there and the customer's: another's is as good as none.
 fn find(store: &impl Read, reference: &AddressReference) -> Result<Option<Records>, Fault> {
-    let found = store.find(Entity::Address, &reference.id)?;
+    let found = store.find(&ADDRESS, &reference.id)?;
     let own = !found.is_empty() && Address::read(&found, 0).customer_id == reference.customer_id;
     Ok(own.then_some(found))
 }
@@ -177,22 +179,16 @@ fn find_to_change(store: &impl Read, reference: &AddressReference) -> Result<Add
 }
 
 fn must_have_customer(store: &impl Read, id: &str) -> Result<(), Fault> {
-    must_find(store, Entity::Customer, id, || {
-        nothing_to_change("Customer", id)
-    })
-    .map(drop)
+    must_find(store, &CUSTOMER, id, || nothing_to_change("Customer", id)).map(drop)
 }
 
 /// The customer that an address is to be tied to.
 fn must_have_owner(store: &impl Read, id: &str) -> Result<(), Fault> {
-    must_find(store, Entity::Customer, id, || {
-        no_such_end("customer_id", id)
-    })
-    .map(drop)
+    must_find(store, &CUSTOMER, id, || no_such_end("customer_id", id)).map(drop)
 }
 
 /// At most one address of a customer is the default for a thing: takes that from the others.
-fn take_defaults(transaction: &impl Transaction, address: &Address) -> Result<(), Fault> {
+fn take_defaults(transaction: &impl Writes, address: &Address) -> Result<(), Fault> {
     for (is_default, role) in [
         (address.is_default_shipping, DefaultFor::Shipping),
         (address.is_default_billing, DefaultFor::Billing),
@@ -242,7 +238,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         sound(issues_of_new(&new, self.compat))?;
         let now = clock::now();
         let address = Address {
-            id: ids::new(ids::ADDRESS),
+            id: new_id(ids::ADDRESS),
             customer_id: new.customer_id,
             address_name: new.address_name,
             is_default_shipping: new.is_default_shipping,
@@ -332,7 +328,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         answer: impl FnOnce(&dyn Read) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         must_have_customer(&self.store, &reference.customer_id)?;
-        if self.store.find(Entity::Address, &reference.id)?.is_empty() {
+        if self.store.find(&ADDRESS, &reference.id)?.is_empty() {
             return answer(&self.store);
         }
         find_to_change(&self.store, reference)?;
@@ -350,6 +346,6 @@ impl<S: Store, H: Hooks> Domain<S, H> {
 impl Address {
     /// As one row with the columns of the entity.
     pub fn record(&self) -> Records {
-        row(&self.cells())
+        Records::row(&self.cells())
     }
 }

@@ -1,16 +1,24 @@
 //! The rules of customers. Know neither HTTP nor SQL.
 
-use crate::domain::{Domain, Issue, hooked, itself, must_find, nothing_to_change, nuls, sound};
-use crate::email::is_email;
-use crate::filter::{Comparison, Filter};
+use wares_module_kit::change::Change;
+use wares_module_kit::clock;
+use wares_module_kit::email::is_email;
+use wares_module_kit::entity::Entity;
+use wares_module_kit::fault::Fault;
+use wares_module_kit::filter::{Comparison, Filter};
+use wares_module_kit::ids::new as new_id;
+use wares_module_kit::issue::{Issue, nuls, sound};
+use wares_module_kit::metadata::Metadata;
+use wares_module_kit::records::Records;
+use wares_module_kit::store::{Read, StoreError, Transaction, must_find};
+
+use crate::domain::{Domain, hooked, itself, nothing_to_change};
 use crate::hooks::Hooks;
-use crate::metadata::Metadata;
-use crate::model::Entity;
-use crate::records::Records;
+use crate::model::CUSTOMER;
 use crate::settings::{Compat, EmailCase};
-use crate::store::{Read, Store, StoreError, Transaction};
-use crate::types::{Change, Customer, CustomerUpdate, Fault, NewCustomer, row};
-use crate::{clock, events, ids};
+use crate::store::{Store, Writes};
+use crate::types::{Customer, CustomerUpdate, NewCustomer};
+use crate::{events, ids};
 
 /// What is wrong with a customer that is to be made.
 pub fn issues_of_new(customer: &NewCustomer, compat: Compat) -> Vec<Issue> {
@@ -47,10 +55,7 @@ pub fn issues_of_update(update: &CustomerUpdate, compat: Compat) -> Vec<Issue> {
 }
 
 fn issue_of_email(email: &str) -> Option<Issue> {
-    (!is_email(email)).then(|| Issue {
-        field: "email",
-        text: "Invalid email address".to_owned(),
-    })
+    (!is_email(email)).then(|| Issue::wrong("email", "Invalid email address".to_owned()))
 }
 
 fn apply(customer: &mut Customer, update: &CustomerUpdate) -> Result<bool, Fault> {
@@ -84,8 +89,8 @@ fn duplicate(customer: &Customer, emails: EmailCase) -> impl Fn(StoreError) -> F
 
 /// Has emails found in any case, where they are the same in any case. Comparisons with
 /// a pattern or by order are left as they are.
-pub(crate) fn ignore_case_of_emails(entity: Entity, filter: &mut Filter) {
-    let email = |column: usize| entity == Entity::Customer && entity.place("email") == Some(column);
+pub(crate) fn ignore_case_of_emails(entity: &Entity, filter: &mut Filter) {
+    let email = |column: usize| *entity == CUSTOMER && entity.place("email") == Some(column);
     let new = match filter {
         Filter::All(filters) | Filter::Any(filters) => {
             filters
@@ -93,7 +98,12 @@ pub(crate) fn ignore_case_of_emails(entity: Entity, filter: &mut Filter) {
                 .for_each(|filter| ignore_case_of_emails(entity, filter));
             return;
         }
-        Filter::Related(_, target, inner) => return ignore_case_of_emails(*target, inner),
+        Filter::Related(relation, inner) => {
+            if let Some(target) = relation.target {
+                ignore_case_of_emails(target, inner);
+            }
+            return;
+        }
         Filter::Compare(column, Comparison::Equal, text) if email(*column) => {
             Filter::InAnyCase(*column, vec![std::mem::take(text)])
         }
@@ -116,15 +126,13 @@ pub(crate) fn ignore_case_of_emails(entity: Entity, filter: &mut Filter) {
 /// # Errors
 /// When no customer has this id.
 pub fn retrieve(store: &(impl Read + ?Sized), id: &str) -> Result<Records, Fault> {
-    must_find(store, Entity::Customer, id, || {
+    must_find(store, &CUSTOMER, id, || {
         Fault::NotFound(format!("Customer with id: {id} not found"))
     })
 }
 
 fn find(store: &impl Read, id: &str) -> Result<Customer, Fault> {
-    let found = must_find(store, Entity::Customer, id, || {
-        nothing_to_change("Customer", id)
-    })?;
+    let found = must_find(store, &CUSTOMER, id, || nothing_to_change("Customer", id))?;
     Ok(Customer::read(&found, 0))
 }
 
@@ -160,7 +168,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         sound(issues_of_new(&new, self.compat))?;
         let now = clock::now();
         let customer = Customer {
-            id: ids::new(ids::CUSTOMER),
+            id: new_id(ids::CUSTOMER),
             company_name: new.company_name,
             first_name: new.first_name,
             last_name: new.last_name,
@@ -229,7 +237,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// # Errors
     /// When an extension refuses it.
     pub fn delete_customer(&self, id: &str) -> Result<(), Fault> {
-        if self.store.find(Entity::Customer, id)?.is_empty() {
+        if self.store.find(&CUSTOMER, id)?.is_empty() {
             return Ok(());
         }
         let id = hooked(self.hooks.before_delete_customer(id.to_owned()))?;
@@ -249,6 +257,6 @@ impl<S: Store, H: Hooks> Domain<S, H> {
 impl Customer {
     /// As one row with the columns of the entity.
     pub fn record(&self) -> Records {
-        row(&self.cells())
+        Records::row(&self.cells())
     }
 }

@@ -2,13 +2,15 @@
 //! store and the hooks that every operation needs; the operations themselves
 //! stand in `customers`, `addresses` and `groups`.
 
-use crate::filter::Search;
+use wares_module_kit::entity::{Columns, Entity};
+use wares_module_kit::fault::Fault;
+use wares_module_kit::filter::Search;
+use wares_module_kit::store::{Page, Read};
+
 use crate::hooks::{Hooked, Hooks};
-use crate::model::{Columns, Entity};
-use crate::records::Records;
+use crate::model::ADDRESS;
 use crate::settings::{Compat, EmailCase};
-use crate::store::{Read, Store};
-use crate::types::{Fault, Page};
+use crate::store::Store;
 use crate::{addresses, customers};
 
 /// The one door to the domain: HTTP and the typed operations both go through it.
@@ -17,71 +19,6 @@ pub struct Domain<S, H> {
     pub(crate) hooks: H,
     pub(crate) compat: Compat,
     pub(crate) email_case: EmailCase,
-}
-
-/// What is wrong with one field of what was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Issue {
-    /// The field.
-    pub field: &'static str,
-    /// What is wrong, for a person.
-    pub text: String,
-}
-
-/// The end of what is said of a field that is missing.
-const IS_REQUIRED: &str = "is required";
-
-impl Issue {
-    /// The field has to have a value.
-    pub fn required(field: &'static str) -> Self {
-        Self {
-            field,
-            text: format!("Field '{field}' {IS_REQUIRED}"),
-        }
-    }
-
-    /// The field's text holds a NUL, which no database takes.
-    pub fn nul(field: &'static str) -> Self {
-        Self {
-            field,
-            text: format!("Field '{field}' must not contain a NUL character"),
-        }
-    }
-}
-
-/// Named texts of a thing, to be looked through together.
-pub(crate) type Texts<'a> = &'a [(&'static str, Option<&'a str>)];
-
-/// An issue for each text that holds a NUL.
-pub(crate) fn nuls(texts: Texts<'_>) -> Vec<Issue> {
-    texts
-        .iter()
-        .filter(|(_, text)| text.is_some_and(|text| text.contains('\0')))
-        .map(|(field, _)| Issue::nul(field))
-        .collect()
-}
-
-/// How many issues one answer names, as in Medusa; fields that are missing are named beside them, each.
-const ISSUES_MAX: usize = 3;
-
-/// Issues as one text.
-pub fn join(issues: &[String]) -> String {
-    let mut others = 0;
-    let named = issues.iter().filter(|text| {
-        let missing = text.ends_with(IS_REQUIRED);
-        others += usize::from(!missing);
-        missing || others <= ISSUES_MAX
-    });
-    named.map(String::as_str).collect::<Vec<_>>().join("; ")
-}
-
-/// No fault where there are no issues.
-pub(crate) fn sound(issues: Vec<Issue>) -> Result<(), Fault> {
-    if issues.is_empty() {
-        return Ok(());
-    }
-    let texts: Vec<String> = issues.into_iter().map(|issue| issue.text).collect();
-    Err(Fault::Invalid(join(&texts)))
 }
 
 /// What a hook gave, or the refusal.
@@ -134,9 +71,14 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     ///
     /// # Errors
     /// When the store cannot serve.
-    pub fn search(&self, entity: Entity, search: &Search, columns: Columns) -> Result<Page, Fault> {
+    pub fn search(
+        &self,
+        entity: &'static Entity,
+        search: &Search,
+        columns: Columns,
+    ) -> Result<Page, Fault> {
         let mut search = search.clone();
-        if entity == Entity::Address {
+        if *entity == ADDRESS {
             addresses::store_countries(&mut search.filter, self.compat);
         }
         if self.email_case == EmailCase::Ignored {
@@ -148,20 +90,5 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// Returns what reads are made of that belong to no operation of their own.
     pub fn reads(&self) -> &impl Read {
         &self.store
-    }
-}
-
-/// A thing that has to be there, as one row.
-pub(crate) fn must_find(
-    store: &(impl Read + ?Sized),
-    entity: Entity,
-    id: &str,
-    otherwise: impl FnOnce() -> Fault,
-) -> Result<Records, Fault> {
-    let found = store.find(entity, id)?;
-    if found.is_empty() {
-        Err(otherwise())
-    } else {
-        Ok(found)
     }
 }

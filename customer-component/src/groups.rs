@@ -1,15 +1,19 @@
 //! The rules of groups and of who is in them. Know neither HTTP nor SQL.
 
-use crate::domain::{
-    Domain, Issue, hooked, itself, must_find, no_such_end, nothing_to_change, nuls, sound,
-};
+use wares_module_kit::clock;
+use wares_module_kit::fault::Fault;
+use wares_module_kit::ids::new as new_id;
+use wares_module_kit::issue::{Issue, nuls, sound};
+use wares_module_kit::metadata::Metadata;
+use wares_module_kit::records::Records;
+use wares_module_kit::store::{Read, StoreError, Transaction, must_find};
+
+use crate::domain::{Domain, hooked, itself, no_such_end, nothing_to_change};
 use crate::hooks::Hooks;
-use crate::metadata::Metadata;
-use crate::model::Entity;
-use crate::records::Records;
-use crate::store::{Membership, Read, Store, StoreError, Transaction};
-use crate::types::{Customer, Fault, Group, GroupUpdate, MembershipChange, NewGroup, row};
-use crate::{clock, events, ids};
+use crate::model::{CUSTOMER, GROUP};
+use crate::store::{Membership, Store, Writes};
+use crate::types::{Customer, Group, GroupUpdate, MembershipChange, NewGroup};
+use crate::{events, ids};
 
 /// What is wrong with a group that is to be made.
 pub fn issues_of_new(group: &NewGroup) -> Vec<Issue> {
@@ -46,7 +50,7 @@ fn duplicate(group: &Group) -> impl Fn(StoreError) -> Fault + '_ {
 }
 
 fn find(store: &impl Read, id: &str) -> Result<Group, Fault> {
-    let found = must_find(store, Entity::Group, id, || {
+    let found = must_find(store, &GROUP, id, || {
         nothing_to_change("Customer group", id)
     })?;
     Ok(Group::read(&found, 0))
@@ -69,7 +73,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// # Errors
     /// When there is none with this id.
     pub fn retrieve_group(&self, id: &str) -> Result<Records, Fault> {
-        must_find(&self.store, Entity::Group, id, || {
+        must_find(&self.store, &GROUP, id, || {
             Fault::NotFound(format!("Customer group with id: {id} not found"))
         })
     }
@@ -97,7 +101,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         sound(issues_of_new(&new))?;
         let now = clock::now();
         let group = Group {
-            id: ids::new(ids::GROUP),
+            id: new_id(ids::GROUP),
             name: new.name,
             metadata: new.metadata,
             created_by: new.created_by,
@@ -159,7 +163,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// # Errors
     /// When an extension refuses it.
     pub fn delete_group(&self, id: &str) -> Result<(), Fault> {
-        if self.store.find(Entity::Group, id)?.is_empty() {
+        if self.store.find(&GROUP, id)?.is_empty() {
             return Ok(());
         }
         let id = hooked(self.hooks.before_delete_group(id.to_owned()))?;
@@ -198,7 +202,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         created_by: Option<String>,
         answer: impl FnOnce(&dyn Read, &Group) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let found = self.store.find(Entity::Group, group_id)?;
+        let found = self.store.find(&GROUP, group_id)?;
         if found.is_empty() {
             return Err(if add.is_empty() {
                 nothing_to_change("Customer group", group_id)
@@ -253,7 +257,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         created_by: Option<String>,
         answer: impl FnOnce(&dyn Read, &Customer) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let found = self.store.find(Entity::Customer, customer_id)?;
+        let found = self.store.find(&CUSTOMER, customer_id)?;
         if found.is_empty() {
             return Err(if add.is_empty() {
                 nothing_to_change("Customer", customer_id)
@@ -303,16 +307,16 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         }
         for change in add {
             let group = &change.group_id;
-            must_find(&transaction, Entity::Group, group, || {
+            must_find(&transaction, &GROUP, group, || {
                 no_such_end("customer_group_id", group)
             })?;
             for customer_id in change.customer_ids {
                 let customer = &customer_id;
-                must_find(&transaction, Entity::Customer, customer, || {
+                must_find(&transaction, &CUSTOMER, customer, || {
                     no_such_end("customer_id", customer)
                 })?;
                 let membership = Membership {
-                    id: ids::new(ids::MEMBERSHIP),
+                    id: new_id(ids::MEMBERSHIP),
                     customer_id,
                     group_id: group.clone(),
                     created_by: changes.created_by.clone(),
@@ -332,6 +336,6 @@ impl<S: Store, H: Hooks> Domain<S, H> {
 impl Group {
     /// As one row with the columns of the entity.
     pub fn record(&self) -> Records {
-        row(&self.cells())
+        Records::row(&self.cells())
     }
 }

@@ -59,3 +59,10 @@ pub trait Hooks {
         Ok(value)
     }
 }
+
+/// No extension.
+#[cfg(any(test, feature = "fuzzing"))]
+pub struct NoHooks;
+
+#[cfg(any(test, feature = "fuzzing"))]
+impl Hooks for NoHooks {}

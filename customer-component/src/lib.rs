@@ -6,22 +6,16 @@
 //! (`component`) sees generated types: everything else builds natively as well.
 
 pub mod addresses;
-pub mod clock;
 #[cfg(target_family = "wasm")]
 mod component;
-pub mod countries;
 pub mod customers;
 pub mod domain;
-pub mod email;
 pub mod events;
-pub mod filter;
 pub mod groups;
 pub mod hooks;
 pub mod http;
 pub mod ids;
-pub mod metadata;
 pub mod model;
-pub mod records;
 pub mod seed;
 pub mod settings;
 pub mod sql;

@@ -3,28 +3,18 @@
 //! the range that is kept for fiction.
 
 use uuid::Uuid;
+use wares_module_kit::clock;
+use wares_module_kit::entity::Columns;
+use wares_module_kit::filter::{BY_ID, Filter, Search};
+use wares_module_kit::ids::new_at;
+use wares_module_kit::records::Records;
+use wares_module_kit::store::{StoreError, Stored, Transaction};
 
-use crate::filter::{BY_ID, Filter, Search};
-use crate::model::{Columns, Entity};
-use crate::records::Records;
+use crate::model::GROUP;
 use crate::settings::EmailCase;
-use crate::store::{Membership, Store, StoreError, Stored, Transaction};
+use crate::store::{Membership, Store, Writes};
 use crate::types::{Address, Customer, Group};
-use crate::{clock, events, ids};
-
-/// Something that can be sown.
-pub struct Kind {
-    /// Its name.
-    pub name: &'static str,
-    /// What one of them brings along.
-    pub summary: &'static str,
-}
-
-/// All that can be sown.
-pub const KINDS: [Kind; 1] = [Kind {
-    name: "customers",
-    summary: "people with up to 3 addresses, in up to 2 of a dozen groups; half have accounts",
-}];
+use crate::{events, ids};
 
 const FIRST_NAMES: [&str; 48] = [
     "Ada", "Amir", "Ana", "Anna", "Ben", "Chen", "Chloe", "Daniel", "David", "Elena", "Emil",
@@ -163,7 +153,7 @@ pub fn sow_customers(store: &impl Store, count: u32, emails: EmailCase) -> Store
                 continue;
             };
             let membership = Membership {
-                id: ids::new_at(ids::MEMBERSHIP, made),
+                id: new_at(ids::MEMBERSHIP, made),
                 customer_id: customer.id.clone(),
                 group_id: group_id.clone(),
                 created_by: None,
@@ -178,18 +168,18 @@ pub fn sow_customers(store: &impl Store, count: u32, emails: EmailCase) -> Store
 
 fn existing_groups(store: &impl Store) -> Stored<Records> {
     let names = GROUPS.iter().map(|name| (*name).to_owned()).collect();
-    let filter = Filter::In(Entity::Group.place("name").unwrap_or_default(), names);
+    let filter = Filter::In(GROUP.place("name").unwrap_or_default(), names);
     let search = Search {
         filter,
         order: BY_ID,
         offset: 0,
         limit: GROUPS.len() as u64,
     };
-    Ok(store.search(Entity::Group, &search, Columns::ALL)?.records)
+    Ok(store.search(&GROUP, &search, Columns::ALL)?.records)
 }
 
 /// The ids of the groups; those that are not there yet are made.
-fn groups(transaction: &impl Transaction, existing: Records, now: u64) -> Stored<Vec<String>> {
+fn groups(transaction: &impl Writes, existing: Records, now: u64) -> Stored<Vec<String>> {
     let existing: Vec<Group> = (0..existing.len())
         .map(|row| Group::read(&existing, row))
         .collect();
@@ -201,7 +191,7 @@ fn groups(transaction: &impl Transaction, existing: Records, now: u64) -> Stored
         }
         let made = now - PAST_MS;
         let group = Group {
-            id: ids::new_at(ids::GROUP, made),
+            id: new_at(ids::GROUP, made),
             name: name.to_owned(),
             created_at: clock::at(made),
             updated_at: clock::at(made),
@@ -220,7 +210,7 @@ fn groups(transaction: &impl Transaction, existing: Records, now: u64) -> Stored
 
 fn customer(dice: &mut Dice, made: u64) -> Customer {
     let (first, last) = (dice.pick(&FIRST_NAMES), dice.pick(&LAST_NAMES));
-    let id = ids::new_at(ids::CUSTOMER, made);
+    let id = new_at(ids::CUSTOMER, made);
     let local: String = format!("{first}.{last}")
         .to_lowercase()
         .chars()
@@ -251,7 +241,7 @@ fn customer(dice: &mut Dice, made: u64) -> Customer {
 fn address(dice: &mut Dice, customer: &Customer, made: u64, is_first: bool) -> Address {
     let (city, province, postal, country) = dice.pick(&CITIES);
     Address {
-        id: ids::new_at(ids::ADDRESS, made),
+        id: new_at(ids::ADDRESS, made),
         customer_id: customer.id.clone(),
         address_name: Some(if is_first { "Home" } else { "Other" }.to_owned()),
         is_default_shipping: is_first,

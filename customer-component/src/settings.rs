@@ -1,5 +1,7 @@
 //! What the operator can set.
 
+use wares_module_kit::http::parameters::Paging;
+
 /// Whose answers the module gives where the document and the server that it
 /// describes differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,22 +16,14 @@ pub enum Compat {
 const COMPAT: &str = "compat";
 
 impl Compat {
-    /// The setting's key.
-    pub const KEY: &str = COMPAT;
-
-    /// How many things a list gives at most when it is not said.
-    pub fn limit_default(self) -> u64 {
+    /// How many things a list returns.
+    pub fn paging(self) -> Paging {
         match self {
-            Self::Document => 15,
-            Self::Medusa2 => 50,
-        }
-    }
-
-    /// How many things a list may be asked for.
-    pub fn limit_max(self) -> u64 {
-        match self {
-            Self::Document => 1_000,
-            Self::Medusa2 => 10_000,
+            Self::Document => Paging {
+                limit_default: 15,
+                limit_max: 1_000,
+            },
+            Self::Medusa2 => Paging::MEDUSA,
         }
     }
 
@@ -61,9 +55,6 @@ pub enum EmailCase {
 const EMAIL_CASE: &str = "email_case";
 
 impl EmailCase {
-    /// The setting's key.
-    pub const KEY: &str = EMAIL_CASE;
-
     /// From the setting's value.
     ///
     /// # Errors
@@ -84,6 +75,30 @@ impl EmailCase {
             Self::Distinct => one == other,
             Self::Ignored => one.eq_ignore_ascii_case(other),
         }
+    }
+}
+
+/// What all settings come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Whose answers the module gives.
+    pub compat: Compat,
+    /// Which emails are the same.
+    pub email_case: EmailCase,
+}
+
+impl Settings {
+    /// Of keys and values without a fault; others are passed over.
+    pub fn of<'a>(values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut settings = Self::default();
+        for (key, value) in values {
+            match key {
+                COMPAT => settings.compat = Compat::parse(value).unwrap_or_default(),
+                EMAIL_CASE => settings.email_case = EmailCase::parse(value).unwrap_or_default(),
+                _ => {}
+            }
+        }
+        settings
     }
 }
 

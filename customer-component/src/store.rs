@@ -1,50 +1,12 @@
 //! Where the domain's things are kept, as the rules see it. What comes back is
 //! rows; what goes in is whole things, each with its id and times.
 
-use crate::filter::Search;
-use crate::model::{Columns, Entity, Link};
-use crate::records::Records;
+#[cfg(doc)]
+use wares_module_kit::store::StoreError;
+use wares_module_kit::store::{Searches, Stored, Transaction};
+
 use crate::settings::EmailCase;
-use crate::types::{Address, Customer, Fault, Group, Page};
-
-/// Why a store did not do what it was asked to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// There is one already, and there may be one only.
-    #[error("there is one already")]
-    Duplicate,
-    /// What it is tied to does not exist.
-    #[error("what it is tied to does not exist")]
-    Missing,
-    /// What was to be a regular expression is none.
-    #[error("{0}")]
-    Pattern(String),
-    /// More was asked for than one answer may hold.
-    #[error("{0}")]
-    TooMuch(String),
-    /// It cannot serve now. Worth trying again.
-    #[error("{0}")]
-    Unavailable(String),
-    /// A fault of the module's own.
-    #[error("{0}")]
-    Internal(String),
-}
-
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::TooMuch(text) => Self::TooMuch(text),
-            StoreError::Pattern(text) => Self::Invalid(text),
-            StoreError::Unavailable(text) => Self::Unavailable(text),
-            StoreError::Duplicate | StoreError::Missing | StoreError::Internal(_) => {
-                Self::Internal(error.to_string())
-            }
-        }
-    }
-}
-
-/// The result of asking a store.
-pub type Stored<T> = Result<T, StoreError>;
+use crate::types::{Address, Customer, Group};
 
 /// What one address of a customer at most is the default for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,35 +28,12 @@ pub struct Membership {
     pub created_at: String,
 }
 
-/// What can be read. Deleted things are never found.
-pub trait Read {
-    /// The thing with this id, as no row or one, with the columns of the entity.
-    ///
-    /// # Errors
-    /// When the store cannot serve.
-    fn find(&self, entity: Entity, id: &str) -> Stored<Records>;
-
-    /// Returns what is tied to things by a link: the id of the thing in the first
-    /// column, then the columns of the other end. By the thing's id, then in the
-    /// order in which they were tied.
-    ///
-    /// # Errors
-    /// When the store cannot serve.
-    fn related(&self, link: Link, ids: &[&str], columns: Columns) -> Stored<Records>;
-}
-
 /// A store of customers, addresses and groups.
-pub trait Store: Read {
+pub trait Store: Searches {
     /// Writes that are kept together or not at all.
-    type Transaction<'a>: Transaction
+    type Transaction<'a>: Writes
     where
         Self: 'a;
-
-    /// Returns these columns of what is looked for, and how many there are in all.
-    ///
-    /// # Errors
-    /// When the store cannot serve.
-    fn search(&self, entity: Entity, search: &Search, columns: Columns) -> Stored<Page>;
 
     /// Begins to write; holds all other writers off.
     ///
@@ -104,13 +43,13 @@ pub trait Store: Read {
 }
 
 /// Writes that are kept together or not at all: dropped without
-/// [`Transaction::commit`], nothing of it is. Every method fails when the store
+/// [`commit`](Transaction::commit), nothing of it is. Every method fails when the store
 /// cannot serve, and then nothing of the transaction may be kept.
 #[expect(
     clippy::missing_errors_doc,
     reason = "said above, once for all of them"
 )]
-pub trait Transaction: Read {
+pub trait Writes: Transaction {
     /// Adds a customer. [`StoreError::Duplicate`] where its email is taken.
     fn insert_customer(&self, customer: &Customer, emails: EmailCase) -> Stored<()>;
     /// Overwrites a customer. [`StoreError::Duplicate`] where its email is another one than
@@ -147,10 +86,4 @@ pub trait Transaction: Read {
     fn insert_membership(&self, membership: &Membership) -> Stored<bool>;
     /// Takes a customer out of a group; gives the id of the membership if there was one.
     fn delete_membership(&self, group_id: &str, customer_id: &str) -> Stored<Option<String>>;
-
-    /// Tells others about the thing with this id, if the transaction is kept.
-    fn emit(&self, event: &str, id: &str) -> Stored<()>;
-
-    /// Keeps it all.
-    fn commit(self) -> Stored<()>;
 }

@@ -1,104 +1,8 @@
-//! The nouns of the domain as Rust values, and what can go wrong with them.
+//! The nouns of the domain as Rust values.
 
-use crate::domain::sound;
-use crate::metadata::Metadata;
-use crate::records::{Cell, Records};
-
-/// Why an operation was not carried out. It changed nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// No such thing, or it is deleted.
-    #[error("{0}")]
-    NotFound(String),
-    /// The input breaks a rule; the text names the field.
-    #[error("{0}")]
-    Invalid(String),
-    /// It asks for more than one call may read or answer; the text says which bound
-    /// it meets.
-    #[error("That asks for too much at once: {0}")]
-    TooMuch(String),
-    /// It would be a second one where there may be one.
-    #[error("{0}")]
-    Duplicate(String),
-    /// An extension refused it.
-    #[error("{0}")]
-    Rejected(String),
-    /// The storage cannot serve now. Worth trying again.
-    #[error("{0}")]
-    Unavailable(String),
-    /// A fault of the module's own; the text is for the log.
-    #[error("{0}")]
-    Internal(String),
-}
-
-/// The new value of a field in an update.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Change<T> {
-    /// As it is.
-    #[default]
-    Keep,
-    /// No value any more.
-    Clear,
-    /// This one.
-    Set(T),
-}
-
-impl<T: PartialEq> Change<T> {
-    /// Makes the change; gives whether anything changed.
-    pub fn apply(self, field: &mut Option<T>) -> bool {
-        let new = match self {
-            Self::Keep => return false,
-            Self::Clear => None,
-            Self::Set(value) => Some(value),
-        };
-        let changed = *field != new;
-        *field = new;
-        changed
-    }
-}
-
-impl<T> Change<T> {
-    /// The new value, if there is one.
-    pub fn as_ref(&self) -> Option<&T> {
-        match self {
-            Self::Set(value) => Some(value),
-            _ => None,
-        }
-    }
-}
-
-impl Change<String> {
-    /// The new text, if there is one.
-    pub fn value(&self) -> Option<&str> {
-        self.as_ref().map(String::as_str)
-    }
-}
-
-impl Change<Metadata> {
-    /// Makes the change by merging; returns whether anything changed.
-    ///
-    /// # Errors
-    /// When the metadata would be longer than a record's may be.
-    pub fn merge(&self, field: &mut Option<Metadata>) -> Result<bool, Fault> {
-        let change = match self {
-            Self::Set(changes) if changes.is_empty() => return Ok(false),
-            Self::Set(changes) => {
-                let merged = Metadata::merge(field.as_ref(), changes);
-                sound(merged.issue_of_length(field.as_ref()).into_iter().collect())?;
-                Self::Set(merged)
-            }
-            Self::Keep => return Ok(false),
-            Self::Clear => Self::Clear,
-        };
-        Ok(change.apply(field))
-    }
-}
-
-impl<T> From<Option<T>> for Change<T> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Clear, Self::Set)
-    }
-}
+use wares_module_kit::change::Change;
+use wares_module_kit::metadata::Metadata;
+use wares_module_kit::records::{Cell, Records};
 
 /// A customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -293,21 +197,8 @@ pub struct MembershipChange {
     pub customer_ids: Vec<String>,
 }
 
-/// A part of what was found.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Page {
-    /// Rows with the columns of the entity, in its order.
-    pub records: Records,
-    /// How many were found in all.
-    pub count: u64,
-}
-
 fn metadata(records: &Records, row: usize, column: usize) -> Option<Metadata> {
     records.text(row, column).map(Metadata::stored)
-}
-
-fn optional(text: Option<&str>) -> Cell<'_> {
-    text.map_or(Cell::Null, Cell::Text)
 }
 
 fn flag(flag: bool) -> Cell<'static> {
@@ -336,14 +227,14 @@ impl Customer {
     pub fn cells(&self) -> [Cell<'_>; 12] {
         [
             Cell::Text(&self.id),
-            optional(self.company_name.as_deref()),
-            optional(self.first_name.as_deref()),
-            optional(self.last_name.as_deref()),
-            optional(self.email.as_deref()),
-            optional(self.phone.as_deref()),
-            optional(self.metadata.as_ref().map(Metadata::text)),
+            Cell::optional(self.company_name.as_deref()),
+            Cell::optional(self.first_name.as_deref()),
+            Cell::optional(self.last_name.as_deref()),
+            Cell::optional(self.email.as_deref()),
+            Cell::optional(self.phone.as_deref()),
+            Cell::optional(self.metadata.as_ref().map(Metadata::text)),
             flag(self.has_account),
-            optional(self.created_by.as_deref()),
+            Cell::optional(self.created_by.as_deref()),
             Cell::Text(&self.created_at),
             Cell::Text(&self.updated_at),
             Cell::Null,
@@ -392,19 +283,19 @@ impl Address {
     pub fn cells(&self) -> [Cell<'_>; 19] {
         [
             Cell::Text(&self.id),
-            optional(self.address_name.as_deref()),
-            optional(self.company.as_deref()),
+            Cell::optional(self.address_name.as_deref()),
+            Cell::optional(self.company.as_deref()),
             Cell::Text(&self.customer_id),
-            optional(self.first_name.as_deref()),
-            optional(self.last_name.as_deref()),
-            optional(self.address_1.as_deref()),
-            optional(self.address_2.as_deref()),
-            optional(self.city.as_deref()),
-            optional(self.province.as_deref()),
-            optional(self.postal_code.as_deref()),
-            optional(self.country_code.as_deref()),
-            optional(self.phone.as_deref()),
-            optional(self.metadata.as_ref().map(Metadata::text)),
+            Cell::optional(self.first_name.as_deref()),
+            Cell::optional(self.last_name.as_deref()),
+            Cell::optional(self.address_1.as_deref()),
+            Cell::optional(self.address_2.as_deref()),
+            Cell::optional(self.city.as_deref()),
+            Cell::optional(self.province.as_deref()),
+            Cell::optional(self.postal_code.as_deref()),
+            Cell::optional(self.country_code.as_deref()),
+            Cell::optional(self.phone.as_deref()),
+            Cell::optional(self.metadata.as_ref().map(Metadata::text)),
             Cell::Text(&self.created_at),
             Cell::Text(&self.updated_at),
             flag(self.is_default_shipping),
@@ -448,18 +339,11 @@ impl Group {
         [
             Cell::Text(&self.id),
             Cell::Text(&self.name),
-            optional(self.created_by.as_deref()),
+            Cell::optional(self.created_by.as_deref()),
             Cell::Text(&self.created_at),
             Cell::Text(&self.updated_at),
             Cell::Null,
-            optional(self.metadata.as_ref().map(Metadata::text)),
+            Cell::optional(self.metadata.as_ref().map(Metadata::text)),
         ]
     }
-}
-
-/// A row of cells as records.
-pub fn row(cells: &[Cell<'_>]) -> Records {
-    let mut records = Records::with_columns(cells.len());
-    cells.iter().for_each(|cell| records.push(*cell));
-    records
 }

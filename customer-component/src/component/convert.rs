@@ -1,9 +1,11 @@
 //! The nouns of the interface as those of the domain, and back: a line a field.
 
+use wares_module_kit::change::Change;
+use wares_module_kit::metadata::Metadata;
+
 use super::bindings::wares::customer::types as wit;
-use crate::metadata::Metadata;
 use crate::types::{
-    Address, AddressReference, AddressUpdate, Change, Customer, CustomerUpdate, Group, GroupUpdate,
+    Address, AddressReference, AddressUpdate, Customer, CustomerUpdate, Group, GroupUpdate,
     MembershipChange, NewAddress, NewCustomer, NewGroup,
 };
 

@@ -1,16 +1,19 @@
 //! The typed operations: the same domain as HTTP's, by the same door.
 
+use wares_module_kit::clock;
+use wares_module_kit::entity::{Columns, Entity};
+use wares_module_kit::fault::Fault;
+use wares_module_kit::filter::{BY_ID, Comparison, Filter, Search};
+use wares_module_kit::records::Records;
+
 use super::bindings::exports::wares::customer::{addresses, customers, groups};
 use super::bindings::wares::customer::types as wit;
-use super::{Customers, domain, log_error};
-use crate::clock;
+use super::{Customers, Module, domain, log_error};
 use crate::domain::Domain;
-use crate::filter::{BY_ID, Comparison, Filter, Search};
 use crate::hooks::Hooks;
-use crate::model::{Columns, Entity, Link};
-use crate::records::Records;
+use crate::model::{ADDRESS, CUSTOMER, CUSTOMERS_OF_GROUP, GROUP, GROUPS_OF_CUSTOMER};
 use crate::store::Store;
-use crate::types::{Address, AddressReference, AddressUpdate, Customer, Fault, Group};
+use crate::types::{Address, AddressReference, AddressUpdate, Customer, Group};
 
 /// A fault as the interface has it. A fault of the module's own is logged and traps:
 /// the caller could do nothing about it.
@@ -23,7 +26,7 @@ fn error(fault: Fault) -> wit::Error {
         Fault::Rejected(message) => wit::Error::Rejected(wit::Rejection { message }),
         Fault::Unavailable(text) => wit::Error::Unavailable(text),
         Fault::Internal(text) => {
-            log_error(&text);
+            log_error(Customers::NAME, &text);
             std::process::abort()
         }
     }
@@ -55,11 +58,12 @@ fn search<S: Store, H: Hooks>(
     offset: Option<u32>,
     limit: Option<u32>,
 ) -> Result<Search, wit::Error> {
-    let limit = limit.map_or(domain.compat().limit_default(), u64::from);
-    if limit > domain.compat().limit_max() {
+    let paging = domain.compat().paging();
+    let limit = limit.map_or(paging.limit_default, u64::from);
+    if limit > paging.limit_max {
         return Err(unreadable(format!(
             "limit must be at most {}, got: {limit}",
-            domain.compat().limit_max()
+            paging.limit_max
         )));
     }
     let offset = offset.unwrap_or_default().into();
@@ -72,7 +76,7 @@ fn search<S: Store, H: Hooks>(
 }
 
 /// The place of a column that there is.
-fn place(entity: Entity, name: &str) -> usize {
+fn place(entity: &Entity, name: &str) -> usize {
     entity.place(name).unwrap_or_default()
 }
 
@@ -82,7 +86,7 @@ fn time(name: &str, text: &str) -> Result<String, wit::Error> {
 
 impl customers::Guest for Customers {
     fn search(query: customers::Query) -> Result<customers::Page, wit::Error> {
-        let entity = Entity::Customer;
+        let entity = &CUSTOMER;
         let mut filters: Vec<Filter> = query.q.iter().map(|text| Filter::words(text)).collect();
         filters.extend(query.ids.map(|ids| Filter::In(0, ids)));
         filters.extend(
@@ -95,13 +99,11 @@ impl customers::Guest for Customers {
                 .has_account
                 .map(|flag| Filter::Flag(place(entity, "has_account"), flag)),
         );
-        filters.extend(query.groups.map(|ids| {
-            Filter::Related(
-                Link::GroupsOfCustomers,
-                Entity::Group,
-                Box::new(Filter::In(0, ids)),
-            )
-        }));
+        filters.extend(
+            query
+                .groups
+                .map(|ids| Filter::Related(GROUPS_OF_CUSTOMER, Box::new(Filter::In(0, ids)))),
+        );
         for (name, bound, comparison) in [
             (
                 "created-from",
@@ -157,7 +159,7 @@ impl addresses::Guest for Customers {
         domain
             .retrieve_customer(&query.customer_id)
             .map_err(error)?;
-        let column = place(Entity::Address, "customer_id");
+        let column = place(&ADDRESS, "customer_id");
         let mut filters = vec![Filter::Compare(
             column,
             Comparison::Equal,
@@ -166,7 +168,7 @@ impl addresses::Guest for Customers {
         filters.extend(query.q.iter().map(|text| Filter::words(text)));
         let search = search(&domain, filters, query.offset, query.limit)?;
         let page = domain
-            .search(Entity::Address, &search, Columns::ALL)
+            .search(&ADDRESS, &search, Columns::ALL)
             .map_err(error)?;
         Ok(addresses::Page {
             addresses: read_all(&page.records, Address::read),
@@ -202,23 +204,21 @@ impl groups::Guest for Customers {
     fn search(query: groups::Query) -> Result<groups::Page, wit::Error> {
         let mut filters: Vec<Filter> = query.q.iter().map(|text| Filter::words(text)).collect();
         filters.extend(query.ids.map(|ids| Filter::In(0, ids)));
-        let name = place(Entity::Group, "name");
+        let name = place(&GROUP, "name");
         filters.extend(
             query
                 .name
                 .map(|text| Filter::Compare(name, Comparison::Equal, text)),
         );
-        filters.extend(query.customers.map(|ids| {
-            Filter::Related(
-                Link::CustomersOfGroups,
-                Entity::Customer,
-                Box::new(Filter::In(0, ids)),
-            )
-        }));
+        filters.extend(
+            query
+                .customers
+                .map(|ids| Filter::Related(CUSTOMERS_OF_GROUP, Box::new(Filter::In(0, ids)))),
+        );
         let domain = domain();
         let search = search(&domain, filters, query.offset, query.limit)?;
         let page = domain
-            .search(Entity::Group, &search, Columns::ALL)
+            .search(&GROUP, &search, Columns::ALL)
             .map_err(error)?;
         Ok(groups::Page {
             groups: read_all(&page.records, Group::read),

@@ -1,24 +1,29 @@
 //! `/admin/customers/{id}/addresses`
 
+use wares_module_kit::change::Change;
+use wares_module_kit::entity::Entity;
+use wares_module_kit::filter::{Comparison, Filter};
+use wares_module_kit::http::body::Body;
+use wares_module_kit::http::budget::Budget;
+use wares_module_kit::http::exchange::{self, Answer, Request};
+use wares_module_kit::http::fields::Selection;
+use wares_module_kit::http::parameters::{self, Filters};
+use wares_module_kit::metadata::Metadata;
+use wares_module_kit::store::Read;
+
 use crate::addresses::{issues_of_new, issues_of_update};
 use crate::customers;
 use crate::domain::Domain;
-use crate::filter::{Comparison, Filter};
 use crate::hooks::Hooks;
-use crate::model::Entity;
+use crate::model::{ADDRESS, ADDRESSES, CUSTOMER};
 use crate::settings::Compat;
-use crate::store::{Read, Store};
-use crate::types::{AddressReference, AddressUpdate, Change, NewAddress};
+use crate::store::Store;
+use crate::types::{AddressReference, AddressUpdate, NewAddress};
 
-use super::body::{Body, optional};
 use super::customers::{ONE as ONE_CUSTOMER, selected};
-use super::fields::Selection;
-use super::json::Out;
-use super::parameters::{self, ADDRESSES, Filters};
-use super::{Answer, Budget, Request};
 
 /// How one address stands in an answer.
-pub(super) const ONE: (&str, Entity) = ("address", Entity::Address);
+pub(super) const ONE: (&str, &Entity) = ("address", &ADDRESS);
 
 /// What it is called once it is deleted.
 pub(super) const OBJECT: &str = "customer_address";
@@ -35,25 +40,25 @@ fn reference(request: Request<'_>) -> AddressReference {
 
 pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let customer_id = request.segment(0);
-    let defaults = Selection::shown(Entity::Address);
-    super::list(domain, LIST, request, &defaults, |list| {
-        domain.retrieve_customer(customer_id)?;
-        let column = Entity::Address.place("customer_id").unwrap_or_default();
-        let own = Filter::Compare(column, Comparison::Equal, customer_id.to_owned());
-        let asked = std::mem::replace(&mut list.search.filter, Filter::all());
-        list.search.filter = Filter::All(vec![own, asked]);
-        Ok(())
-    })
+    let defaults = Selection::shown(&ADDRESS);
+    let mut list = parameters::list(
+        &ADDRESSES,
+        request.query,
+        domain.compat().paging(),
+        &defaults,
+    )?;
+    domain.retrieve_customer(customer_id)?;
+    let column = ADDRESS.place("customer_id").unwrap_or_default();
+    let own = Filter::Compare(column, Comparison::Equal, customer_id.to_owned());
+    let asked = std::mem::replace(&mut list.search.filter, Filter::all());
+    list.search.filter = Filter::All(vec![own, asked]);
+    domain.list(LIST, request, &list)
 }
 
 pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
-    let selection = parameters::fields(
-        Entity::Address,
-        request.query,
-        &Selection::shown(Entity::Address),
-    )?;
+    let selection = parameters::fields(&ADDRESS, request.query, &Selection::shown(&ADDRESS))?;
     let found = domain.retrieve_address(&reference(request))?;
-    super::one(domain.reads(), request.budget, ONE, &selection, found)
+    exchange::one(domain.reads(), request.budget, ONE, &selection, found)
 }
 
 /// The fields of an address, in the order in which issues are named.
@@ -71,12 +76,12 @@ struct Fields {
     province: Change<String>,
     postal_code: Change<String>,
     phone: Change<String>,
-    metadata: Change<crate::metadata::Metadata>,
-    additional_data: Option<crate::metadata::Metadata>,
+    metadata: Change<Metadata>,
+    additional_data: Option<Metadata>,
 }
 
 impl Fields {
-    fn read(body: &mut Body) -> Self {
+    fn read(body: &mut Body, compat: Compat) -> Self {
         Self {
             address_name: body.text("address_name"),
             is_default_shipping: body.flag("is_default_shipping"),
@@ -87,35 +92,38 @@ impl Fields {
             address_1: body.text("address_1"),
             address_2: body.text("address_2"),
             city: body.text("city"),
-            country_code: body.country("country_code"),
+            country_code: match compat {
+                Compat::Document => body.country("country_code"),
+                Compat::Medusa2 => body.text("country_code"),
+            },
             province: body.text("province"),
             postal_code: body.text("postal_code"),
             phone: body.text("phone"),
             metadata: body.object("metadata"),
-            additional_data: optional(body.object("additional_data")),
+            additional_data: body.object("additional_data").optional(),
         }
     }
 }
 
 /// An address to be made.
 pub(super) fn new(body: &mut Body, compat: Compat) -> NewAddress {
-    let fields = Fields::read(body);
+    let fields = Fields::read(body, compat);
     let new = NewAddress {
         customer_id: String::new(),
-        address_name: optional(fields.address_name),
+        address_name: fields.address_name.optional(),
         is_default_shipping: fields.is_default_shipping.unwrap_or_default(),
         is_default_billing: fields.is_default_billing.unwrap_or_default(),
-        company: optional(fields.company),
-        first_name: optional(fields.first_name),
-        last_name: optional(fields.last_name),
-        address_1: optional(fields.address_1),
-        address_2: optional(fields.address_2),
-        city: optional(fields.city),
-        province: optional(fields.province),
-        postal_code: optional(fields.postal_code),
-        country_code: optional(fields.country_code),
-        phone: optional(fields.phone),
-        metadata: optional(fields.metadata),
+        company: fields.company.optional(),
+        first_name: fields.first_name.optional(),
+        last_name: fields.last_name.optional(),
+        address_1: fields.address_1.optional(),
+        address_2: fields.address_2.optional(),
+        city: fields.city.optional(),
+        province: fields.province.optional(),
+        postal_code: fields.postal_code.optional(),
+        country_code: fields.country_code.optional(),
+        phone: fields.phone.optional(),
+        metadata: fields.metadata.optional(),
         additional_data: fields.additional_data,
     };
     body.issues.rules(issues_of_new(&new, compat));
@@ -124,7 +132,7 @@ pub(super) fn new(body: &mut Body, compat: Compat) -> NewAddress {
 
 /// Changes to an address.
 pub(super) fn changes(body: &mut Body, compat: Compat) -> AddressUpdate {
-    let fields = Fields::read(body);
+    let fields = Fields::read(body, compat);
     let update = AddressUpdate {
         address: AddressReference::default(),
         address_name: fields.address_name,
@@ -173,7 +181,7 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
 /// The customer that has an address: what a write of one answers.
 fn owner(reads: &dyn Read, budget: Budget, selection: &Selection, id: &str) -> Answer {
     let found = customers::retrieve(reads, id)?;
-    super::one(reads, budget, ONE_CUSTOMER, selection, found)
+    exchange::one(reads, budget, ONE_CUSTOMER, selection, found)
 }
 
 pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -181,8 +189,13 @@ pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
     let reference = reference(request);
     domain.delete_address_for(&reference, |reads| {
         let parent = customers::retrieve(reads, &reference.customer_id)?;
-        let start = super::deleted(&reference.id, OBJECT) + ",\"parent\":";
-        let out = Out::new(request.budget, &start);
-        super::thing(reads, out, (Entity::Customer, &selection), parent)
+        let shown = (&CUSTOMER, &selection);
+        exchange::deleted_of(
+            reads,
+            request.budget,
+            (&reference.id, OBJECT),
+            shown,
+            parent,
+        )
     })
 }

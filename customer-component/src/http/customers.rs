@@ -1,20 +1,23 @@
 //! `/admin/customers`
 
+use wares_module_kit::change::Change;
+use wares_module_kit::entity::Entity;
+use wares_module_kit::fault::Fault;
+use wares_module_kit::http::body::Body;
+use wares_module_kit::http::exchange::{self, Answer, Request};
+use wares_module_kit::http::fields::Selection;
+use wares_module_kit::http::parameters::{self, Filters};
+
 use crate::customers::{issues_of_new, issues_of_update};
 use crate::domain::Domain;
 use crate::hooks::Hooks;
-use crate::model::Entity;
+use crate::model::{CUSTOMER, CUSTOMERS};
 use crate::settings::Compat;
 use crate::store::Store;
-use crate::types::{Change, CustomerUpdate, NewCustomer};
-
-use super::body::{Body, optional};
-use super::fields::Selection;
-use super::parameters::{self, CUSTOMERS, Filters};
-use super::{Answer, Request};
+use crate::types::{CustomerUpdate, NewCustomer};
 
 /// How one customer stands in an answer.
-pub(super) const ONE: (&str, Entity) = ("customer", Entity::Customer);
+pub(super) const ONE: (&str, &Entity) = ("customer", &CUSTOMER);
 
 /// What it is called once it is deleted.
 pub(super) const OBJECT: &str = "customer";
@@ -29,42 +32,48 @@ const RELATIONS_OF_ONE: [&str; 3] = ["addresses", "groups", "orders"];
 
 /// What a read shows when nothing is said.
 fn shown(compat: Compat, relations: &[&str]) -> Selection {
-    let selection = Selection::shown(Entity::Customer);
+    let selection = Selection::shown(&CUSTOMER);
     match compat {
-        Compat::Document => selection.with(Entity::Customer, relations),
+        Compat::Document => selection.with(&CUSTOMER, relations),
         Compat::Medusa2 => selection,
     }
 }
 
 /// What a write's answer shows.
-pub(super) fn selected(query: &str) -> Result<Selection, crate::types::Fault> {
-    parameters::fields(Entity::Customer, query, &Selection::shown(Entity::Customer))
+pub(super) fn selected(query: &str) -> Result<Selection, Fault> {
+    parameters::fields(&CUSTOMER, query, &Selection::shown(&CUSTOMER))
 }
 
 pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let defaults = shown(domain.compat(), &RELATIONS_OF_LIST);
-    super::list(domain, LIST, request, &defaults, |_| Ok(()))
+    let list = parameters::list(
+        &CUSTOMERS,
+        request.query,
+        domain.compat().paging(),
+        &defaults,
+    )?;
+    domain.list(LIST, request, &list)
 }
 
 pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let defaults = shown(domain.compat(), &RELATIONS_OF_ONE);
-    let selection = parameters::fields(Entity::Customer, request.query, &defaults)?;
+    let selection = parameters::fields(&CUSTOMER, request.query, &defaults)?;
     let found = domain.retrieve_customer(request.segment(0))?;
-    super::one(domain.reads(), request.budget, ONE, &selection, found)
+    exchange::one(domain.reads(), request.budget, ONE, &selection, found)
 }
 
 /// A customer to be made.
 pub(super) fn new(body: &mut Body, compat: Compat) -> NewCustomer {
-    let email = optional(body.email("email"));
-    let company_name = optional(company_name(body));
+    let email = body.email("email").optional();
+    let company_name = company_name(body).optional();
     let new = NewCustomer {
         email,
         company_name,
-        first_name: optional(body.text("first_name")),
-        last_name: optional(body.text("last_name")),
-        phone: optional(body.text("phone")),
-        metadata: optional(body.object("metadata")),
-        additional_data: optional(body.object("additional_data")),
+        first_name: body.text("first_name").optional(),
+        last_name: body.text("last_name").optional(),
+        phone: body.text("phone").optional(),
+        metadata: body.object("metadata").optional(),
+        additional_data: body.object("additional_data").optional(),
         has_account: false,
         created_by: None,
     };
@@ -84,7 +93,7 @@ pub(super) fn changes(body: &mut Body, compat: Compat) -> CustomerUpdate {
         last_name: body.text("last_name"),
         phone: body.text("phone"),
         metadata: body.object("metadata"),
-        additional_data: optional(body.object("additional_data")),
+        additional_data: body.object("additional_data").optional(),
     };
     body.issues.rules(issues_of_update(&update, compat));
     update
@@ -97,7 +106,7 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
     };
     let selection = selected(request.query)?;
     domain.create_customer_for(new, |reads, made| {
-        super::one(reads, request.budget, ONE, &selection, made.record())
+        exchange::one(reads, request.budget, ONE, &selection, made.record())
     })
 }
 
@@ -108,7 +117,7 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
     };
     let selection = selected(request.query)?;
     domain.update_customer_for(update, |reads, changed| {
-        super::one(reads, request.budget, ONE, &selection, changed.record())
+        exchange::one(reads, request.budget, ONE, &selection, changed.record())
     })
 }
 
@@ -121,7 +130,7 @@ fn company_name(body: &mut Body) -> Change<String> {
 pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let id = request.segment(0);
     domain.delete_customer(id)?;
-    Ok((super::deleted(id, OBJECT) + "}").into_bytes())
+    Ok(exchange::deleted(id, OBJECT))
 }
 
 /// The ids of what a body adds, and of what it removes.
@@ -138,6 +147,6 @@ pub(super) fn change_groups<S: Store, H: Hooks>(
     let selection = selected(request.query)?;
     let (id, by) = (request.segment(0), request.created_by());
     domain.change_groups_for(id, changes, by, |reads, customer| {
-        super::one(reads, request.budget, ONE, &selection, customer.record())
+        exchange::one(reads, request.budget, ONE, &selection, customer.record())
     })
 }

@@ -1,20 +1,24 @@
 //! `/admin/customer-groups`
 
-use crate::domain::{Domain, Issue};
+use wares_module_kit::entity::Entity;
+use wares_module_kit::fault::Fault;
+use wares_module_kit::http::body::Body;
+use wares_module_kit::http::exchange::{self, Answer, Request};
+use wares_module_kit::http::fields::Selection;
+use wares_module_kit::http::parameters::{self, Filters};
+use wares_module_kit::issue::Issue;
+
+use crate::domain::Domain;
 use crate::groups::{issues_of_new, issues_of_update};
 use crate::hooks::Hooks;
-use crate::model::Entity;
+use crate::model::{GROUP, GROUPS};
 use crate::store::Store;
-use crate::types::{Fault, GroupUpdate, NewGroup};
+use crate::types::{GroupUpdate, NewGroup};
 
-use super::body::{Body, optional};
 use super::customers::added_and_removed;
-use super::fields::Selection;
-use super::parameters::{self, Filters, GROUPS};
-use super::{Answer, Request};
 
 /// How one group stands in an answer.
-pub(super) const ONE: (&str, Entity) = ("customer_group", Entity::Group);
+pub(super) const ONE: (&str, &Entity) = ("customer_group", &GROUP);
 
 /// What it is called once it is deleted.
 pub(super) const OBJECT: &str = "customer_group";
@@ -23,24 +27,25 @@ pub(super) const OBJECT: &str = "customer_group";
 pub(super) const LIST: (&str, &Filters) = ("customer_groups", &GROUPS);
 
 fn selected(query: &str) -> Result<Selection, Fault> {
-    parameters::fields(Entity::Group, query, &Selection::shown(Entity::Group))
+    parameters::fields(&GROUP, query, &Selection::shown(&GROUP))
 }
 
 pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
-    let defaults = Selection::shown(Entity::Group);
-    super::list(domain, LIST, request, &defaults, |_| Ok(()))
+    let defaults = Selection::shown(&GROUP);
+    let list = parameters::list(&GROUPS, request.query, domain.compat().paging(), &defaults)?;
+    domain.list(LIST, request, &list)
 }
 
 pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let selection = selected(request.query)?;
     let found = domain.retrieve_group(request.segment(0))?;
-    super::one(domain.reads(), request.budget, ONE, &selection, found)
+    exchange::one(domain.reads(), request.budget, ONE, &selection, found)
 }
 
 /// A group to be made.
 pub(super) fn new(body: &mut Body) -> NewGroup {
     let name = body.name("name");
-    let metadata = optional(body.object("metadata"));
+    let metadata = body.object("metadata").optional();
     let mut issues = Vec::new();
     if name.is_none() {
         issues.push(Issue::required("name"));
@@ -73,7 +78,7 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
     };
     let selection = selected(request.query)?;
     domain.create_group_for(new, |reads, made| {
-        super::one(reads, request.budget, ONE, &selection, made.record())
+        exchange::one(reads, request.budget, ONE, &selection, made.record())
     })
 }
 
@@ -84,14 +89,14 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
     };
     let selection = selected(request.query)?;
     domain.update_group_for(update, |reads, changed| {
-        super::one(reads, request.budget, ONE, &selection, changed.record())
+        exchange::one(reads, request.budget, ONE, &selection, changed.record())
     })
 }
 
 pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let id = request.segment(0);
     domain.delete_group(id)?;
-    Ok((super::deleted(id, OBJECT) + "}").into_bytes())
+    Ok(exchange::deleted(id, OBJECT))
 }
 
 /// Who joins and who leaves: Medusa's `{add, remove}` and the document's
@@ -133,6 +138,6 @@ fn change<S: Store, H: Hooks>(
     let selection = selected(request.query)?;
     let (id, by) = (request.segment(0), request.created_by());
     domain.change_members_for(id, joining_and_leaving, by, |reads, group| {
-        super::one(reads, request.budget, ONE, &selection, group.record())
+        exchange::one(reads, request.budget, ONE, &selection, group.record())
     })
 }

@@ -1,37 +1,16 @@
 //! Statements on the table `customer_address`.
 
-use crate::filter::searched;
-use crate::records::Cell;
-use crate::store::Stored;
+use wares_module_kit::filter::searched;
+use wares_module_kit::records::Cell;
+use wares_module_kit::sql::OpenTransaction;
+use wares_module_kit::store::Stored;
+
 use crate::types::Address;
 
-use super::OpenTransaction;
-
 /// The columns of the entity, in its order.
-macro_rules! columns {
-    () => {
-        "a.id, a.address_name, a.company, a.customer_id, a.first_name, a.last_name, a.address_1, a.address_2, a.city, \
-         a.province, a.postal_code, a.country_code, a.phone, a.metadata, a.created_at, a.updated_at, \
-         a.is_default_shipping, a.is_default_billing, a.deleted_at"
-    };
-}
-
-/// All of them.
-pub(super) const COLUMNS: &str = columns!();
-
-pub(super) const FIND: &str = concat!(
-    "select ",
-    columns!(),
-    " from customer_address a where a.id = $1 and a.deleted_at is null"
-);
-
-/// In the order in which they were made.
-pub(super) const OF_CUSTOMERS: [&str; 2] = [
-    "select a.customer_id",
-    " from customer_address a
-      where a.customer_id in (select value from json_each($1)) and a.deleted_at is null
-      order by a.customer_id, a.number",
-];
+pub(crate) const COLUMNS: &str = "a.id, a.address_name, a.company, a.customer_id, a.first_name, a.last_name, a.address_1, a.address_2, a.city, \
+     a.province, a.postal_code, a.country_code, a.phone, a.metadata, a.created_at, a.updated_at, \
+     a.is_default_shipping, a.is_default_billing, a.deleted_at";
 
 const INSERT: &str = "
     insert into customer_address (id, address_name, company, customer_id, first_name, last_name, address_1, address_2,

@@ -1,44 +1,16 @@
 //! Statements on the table `customer`.
 
-use crate::filter::searched;
-use crate::records::Cell;
+use wares_module_kit::filter::searched;
+use wares_module_kit::records::Cell;
+use wares_module_kit::sql::OpenTransaction;
+use wares_module_kit::store::Stored;
+
 use crate::settings::EmailCase;
-use crate::store::Stored;
 use crate::types::Customer;
 
-use super::OpenTransaction;
-
 /// The columns of the entity, in its order.
-macro_rules! columns {
-    () => {
-        "c.id, c.company_name, c.first_name, c.last_name, c.email, c.phone, c.metadata, c.has_account, \
-         c.created_by, c.created_at, c.updated_at, c.deleted_at"
-    };
-}
-
-/// All of them.
-pub(super) const COLUMNS: &str = columns!();
-
-pub(super) const FIND: &str = concat!(
-    "select ",
-    columns!(),
-    " from customer c where c.id = $1 and c.deleted_at is null"
-);
-
-/// In the order in which they joined.
-pub(super) const OF_GROUPS: [&str; 2] = [
-    "select m.customer_group_id",
-    " from customer_group_customer m join customer c on c.id = m.customer_id
-      where m.customer_group_id in (select value from json_each($1)) and c.deleted_at is null
-      order by m.customer_group_id, m.number",
-];
-
-pub(super) const OF_ADDRESSES: [&str; 2] = [
-    "select a.id",
-    " from customer_address a join customer c on c.id = a.customer_id
-      where a.id in (select value from json_each($1)) and c.deleted_at is null
-      order by a.id",
-];
+pub(crate) const COLUMNS: &str = "c.id, c.company_name, c.first_name, c.last_name, c.email, c.phone, c.metadata, c.has_account, \
+     c.created_by, c.created_at, c.updated_at, c.deleted_at";
 
 const INSERT: &str = "
     insert into customer (id, company_name, first_name, last_name, email, phone, metadata, has_account,

@@ -1,35 +1,16 @@
 //! Statements on the tables `customer_group` and `customer_group_customer`.
 
-use crate::filter::searched;
-use crate::records::Cell;
-use crate::store::{Membership, Stored};
+use wares_module_kit::filter::searched;
+use wares_module_kit::records::Cell;
+use wares_module_kit::sql::OpenTransaction;
+use wares_module_kit::store::Stored;
+
+use crate::store::Membership;
 use crate::types::Group;
 
-use super::OpenTransaction;
-
 /// The columns of the entity, in its order.
-macro_rules! columns {
-    () => {
-        "g.id, g.name, g.created_by, g.created_at, g.updated_at, g.deleted_at, g.metadata"
-    };
-}
-
-/// All of them.
-pub(super) const COLUMNS: &str = columns!();
-
-pub(super) const FIND: &str = concat!(
-    "select ",
-    columns!(),
-    " from customer_group g where g.id = $1 and g.deleted_at is null"
-);
-
-/// In the order in which the customers joined them.
-pub(super) const OF_CUSTOMERS: [&str; 2] = [
-    "select m.customer_id",
-    " from customer_group_customer m join customer_group g on g.id = m.customer_group_id
-      where m.customer_id in (select value from json_each($1)) and g.deleted_at is null
-      order by m.customer_id, m.number",
-];
+pub(crate) const COLUMNS: &str =
+    "g.id, g.name, g.created_by, g.created_at, g.updated_at, g.deleted_at, g.metadata";
 
 const INSERT: &str = "
     insert into customer_group (id, name, created_by, created_at, updated_at, metadata, search_text)
@@ -82,10 +63,7 @@ pub(super) fn insert_membership(
     database: &impl OpenTransaction,
     membership: &Membership,
 ) -> Stored<bool> {
-    let created_by = membership
-        .created_by
-        .as_deref()
-        .map_or(Cell::Null, Cell::Text);
+    let created_by = Cell::optional(membership.created_by.as_deref());
     let inserted = database.execute(
         INSERT_MEMBERSHIP,
         &[

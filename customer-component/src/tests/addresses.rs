@@ -1,10 +1,15 @@
+use wares_module_kit::change::Change;
+use wares_module_kit::entity::Columns;
+use wares_module_kit::fault::Fault;
+use wares_module_kit::filter::{BY_ID, Comparison, Filter, Search};
+use wares_module_kit::store::Read;
+
 use super::{domain, made, medusa};
 use crate::domain::Domain;
-use crate::filter::{BY_ID, Comparison, Filter, Search};
 use crate::hooks::Hooks;
-use crate::model::{Columns, Entity};
-use crate::store::{Read, Store};
-use crate::types::{Address, AddressReference, AddressUpdate, Change, Fault, NewAddress};
+use crate::model::ADDRESS;
+use crate::store::Store;
+use crate::types::{Address, AddressReference, AddressUpdate, NewAddress};
 
 fn full(customer_id: &str) -> NewAddress {
     NewAddress {
@@ -37,7 +42,7 @@ fn invalid<T>(text: &str) -> Result<T, Fault> {
 
 /// How many addresses have this country.
 fn count<S: Store, H: Hooks>(domain: &Domain<S, H>, code: &str) -> u64 {
-    let column = Entity::Address.place("country_code").unwrap();
+    let column = ADDRESS.place("country_code").unwrap();
     let country = Filter::Compare(column, Comparison::Equal, code.to_owned());
     let search = Search {
         filter: Filter::Any(vec![country]),
@@ -46,7 +51,7 @@ fn count<S: Store, H: Hooks>(domain: &Domain<S, H>, code: &str) -> u64 {
         limit: 10,
     };
     domain
-        .search(Entity::Address, &search, Columns::ALL)
+        .search(&ADDRESS, &search, Columns::ALL)
         .unwrap()
         .count
 }
@@ -156,7 +161,7 @@ fn at_most_one_address_is_the_default() {
         ]
     );
     let flags = |address: &Address| {
-        let now = Address::read(&domain.store.find(Entity::Address, &address.id).unwrap(), 0);
+        let now = Address::read(&domain.store.find(&ADDRESS, &address.id).unwrap(), 0);
         (now.is_default_shipping, now.is_default_billing)
     };
     assert_eq!(

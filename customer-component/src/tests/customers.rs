@@ -1,11 +1,14 @@
+use wares_module_kit::change::Change;
+use wares_module_kit::fault::Fault;
+use wares_module_kit::metadata::Metadata;
+use wares_module_kit::store::Read;
+
 use super::{Meddler, domain, guest, made, medusa};
 use crate::domain::Domain;
-use crate::metadata::Metadata;
-use crate::model::Entity;
+use crate::model::ADDRESS;
 use crate::settings::Compat;
-use crate::store::Read;
 use crate::tests::memory::Memory;
-use crate::types::{Change, Customer, CustomerUpdate, Fault, NewAddress, NewCustomer};
+use crate::types::{Customer, CustomerUpdate, NewAddress, NewCustomer};
 
 fn update(id: &str) -> CustomerUpdate {
     CustomerUpdate {
@@ -217,13 +220,7 @@ fn a_deleted_customer_takes_its_addresses_along() {
     domain.delete_customer(&customer.id).unwrap();
     domain.delete_customer(&customer.id).unwrap();
     assert!(domain.retrieve_customer(&customer.id).is_err());
-    assert!(
-        domain
-            .store
-            .find(Entity::Address, &address.id)
-            .unwrap()
-            .is_empty()
-    );
+    assert!(domain.store.find(&ADDRESS, &address.id).unwrap().is_empty());
     assert_eq!(
         domain.store.take_events(),
         [

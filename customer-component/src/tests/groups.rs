@@ -1,11 +1,16 @@
+use wares_module_kit::change::Change;
+use wares_module_kit::entity::Columns;
+use wares_module_kit::fault::Fault;
+use wares_module_kit::metadata::Metadata;
+use wares_module_kit::store::Read;
+
 use super::{Meddler, domain, made};
 use crate::domain::Domain;
-use crate::metadata::Metadata;
-use crate::model::{Columns, Link};
+use crate::model::CUSTOMERS_OF_GROUP;
 use crate::settings::Compat;
-use crate::store::{Read, Store};
+use crate::store::Store;
 use crate::tests::memory::Memory;
-use crate::types::{Change, Fault, Group, GroupUpdate, NewGroup};
+use crate::types::{Group, GroupUpdate, NewGroup};
 
 fn named(name: &str) -> NewGroup {
     NewGroup {
@@ -17,7 +22,7 @@ fn named(name: &str) -> NewGroup {
 fn members<S: Store, H: crate::hooks::Hooks>(domain: &Domain<S, H>, group: &Group) -> Vec<String> {
     let rows = domain
         .reads()
-        .related(Link::CustomersOfGroups, &[&group.id], Columns::ALL)
+        .related(CUSTOMERS_OF_GROUP, &[&group.id], Columns::ALL)
         .unwrap();
     (0..rows.len())
         .map(|row| rows.string(row, 1).unwrap())

@@ -3,13 +3,19 @@
 use std::cell::RefCell;
 use std::cmp::Ordering;
 
+use wares_module_kit::entity::{Columns, Entity, Relation};
+use wares_module_kit::filter::{Comparison, Filter, Order, Search, searched};
+use wares_module_kit::records::{Cell, Records};
+use wares_module_kit::store::{Page, Read, Searches, StoreError, Stored, Transaction};
+
 use crate::casefold::casefold;
-use crate::filter::{Comparison, Filter, Order, Search, searched};
-use crate::model::{Columns, Entity, Link};
-use crate::records::{Cell, Records};
+use crate::model::{
+    ADDRESS, ADDRESSES_OF_CUSTOMER, CUSTOMER, CUSTOMER_OF_ADDRESS, CUSTOMERS_OF_GROUP, ENTITIES,
+    GROUP, GROUPS_OF_CUSTOMER,
+};
 use crate::settings::EmailCase;
-use crate::store::{DefaultFor, Membership, Read, Store, StoreError, Stored, Transaction};
-use crate::types::{Address, Customer, Group, Page};
+use crate::store::{DefaultFor, Membership, Store, Writes};
+use crate::types::{Address, Customer, Group};
 
 /// All things, in the order in which they were made; and what was told about them.
 #[derive(Clone, Default)]
@@ -48,49 +54,43 @@ impl Memory {
 
 impl State {
     /// All rows of an entity, deleted ones as well, and what `q` looks in.
-    fn rows(&self, entity: Entity) -> Vec<(Records, String)> {
+    fn rows(&self, entity: &'static Entity) -> Vec<(Records, String)> {
         let deleted = |records: &[Cell<'_>], place: usize, deleted: &Option<String>| {
             let mut cells = records.to_vec();
             let at = deleted.clone();
             cells[place] = at.as_deref().map_or(Cell::Null, Cell::Text);
-            crate::types::row(&cells)
+            Records::row(&cells)
         };
         let place = entity.place("deleted_at").unwrap();
-        match entity {
-            Entity::Customer => self
-                .customers
-                .iter()
-                .map(|(thing, at)| {
-                    (
-                        deleted(&thing.cells(), place, at),
-                        casefold(&searched(thing.searched())),
-                    )
-                })
-                .collect(),
-            Entity::Address => self
-                .addresses
-                .iter()
-                .map(|(thing, at)| {
-                    (
-                        deleted(&thing.cells(), place, at),
-                        casefold(&searched(thing.searched())),
-                    )
-                })
-                .collect(),
-            Entity::Group => self
-                .groups
-                .iter()
-                .map(|(thing, at)| {
-                    (
-                        deleted(&thing.cells(), place, at),
-                        casefold(&searched([Some(&thing.name)])),
-                    )
-                })
-                .collect(),
+        if *entity == CUSTOMER {
+            let rows = self.customers.iter().map(|(thing, at)| {
+                (
+                    deleted(&thing.cells(), place, at),
+                    casefold(&searched(thing.searched())),
+                )
+            });
+            rows.collect()
+        } else if *entity == ADDRESS {
+            let rows = self.addresses.iter().map(|(thing, at)| {
+                (
+                    deleted(&thing.cells(), place, at),
+                    casefold(&searched(thing.searched())),
+                )
+            });
+            rows.collect()
+        } else {
+            assert_eq!(*entity, GROUP);
+            let rows = self.groups.iter().map(|(thing, at)| {
+                (
+                    deleted(&thing.cells(), place, at),
+                    casefold(&searched([Some(&thing.name)])),
+                )
+            });
+            rows.collect()
         }
     }
 
-    fn live(&self, entity: Entity) -> Vec<(Records, String)> {
+    fn live(&self, entity: &'static Entity) -> Vec<(Records, String)> {
         let place = entity.place("deleted_at").unwrap();
         self.rows(entity)
             .into_iter()
@@ -132,10 +132,10 @@ impl State {
                 .is_some_and(|text| values.iter().any(|value| value.eq_ignore_ascii_case(text))),
             Filter::NotInAnyCase(place, values) => text(*place)
                 .is_some_and(|text| values.iter().all(|value| !value.eq_ignore_ascii_case(text))),
-            Filter::Related(link, target, inner) => self
-                .tied(*link, *target, record)
+            Filter::Related(relation, inner) => self
+                .tied(relation, record)
                 .any(|other| self.holds(&other, inner)),
-            Filter::Unrelated(link, target) => self.tied(*link, *target, record).next().is_none(),
+            Filter::Unrelated(relation) => self.tied(relation, record).next().is_none(),
             Filter::Words(looked_for) => looked_for
                 .iter()
                 .all(|word| words.contains(&casefold(word))),
@@ -145,38 +145,36 @@ impl State {
     /// What is tied to a thing, in the order in which it was.
     fn tied(
         &self,
-        link: Link,
-        target: Entity,
+        relation: &'static Relation,
         record: &Records,
     ) -> impl Iterator<Item = (Records, String)> {
         let id = record.string(0, 0).unwrap();
-        let ends: Vec<String> = match link {
-            Link::AddressesOfCustomers => self
-                .addresses
-                .iter()
-                .filter(|(a, _)| a.customer_id == id)
-                .map(|(a, _)| a.id.clone())
-                .collect(),
-            Link::CustomersOfAddresses => self
-                .addresses
-                .iter()
-                .filter(|(a, _)| a.id == id)
-                .map(|(a, _)| a.customer_id.clone())
-                .collect(),
-            Link::GroupsOfCustomers => self
-                .memberships
+        let addresses = self.addresses.iter().map(|(address, _)| address);
+        let ends: Vec<String> = if relation == ADDRESSES_OF_CUSTOMER {
+            addresses
+                .filter(|address| address.customer_id == id)
+                .map(|address| address.id.clone())
+                .collect()
+        } else if relation == CUSTOMER_OF_ADDRESS {
+            addresses
+                .filter(|address| address.id == id)
+                .map(|address| address.customer_id.clone())
+                .collect()
+        } else if relation == GROUPS_OF_CUSTOMER {
+            self.memberships
                 .iter()
                 .filter(|m| m.customer_id == id)
                 .map(|m| m.group_id.clone())
-                .collect(),
-            Link::CustomersOfGroups => self
-                .memberships
+                .collect()
+        } else {
+            assert_eq!(relation, CUSTOMERS_OF_GROUP);
+            self.memberships
                 .iter()
                 .filter(|m| m.group_id == id)
                 .map(|m| m.customer_id.clone())
-                .collect(),
-            Link::Elsewhere => Vec::new(),
+                .collect()
         };
+        let target = relation.target.unwrap();
         let live = self.live(target);
         ends.into_iter().filter_map(move |end| {
             live.iter()
@@ -185,24 +183,24 @@ impl State {
         })
     }
 
-    fn find(&self, entity: Entity, id: &str) -> Records {
+    fn find(&self, entity: &'static Entity, id: &str) -> Records {
         self.live(entity)
             .into_iter()
             .find(|(record, _)| record.text(0, 0) == Some(id))
             .map_or_else(
-                || Records::with_columns(entity.columns().len()),
+                || Records::with_columns(entity.columns.len()),
                 |(record, _)| record,
             )
     }
 
-    fn related(&self, link: Link, ids: &[&str], columns: Columns) -> Records {
-        let (from, to) = match link {
-            Link::AddressesOfCustomers => (Entity::Customer, Entity::Address),
-            Link::CustomersOfAddresses => (Entity::Address, Entity::Customer),
-            Link::GroupsOfCustomers => (Entity::Customer, Entity::Group),
-            Link::CustomersOfGroups => (Entity::Group, Entity::Customer),
-            Link::Elsewhere => return Records::default(),
+    fn related(&self, relation: &'static Relation, ids: &[&str], columns: Columns) -> Records {
+        let Some(to) = relation.target else {
+            return Records::default();
         };
+        let from = ENTITIES
+            .into_iter()
+            .find(|entity| entity.relations.iter().any(|other| other == relation))
+            .unwrap();
         let mut ids = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
@@ -210,7 +208,7 @@ impl State {
         for id in ids {
             let thing = self.find(from, id);
             if !thing.is_empty() {
-                rows.extend(self.tied(link, to, &thing).map(|(row, _)| (id, row)));
+                rows.extend(self.tied(relation, &thing).map(|(row, _)| (id, row)));
             }
         }
         let rows = rows.iter().map(|(id, row)| (Some(*id), row));
@@ -267,11 +265,11 @@ fn compare(left: Cell<'_>, right: Cell<'_>) -> Ordering {
 }
 
 fn collect<'a>(
-    entity: Entity,
+    entity: &'static Entity,
     read: Columns,
     rows: impl IntoIterator<Item = (Option<&'a str>, &'a Records)>,
 ) -> Records {
-    let columns = entity.columns().len();
+    let columns = entity.columns.len();
     let mut records: Option<Records> = None;
     for (parent, row) in rows {
         let records = records
@@ -288,19 +286,22 @@ fn collect<'a>(
 }
 
 impl Read for Memory {
-    fn find(&self, entity: Entity, id: &str) -> Stored<Records> {
+    fn find(&self, entity: &'static Entity, id: &str) -> Stored<Records> {
         Ok(self.state.borrow().find(entity, id))
     }
 
-    fn related(&self, link: Link, ids: &[&str], columns: Columns) -> Stored<Records> {
-        Ok(self.state.borrow().related(link, ids, columns))
+    fn related(
+        &self,
+        relation: &'static Relation,
+        ids: &[&str],
+        columns: Columns,
+    ) -> Stored<Records> {
+        Ok(self.state.borrow().related(relation, ids, columns))
     }
 }
 
-impl Store for Memory {
-    type Transaction<'a> = Copy<'a>;
-
-    fn search(&self, entity: Entity, search: &Search, columns: Columns) -> Stored<Page> {
+impl Searches for Memory {
+    fn search(&self, entity: &'static Entity, search: &Search, columns: Columns) -> Stored<Page> {
         let state = self.state.borrow();
         let mut found: Vec<(Records, String)> = state
             .live(entity)
@@ -313,12 +314,12 @@ impl Store for Memory {
             descending,
         } = search.order;
         let key = |row: &Records| -> Records {
-            let Some((link, target)) = through else {
-                return crate::types::row(&[row.get(0, column)]);
+            let Some(relation) = through else {
+                return Records::row(&[row.get(0, column)]);
             };
             let mut keys: Vec<Records> = state
-                .tied(link, target, row)
-                .map(|(other, _)| crate::types::row(&[other.get(0, column)]))
+                .tied(relation, row)
+                .map(|(other, _)| Records::row(&[other.get(0, column)]))
                 .filter(|key| key.get(0, 0) != Cell::Null)
                 .collect();
             keys.sort_by(|left, right| compare(left.get(0, 0), right.get(0, 0)));
@@ -327,7 +328,7 @@ impl Store for Memory {
             } else {
                 (!keys.is_empty()).then(|| keys.remove(0))
             };
-            pick.unwrap_or_else(|| crate::types::row(&[Cell::Null]))
+            pick.unwrap_or_else(|| Records::row(&[Cell::Null]))
         };
         // Rows stand in the order in which they were made, and equal ones stay so.
         found.sort_by(|(left, _), (right, _)| {
@@ -345,6 +346,10 @@ impl Store for Memory {
             count: found.len() as u64,
         })
     }
+}
+
+impl Store for Memory {
+    type Transaction<'a> = Copy<'a>;
 
     fn begin(&self) -> Stored<Copy<'_>> {
         *self.transactions.borrow_mut() += 1;
@@ -356,16 +361,21 @@ impl Store for Memory {
 }
 
 impl Read for Copy<'_> {
-    fn find(&self, entity: Entity, id: &str) -> Stored<Records> {
+    fn find(&self, entity: &'static Entity, id: &str) -> Stored<Records> {
         Ok(self.state.borrow().find(entity, id))
     }
 
-    fn related(&self, link: Link, ids: &[&str], columns: Columns) -> Stored<Records> {
-        Ok(self.state.borrow().related(link, ids, columns))
+    fn related(
+        &self,
+        relation: &'static Relation,
+        ids: &[&str],
+        columns: Columns,
+    ) -> Stored<Records> {
+        Ok(self.state.borrow().related(relation, ids, columns))
     }
 }
 
-impl Transaction for Copy<'_> {
+impl Writes for Copy<'_> {
     fn insert_customer(&self, customer: &Customer, emails: EmailCase) -> Stored<()> {
         if self.state.borrow().email_taken(customer, emails) {
             return Err(StoreError::Duplicate);
@@ -513,7 +523,9 @@ impl Transaction for Copy<'_> {
             .position(|m| m.group_id == group_id && m.customer_id == customer_id);
         Ok(at.map(|at| state.memberships.remove(at).id))
     }
+}
 
+impl Transaction for Copy<'_> {
     fn emit(&self, event: &str, id: &str) -> Stored<()> {
         self.state
             .borrow_mut()

@@ -1,13 +1,15 @@
 //! The bound on the metadata of a record, whatever the record is.
 
+use wares_module_kit::change::Change;
+use wares_module_kit::fault::Fault;
+use wares_module_kit::metadata::{BYTES_MAX, Metadata};
+
 use super::{domain, guest, made, medusa};
 use crate::domain::Domain;
-use crate::metadata::{BYTES_MAX, Metadata};
-use crate::tests::NoHooks;
+use crate::hooks::NoHooks;
 use crate::tests::memory::Memory;
 use crate::types::{
-    AddressReference, AddressUpdate, Change, CustomerUpdate, Fault, GroupUpdate, NewAddress,
-    NewCustomer, NewGroup,
+    AddressReference, AddressUpdate, CustomerUpdate, GroupUpdate, NewAddress, NewCustomer, NewGroup,
 };
 
 /// An object of so many bytes, with one key.

@@ -7,7 +7,7 @@ pub mod memory;
 mod metadata;
 
 use crate::domain::Domain;
-use crate::hooks::{Hooked, Hooks};
+use crate::hooks::{Hooked, Hooks, NoHooks};
 use crate::settings::Compat;
 use crate::types::{Customer, MembershipChange, NewCustomer};
 
@@ -22,11 +22,6 @@ pub fn domain() -> Domain<Memory, NoHooks> {
 pub fn medusa() -> Domain<Memory, NoHooks> {
     Domain::new(Memory::default(), NoHooks, Compat::Medusa2)
 }
-
-/// No extension.
-pub struct NoHooks;
-
-impl Hooks for NoHooks {}
 
 /// An extension that changes what it gets, and refuses some of it.
 pub struct Meddler;

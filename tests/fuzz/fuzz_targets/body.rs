@@ -4,4 +4,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| customer_component::http::read_as_any(bytes));
+fuzz_target!(|bytes: &[u8]| customer_component::http::fuzzing::read_as_any(bytes));

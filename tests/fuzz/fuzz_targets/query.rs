@@ -2,13 +2,14 @@
 
 #![no_main]
 
-use customer_component::model::Entity;
-use customer_component::{http, sql};
+use customer_component::http::fuzzing::searched;
+use customer_component::model::ENTITIES;
 use libfuzzer_sys::fuzz_target;
+use wares_module_kit::sql;
 
 fuzz_target!(|query: &str| {
-    for entity in [Entity::Customer, Entity::Address, Entity::Group] {
-        let Ok(search) = http::searched(entity, query) else {
+    for entity in ENTITIES {
+        let Ok(search) = searched(entity, query) else {
             continue;
         };
         for statement in sql::statements(entity, &search).into_iter().flatten() {

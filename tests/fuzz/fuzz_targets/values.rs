@@ -5,7 +5,7 @@
 
 use std::cell::OnceCell;
 
-use customer_component::records::{Cell, Records};
+use wares_module_kit::records::{Cell, Records};
 use libfuzzer_sys::fuzz_target;
 use wares::storage::{Database, DatabaseOptions, SessionLimits, Value};
 

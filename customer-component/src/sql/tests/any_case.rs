@@ -1,8 +1,11 @@
 //! Texts and emails without regard to case, over databases that earlier versions wrote.
 
+use wares_module_kit::change::Change;
+use wares_module_kit::fault::Fault;
+
 use super::native::Native;
 use super::*;
-use crate::types::{Change, CustomerUpdate, Fault};
+use crate::types::CustomerUpdate;
 
 type Shop = Domain<SqlStore<Native>, NoHooks>;
 
@@ -15,7 +18,7 @@ fn under(shop: Shop, emails: EmailCase) -> Shop {
     shop.with_email_case(emails)
 }
 
-fn found(shop: &Shop, entity: Entity, filter: Filter) -> Vec<String> {
+fn found(shop: &Shop, entity: &'static Entity, filter: Filter) -> Vec<String> {
     let search = Search {
         filter,
         order: BY_ID,
@@ -79,20 +82,10 @@ fn what_an_earlier_version_wrote_is_found_folded_before_and_after_the_step() {
         ("ss", vec!["one@b.co", "four@b.co", "five@b.co"]),
         ("later", vec![]),
     ] {
-        assert_eq!(
-            found(&shop, Entity::Customer, Filter::words(q)),
-            emails,
-            "{q}"
-        );
+        assert_eq!(found(&shop, &CUSTOMER, Filter::words(q)), emails, "{q}");
     }
-    assert_eq!(
-        found(&shop, Entity::Group, Filter::words("STRASSEN")),
-        ["Straßen"]
-    );
-    assert_eq!(
-        found(&shop, Entity::Address, Filter::words("MEISSEN")),
-        ["Meißen"]
-    );
+    assert_eq!(found(&shop, &GROUP, Filter::words("STRASSEN")), ["Straßen"]);
+    assert_eq!(found(&shop, &ADDRESS, Filter::words("MEISSEN")), ["Meißen"]);
     // The index and the table agree.
     shop.store
         .0
@@ -206,7 +199,7 @@ fn emails_are_found_in_any_case_where_case_is_ignored() {
     let among = || Filter::In(4, vec!["ANN@b.co".to_owned(), "bob@b.co".to_owned()]);
     let no = || Filter::Compare(4, Comparison::NotEqual, "ANN@b.co".to_owned());
     let none = || Filter::NotIn(4, vec!["bob@B.co".to_owned()]);
-    let customers = Entity::Customer;
+    let customers = &CUSTOMER;
     assert_eq!(found(&shop, customers, is("ann@b.co")), ["ann@b.co"]);
     assert_eq!(found(&shop, customers, any()), Vec::<String>::new());
     assert_eq!(found(&shop, customers, among()), ["bob@b.co"]);

@@ -3,9 +3,14 @@
 
 use std::cell::RefCell;
 
+use wares_module_kit::http::budget::Budget;
+use wares_module_kit::http::exchange::Request;
+use wares_module_kit::http::route::Method;
+use wares_module_kit::records::Records;
+use wares_module_kit::sql::SqlError;
+
 use super::native::{Native, NativeTransaction};
 use super::*;
-use crate::http::{Budget, Method, ROUTES, Request, handle};
 
 /// A database that keeps the statements that read.
 struct Heard {
@@ -36,7 +41,7 @@ fn a_list_reads_the_columns_that_it_shows() {
     }));
     let selected = |path: &str, query: &str| {
         domain.store.0.statements.borrow_mut().clear();
-        let route = ROUTES
+        let route = Domain::<SqlStore<Heard>, NoHooks>::ROUTES
             .iter()
             .position(|route| route.method == Method::Get && route.path == path);
         let request = Request {
@@ -46,7 +51,7 @@ fn a_list_reads_the_columns_that_it_shows() {
             actor: None,
             budget: Budget::default(),
         };
-        let (response, _) = handle(&domain, route.unwrap(), request);
+        let (response, _) = domain.handle(route.unwrap(), request);
         assert_eq!(response.status, 200, "{path}?{query}");
         // What each statement reads, up to its table.
         let statements = domain.store.0.statements.borrow();

@@ -6,16 +6,24 @@ mod columns;
 pub mod native;
 mod properties;
 
+use wares_module_kit::entity::{Columns, Entity, Relation};
+use wares_module_kit::filter::{BY_ID, Comparison, Filter, Order, Search};
+use wares_module_kit::sql::{self, Queries, Spy, search};
+use wares_module_kit::store::{Page, Read, Searches, StoreError, Transaction};
+
 use super::*;
 use crate::domain::Domain;
-use crate::filter::{BY_ID, Comparison, Filter, Order};
+use crate::hooks::NoHooks;
+use crate::model::{
+    ADDRESS, ADDRESSES_OF_CUSTOMER, CUSTOMER, CUSTOMERS_OF_GROUP, ENTITIES, GROUP,
+    GROUPS_OF_CUSTOMER,
+};
 use crate::seed;
 use crate::settings::{Compat, EmailCase};
+use crate::tests::guest;
 use crate::tests::memory::Memory;
-use crate::tests::{NoHooks, guest};
 use crate::types::{NewAddress, NewCustomer, NewGroup};
 
-use super::Spy;
 use native::Native;
 
 /// Fills a store with a few odd things; gives the ids of customers and groups.
@@ -92,12 +100,11 @@ fn shown(page: &Page, column: usize) -> (Vec<String>, u64) {
     (texts.collect(), page.count)
 }
 
-fn filters(groups: &[String], customers: &[String]) -> Vec<(Entity, Filter)> {
+fn filters(groups: &[String], customers: &[String]) -> Vec<(&'static Entity, Filter)> {
     let (first, last, company, email) = (2, 3, 1, 4);
     let text = |text: &str| text.to_owned();
-    let in_groups =
-        |inner| Filter::Related(Link::GroupsOfCustomers, Entity::Group, Box::new(inner));
-    let with = |inner| Filter::Related(Link::CustomersOfGroups, Entity::Customer, Box::new(inner));
+    let in_groups = |inner| Filter::Related(GROUPS_OF_CUSTOMER, Box::new(inner));
+    let with = |inner| Filter::Related(CUSTOMERS_OF_GROUP, Box::new(inner));
     let compare =
         |column, comparison, value: &str| Filter::Compare(column, comparison, value.to_owned());
     let mut all = vec![
@@ -135,7 +142,7 @@ fn filters(groups: &[String], customers: &[String]) -> Vec<(Entity, Filter)> {
         in_groups(Filter::In(0, groups.to_vec())),
         in_groups(Filter::id(&groups[2])),
         in_groups(compare(1, Comparison::Equal, "VIP")),
-        Filter::Unrelated(Link::GroupsOfCustomers, Entity::Group),
+        Filter::Unrelated(GROUPS_OF_CUSTOMER),
         Filter::Any(vec![
             compare(first, Comparison::Equal, "Ann"),
             Filter::Null(last),
@@ -196,10 +203,8 @@ fn filters(groups: &[String], customers: &[String]) -> Vec<(Entity, Filter)> {
     ] {
         all.push(Filter::words(&format!("{word} ").repeat(count)));
     }
-    let mut filters: Vec<(Entity, Filter)> = all
-        .into_iter()
-        .map(|filter| (Entity::Customer, filter))
-        .collect();
+    let mut filters: Vec<(&'static Entity, Filter)> =
+        all.into_iter().map(|filter| (&CUSTOMER, filter)).collect();
     filters.extend(
         [
             Filter::all(),
@@ -208,9 +213,9 @@ fn filters(groups: &[String], customers: &[String]) -> Vec<(Entity, Filter)> {
             with(Filter::id(&customers[1])),
             with(Filter::id(&customers[4])),
             with(compare(email, Comparison::LikeAnyCase, "ANN%")),
-            Filter::Unrelated(Link::CustomersOfGroups, Entity::Customer),
+            Filter::Unrelated(CUSTOMERS_OF_GROUP),
         ]
-        .map(|filter| (Entity::Group, filter)),
+        .map(|filter| (&GROUP, filter)),
     );
     filters.extend(
         [
@@ -218,17 +223,17 @@ fn filters(groups: &[String], customers: &[String]) -> Vec<(Entity, Filter)> {
             Filter::words("be"),
             Filter::In(8, vec![text("Paris"), text("Rome")]),
         ]
-        .map(|filter| (Entity::Address, filter)),
+        .map(|filter| (&ADDRESS, filter)),
     );
     filters
 }
 
 /// The name by which a thing is told apart, whatever its id.
-fn name_column(entity: Entity) -> usize {
-    match entity {
-        Entity::Customer => 4,
-        Entity::Address => 8,
-        Entity::Group => 1,
+fn name_column(entity: &'static Entity) -> usize {
+    match entity.name {
+        "Customer" => 4,
+        "CustomerAddress" => 8,
+        _ => 1,
     }
 }
 
@@ -253,9 +258,9 @@ fn sqlite_finds_what_the_store_in_memory_finds() {
             by(1, false),
             by(1, true),
         ];
-        for relation in entity.relations() {
+        for relation in entity.relations {
             if let Some(target) = relation.target {
-                let through = Some((relation.link, target));
+                let through = Some(relation);
                 let column = name_column(target);
                 orders.extend([false, true].map(|descending| Order {
                     through,
@@ -288,9 +293,12 @@ fn sqlite_finds_what_the_store_in_memory_finds() {
 #[test]
 fn relations_come_in_the_order_in_which_they_were_tied() {
     let (domain, customers, groups) = fill(SqlStore(Native::new()));
-    let related = |link: Link, ids: &[&String], column: usize| {
+    let related = |relation: &'static Relation, ids: &[&String], column: usize| {
         let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
-        let rows = domain.reads().related(link, &ids, Columns::ALL).unwrap();
+        let rows = domain
+            .reads()
+            .related(relation, &ids, Columns::ALL)
+            .unwrap();
         (0..rows.len())
             .map(|row| {
                 (
@@ -303,7 +311,7 @@ fn relations_come_in_the_order_in_which_they_were_tied() {
     let pair = |id: &String, name: &str| (id.clone(), name.to_owned());
     assert_eq!(
         related(
-            Link::GroupsOfCustomers,
+            GROUPS_OF_CUSTOMER,
             &[&customers[1], &customers[0], &customers[2]],
             1
         ),
@@ -318,18 +326,14 @@ fn relations_come_in_the_order_in_which_they_were_tied() {
         }
     );
     assert_eq!(
-        related(Link::CustomersOfGroups, &[&groups[0]], 4),
+        related(CUSTOMERS_OF_GROUP, &[&groups[0]], 4),
         [
             pair(&groups[0], "bob@shop.example"),
             pair(&groups[0], "ann@shop.example")
         ]
     );
     assert_eq!(
-        related(
-            Link::AddressesOfCustomers,
-            &[&customers[0], &customers[4]],
-            8
-        ),
+        related(ADDRESSES_OF_CUSTOMER, &[&customers[0], &customers[4]], 8),
         [pair(&customers[0], "Berlin"), pair(&customers[0], "Paris")]
     );
 }
@@ -346,13 +350,13 @@ fn a_transaction_that_is_dropped_leaves_nothing() {
         .insert_customer(&customer, EmailCase::Distinct)
         .unwrap();
     drop(transaction);
-    assert!(store.find(Entity::Customer, "cus_1").unwrap().is_empty());
+    assert!(store.find(&CUSTOMER, "cus_1").unwrap().is_empty());
     let transaction = store.begin().unwrap();
     transaction
         .insert_customer(&customer, EmailCase::Distinct)
         .unwrap();
     transaction.commit().unwrap();
-    assert_eq!(store.find(Entity::Customer, "cus_1"), Ok(customer.record()));
+    assert_eq!(store.find(&CUSTOMER, "cus_1"), Ok(customer.record()));
 }
 
 #[test]
@@ -404,7 +408,7 @@ fn the_seed_makes_plausible_people() {
 fn searches_that_have_to_be_fast_use_an_index() {
     let store = SqlStore(Native::new());
     seed::sow_customers(&store, 500, EmailCase::Distinct).unwrap();
-    let statement = |entity: Entity, filter: Filter, order: Order| {
+    let statement = |entity: &'static Entity, filter: Filter, order: Order| {
         let spy = Spy::default();
         let search = Search {
             filter,
@@ -415,7 +419,7 @@ fn searches_that_have_to_be_fast_use_an_index() {
         search::search(&spy, entity, &search, Columns::ALL).unwrap();
         spy.0.into_inner()
     };
-    let customers = Entity::Customer;
+    let customers = &CUSTOMER;
     let at = |comparison| Filter::Compare(9, comparison, "2026".to_owned());
     for (filter, index) in [
         (Filter::all(), "customer_list"),
@@ -438,11 +442,7 @@ fn searches_that_have_to_be_fast_use_an_index() {
         ),
         (Filter::words("müller"), "VIRTUAL TABLE INDEX"),
         (
-            Filter::Related(
-                Link::GroupsOfCustomers,
-                Entity::Group,
-                Box::new(Filter::id("g")),
-            ),
+            Filter::Related(GROUPS_OF_CUSTOMER, Box::new(Filter::id("g"))),
             "customer_group_customer_pair",
         ),
         (at(Comparison::GreaterOrEqual), "customer_"),
@@ -475,14 +475,14 @@ fn searches_that_have_to_be_fast_use_an_index() {
 
 #[test]
 fn the_columns_of_every_table_are_those_of_its_entity() {
-    for entity in [Entity::Customer, Entity::Address, Entity::Group] {
-        let names = entity.columns().iter().map(|column| column.name);
+    for entity in ENTITIES {
+        let names = entity.columns.iter().map(|column| column.name);
         let listed = search::listed(entity, Columns::ALL);
         let listed = listed.split(", ").map(|name| &name[2..]);
         assert!(names.eq(listed), "{entity:?}");
     }
     assert_eq!(
-        search::listed(Entity::Group, Columns::of(&[1])),
+        search::listed(&GROUP, Columns::of(&[1])),
         "g.id, g.name, null, null, null, null, null"
     );
 }

@@ -6,7 +6,10 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection as Sqlite, Statement, ToSql, ffi, params_from_iter};
 
-use super::super::*;
+use wares_module_kit::records::{Cell, Records};
+use wares_module_kit::sql::{Connection, Migration, OpenTransaction, Queries, SqlError};
+
+use super::super::MIGRATIONS;
 use crate::casefold::casefold;
 
 /// A database in memory.

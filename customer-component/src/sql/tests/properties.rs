@@ -7,11 +7,11 @@ use proptest::strategy::ValueTree;
 
 use super::native::Native;
 use super::*;
-use crate::http::searched;
+use crate::http::fuzzing::searched;
 
 /// The statements of a search.
-fn statements(entity: Entity, search: &Search) -> Vec<String> {
-    crate::sql::statements(entity, search).unwrap()
+fn statements(entity: &'static Entity, search: &Search) -> Vec<String> {
+    sql::statements(entity, search).unwrap()
 }
 
 /// The same filter with other texts. Words keep what decides between the index
@@ -31,9 +31,7 @@ fn plain(filter: &Filter) -> Filter {
         }
         Filter::InAnyCase(column, _) => Filter::InAnyCase(*column, vec![text()]),
         Filter::NotInAnyCase(column, _) => Filter::NotInAnyCase(*column, vec![text()]),
-        Filter::Related(link, target, inner) => {
-            Filter::Related(*link, *target, Box::new(plain(inner)))
-        }
+        Filter::Related(relation, inner) => Filter::Related(relation, Box::new(plain(inner))),
         Filter::Words(words) => Filter::Words(
             words
                 .iter()
@@ -197,7 +195,7 @@ proptest! {
 
     #[test]
     fn what_was_sent_never_becomes_part_of_a_statement(query in query()) {
-        for entity in [Entity::Customer, Entity::Group, Entity::Address] {
+        for entity in ENTITIES {
             // What is refused gets nowhere near a statement.
             let Ok(search) = searched(entity, &query) else { continue };
             let other = Search { filter: plain(&search.filter), ..search.clone() };
@@ -207,7 +205,7 @@ proptest! {
 
     #[test]
     fn every_statement_is_one_that_the_database_takes(query in query()) {
-        for entity in [Entity::Customer, Entity::Group, Entity::Address] {
+        for entity in ENTITIES {
             let Ok(search) = searched(entity, &query) else { continue };
             let found = DATABASE.with(|database| database.search(entity, &search, Columns::ALL));
             prop_assert!(
@@ -219,7 +217,7 @@ proptest! {
 
     #[test]
     fn any_text_can_be_read_as_a_query(query in any::<String>()) {
-        for entity in [Entity::Customer, Entity::Group, Entity::Address] {
+        for entity in ENTITIES {
             drop(searched(entity, &query));
         }
     }
@@ -232,9 +230,9 @@ fn queries_of_the_generator_are_understood() {
     let understood = (0..1_000)
         .filter(|_| {
             let query = query().new_tree(&mut runner).unwrap().current();
-            [Entity::Customer, Entity::Group, Entity::Address]
+            ENTITIES
                 .iter()
-                .any(|entity| searched(*entity, &query).is_ok_and(|search| !search.filter.is_all()))
+                .any(|entity| searched(entity, &query).is_ok_and(|search| !search.filter.is_all()))
         })
         .count();
     assert!(understood > 300, "{understood} of 1000");

@@ -2,44 +2,34 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::entity::{Column, Entity, Kind, Relation};
 use crate::metadata::BYTES_MAX;
-use crate::model::{Column, Entity, Kind, Relation};
 
-const ENTITIES: [Entity; 3] = [Entity::Customer, Entity::Address, Entity::Group];
-
-fn name(entity: Entity) -> &'static str {
-    match entity {
-        Entity::Customer => "Customer",
-        Entity::Address => "CustomerAddress",
-        Entity::Group => "CustomerGroup",
-    }
-}
-
-/// All schemas, by their names.
-pub fn all() -> Map<String, Value> {
-    ENTITIES
+/// The schemas of entities, by their names.
+pub fn all(entities: &[&Entity]) -> Map<String, Value> {
+    entities
         .iter()
-        .map(|entity| (name(*entity).to_owned(), schema(*entity)))
+        .map(|entity| (entity.name.to_owned(), schema(entity)))
         .collect()
 }
 
 /// A thing, of which `fields` may have left anything out.
-pub fn reference(entity: Entity) -> Value {
-    json!({"$ref": format!("#/components/schemas/{}", name(entity))})
+pub fn reference(entity: &Entity) -> Value {
+    json!({"$ref": format!("#/components/schemas/{}", entity.name)})
 }
 
 /// A thing with its id at least.
-pub fn with_id(entity: Entity) -> Value {
+pub fn with_id(entity: &Entity) -> Value {
     json!({"allOf": [reference(entity), {"required": ["id"]}]})
 }
 
-fn schema(entity: Entity) -> Value {
+fn schema(entity: &Entity) -> Value {
     let columns = entity
-        .columns()
+        .columns
         .iter()
         .map(|column| (column.name.to_owned(), value(column)));
     let relations = entity
-        .relations()
+        .relations
         .iter()
         .map(|relation| (relation.name.to_owned(), related(relation)));
     let properties: Map<String, Value> = columns.chain(relations).collect();

@@ -1,10 +1,18 @@
-use super::reader::parse_int;
-use super::*;
-use crate::filter::{Comparison, Order};
+//! What the lists of this module may be filtered by, and what is refused.
+
+use wares_module_kit::fault::Fault;
+use wares_module_kit::filter::{BY_ID, Comparison, Filter, Order, Search};
+use wares_module_kit::http::fields::Selection;
+use wares_module_kit::http::parameters::{Filters, list};
+
+use crate::model::{
+    ADDRESSES, CUSTOMER, CUSTOMERS, CUSTOMERS_OF_GROUP, GROUPS, GROUPS_OF_CUSTOMER,
+};
+use crate::settings::Compat;
 
 fn read(filters: &Filters, query: &str) -> Result<Search, Fault> {
     let defaults = Selection::shown(filters.entity);
-    list(filters, query, Compat::Document, &defaults).map(|list| list.search)
+    list(filters, query, Compat::Document.paging(), &defaults).map(|list| list.search)
 }
 
 fn check(query: &str, filter: Filter) {
@@ -30,30 +38,7 @@ fn texts(texts: &[&str]) -> Vec<String> {
 }
 
 fn compare(column: &str, comparison: Comparison, text: &str) -> Filter {
-    Filter::Compare(
-        Entity::Customer.place(column).unwrap(),
-        comparison,
-        text.to_owned(),
-    )
-}
-
-#[test]
-fn numbers_are_read_as_parse_int_reads_them() {
-    for (text, number) in [
-        ("1.9", 1),
-        ("1abc", 1),
-        ("1e2", 1),
-        ("0x10", 16),
-        (" 2", 2),
-        ("+2", 2),
-        ("007", 7),
-        ("0", 0),
-    ] {
-        assert_eq!(parse_int(text), Some(number), "{text}");
-    }
-    for text in ["", "abc", "true", "-", "--1", "0x"] {
-        assert_eq!(parse_int(text), None, "{text}");
-    }
+    Filter::Compare(CUSTOMER.place(column).unwrap(), comparison, text.to_owned())
 }
 
 #[test]
@@ -173,8 +158,7 @@ fn times_are_brought_into_the_stored_form() {
 
 #[test]
 fn relations_are_filtered() {
-    let related =
-        |filter| Filter::Related(Link::GroupsOfCustomers, Entity::Group, Box::new(filter));
+    let related = |filter| Filter::Related(GROUPS_OF_CUSTOMER, Box::new(filter));
     check("groups=g1", related(Filter::id("g1")));
     check(
         "groups[]=g1&groups[]=g2",
@@ -188,7 +172,7 @@ fn relations_are_filtered() {
             "VIP".to_owned(),
         )])),
     );
-    let none = Filter::Unrelated(Link::GroupsOfCustomers, Entity::Group);
+    let none = Filter::Unrelated(GROUPS_OF_CUSTOMER);
     for query in [
         "groups=null",
         "groups[name]=null",
@@ -205,11 +189,7 @@ fn relations_are_filtered() {
     let members = Filter::All(vec![Filter::Null(2)]);
     assert_eq!(
         read(&GROUPS, "customers[first_name]=null").unwrap().filter,
-        Filter::All(vec![Filter::Related(
-            Link::CustomersOfGroups,
-            Entity::Customer,
-            Box::new(members)
-        )])
+        Filter::All(vec![Filter::Related(CUSTOMERS_OF_GROUP, Box::new(members))])
     );
 }
 

@@ -2,13 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Entity, Kind};
-use crate::settings::Compat;
+use crate::entity::{Entity, Kind};
 
 use super::super::parameters::reader::{
     BRANCHES_MAX, COMPARISONS, PATTERN_MAX, VALUES_MAX, is_pattern,
 };
-use super::super::parameters::{Accepts, Filters, Parameter};
+use super::super::parameters::{Accepts, Filters, Paging, Parameter};
 
 fn parameter(name: &str, description: &str, schema: Value) -> Value {
     json!({"name": name, "in": "query", "description": description, "schema": schema})
@@ -25,16 +24,16 @@ pub fn fields() -> Value {
 }
 
 /// All that a list takes.
-pub fn list(filters: &Filters, compat: Compat) -> Vec<Value> {
+pub fn list(filters: &Filters, paging: Paging) -> Vec<Value> {
     let mut parameters = vec![
         parameter(
             "limit",
-            "How many to give at most",
+            "How many to return at most",
             json!({
                 "type": "integer",
                 "minimum": 0,
-                "maximum": compat.limit_max(),
-                "default": compat.limit_default(),
+                "maximum": paging.limit_max,
+                "default": paging.limit_default,
             }),
         ),
         parameter(
@@ -70,16 +69,16 @@ pub fn list(filters: &Filters, compat: Compat) -> Vec<Value> {
 }
 
 /// The names that `order` takes, as a regular expression.
-fn orders(entity: Entity) -> String {
-    let names = |entity: Entity| {
-        let columns = entity.columns().iter();
+fn orders(entity: &Entity) -> String {
+    let names = |entity: &Entity| {
+        let columns = entity.columns.iter();
         columns
             .filter(|column| column.kind != Kind::Json)
             .map(|column| column.name)
             .collect::<Vec<_>>()
             .join("|")
     };
-    let related = entity.relations().iter().filter_map(|relation| {
+    let related = entity.relations.iter().filter_map(|relation| {
         let target = relation.target?;
         Some(format!("|{}\\.({})", relation.name, names(target)))
     });
@@ -107,7 +106,7 @@ fn add(parameters: &mut Vec<Value>, name: &str, filter: &Parameter) {
         }
         Accepts::Flag => parameters.push(parameter(name, "", json!({"type": "boolean"}))),
         Accepts::Times => parameters.push(times(name)),
-        Accepts::Related(_, _, inner) => {
+        Accepts::Related(_, inner) => {
             parameters.push(parameter(
                 name,
                 "With one of these ids; `null` for none",
@@ -149,7 +148,8 @@ fn times(name: &str) -> Value {
         "name": name,
         "in": "query",
         "description": format!(
-            "Compared with times in ISO 8601: `{name}[$gte]=2026-01-01`. Lists are              `{name}[$in][]` and `{name}[$nin][]`; `null` stands for none."
+            "Compared with times in ISO 8601: `{name}[$gte]=2026-01-01`. Lists are \
+             `{name}[$in][]` and `{name}[$nin][]`; `null` stands for none."
         ),
         "style": "deepObject",
         "explode": true,

@@ -16,6 +16,13 @@ pub enum Cell<'a> {
     Blob(&'a [u8]),
 }
 
+impl<'a> Cell<'a> {
+    /// A text, or no value.
+    pub fn optional(text: Option<&'a str>) -> Self {
+        text.map_or(Self::Null, Self::Text)
+    }
+}
+
 /// Rows of equal length.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Records {
@@ -61,6 +68,13 @@ impl Records {
         } else {
             Err(Malformed)
         }
+    }
+
+    /// One row of these cells.
+    pub fn row(cells: &[Cell<'_>]) -> Self {
+        let mut records = Self::with_columns(cells.len());
+        cells.iter().for_each(|cell| records.push(*cell));
+        records
     }
 
     /// Rows to be filled by [`Records::push`].

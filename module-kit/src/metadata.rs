@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::Issue;
+use crate::issue::Issue;
 
 /// The text of one JSON object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,12 +59,12 @@ impl Metadata {
     pub fn issue_of_length(&self, before: Option<&Self>) -> Option<Issue> {
         let length = self.0.len();
         let allowed = before.map_or(BYTES_MAX, |before| before.0.len().max(BYTES_MAX));
-        (length > allowed).then(|| Issue {
-            field: "metadata",
-            text: format!(
+        (length > allowed).then(|| {
+            let text = format!(
                 "Field 'metadata' would be {length} bytes of JSON, more than the {BYTES_MAX} that one record may \
                  have; remove keys by setting them to \"\""
-            ),
+            );
+            Issue::wrong("metadata", text)
         })
     }
 
@@ -181,12 +181,12 @@ mod tests {
             assert_eq!(fits.issue_of_length(before), None);
             assert_eq!(
                 beyond.issue_of_length(before),
-                Some(Issue {
-                    field: "metadata",
-                    text: "Field 'metadata' would be 1048577 bytes of JSON, more than the 1048576 that one record \
-                           may have; remove keys by setting them to \"\""
+                Some(Issue::wrong(
+                    "metadata",
+                    "Field 'metadata' would be 1048577 bytes of JSON, more than the 1048576 that one record \
+                     may have; remove keys by setting them to \"\""
                         .to_owned()
-                })
+                ))
             );
         }
         let longer = of(BYTES_MAX + 2);

@@ -1,8 +1,9 @@
 //! The host's database as the store sees it.
 
-use super::bindings::wares::platform::{events, sql};
 use crate::records::{Cell, Records};
 use crate::sql::{Connection, OpenTransaction, Queries, SqlError};
+
+use super::bindings::wares::platform::{events, sql};
 
 /// What is said where other writers, of whatever process, were first for too long.
 const BUSY: &str = "Others write to the database, and this had to wait too long for its turn: nothing was changed, try again";

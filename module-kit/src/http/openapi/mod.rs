@@ -2,45 +2,50 @@
 
 mod parameters;
 mod schemas;
-#[cfg(test)]
-mod tests;
 
 use serde_json::{Map, Value, json};
 
 use crate::countries;
-use crate::settings::Compat;
+use crate::entity::Entity;
 
 use super::body::{self, Body, Field, Takes};
-use super::declarations::{Gives, Query};
-use super::{Method, ROUTES, Route};
+use super::parameters::Paging;
+use super::route::{Method, Query, Returns, Route};
 
 use schemas::{metadata_bound, reference, with_id};
 
-/// A route's operation object, as JSON. Path parameters, credentials and the
-/// answers that are the same for all routes are the host's to add.
-pub fn operation(route: &Route, compat: Compat) -> String {
-    let declaration = route.operation.declaration();
+/// The operation object of the route at this place of the table, as JSON. Path
+/// parameters, credentials and the answers that are the same for all routes are the
+/// host's to add. `context` is what bodies depend on.
+pub fn operation<D, C: Copy>(
+    routes: &[Route<D, C>],
+    place: usize,
+    paging: Paging,
+    context: C,
+) -> String {
+    let route = &routes[place];
+    let declaration = &route.declaration;
     let mut operation = json!({
-        "operationId": format!("{:?}", route.operation),
+        "operationId": route.id,
         "summary": declaration.summary,
         "tags": [declaration.tag],
     });
     let parameters = match declaration.query {
         Query::Nothing => Vec::new(),
         Query::Fields => vec![parameters::fields()],
-        Query::List(filters) => parameters::list(filters, compat),
+        Query::List(filters) => parameters::list(filters, paging),
     };
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
     }
     if let Some(read) = declaration.body {
-        operation["requestBody"] = request_body(read, compat);
+        operation["requestBody"] = request_body(read, context);
     }
     let mut done = json!({
         "description": "Done",
-        "content": json_content(success(declaration.gives)),
+        "content": json_content(success(declaration.returns)),
     });
-    let links = links(route, declaration.gives);
+    let links = links(routes, route);
     if !links.is_empty() {
         done["links"] = links.into();
     }
@@ -57,27 +62,26 @@ pub fn operation(route: &Route, compat: Compat) -> String {
 }
 
 /// The schemas that operations refer to, by their names, as one JSON object.
-pub fn schemas() -> String {
-    Value::from(schemas::all()).to_string()
+pub fn schemas(entities: &[&Entity]) -> String {
+    Value::from(schemas::all(entities)).to_string()
 }
 
 /// What can be done next with what was made, by its id.
-fn links(route: &Route, gives: Gives) -> Map<String, Value> {
-    let (Method::Post, Gives::One(name, _)) = (route.method, gives) else {
+fn links<D, C>(routes: &[Route<D, C>], route: &Route<D, C>) -> Map<String, Value> {
+    let (Method::Post, Returns::One(name, _)) = (route.method, route.declaration.returns) else {
         return Map::new();
     };
     let below = format!("{}/{{id}}", route.path);
-    ROUTES
+    routes
         .iter()
         .filter(|other| {
             let rest = other.path.strip_prefix(&below);
             rest.is_some_and(|rest| !rest.contains('{'))
         })
         .map(|other| {
-            let operation = format!("{:?}", other.operation);
             let id = format!("$response.body#/{name}/id");
-            let link = json!({"operationId": &operation, "parameters": {"id": id}});
-            (operation, link)
+            let link = json!({"operationId": other.id, "parameters": {"id": id}});
+            (other.id.to_owned(), link)
         })
         .collect()
 }
@@ -86,7 +90,7 @@ fn json_content(schema: Value) -> Value {
     json!({"application/json": {"schema": schema}})
 }
 
-fn success(gives: Gives) -> Value {
+fn success(returns: Returns) -> Value {
     let object = |properties: Value| {
         let names: Vec<&String> = properties
             .as_object()
@@ -101,15 +105,15 @@ fn success(gives: Gives) -> Value {
             "additionalProperties": false,
         })
     };
-    match gives {
-        Gives::One(name, entity) => object(json!({name: with_id(entity)})),
-        Gives::List(name, entity) => object(json!({
+    match returns {
+        Returns::One(name, entity) => object(json!({name: with_id(entity)})),
+        Returns::List(name, entity) => object(json!({
             name: {"type": "array", "items": with_id(entity)},
             "count": {"type": "integer", "minimum": 0, "description": "All that match"},
             "offset": {"type": "integer", "minimum": 0},
             "limit": {"type": "integer", "minimum": 0},
         })),
-        Gives::Deleted(name, parent) => {
+        Returns::Deleted(name, parent) => {
             let mut properties = json!({
                 "id": {"type": "string"},
                 "object": {"const": name},
@@ -123,11 +127,11 @@ fn success(gives: Gives) -> Value {
     }
 }
 
-fn request_body(read: fn(&mut Body, Compat), compat: Compat) -> Value {
-    let fields = body::fields(|body| read(body, compat));
+fn request_body<C>(read: fn(&mut Body, C), context: C) -> Value {
+    let fields = body::fields(|body| read(body, context));
     let properties: Map<String, Value> = fields
         .iter()
-        .map(|field| (field.name.to_owned(), taken(field, compat)))
+        .map(|field| (field.name.to_owned(), taken(field)))
         .collect();
     let required: Vec<&str> = fields
         .iter()
@@ -145,7 +149,7 @@ fn request_body(read: fn(&mut Body, Compat), compat: Compat) -> Value {
     json!({"required": !required.is_empty(), "content": json_content(schema)})
 }
 
-fn taken(field: &Field, compat: Compat) -> Value {
+fn taken(field: &Field) -> Value {
     let text = if field.required {
         json!("string")
     } else {
@@ -153,7 +157,7 @@ fn taken(field: &Field, compat: Compat) -> Value {
     };
     match field.takes {
         Takes::Email => json!({"type": text, "format": "email"}),
-        Takes::Country if compat == Compat::Document => json!({
+        Takes::Country => json!({
             "enum": countries::codes()
                 .map(Value::from)
                 .chain((!field.required).then_some(Value::Null))
@@ -161,7 +165,7 @@ fn taken(field: &Field, compat: Compat) -> Value {
             "description": "ISO 3166-1 alpha-2 or `xk`, in any case",
         }),
         Takes::Text if field.required => json!({"type": text, "minLength": 1}),
-        Takes::Text | Takes::Country => json!({"type": text}),
+        Takes::Text => json!({"type": text}),
         Takes::Name => json!({"type": "string"}),
         Takes::Flag => json!({"type": "boolean"}),
         Takes::Object if field.name == "metadata" => json!({

@@ -2,13 +2,10 @@
 //! for all lists, driven by a table of what may be filtered.
 
 pub mod reader;
-#[cfg(test)]
-mod tests;
 
+use crate::entity::{Entity, Relation};
+use crate::fault::Fault;
 use crate::filter::{BY_ID, Filter, Search};
-use crate::model::{Entity, Link};
-use crate::settings::Compat;
-use crate::types::Fault;
 
 use super::fields::Selection;
 use super::query;
@@ -40,119 +37,66 @@ pub enum Accepts {
     /// A time, several, or operators.
     Times,
     /// Ids of what is tied to it, or filters of that.
-    Related(Link, Entity, &'static [Parameter]),
+    Related(&'static Relation, &'static [Parameter]),
 }
 
-const fn exact(name: &'static str) -> Parameter {
-    Parameter {
-        name,
-        accepts: Accepts::Exact,
+impl Parameter {
+    /// A text, or several.
+    pub const fn exact(name: &'static str) -> Self {
+        Self::of(name, Accepts::Exact)
     }
-}
 
-const fn times(name: &'static str) -> Parameter {
-    Parameter {
-        name,
-        accepts: Accepts::Times,
+    /// The same, or operators.
+    pub const fn operators(name: &'static str) -> Self {
+        Self::of(name, Accepts::Operators)
     }
-}
 
-const fn operators(name: &'static str) -> Parameter {
-    Parameter {
-        name,
-        accepts: Accepts::Operators,
+    /// `true` or `false`.
+    pub const fn flag(name: &'static str) -> Self {
+        Self::of(name, Accepts::Flag)
+    }
+
+    /// A time, several, or operators.
+    pub const fn times(name: &'static str) -> Self {
+        Self::of(name, Accepts::Times)
+    }
+
+    /// Ids of what is tied by this relation, or these filters of that.
+    pub const fn related(relation: &'static Relation, filters: &'static [Self]) -> Self {
+        Self::of(relation.name, Accepts::Related(relation, filters))
+    }
+
+    const fn of(name: &'static str, accepts: Accepts) -> Self {
+        Self { name, accepts }
     }
 }
 
 /// What a list of an entity may be filtered by.
 pub struct Filters {
     /// What is filtered.
-    pub entity: Entity,
+    pub entity: &'static Entity,
     /// By what.
     pub parameters: &'static [Parameter],
     /// Whether `$and` and `$or` are taken.
     pub logic: bool,
 }
 
-const GROUPS_OF_CUSTOMER: [Parameter; 5] = [
-    exact("id"),
-    exact("name"),
-    times("created_at"),
-    times("updated_at"),
-    times("deleted_at"),
-];
+/// How many things a list returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paging {
+    /// At most, where it is not said.
+    pub limit_default: u64,
+    /// The most that it may be asked for.
+    pub limit_max: u64,
+}
 
-const CUSTOMERS_OF_GROUP: [Parameter; 9] = [
-    exact("id"),
-    exact("company_name"),
-    exact("first_name"),
-    exact("last_name"),
-    exact("created_by"),
-    operators("email"),
-    times("created_at"),
-    times("updated_at"),
-    times("deleted_at"),
-];
-
-/// Filters of the list of customers.
-pub const CUSTOMERS: Filters = Filters {
-    entity: Entity::Customer,
-    parameters: &[
-        operators("id"),
-        exact("email"),
-        exact("company_name"),
-        exact("first_name"),
-        exact("last_name"),
-        exact("created_by"),
-        Parameter {
-            name: "has_account",
-            accepts: Accepts::Flag,
-        },
-        Parameter {
-            name: "groups",
-            accepts: Accepts::Related(Link::GroupsOfCustomers, Entity::Group, &GROUPS_OF_CUSTOMER),
-        },
-        times("created_at"),
-        times("updated_at"),
-        times("deleted_at"),
-    ],
-    logic: true,
-};
-
-/// Filters of the list of groups.
-pub const GROUPS: Filters = Filters {
-    entity: Entity::Group,
-    parameters: &[
-        exact("id"),
-        exact("name"),
-        exact("created_by"),
-        Parameter {
-            name: "customers",
-            accepts: Accepts::Related(
-                Link::CustomersOfGroups,
-                Entity::Customer,
-                &CUSTOMERS_OF_GROUP,
-            ),
-        },
-        times("created_at"),
-        times("updated_at"),
-        times("deleted_at"),
-    ],
-    logic: true,
-};
-
-/// Filters of the list of a customer's addresses.
-pub const ADDRESSES: Filters = Filters {
-    entity: Entity::Address,
-    parameters: &[
-        exact("company"),
-        exact("city"),
-        exact("country_code"),
-        exact("province"),
-        exact("postal_code"),
-    ],
-    logic: false,
-};
+impl Paging {
+    /// As most of Medusa's lists have it.
+    pub const MEDUSA: Self = Self {
+        limit_default: 50,
+        limit_max: 10_000,
+    };
+}
 
 /// What a list is asked for.
 pub struct List {
@@ -169,27 +113,23 @@ pub struct List {
 pub fn list(
     filters: &Filters,
     query: &str,
-    compat: Compat,
+    paging: Paging,
     defaults: &Selection,
 ) -> Result<List, Fault> {
     let tree = query::parse(query).map_err(Fault::Invalid)?;
     let mut reader = Reader::default();
     let (mut conditions, mut order) = (Vec::new(), BY_ID);
-    let (mut offset, mut limit) = (0, compat.limit_default());
+    let (mut offset, mut limit) = (0, paging.limit_default);
     let mut fields = None;
     for (name, value) in &tree {
         match name.as_str() {
             "offset" => offset = reader.number("offset", value, u64::MAX >> 1).unwrap_or(0),
-            "limit" => {
-                limit = reader
-                    .number("limit", value, compat.limit_max())
-                    .unwrap_or(0)
-            }
+            "limit" => limit = reader.number("limit", value, paging.limit_max).unwrap_or(0),
             "fields" => fields = reader.text("fields", value),
             "q" => {
                 let text = reader.text("q", value).unwrap_or_default();
                 if text.split_whitespace().count() > WORDS_MAX {
-                    reader.issues.add(
+                    reader.issues.wrong(
                         "q",
                         format!("Field 'q' must have at most {WORDS_MAX} words"),
                     );
@@ -233,7 +173,11 @@ pub fn list(
 ///
 /// # Errors
 /// When a parameter is wrong or not known.
-pub fn fields(entity: Entity, query: &str, defaults: &Selection) -> Result<Selection, Fault> {
+pub fn fields(
+    entity: &'static Entity,
+    query: &str,
+    defaults: &Selection,
+) -> Result<Selection, Fault> {
     let tree = query::parse(query).map_err(Fault::Invalid)?;
     let mut reader = Reader::default();
     let mut fields = None;
@@ -247,6 +191,10 @@ pub fn fields(entity: Entity, query: &str, defaults: &Selection) -> Result<Selec
     select(entity, fields, defaults)
 }
 
-fn select(entity: Entity, fields: Option<&str>, defaults: &Selection) -> Result<Selection, Fault> {
+fn select(
+    entity: &'static Entity,
+    fields: Option<&str>,
+    defaults: &Selection,
+) -> Result<Selection, Fault> {
     Selection::parse(entity, fields, &Selection::shown(entity), defaults).map_err(Fault::Invalid)
 }

@@ -2,7 +2,7 @@
 //! everything that asks: HTTP, typed operations, the rules themselves. Says
 //! nothing of how a store finds them.
 
-use crate::model::{Entity, Link};
+use crate::entity::Relation;
 
 /// A comparison of a column with one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Comparison {
     Matches,
 }
 
-/// A condition on one thing. Columns are given by their place in [`Entity::columns`].
+/// A condition on one thing. Columns are given by their place in [`columns`](crate::entity::Entity::columns).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
     /// Every one of these holds.
@@ -52,9 +52,9 @@ pub enum Filter {
     /// The column is a text, and none of these in any case.
     NotInAnyCase(usize, Vec<String>),
     /// Something is tied to it for which this holds.
-    Related(Link, Entity, Box<Filter>),
+    Related(&'static Relation, Box<Filter>),
     /// Nothing is tied to it.
-    Unrelated(Link, Entity),
+    Unrelated(&'static Relation),
     /// Each of these words is found in one of its texts, both without regard to case
     /// and to how accents are composed: as the SQL function `casefold` of the host has it.
     Words(Vec<String>),
@@ -95,9 +95,9 @@ pub fn searched<const N: usize>(texts: [Option<&str>; N]) -> String {
 /// What comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// By what is tied to it by this link, where there is one: by the least
+    /// By what is tied to it by this relation, where there is one: by the least
     /// value there, or the greatest if the greatest comes first.
-    pub through: Option<(Link, Entity)>,
+    pub through: Option<&'static Relation>,
     /// By this column; after it by when it was made.
     pub column: usize,
     /// The greatest first.
@@ -120,6 +120,6 @@ pub struct Search {
     pub order: Order,
     /// How many to pass over.
     pub offset: u64,
-    /// How many to give at most.
+    /// How many to return at most.
     pub limit: u64,
 }

@@ -1,7 +1,7 @@
 //! The `fields` parameter: which columns and relations of a thing are shown,
 //! and in which order.
 
-use crate::model::{Columns, Entity, Relation};
+use crate::entity::{Columns, Entity, Relation};
 
 /// What is shown of a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ const NO_COLUMNS: [&str; 2] = ["__proto__", "constructor"];
 
 impl Selection {
     /// What an entity's own routes show.
-    pub fn shown(entity: Entity) -> Self {
+    pub fn shown(entity: &'static Entity) -> Self {
         Self {
             columns: entity.shown().collect(),
             relations: Vec::new(),
@@ -44,7 +44,7 @@ impl Selection {
 
     /// The same, with all columns of these relations.
     #[must_use]
-    pub fn with(mut self, entity: Entity, relations: &[&str]) -> Self {
+    pub fn with(mut self, entity: &'static Entity, relations: &[&str]) -> Self {
         for name in relations {
             self.relate(entity, &[name, "*"], 0);
         }
@@ -57,7 +57,7 @@ impl Selection {
     /// # Errors
     /// When it names what no column can be called.
     pub fn parse(
-        entity: Entity,
+        entity: &'static Entity,
         fields: Option<&str>,
         base: &Self,
         defaults: &Self,
@@ -93,12 +93,12 @@ impl Selection {
         Ok(selection)
     }
 
-    fn edited(mut self, entity: Entity, entries: &[Entry<'_>]) -> Self {
+    fn edited(mut self, entity: &'static Entity, entries: &[Entry<'_>]) -> Self {
         for entry in entries {
             match (entry.sign, entry.path.as_slice()) {
                 (Sign::Minus, [name]) => {
                     self.columns
-                        .retain(|place| entity.columns()[*place].name != *name);
+                        .retain(|place| entity.columns[*place].name != *name);
                     self.relations
                         .retain(|related| related.relation.name != *name);
                 }
@@ -110,7 +110,7 @@ impl Selection {
         self
     }
 
-    fn add(&mut self, entity: Entity, entry: &Entry<'_>) {
+    fn add(&mut self, entity: &'static Entity, entry: &Entry<'_>) {
         match entry.path.as_slice() {
             ["*"] => self.add_all(entity.shown()),
             [name] => self.add_all(entity.place(name)),
@@ -126,7 +126,7 @@ impl Selection {
         }
     }
 
-    fn relate(&mut self, entity: Entity, path: &[&str], depth: usize) {
+    fn relate(&mut self, entity: &'static Entity, path: &[&str], depth: usize) {
         let Some((name, rest)) = path.split_first() else {
             return;
         };
@@ -162,7 +162,7 @@ impl Selection {
         };
         let selection = &mut self.relations[at].selection;
         match rest {
-            ["*"] => selection.add_all(target.nested().iter().copied()),
+            ["*"] => selection.add_all(target.nested.iter().copied()),
             [name] => selection.add_all(target.place(name)),
             path => selection.relate(target, path, depth + 1),
         }
@@ -219,130 +219,5 @@ impl<'a> Entry<'a> {
             }
         };
         Some(Self { sign, path })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A selection as text: `id email groups(id name)`.
-    fn show(entity: Entity, selection: &Selection) -> String {
-        let columns = selection
-            .columns
-            .iter()
-            .map(|place| entity.columns()[*place].name.to_owned());
-        let relations = selection.relations.iter().map(|related| {
-            let inner = related
-                .relation
-                .target
-                .map(|target| show(target, &related.selection));
-            format!("{}({})", related.relation.name, inner.unwrap_or_default())
-        });
-        columns.chain(relations).collect::<Vec<_>>().join(" ")
-    }
-
-    fn check(entity: Entity, fields: &str, shown: &str) {
-        let base = Selection::shown(entity);
-        let selection = Selection::parse(entity, Some(fields), &base, &base).unwrap();
-        assert_eq!(show(entity, &selection), shown, "{fields}");
-    }
-
-    const CUSTOMER: &str = "id company_name first_name last_name email phone metadata has_account created_by \
-                            created_at updated_at deleted_at";
-    const GROUPS: &str = "groups(id name metadata created_by created_at updated_at deleted_at)";
-
-    #[test]
-    fn a_name_without_a_sign_replaces_what_is_shown() {
-        check(Entity::Customer, "email,phone", "email phone id");
-        check(Entity::Customer, "id,email", "id email");
-        check(Entity::Customer, "email , phone ", "email phone id");
-        check(Entity::Customer, "-metadata,email", "metadata email id");
-        check(Entity::Customer, "nope", "id");
-        check(Entity::Customer, "", "id");
-        check(Entity::Customer, ",", "id");
-    }
-
-    #[test]
-    fn signs_alone_change_what_is_shown() {
-        check(
-            Entity::Group,
-            "-metadata",
-            "id name created_by created_at updated_at deleted_at",
-        );
-        check(
-            Entity::Group,
-            "-id",
-            "name created_by created_at updated_at deleted_at metadata id",
-        );
-        check(
-            Entity::Group,
-            "+name,-deleted_at,-nope",
-            "id name created_by created_at updated_at metadata",
-        );
-        check(Entity::Customer, "*", CUSTOMER);
-        check(Entity::Customer, "*groups", &format!("{CUSTOMER} {GROUPS}"));
-        check(
-            Entity::Customer,
-            "groups.*",
-            &format!("{CUSTOMER} {GROUPS}"),
-        );
-        check(
-            Entity::Group,
-            " name,-metadata",
-            "id name created_by created_at updated_at deleted_at",
-        );
-        check(
-            Entity::Customer,
-            "+*groups",
-            &format!("{CUSTOMER} {GROUPS}"),
-        );
-    }
-
-    #[test]
-    fn relations_come_after_columns() {
-        check(
-            Entity::Customer,
-            "*groups,email",
-            &format!("email id {GROUPS}"),
-        );
-        check(
-            Entity::Customer,
-            "addresses.city,groups.name",
-            "id addresses(city) groups(name)",
-        );
-        check(Entity::Customer, "groups", "id");
-        check(Entity::Customer, "groups.nope,email", "email id groups()");
-        check(Entity::Customer, "email,*orders", "email id orders()");
-        check(
-            Entity::Group,
-            "name,customers.email",
-            "name id customers(email id)",
-        );
-        check(
-            Entity::Address,
-            "id,customer.email",
-            "id customer_id customer(email id)",
-        );
-    }
-
-    #[test]
-    fn relations_within_relations_end_at_the_third() {
-        check(
-            Entity::Customer,
-            "email,groups.customers.groups.name,groups.customers.groups.customers.email",
-            "email id groups(customers(id groups(name)))",
-        );
-    }
-
-    #[test]
-    fn what_no_column_can_be_called_is_refused() {
-        let base = Selection::shown(Entity::Customer);
-        for name in ["__proto__", "constructor"] {
-            assert_eq!(
-                Selection::parse(Entity::Customer, Some(name), &base, &base),
-                Err(format!("column {name} does not exist"))
-            );
-        }
     }
 }

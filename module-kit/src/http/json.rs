@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use crate::model::{Entity, Kind};
+use crate::entity::{Entity, Kind};
+use crate::fault::Fault;
 use crate::records::{Cell, Records};
 use crate::store::Read;
-use crate::types::Fault;
 
 use super::budget::Budget;
 use super::fields::Selection;
@@ -53,7 +53,7 @@ impl Out {
 
 /// Rows of one kind of thing, and what is tied to them.
 pub struct Things<'a> {
-    entity: Entity,
+    entity: &'static Entity,
     selection: &'a Selection,
     records: Records,
     /// Where the columns of the entity begin in a row; before them stands the
@@ -72,7 +72,7 @@ impl<'a> Things<'a> {
     pub fn load(
         reads: &(impl Read + ?Sized),
         budget: Budget,
-        (entity, selection): (Entity, &'a Selection),
+        (entity, selection): (&'static Entity, &'a Selection),
         records: Records,
     ) -> Result<Self, Fault> {
         let mut left = budget.rows_bytes_max;
@@ -83,7 +83,7 @@ impl<'a> Things<'a> {
     fn with(
         reads: &(impl Read + ?Sized),
         left: &mut usize,
-        (entity, selection): (Entity, &'a Selection),
+        (entity, selection): (&'static Entity, &'a Selection),
         records: Records,
         first: usize,
     ) -> Result<Self, Fault> {
@@ -99,7 +99,7 @@ impl<'a> Things<'a> {
                 related.push(match relation.relation.target {
                     Some(target) => {
                         let shown = &relation.selection;
-                        let rows = reads.related(relation.relation.link, &ids, shown.read())?;
+                        let rows = reads.related(relation.relation, &ids, shown.read())?;
                         Some(Self::with(reads, left, (target, shown), rows, 1)?)
                     }
                     None => None,
@@ -115,8 +115,7 @@ impl<'a> Things<'a> {
         })
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.records.len()
     }
 
@@ -148,7 +147,7 @@ impl<'a> Things<'a> {
         out.bytes.push(b'{');
         let mut between = "";
         for &place in &self.selection.columns {
-            let column = &self.entity.columns()[place];
+            let column = &self.entity.columns[place];
             write_key(&mut out.bytes, between, column.name);
             write_cell(
                 &mut out.bytes,

@@ -3,46 +3,12 @@
 
 use std::borrow::Cow;
 
+use crate::entity::{Columns, Entity, Join, Relation, Table};
 use crate::filter::{BY_ID, Comparison, Filter, Search};
-use crate::model::{Columns, Entity, Kind, Link};
 use crate::records::{Cell, Records};
-use crate::store::{StoreError, Stored};
-use crate::types::Page;
+use crate::store::{Page, StoreError, Stored};
 
-use super::{Queries, SqlError, addresses, customers, groups};
-
-/// A table as searches see it.
-struct Table {
-    /// All of its columns, in the order of the entity.
-    all: &'static str,
-    name: &'static str,
-    alias: char,
-    /// The full-text index over `search_text`, where there is one.
-    words: Option<&'static str>,
-}
-
-fn table(entity: Entity) -> Table {
-    match entity {
-        Entity::Customer => Table {
-            all: customers::COLUMNS,
-            name: "customer",
-            alias: 'c',
-            words: Some("customer_words"),
-        },
-        Entity::Address => Table {
-            all: addresses::COLUMNS,
-            name: "customer_address",
-            alias: 'a',
-            words: None,
-        },
-        Entity::Group => Table {
-            all: groups::COLUMNS,
-            name: "customer_group",
-            alias: 'g',
-            words: None,
-        },
-    }
-}
+use super::{Queries, SqlError, json};
 
 /// The letters of a word that is looked up in the full-text index: it is made of
 /// trigrams, and the host bounds how many of them a query may have.
@@ -55,22 +21,26 @@ const WORDS_INDEXED_MAX: usize = 16;
 const WORDS_APART_MAX: usize = 50;
 
 /// Counts what is not deleted without looking at any of it.
-pub(super) const COUNT_ALL: &str = "select live from row_count where table_name = $1";
+pub const COUNT_ALL: &str = "select live from row_count where table_name = $1";
 
 /// Folds words as the texts that they are looked for in are.
-pub(super) const FOLD: &str = "select casefold($1)";
+pub const FOLD: &str = "select casefold($1)";
 
 /// Fails where the parameter is no regular expression.
 const CHECK_PATTERN: &str = "select '' regexp $1";
 
 /// The columns of an entity in its order, those that are not read as NULL.
-pub(super) fn listed(entity: Entity, columns: Columns) -> Cow<'static, str> {
-    let Table { all, alias, .. } = table(entity);
-    if (0..entity.columns().len()).all(|place| columns.has(place)) {
+pub fn listed(entity: &Entity, columns: Columns) -> Cow<'static, str> {
+    let Table {
+        columns: all,
+        alias,
+        ..
+    } = entity.table;
+    if (0..entity.columns.len()).all(|place| columns.has(place)) {
         return all.into();
     }
     let mut listed = String::with_capacity(all.len());
-    for (place, column) in entity.columns().iter().enumerate() {
+    for (place, column) in entity.columns.iter().enumerate() {
         let between = if place == 0 { "" } else { ", " };
         listed += between;
         if columns.has(place) {
@@ -84,13 +54,17 @@ pub(super) fn listed(entity: Entity, columns: Columns) -> Cow<'static, str> {
     listed.into()
 }
 
-pub(super) fn search(
+/// Returns these columns of what is looked for, and how many there are in all.
+///
+/// # Errors
+/// When the database cannot serve, or a pattern cannot be searched for.
+pub fn search(
     database: &impl Queries,
-    entity: Entity,
+    entity: &'static Entity,
     search: &Search,
     columns: Columns,
 ) -> Stored<Page> {
-    let table = table(entity);
+    let table = &entity.table;
     let mut statement = Statement {
         text: String::new(),
         parameters: Vec::new(),
@@ -122,7 +96,7 @@ pub(super) fn search(
             table.name,
             table.alias,
             table.alias,
-            order(entity, &table, search),
+            order(entity, search),
             filtered + 1,
             filtered + 2
         );
@@ -132,7 +106,7 @@ pub(super) fn search(
     // The last page tells the count by itself.
     let count = if found > 0 && found < search.limit {
         search.offset + found
-    } else if search.filter.is_all() {
+    } else if table.counted && search.filter.is_all() {
         let live = database.query(COUNT_ALL, &[Cell::Text(table.name)])?;
         live.integer(0, 0).try_into().unwrap_or(0)
     } else {
@@ -165,9 +139,9 @@ fn folded<'a>(database: &impl Queries, filter: &'a Filter) -> Stored<Cow<'a, Fil
         }
         Filter::All(filters) if has_words(filters) => Cow::Owned(Filter::All(all(filters)?)),
         Filter::Any(filters) if has_words(filters) => Cow::Owned(Filter::Any(all(filters)?)),
-        Filter::Related(link, target, inner) if has_words(std::slice::from_ref(inner)) => {
+        Filter::Related(relation, inner) if has_words(std::slice::from_ref(inner)) => {
             let inner = folded(database, inner)?.into_owned();
-            Cow::Owned(Filter::Related(*link, *target, Box::new(inner)))
+            Cow::Owned(Filter::Related(relation, Box::new(inner)))
         }
         filter => Cow::Borrowed(filter),
     })
@@ -177,7 +151,7 @@ fn has_words(filters: &[Filter]) -> bool {
     filters.iter().any(|filter| match filter {
         Filter::Words(_) => true,
         Filter::All(filters) | Filter::Any(filters) => has_words(filters),
-        Filter::Related(_, _, inner) => has_words(std::slice::from_ref(inner)),
+        Filter::Related(_, inner) => has_words(std::slice::from_ref(inner)),
         _ => false,
     })
 }
@@ -197,8 +171,8 @@ fn check_pattern(database: &impl Queries, pattern: &str) -> Stored<()> {
 /// NULLs come last in ascending order and first in descending, as in PostgreSQL.
 /// Columns that always have a value are spared that, so that their index is used.
 /// What is equal comes in the order in which it was made.
-fn order(entity: Entity, table: &Table, search: &Search) -> String {
-    let (alias, order) = (table.alias, search.order);
+fn order(entity: &Entity, search: &Search) -> String {
+    let (alias, order) = (entity.table.alias, search.order);
     if order == BY_ID {
         return format!(" order by {alias}.id");
     }
@@ -207,49 +181,44 @@ fn order(entity: Entity, table: &Table, search: &Search) -> String {
     } else {
         ("", " nulls last")
     };
-    let Some((link, target)) = order.through else {
-        let column = entity.columns()[order.column];
-        let nulls = match column.kind {
-            Kind::Flag => "",
-            Kind::Time if column.name != "deleted_at" => "",
-            _ if column.name == "id" => "",
-            _ => nulls,
-        };
+    let tied = order.through.and_then(|relation| tied(relation, alias));
+    let Some((target, tied)) = tied else {
+        let column = entity.columns[order.column];
+        let nulls = if column.nullable { nulls } else { "" };
         return format!(
             " order by {alias}.{}{direction}{nulls}, {alias}.number",
             column.name
         );
     };
     let pick = if order.descending { "max" } else { "min" };
-    let other = self::table(target);
-    let column = target.columns()[order.column].name;
+    let other = target.table.alias;
+    let column = target.columns[order.column].name;
     format!(
-        " order by (select {pick}({}.{column}) from {} where {}.deleted_at is null){direction}{nulls}, {alias}.number",
-        other.alias,
-        tied(link, &other, alias),
-        other.alias
+        " order by (select {pick}({other}.{column}) from {tied} where {other}.deleted_at is null){direction}{nulls}, \
+         {alias}.number"
     )
 }
 
-/// What is tied by a link to the row of an alias.
-fn tied(link: Link, other: &Table, alias: char) -> String {
+/// What a relation leads to, and the tables that hold what is tied by it to the row of an alias.
+fn tied(relation: &Relation, alias: char) -> Option<(&'static Entity, String)> {
+    let target = relation.target?;
     let Table {
-        name, alias: to, ..
-    } = other;
-    match link {
-        Link::GroupsOfCustomers => format!(
-            "customer_group_customer m join {name} {to} on {to}.id = m.customer_group_id and m.customer_id = {alias}.id"
-        ),
-        Link::CustomersOfGroups => format!(
-            "customer_group_customer m join {name} {to} on {to}.id = m.customer_id and m.customer_group_id = {alias}.id"
-        ),
-        Link::AddressesOfCustomers => {
-            format!("(select 1) join {name} {to} on {to}.customer_id = {alias}.id")
+        name, alias: other, ..
+    } = target.table;
+    let tables = match relation.join? {
+        Join::Through { table, from, to } => {
+            format!(
+                "{table} m join {name} {other} on {other}.id = m.{to} and m.{from} = {alias}.id"
+            )
         }
-        Link::CustomersOfAddresses | Link::Elsewhere => {
-            format!("(select 1) join {name} {to} on {to}.id = {alias}.customer_id")
+        Join::Theirs(column) => {
+            format!("(select 1) join {name} {other} on {other}.{column} = {alias}.id")
         }
-    }
+        Join::Ours { column, .. } => {
+            format!("(select 1) join {name} {other} on {other}.id = {alias}.{column}")
+        }
+    };
+    Some((target, tables))
 }
 
 /// A parameter of a statement.
@@ -268,11 +237,6 @@ fn cells(parameters: &[Parameter]) -> Vec<Cell<'_>> {
         .collect()
 }
 
-/// Texts as one parameter.
-pub(super) fn json<T: serde::Serialize>(texts: &[T]) -> String {
-    serde_json::to_string(texts).unwrap_or_default()
-}
-
 /// A condition as it is written.
 struct Statement {
     text: String,
@@ -283,7 +247,7 @@ struct Statement {
 
 impl Statement {
     /// ` and …`, or nothing where there is no condition.
-    fn write_filter(&mut self, entity: Entity, filter: &Filter) {
+    fn write_filter(&mut self, entity: &Entity, filter: &Filter) {
         match filter {
             Filter::All(filters) => filters
                 .iter()
@@ -291,7 +255,7 @@ impl Statement {
             filter if filter.is_all() => {}
             filter => {
                 self.text.push_str(" and ");
-                self.write(entity, table(entity).alias, filter);
+                self.write(entity, entity.table.alias, filter);
             }
         }
     }
@@ -301,8 +265,8 @@ impl Statement {
         format!("${}", self.parameters.len())
     }
 
-    fn write(&mut self, entity: Entity, alias: char, filter: &Filter) {
-        let name = |place: usize| format!("{alias}.{}", entity.columns()[place].name);
+    fn write(&mut self, entity: &Entity, alias: char, filter: &Filter) {
+        let name = |place: usize| format!("{alias}.{}", entity.columns[place].name);
         match filter {
             Filter::All(filters) => self.write_joined(entity, alias, filters, " and ", "true"),
             Filter::Any(filters) => self.write_joined(entity, alias, filters, " or ", "false"),
@@ -372,13 +336,11 @@ impl Statement {
                     "({name} is not null and lower({name}) not in (select lower(value) from json_each({parameter})))"
                 );
             }
-            Filter::Related(link, target, inner) => {
-                self.write_related(alias, *link, *target, inner, false)
+            Filter::Related(relation, inner) => self.write_related(alias, relation, inner, false),
+            Filter::Unrelated(relation) => {
+                self.write_related(alias, relation, &Filter::all(), true)
             }
-            Filter::Unrelated(link, target) => {
-                self.write_related(alias, *link, *target, &Filter::all(), true)
-            }
-            Filter::Words(words) => self.write_words(&table(entity), alias, words),
+            Filter::Words(words) => self.write_words(&entity.table, alias, words),
         }
     }
 
@@ -386,7 +348,7 @@ impl Statement {
     /// long, and a database bounds how deep an expression may be.
     fn write_joined(
         &mut self,
-        entity: Entity,
+        entity: &Entity,
         alias: char,
         filters: &[Filter],
         between: &str,
@@ -406,30 +368,32 @@ impl Statement {
         }
     }
 
-    fn write_related(
-        &mut self,
-        alias: char,
-        link: Link,
-        target: Entity,
-        inner: &Filter,
-        none: bool,
-    ) {
-        let (from, to) = match link {
-            Link::GroupsOfCustomers => ("customer_id", "customer_group_id"),
-            Link::CustomersOfGroups => ("customer_group_id", "customer_id"),
-            // No list can be filtered by these.
-            Link::AddressesOfCustomers | Link::CustomersOfAddresses | Link::Elsewhere => {
-                self.text.push_str("false");
-                return;
+    fn write_related(&mut self, alias: char, relation: &Relation, inner: &Filter, none: bool) {
+        let (Some(target), Some(join)) = (relation.target, relation.join) else {
+            // Nothing is tied that another module would have.
+            self.text.push_str(if none { "true" } else { "false" });
+            return;
+        };
+        let Table {
+            name, alias: other, ..
+        } = target.table;
+        let not = if none { "not " } else { "" };
+        self.text += &match join {
+            Join::Through { table, from, to } => format!(
+                "{alias}.id {not}in (select m.{from} from {table} m join {name} {other} on {other}.id = m.{to} where "
+            ),
+            Join::Theirs(column) => {
+                format!(
+                    "{not}exists (select 1 from {name} {other} where {other}.{column} = {alias}.id and "
+                )
+            }
+            Join::Ours { column, .. } => {
+                format!(
+                    "{not}exists (select 1 from {name} {other} where {other}.id = {alias}.{column} and "
+                )
             }
         };
-        let table = table(target);
-        let not = if none { "not " } else { "" };
-        self.text += &format!(
-            "{alias}.id {not}in (select m.{from} from customer_group_customer m join {} {} on {}.id = m.{to} \
-             where {}.deleted_at is null",
-            table.name, table.alias, table.alias, table.alias
-        );
+        self.text += &format!("{other}.deleted_at is null");
         self.write_filter(target, inner);
         self.text.push(')');
     }

@@ -1,10 +1,10 @@
 //! Reads single parameters, and collects what is wrong with them.
 
 use crate::clock;
+use crate::entity::{Entity, Kind, Relation};
 use crate::filter::{Comparison, Filter, Order};
-use crate::model::{Entity, Kind, Link, Relation};
+use crate::issue::Issues;
 
-use super::super::issues::Issues;
 use super::super::query::Value;
 use super::{Accepts, Filters, NULL, Parameter};
 
@@ -49,14 +49,14 @@ impl Reader {
         match u64::try_from(number) {
             Ok(number) if number <= max => Some(number),
             Ok(_) => {
-                self.issues.add(
+                self.issues.wrong(
                     field,
                     format!("Field '{field}' must be at most {max}, got: '{number}'"),
                 );
                 None
             }
             Err(_) => {
-                self.issues.add(
+                self.issues.wrong(
                     field,
                     format!("Field '{field}' must be at least 0, got: '{number}'"),
                 );
@@ -76,26 +76,27 @@ impl Reader {
         }
     }
 
-    pub(super) fn order(&mut self, entity: Entity, text: &str) -> Order {
+    pub(super) fn order(&mut self, entity: &'static Entity, text: &str) -> Order {
         let (name, descending) = text
             .strip_prefix('-')
             .map_or((text, false), |name| (name, true));
         let (through, target, name) = match name.split_once('.') {
             Some((relation, name)) => match entity.relation(relation) {
-                Some(Relation {
-                    link,
-                    target: Some(target),
-                    ..
-                }) => (Some((*link, *target)), *target, name),
+                Some(
+                    relation @ Relation {
+                        target: Some(target),
+                        ..
+                    },
+                ) => (Some(relation), *target, name),
                 _ => (None, entity, ""),
             },
             None => (None, entity, name),
         };
         let place = target
             .place(name)
-            .filter(|place| target.columns()[*place].kind != Kind::Json);
+            .filter(|place| target.columns[*place].kind != Kind::Json);
         if place.is_none() {
-            self.issues.add(
+            self.issues.wrong(
                 "order",
                 format!("Field 'order' names no field to order by, got: '{text}'"),
             );
@@ -117,7 +118,7 @@ impl Reader {
     ) -> Filter {
         let name = if any { "$or" } else { "$and" };
         if depth >= LOGIC_DEPTH_MAX {
-            self.issues.add(
+            self.issues.wrong(
                 name,
                 format!("Field '{name}' is nested more than {LOGIC_DEPTH_MAX} levels deep"),
             );
@@ -128,7 +129,7 @@ impl Reader {
             return Filter::all();
         };
         if branches.len() > BRANCHES_MAX {
-            self.issues.add(
+            self.issues.wrong(
                 name,
                 format!(
                     "Field '{name}' must have at most {BRANCHES_MAX} values, got: '{}'",
@@ -170,7 +171,7 @@ impl Reader {
     fn nested(
         &mut self,
         below: &'static str,
-        entity: Entity,
+        entity: &'static Entity,
         parameters: &'static [Parameter],
         name: &str,
         value: &Value,
@@ -179,7 +180,7 @@ impl Reader {
             Some(parameter) => self.filter(entity, parameter, value),
             None => {
                 self.issues
-                    .add(below, format!("Field '{below}' has no filter '{name}'"));
+                    .wrong(below, format!("Field '{below}' has no filter '{name}'"));
                 Filter::all()
             }
         }
@@ -189,30 +190,31 @@ impl Reader {
     /// that always has one, nothing is tied.
     fn related(
         &mut self,
-        name: &'static str,
-        link: Link,
-        target: Entity,
+        relation: &'static Relation,
         parameters: &'static [Parameter],
         pairs: &[(String, Value)],
     ) -> Filter {
+        let Some(target) = relation.target else {
+            return Filter::all();
+        };
         let read: Vec<Filter> = pairs
             .iter()
-            .map(|(inner, value)| self.nested(name, target, parameters, inner, value))
+            .map(|(inner, value)| self.nested(relation.name, target, parameters, inner, value))
             .collect();
         let (none, some): (Vec<Filter>, Vec<Filter>) = read
             .into_iter()
             .partition(|filter| is_of_nothing(target, filter));
-        let related = || Filter::Related(link, target, Box::new(Filter::All(some.clone())));
+        let related = || Filter::Related(relation, Box::new(Filter::All(some.clone())));
         match (none.is_empty(), some.is_empty()) {
             (true, _) => related(),
-            (false, true) => Filter::Unrelated(link, target),
-            (false, false) => Filter::All(vec![Filter::Unrelated(link, target), related()]),
+            (false, true) => Filter::Unrelated(relation),
+            (false, false) => Filter::All(vec![Filter::Unrelated(relation), related()]),
         }
     }
 
     pub(super) fn filter(
         &mut self,
-        entity: Entity,
+        entity: &'static Entity,
         parameter: &'static Parameter,
         value: &Value,
     ) -> Filter {
@@ -221,7 +223,7 @@ impl Reader {
         match (parameter.accepts, value) {
             // Medusa's schema takes either of two texts here, and names neither.
             (Accepts::Flag, Value::Text(text)) if !is_flag(text) => {
-                self.issues.add(name, "Invalid input".to_owned());
+                self.issues.wrong(name, "Invalid input".to_owned());
                 Filter::all()
             }
             (Accepts::Flag, value) => self
@@ -243,18 +245,18 @@ impl Reader {
                 self.issues.wrong_type("string, array", name, &value.show());
                 Filter::all()
             }
-            (Accepts::Related(link, target, _), Value::Text(text)) if text == NULL => {
-                Filter::Unrelated(link, target)
+            (Accepts::Related(relation, _), Value::Text(text)) if text == NULL => {
+                Filter::Unrelated(relation)
             }
-            (Accepts::Related(link, target, parameters), Value::Object(pairs)) => {
-                self.related(name, link, target, parameters, pairs)
+            (Accepts::Related(relation, parameters), Value::Object(pairs)) => {
+                self.related(relation, parameters, pairs)
             }
-            (Accepts::Related(link, target, _), value) => {
+            (Accepts::Related(relation, _), value) => {
                 let inner = match value {
                     Value::List(values) => self.one_of(name, 0, values, false),
                     value => self.equals(name, 0, &value.show(), false),
                 };
-                Filter::Related(link, target, Box::new(inner))
+                Filter::Related(relation, Box::new(inner))
             }
         }
     }
@@ -265,7 +267,7 @@ impl Reader {
             return text.to_owned();
         }
         clock::parse(text).unwrap_or_else(|| {
-            self.issues.add(
+            self.issues.wrong(
                 name,
                 format!("Field '{name}' must be a date, got: '{text}'"),
             );
@@ -303,7 +305,7 @@ impl Reader {
             }
         }
         if texts.len() > VALUES_MAX {
-            self.issues.add(
+            self.issues.wrong(
                 name,
                 format!(
                     "Field '{name}' must have at most {VALUES_MAX} values, got: '{}'",
@@ -359,7 +361,7 @@ impl Reader {
                 }
                 (Some(comparison), Value::Text(text)) => {
                     if is_pattern(comparison) && text.chars().count() > PATTERN_MAX {
-                        self.issues.add(
+                        self.issues.wrong(
                             name,
                             format!(
                                 "Field '{name}' must have a pattern of at most {PATTERN_MAX} letters"
@@ -379,15 +381,15 @@ impl Reader {
 
     fn no_operator(&mut self, name: &'static str, operator: &str) -> Filter {
         self.issues
-            .add(name, format!("Field '{name}' has no operator '{operator}'"));
+            .wrong(name, format!("Field '{name}' has no operator '{operator}'"));
         Filter::all()
     }
 }
 
 /// Whether a condition wants no value in a column that always has one.
-fn is_of_nothing(entity: Entity, filter: &Filter) -> bool {
+fn is_of_nothing(entity: &Entity, filter: &Filter) -> bool {
     match filter {
-        Filter::Null(column) => !entity.columns()[*column].nullable,
+        Filter::Null(column) => !entity.columns[*column].nullable,
         Filter::All(filters) => filters.iter().any(|filter| is_of_nothing(entity, filter)),
         _ => false,
     }
@@ -424,7 +426,7 @@ fn comparison(operator: &str, time: bool) -> Option<Comparison> {
 }
 
 /// As JavaScript's `parseInt` does: white space, a sign, and as many digits as there are.
-pub(super) fn parse_int(text: &str) -> Option<i64> {
+fn parse_int(text: &str) -> Option<i64> {
     let text = text.trim_start();
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
@@ -446,4 +448,28 @@ pub(super) fn parse_int(text: &str) -> Option<i64> {
     }
     let number = i64::from_str_radix(&digits[..end], radix).unwrap_or(i64::MAX);
     Some(if negative { -number } else { number })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_parse_int_reads_them() {
+        for (text, number) in [
+            ("1.9", 1),
+            ("1abc", 1),
+            ("1e2", 1),
+            ("0x10", 16),
+            (" 2", 2),
+            ("+2", 2),
+            ("007", 7),
+            ("0", 0),
+        ] {
+            assert_eq!(parse_int(text), Some(number), "{text}");
+        }
+        for text in ["", "abc", "true", "-", "--1", "0x"] {
+            assert_eq!(parse_int(text), None, "{text}");
+        }
+    }
 }

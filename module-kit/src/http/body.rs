@@ -5,10 +5,10 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use crate::change::Change;
+use crate::fault::Fault;
+use crate::issue::Issues;
 use crate::metadata::Metadata;
-use crate::types::{Change, Fault};
-
-use super::issues::Issues;
 
 /// A body being read.
 pub struct Body {
@@ -178,7 +178,7 @@ impl Body {
         for (place, element) in elements.into_iter().enumerate() {
             match element {
                 Value::String(id) if id.contains('\0') => {
-                    self.issues.add(
+                    self.issues.wrong(
                         field,
                         format!("Field '{field}, {place}' must not contain a NUL character"),
                     );
@@ -190,8 +190,8 @@ impl Body {
                 }
                 Value::Object(_) => self
                     .issues
-                    .add(field, format!("Field '{field}, {place}' is required")),
-                other => self.issues.add(
+                    .wrong(field, format!("Field '{field}, {place}' is required")),
+                other => self.issues.wrong(
                     field,
                     format!(
                         "Expected type: 'string' for field '{field}, {place}', got: '{}'",
@@ -213,14 +213,6 @@ impl Body {
         }
         let known: Vec<&str> = self.known.iter().map(|(name, _)| *name).collect();
         self.issues.check(&known)
-    }
-}
-
-/// A value where there is no difference between none and no value.
-pub fn optional<T>(change: Change<T>) -> Option<T> {
-    match change {
-        Change::Set(value) => Some(value),
-        Change::Keep | Change::Clear => None,
     }
 }
 
@@ -247,7 +239,7 @@ fn show(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Issue;
+    use crate::issue::Issue;
 
     fn body(text: &str) -> Body {
         Body::parse(text.as_bytes()).unwrap()

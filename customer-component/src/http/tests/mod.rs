@@ -1,0 +1,5 @@
+//! The wire over the tables of this module.
+
+mod fields;
+mod openapi;
+mod parameters;

@@ -1,0 +1,231 @@
+//! The glue between a module and its host, built for WebAssembly alone: what the host
+//! asks of any module, answered from its tables.
+//!
+//! A module implements [`Module`] and exports itself:
+//!
+//! ```ignore
+//! wares_module_kit::component::export!(Things with_types_in wares_module_kit::component::bindings);
+//! ```
+
+mod database;
+
+#[allow(missing_docs, reason = "generated from `wit/`, where it is documented")]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: [
+            "../wit/deps/wasi-config@0.2.0-rc.1",
+            "../wit/deps/wasi-logging@0.1.0-draft",
+            "../wit/platform@1.0.0",
+            "../wit/module@1.1.0",
+        ],
+        world: "wares:module/module@1.1.0",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export",
+    });
+}
+
+use bindings::exports::wares::module::http::{self, Access, Request, Response};
+use bindings::exports::wares::module::{lifecycle, schema, seed};
+use bindings::wasi::config::store as config;
+use bindings::wasi::logging::logging;
+
+use crate::entity::Entity;
+use crate::http::budget::Budget;
+use crate::http::exchange;
+use crate::http::openapi;
+use crate::http::parameters::Paging;
+use crate::http::route::{self, Method, Route};
+use crate::sql::Migration;
+
+pub use bindings::export;
+pub use database::{Database, Open};
+
+/// A module, as the host sees it.
+pub trait Module: 'static {
+    /// What answers requests.
+    type Domain: 'static;
+    /// What the operator's settings come to; `()` where there are none.
+    type Settings: Copy + Default + 'static;
+
+    /// The name of its slot: lower-case letters, digits and `-`, at most 64 bytes.
+    const NAME: &'static str;
+    /// Its own version, semver.
+    const VERSION: &'static str;
+    /// One sentence for a person.
+    const SUMMARY: &'static str;
+    /// Every migration since the first version, oldest first.
+    const MIGRATIONS: &'static [Migration];
+    /// How many of the migrations a version has to know to work on a database that all
+    /// of them have run on. All of them, unless older versions can leave the newest alone.
+    const MIGRATIONS_NEEDED: u32 = Self::MIGRATIONS.len() as u32;
+    /// What its routes show.
+    const ENTITIES: &'static [&'static Entity];
+    /// What `wares seed` can add.
+    const SEEDS: &'static [Seed<Self::Settings>] = &[];
+
+    /// Its routes. The place of one is its number in a request.
+    fn routes() -> &'static [Route<Self::Domain, Self::Settings>];
+
+    /// How many things its lists return.
+    fn paging(_: Self::Settings) -> Paging {
+        Paging::MEDUSA
+    }
+
+    /// What is wrong with the operator's settings, each fault beginning with its key.
+    fn faults(settings: &[(String, String)]) -> Vec<String> {
+        let unknown = settings
+            .iter()
+            .map(|(key, _)| format!("{key}: this module has no settings"));
+        unknown.collect()
+    }
+
+    /// The operator's settings, which were checked when the module was loaded. The
+    /// host's own, whose keys begin with `wares.`, stand among them.
+    fn settings(_: &[(String, String)]) -> Self::Settings {
+        Self::Settings::default()
+    }
+
+    /// What answers one call.
+    fn domain(settings: Self::Settings) -> Self::Domain;
+}
+
+/// Plausible data for trying a module out.
+pub struct Seed<S> {
+    /// Its name: plural, lower-case.
+    pub name: &'static str,
+    /// What one of them brings along.
+    pub summary: &'static str,
+    /// Adds so many, in one transaction. The error says for a person what went wrong.
+    pub add: fn(S, u32) -> Result<(), String>,
+}
+
+/// All settings, in one call of the host's.
+fn values() -> Vec<(String, String)> {
+    config::get_all().unwrap_or_default()
+}
+
+/// What answers a call that is no request, as the settings have it.
+pub fn domain<M: Module>() -> M::Domain {
+    M::domain(M::settings(&values()))
+}
+
+/// A line in the host's log about something that is nobody's business outside.
+pub fn log_error(module: &str, message: &str) {
+    logging::log(logging::Level::Error, module, message);
+}
+
+/// What an answer may take: the host says what the limits of a call are.
+fn budget(values: &[(String, String)]) -> Budget {
+    let limit = |name: &str| {
+        let (_, value) = values.iter().find(|(key, _)| key == name)?;
+        value.parse().ok()
+    };
+    match (
+        limit("wares.response_bytes_max"),
+        limit("wares.memory_bytes_max"),
+    ) {
+        (Some(response), Some(memory)) => Budget::within(response, memory),
+        _ => Budget::default(),
+    }
+}
+
+impl<M: Module> lifecycle::Guest for M {
+    fn describe() -> lifecycle::Description {
+        lifecycle::Description {
+            name: M::NAME.to_owned(),
+            version: M::VERSION.to_owned(),
+            summary: M::SUMMARY.to_owned(),
+        }
+    }
+
+    fn check_settings() -> Result<(), Vec<String>> {
+        let settings =
+            config::get_all().map_err(|error| vec![format!("cannot be read: {error:?}")])?;
+        let faults = M::faults(&settings);
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
+    }
+
+    fn migrations(dialect: lifecycle::SqlDialect) -> Vec<lifecycle::Migration> {
+        let migration = |migration: &Migration| lifecycle::Migration {
+            name: migration.name.to_owned(),
+            statements: migration.statements.to_owned(),
+        };
+        match dialect {
+            lifecycle::SqlDialect::Sqlite => M::MIGRATIONS.iter().map(migration).collect(),
+        }
+    }
+}
+
+impl<M: Module> schema::Guest for M {
+    fn steps_needed() -> u32 {
+        M::MIGRATIONS_NEEDED
+    }
+}
+
+impl<M: Module> http::Guest for M {
+    fn routes() -> Vec<http::Route> {
+        let (routes, settings) = (<M as Module>::routes(), M::settings(&values()));
+        let route = |(place, route): (usize, &Route<M::Domain, M::Settings>)| http::Route {
+            method: match route.method {
+                Method::Get => http::Method::Get,
+                Method::Post => http::Method::Post,
+                Method::Delete => http::Method::Delete,
+            },
+            path: route.path.to_owned(),
+            access: Access::Admin,
+            headers: Vec::new(),
+            operation: openapi::operation(routes, place, M::paging(settings), settings),
+        };
+        routes.iter().enumerate().map(route).collect()
+    }
+
+    fn schemas() -> String {
+        openapi::schemas(M::ENTITIES)
+    }
+
+    fn handle(request: Request) -> Response {
+        let values = values();
+        let (response, complaint) = route::handle(
+            <M as Module>::routes(),
+            &M::domain(M::settings(&values)),
+            request.route as usize,
+            exchange::Request {
+                path: &request.path_parameters,
+                query: &request.query,
+                body: &request.body,
+                actor: request.actor.as_ref().map(|actor| actor.id.as_str()),
+                budget: budget(&values),
+            },
+        );
+        if let Some(complaint) = complaint {
+            log_error(M::NAME, &complaint);
+        }
+        Response {
+            status: response.status,
+            headers: Vec::new(),
+            body: response.body,
+        }
+    }
+}
+
+impl<M: Module> seed::Guest for M {
+    fn kinds() -> Vec<seed::Kind> {
+        let kind = |seed: &Seed<M::Settings>| seed::Kind {
+            name: seed.name.to_owned(),
+            summary: seed.summary.to_owned(),
+        };
+        M::SEEDS.iter().map(kind).collect()
+    }
+
+    fn sow(kind: u32, count: u32) -> Result<(), String> {
+        match M::SEEDS.get(kind as usize) {
+            Some(seed) => (seed.add)(M::settings(&values()), count),
+            None => Err(format!("there is no kind {kind}")),
+        }
+    }
+}

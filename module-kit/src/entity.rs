@@ -1,0 +1,247 @@
+//! Nouns as tables: their columns and relations, in the order in which Medusa shows
+//! them, and where they are stored. Everything that reads, filters, shows or
+//! documents a thing is driven by these.
+
+use std::fmt;
+use std::ops::Range;
+
+/// A kind of thing. A module has one `static` for each.
+pub struct Entity {
+    /// Its name in OpenAPI.
+    pub name: &'static str,
+    /// All columns, in the order of every select. The first is the id.
+    pub columns: &'static [Column],
+    /// How many of the columns, from the first, its own routes show.
+    pub shown: usize,
+    /// The places of all columns, in the order in which a relation shows them.
+    pub nested: &'static [usize],
+    /// Its relations.
+    pub relations: &'static [Relation],
+    /// Where it is stored.
+    pub table: Table,
+}
+
+/// Where an entity is stored. Besides the columns of the entity the table has
+/// `number`, which orders rows by when they were made, `deleted_at`, and, if `q` is to
+/// find anything, `search_text`.
+#[derive(Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// What statements call it.
+    pub alias: char,
+    /// The columns of the entity in its order, each with the alias before it, separated
+    /// by `, `.
+    pub columns: &'static str,
+    /// The full-text index of trigrams over `search_text`, where there is one.
+    pub words: Option<&'static str>,
+    /// Whether triggers keep the number of its rows that are not deleted, as `live` of the
+    /// row of `row_count` with its name. Where there are no such triggers, a list
+    /// without a filter counts all rows.
+    pub counted: bool,
+}
+
+impl Table {
+    /// A table without a full-text index and without a count of its rows.
+    pub const fn plain(name: &'static str, alias: char, columns: &'static str) -> Self {
+        Self {
+            name,
+            alias,
+            columns,
+            words: None,
+            counted: false,
+        }
+    }
+}
+
+/// How a column's values are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// As text.
+    Text,
+    /// As a truth value.
+    Flag,
+    /// As the JSON that they hold.
+    Json,
+    /// As text; a time.
+    Time,
+}
+
+/// One column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name, in tables and in JSON.
+    pub name: &'static str,
+    /// How its values are shown.
+    pub kind: Kind,
+    /// Whether it may have no value.
+    pub nullable: bool,
+}
+
+impl Column {
+    /// A text that may be absent.
+    pub const fn text(name: &'static str) -> Self {
+        Self::of(name, Kind::Text, true)
+    }
+
+    /// A text that is always there.
+    pub const fn key(name: &'static str) -> Self {
+        Self::of(name, Kind::Text, false)
+    }
+
+    /// A truth value that is always there.
+    pub const fn flag(name: &'static str) -> Self {
+        Self::of(name, Kind::Flag, false)
+    }
+
+    /// A time that is always there.
+    pub const fn time(name: &'static str) -> Self {
+        Self::of(name, Kind::Time, false)
+    }
+
+    /// Metadata, which may be absent.
+    pub const METADATA: Self = Self::of("metadata", Kind::Json, true);
+
+    /// The time of a deletion, which a thing that is shown does not have.
+    pub const DELETED_AT: Self = Self::of("deleted_at", Kind::Time, true);
+
+    const fn of(name: &'static str, kind: Kind, nullable: bool) -> Self {
+        Self {
+            name,
+            kind,
+            nullable,
+        }
+    }
+}
+
+/// Which columns of an entity are read, by their places. The others come as NULL,
+/// so that every column keeps its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Columns(u32);
+
+impl Columns {
+    /// All of them.
+    pub const ALL: Self = Self(u32::MAX);
+
+    /// These, and the id, by which relations are found.
+    pub fn of(places: &[usize]) -> Self {
+        Self(places.iter().fold(1, |columns, place| columns | 1 << place))
+    }
+
+    /// Whether this one is read.
+    pub fn has(self, place: usize) -> bool {
+        self.0 & 1 << place != 0
+    }
+}
+
+/// A relation of a thing. A module has one `static` for each list of them.
+pub struct Relation {
+    /// Its name in JSON.
+    pub name: &'static str,
+    /// What is there; `None` where another module has it. Without one, there is nothing.
+    pub target: Option<&'static Entity>,
+    /// How the rows of both ends find one another; `None` where another module has it.
+    pub join: Option<Join>,
+    /// Whether there can be more than one.
+    pub many: bool,
+    /// Whether the id comes along even when it is not asked for.
+    pub with_id: bool,
+    /// The column that ties to it, which comes along as well.
+    pub own_column: Option<&'static str>,
+}
+
+/// How the rows of two tables find one another.
+#[derive(Clone, Copy, Debug)]
+pub enum Join {
+    /// A column of the other end holds the id of the thing.
+    Theirs(&'static str),
+    /// A column of the thing holds the id of the other end.
+    Ours {
+        /// The table of the thing.
+        table: &'static str,
+        /// Its column.
+        column: &'static str,
+    },
+    /// By a table in between, whose `number` orders them.
+    Through {
+        /// Its name.
+        table: &'static str,
+        /// Its column with the id of the thing.
+        from: &'static str,
+        /// Its column with the id of the other end.
+        to: &'static str,
+    },
+}
+
+impl Relation {
+    /// Things that are tied in this way.
+    pub const fn many(name: &'static str, target: &'static Entity, join: Join) -> Self {
+        Self {
+            name,
+            target: Some(target),
+            join: Some(join),
+            many: true,
+            with_id: false,
+            own_column: None,
+        }
+    }
+
+    /// Things that another module has.
+    pub const fn elsewhere(name: &'static str) -> Self {
+        Self {
+            name,
+            target: None,
+            join: None,
+            many: true,
+            with_id: false,
+            own_column: None,
+        }
+    }
+}
+
+impl Entity {
+    /// The places of the columns that its own routes show.
+    pub fn shown(&self) -> Range<usize> {
+        0..self.shown
+    }
+
+    /// The place of a column.
+    pub fn place(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// A relation by its name.
+    pub fn relation(&self, name: &str) -> Option<&'static Relation> {
+        self.relations.iter().find(|relation| relation.name == name)
+    }
+}
+
+// Entities refer to one another in circles, and each is there once.
+
+impl PartialEq for Entity {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Entity {}
+
+impl fmt::Debug for Entity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name)
+    }
+}
+
+impl PartialEq for Relation {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Relation {}
+
+impl fmt::Debug for Relation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name)
+    }
+}

@@ -1,0 +1,202 @@
+//! A request and its answer: what every handler reads and writes alike.
+
+use crate::entity::{Columns, Entity};
+use crate::fault::Fault;
+use crate::filter::Search;
+use crate::records::Records;
+use crate::store::{Page, Read, Searches};
+
+use super::body::Body;
+use super::budget::Budget;
+use super::fields::Selection;
+use super::json::{self, Out, Things};
+use super::parameters::{self, Filters, List, Paging};
+
+/// A request to one of the routes.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// What stood for the `{name}` segments of the path.
+    pub path: &'a [String],
+    /// All after the `?`.
+    pub query: &'a str,
+    /// The body; empty where there is none.
+    pub body: &'a [u8],
+    /// The id of who makes it.
+    pub actor: Option<&'a str>,
+    /// What its answer may take.
+    pub budget: Budget,
+}
+
+/// An answer. Its body is JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What every handler returns: the body of its success.
+pub type Answer = Result<Vec<u8>, Fault>;
+
+impl Request<'_> {
+    /// The segment of the path at this place.
+    pub fn segment(&self, place: usize) -> &str {
+        self.path.get(place).map_or("", String::as_str)
+    }
+
+    /// The body, as a reader of bodies takes it.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn read<T>(&self, read: impl FnOnce(&mut Body) -> T) -> Result<T, Fault> {
+        let mut body = Body::parse(self.body)?;
+        let value = read(&mut body);
+        body.finish()?;
+        Ok(value)
+    }
+
+    /// Who makes it, as it is kept.
+    pub fn created_by(&self) -> Option<String> {
+        self.actor.map(str::to_owned)
+    }
+}
+
+/// The answer to a request that failed. The second part is for the log.
+pub(super) fn failed(fault: Fault) -> (Response, Option<String>) {
+    let (status, kind, message) = match fault {
+        Fault::NotFound(text) => (404, "not_found", text),
+        Fault::Invalid(text) => (400, "invalid_data", format!("Invalid request: {text}")),
+        fault @ Fault::TooMuch(_) => (400, "invalid_data", format!("Invalid request: {fault}")),
+        Fault::Duplicate(text) | Fault::Rejected(text) => (400, "invalid_data", text),
+        Fault::Unavailable(text) => (503, "unavailable", text),
+        Fault::Internal(text) => {
+            let body = br#"{"code":"unknown_error","type":"unknown_error","message":"An unknown error occurred."}"#;
+            return (
+                Response {
+                    status: 500,
+                    body: body.to_vec(),
+                },
+                Some(text),
+            );
+        }
+    };
+    let mut body = format!("{{\"type\":\"{kind}\",\"message\":").into_bytes();
+    json::write_text(&mut body, &message);
+    body.push(b'}');
+    (Response { status, body }, None)
+}
+
+/// A list: `{"<name>":[…],"count":…,"offset":…,"limit":…}`.
+///
+/// # Errors
+/// When the store cannot serve, or the answer is larger than its budget.
+pub fn list(
+    reads: &impl Read,
+    budget: Budget,
+    (name, entity): (&str, &'static Entity),
+    list: &List,
+    search: impl FnOnce(&Search, Columns) -> Result<Page, Fault>,
+) -> Answer {
+    let written = || {
+        let page = search(&list.search, list.selection.read())?;
+        let things = Things::load(reads, budget, (entity, &list.selection), page.records)?;
+        let mut out = Out::new(budget, &format!("{{\"{name}\":"));
+        things.write_all(&mut out)?;
+        out.end(&format!(
+            ",\"count\":{},\"offset\":{},\"limit\":{}}}",
+            page.count, list.search.offset, list.search.limit
+        ))
+    };
+    written().map_err(|fault| {
+        advise(
+            fault,
+            "fewer at once with 'limit', or less of each with 'fields'",
+        )
+    })
+}
+
+/// The list that a request asks for, straight from a store: all that its query may say,
+/// and what the entity's own routes show where it says nothing.
+///
+/// # Errors
+/// As [`list`], and when a parameter is wrong or not known.
+pub fn search(
+    store: &impl Searches,
+    request: Request<'_>,
+    (name, filters): (&str, &Filters),
+    paging: Paging,
+) -> Answer {
+    let entity = filters.entity;
+    let asked = parameters::list(filters, request.query, paging, &Selection::shown(entity))?;
+    list(
+        store,
+        request.budget,
+        (name, entity),
+        &asked,
+        |search, columns| Ok(store.search(entity, search, columns)?),
+    )
+}
+
+/// One thing: `{"<name>":{…}}`.
+///
+/// # Errors
+/// When the store cannot serve, or the answer is larger than its budget.
+pub fn one(
+    reads: &(impl Read + ?Sized),
+    budget: Budget,
+    (name, entity): (&str, &'static Entity),
+    selection: &Selection,
+    record: Records,
+) -> Answer {
+    let out = Out::new(budget, &format!("{{\"{name}\":"));
+    thing(reads, out, (entity, selection), record)
+}
+
+/// A deletion: `{"id":…,"object":…,"deleted":true}`.
+pub fn deleted(id: &str, object: &str) -> Vec<u8> {
+    (deletion(id, object) + "}").into_bytes()
+}
+
+/// A deletion, and what the thing belonged to: `{"id":…,"object":…,"deleted":true,"parent":{…}}`.
+///
+/// # Errors
+/// When the store cannot serve, or the answer is larger than its budget.
+pub fn deleted_of(
+    reads: &(impl Read + ?Sized),
+    budget: Budget,
+    (id, object): (&str, &str),
+    (parent, selection): (&'static Entity, &Selection),
+    record: Records,
+) -> Answer {
+    let start = deletion(id, object) + ",\"parent\":";
+    thing(reads, Out::new(budget, &start), (parent, selection), record)
+}
+
+/// A deletion without its end.
+fn deletion(id: &str, object: &str) -> String {
+    let id = serde_json::Value::from(id);
+    format!("{{\"id\":{id},\"object\":\"{object}\",\"deleted\":true")
+}
+
+/// One thing as the last part of an object that has begun.
+fn thing(
+    reads: &(impl Read + ?Sized),
+    mut out: Out,
+    shown: (&'static Entity, &Selection),
+    record: Records,
+) -> Answer {
+    let written = || {
+        Things::load(reads, out.budget(), shown, record)?.write(&mut out, 0)?;
+        out.end("}")
+    };
+    written().map_err(|fault| advise(fault, "less of it with 'fields'"))
+}
+
+/// Says what would work in place of what asks for too much.
+fn advise(fault: Fault, what: &str) -> Fault {
+    match fault {
+        Fault::TooMuch(text) => Fault::TooMuch(format!("{text}; ask for {what}")),
+        fault => fault,
+    }
+}
