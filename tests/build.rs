@@ -2,8 +2,11 @@
 //! against each version of the contracts that there was.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// A package beside the workspace, as one of a third party, and its variable.
+const BESIDE: (&str, &str, &str) = ("tests/guests/notes", "notes_guest", "NOTES_GUEST");
 
 /// The packages, and the variables in which the tests find their components.
 const PACKAGES: [(&str, &str); 3] = [
@@ -16,20 +19,37 @@ fn main() {
     println!("cargo:rerun-if-changed=guests");
     println!("cargo:rerun-if-changed=fixtures");
     println!("cargo:rerun-if-changed=../wit");
+    println!("cargo:rerun-if-changed=../module-kit");
     println!("cargo:rerun-if-changed=build.rs");
     let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     // The same folder as the host's components: what they share is built once.
     let target = workspace.join("target").join("component");
+    let (folder, name, variable) = BESIDE;
+    let manifest = workspace.join(folder).join("Cargo.toml");
+    build(&workspace, &target, |command| {
+        command.arg("--locked").arg("--manifest-path").arg(manifest);
+    });
+    found(&target, name, variable);
+    build(&workspace, &target, |command| {
+        for (package, _) in PACKAGES {
+            command.args(["--package", package]);
+        }
+    });
+    for (package, variable) in PACKAGES {
+        found(&target, &package.replace('-', "_"), variable);
+    }
+}
+
+/// Builds components, with the outer build's flags and wrappers left out.
+fn build(workspace: &Path, target: &Path, which: impl FnOnce(&mut Command)) {
     let cargo = env::var("CARGO").expect("cargo sets CARGO");
     let mut command = Command::new(cargo);
     command
-        .current_dir(&workspace)
+        .current_dir(workspace)
         .args(["build", "--target", "wasm32-wasip2"])
         .args(["--profile", "component", "--target-dir"])
-        .arg(&target);
-    for (package, _) in PACKAGES {
-        command.args(["--package", package]);
-    }
+        .arg(target);
+    which(&mut command);
     for name in [
         "RUSTFLAGS",
         "CARGO_ENCODED_RUSTFLAGS",
@@ -43,10 +63,11 @@ fn main() {
         command.status().expect("cargo runs").success(),
         "the tests' components do not build"
     );
-    for (package, variable) in PACKAGES {
-        let component = target
-            .join("wasm32-wasip2/component")
-            .join(format!("{}.wasm", package.replace('-', "_")));
-        println!("cargo:rustc-env={variable}={}", component.display());
-    }
+}
+
+/// Tells the tests where a component is.
+fn found(target: &Path, name: &str, variable: &str) {
+    let folder = target.join("wasm32-wasip2/component");
+    let component = folder.join(format!("{name}.wasm"));
+    println!("cargo:rustc-env={variable}={}", component.display());
 }

@@ -43,6 +43,7 @@ mod printed;
 mod proof;
 mod refused_starts;
 mod sdk;
+mod second_module;
 mod settings;
 mod signatures;
 mod signin;
