@@ -4,13 +4,14 @@ use wares_module_kit::change::Change;
 use wares_module_kit::fault::Fault;
 use wares_module_kit::filter::{Comparison, Filter};
 use wares_module_kit::ids::new as new_id;
-use wares_module_kit::issue::{Issue, nuls, sound};
+use wares_module_kit::issue::{Issue, nuls};
 use wares_module_kit::metadata::Metadata;
+use wares_module_kit::operation::{admitted, changed, hooked, kept};
 use wares_module_kit::records::Records;
 use wares_module_kit::store::{Read, Transaction, must_find};
 use wares_module_kit::{clock, countries};
 
-use crate::domain::{Domain, hooked, itself, no_such_end, nothing_to_change};
+use crate::domain::{Domain, itself, no_such_end, nothing_to_change};
 use crate::hooks::Hooks;
 use crate::model::{ADDRESS, CUSTOMER};
 use crate::settings::Compat;
@@ -165,25 +166,31 @@ fn apply(address: &mut Address, update: &AddressUpdate, compat: Compat) -> Resul
 }
 
 /// The address, if it is there and the customer's: another's is as good as none.
-fn find(store: &impl Read, reference: &AddressReference) -> Result<Option<Records>, Fault> {
+fn find(
+    store: &(impl Read + ?Sized),
+    reference: &AddressReference,
+) -> Result<Option<Records>, Fault> {
     let found = store.find(&ADDRESS, &reference.id)?;
     let own = !found.is_empty() && Address::read(&found, 0).customer_id == reference.customer_id;
     Ok(own.then_some(found))
 }
 
-fn find_to_change(store: &impl Read, reference: &AddressReference) -> Result<Address, Fault> {
+fn find_to_change(
+    store: &(impl Read + ?Sized),
+    reference: &AddressReference,
+) -> Result<Address, Fault> {
     must_have_customer(store, &reference.customer_id)?;
     let found =
         find(store, reference)?.ok_or_else(|| nothing_to_change("Address", &reference.id))?;
     Ok(Address::read(&found, 0))
 }
 
-fn must_have_customer(store: &impl Read, id: &str) -> Result<(), Fault> {
+fn must_have_customer(store: &(impl Read + ?Sized), id: &str) -> Result<(), Fault> {
     must_find(store, &CUSTOMER, id, || nothing_to_change("Customer", id)).map(drop)
 }
 
 /// The customer that an address is to be tied to.
-fn must_have_owner(store: &impl Read, id: &str) -> Result<(), Fault> {
+fn must_have_owner(store: &(impl Read + ?Sized), id: &str) -> Result<(), Fault> {
     must_find(store, &CUSTOMER, id, || no_such_end("customer_id", id)).map(drop)
 }
 
@@ -232,10 +239,12 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         new: NewAddress,
         answer: impl FnOnce(&dyn Read, &Address) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        sound(issues_of_new(&new, self.compat))?;
-        must_have_owner(&self.store, &new.customer_id)?;
-        let new = hooked(self.hooks.before_create_address(new))?;
-        sound(issues_of_new(&new, self.compat))?;
+        let new = admitted(
+            new,
+            |new| issues_of_new(new, self.compat),
+            |new| must_have_owner(&self.store, &new.customer_id),
+            |new| self.hooks.before_create_address(new),
+        )?;
         let now = clock::now();
         let address = Address {
             id: new_id(ids::ADDRESS),
@@ -259,14 +268,16 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             created_at: now.clone(),
             updated_at: now,
         };
-        let transaction = self.store.begin()?;
-        must_have_owner(&transaction, &address.customer_id)?;
-        take_defaults(&transaction, &address)?;
-        transaction.insert_address(&address)?;
-        transaction.emit(events::ADDRESS_CREATED, &address.id)?;
-        let answer = answer(&transaction, &address)?;
-        transaction.commit()?;
-        Ok(answer)
+        let write = |transaction: &S::Transaction<'_>| {
+            must_have_owner(transaction, &address.customer_id)?;
+            take_defaults(transaction, &address)?;
+            transaction.insert_address(&address)?;
+            transaction.emit(events::ADDRESS_CREATED, &address.id)?;
+            Ok(())
+        };
+        kept(self.store.begin(), write, |reads, ()| {
+            answer(reads, &address)
+        })
     }
 
     /// Changes an address. Changes that change nothing write nothing.
@@ -287,25 +298,25 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         update: AddressUpdate,
         answer: impl FnOnce(&dyn Read, &Address) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        sound(issues_of_update(&update, self.compat))?;
-        find_to_change(&self.store, &update.address)?;
-        let update = hooked(self.hooks.before_update_address(update))?;
-        sound(issues_of_update(&update, self.compat))?;
-        let mut address = find_to_change(&self.store, &update.address)?;
-        if !apply(&mut address, &update, self.compat)? {
-            return answer(&self.store, &address);
-        }
-        let transaction = self.store.begin()?;
-        let mut address = find_to_change(&transaction, &update.address)?;
-        if apply(&mut address, &update, self.compat)? {
-            address.updated_at = clock::now();
-            take_defaults(&transaction, &address)?;
-            transaction.update_address(&address)?;
-            transaction.emit(events::ADDRESS_UPDATED, &address.id)?;
-        }
-        let answer = answer(&transaction, &address)?;
-        transaction.commit()?;
-        Ok(answer)
+        let update = admitted(
+            update,
+            |update| issues_of_update(update, self.compat),
+            |update| find_to_change(&self.store, &update.address).map(drop),
+            |update| self.hooks.before_update_address(update),
+        )?;
+        changed(
+            &self.store,
+            || self.store.begin(),
+            |reads| find_to_change(reads, &update.address),
+            |address| apply(address, &update, self.compat),
+            |transaction, address| {
+                address.updated_at = clock::now();
+                take_defaults(transaction, address)?;
+                transaction.update_address(address)?;
+                Ok(transaction.emit(events::ADDRESS_UPDATED, &address.id)?)
+            },
+            answer,
+        )
     }
 
     /// Deletes an address for good. One that nobody has is no error.
@@ -333,13 +344,13 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         }
         find_to_change(&self.store, reference)?;
         let reference = hooked(self.hooks.before_delete_address(reference.clone()))?;
-        let transaction = self.store.begin()?;
-        find_to_change(&transaction, &reference)?;
-        transaction.delete_address(&reference.id)?;
-        transaction.emit(events::ADDRESS_DELETED, &reference.id)?;
-        let answer = answer(&transaction)?;
-        transaction.commit()?;
-        Ok(answer)
+        let write = |transaction: &S::Transaction<'_>| {
+            find_to_change(transaction, &reference)?;
+            transaction.delete_address(&reference.id)?;
+            transaction.emit(events::ADDRESS_DELETED, &reference.id)?;
+            Ok(())
+        };
+        kept(self.store.begin(), write, |reads, ()| answer(reads))
     }
 }
 

@@ -7,12 +7,13 @@ use wares_module_kit::entity::Entity;
 use wares_module_kit::fault::Fault;
 use wares_module_kit::filter::{Comparison, Filter};
 use wares_module_kit::ids::new as new_id;
-use wares_module_kit::issue::{Issue, nuls, sound};
+use wares_module_kit::issue::{Issue, nuls};
 use wares_module_kit::metadata::Metadata;
+use wares_module_kit::operation::{admitted, changed, hooked, kept};
 use wares_module_kit::records::Records;
 use wares_module_kit::store::{Read, StoreError, Transaction, must_find};
 
-use crate::domain::{Domain, hooked, itself, nothing_to_change};
+use crate::domain::{Domain, itself, nothing_to_change};
 use crate::hooks::Hooks;
 use crate::model::CUSTOMER;
 use crate::settings::{Compat, EmailCase};
@@ -77,13 +78,14 @@ fn duplicate(customer: &Customer, emails: EmailCase) -> impl Fn(StoreError) -> F
         EmailCase::Distinct => "",
         EmailCase::Ignored => " Upper and lower case are the same here.",
     };
-    move |error| match error {
-        StoreError::Duplicate => Fault::Duplicate(format!(
-            "Customer with email: {}, has_account: {}, already exists.{in_any_case}",
-            customer.email.as_deref().unwrap_or("null"),
-            customer.has_account
-        )),
-        error => error.into(),
+    move |error: StoreError| {
+        error.or_taken(|| {
+            format!(
+                "Customer with email: {}, has_account: {}, already exists.{in_any_case}",
+                customer.email.as_deref().unwrap_or("null"),
+                customer.has_account
+            )
+        })
     }
 }
 
@@ -131,7 +133,7 @@ pub fn retrieve(store: &(impl Read + ?Sized), id: &str) -> Result<Records, Fault
     })
 }
 
-fn find(store: &impl Read, id: &str) -> Result<Customer, Fault> {
+fn find(store: &(impl Read + ?Sized), id: &str) -> Result<Customer, Fault> {
     let found = must_find(store, &CUSTOMER, id, || nothing_to_change("Customer", id))?;
     Ok(Customer::read(&found, 0))
 }
@@ -163,9 +165,12 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         new: NewCustomer,
         answer: impl FnOnce(&dyn Read, &Customer) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        sound(issues_of_new(&new, self.compat))?;
-        let new = hooked(self.hooks.before_create_customer(new))?;
-        sound(issues_of_new(&new, self.compat))?;
+        let new = admitted(
+            new,
+            |new| issues_of_new(new, self.compat),
+            |_| Ok(()),
+            |new| self.hooks.before_create_customer(new),
+        )?;
         let now = clock::now();
         let customer = Customer {
             id: new_id(ids::CUSTOMER),
@@ -180,14 +185,16 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             created_at: now.clone(),
             updated_at: now,
         };
-        let transaction = self.store.begin()?;
-        transaction
-            .insert_customer(&customer, self.email_case)
-            .map_err(duplicate(&customer, self.email_case))?;
-        transaction.emit(events::CUSTOMER_CREATED, &customer.id)?;
-        let answer = answer(&transaction, &customer)?;
-        transaction.commit()?;
-        Ok(answer)
+        let write = |transaction: &S::Transaction<'_>| {
+            transaction
+                .insert_customer(&customer, self.email_case)
+                .map_err(duplicate(&customer, self.email_case))?;
+            transaction.emit(events::CUSTOMER_CREATED, &customer.id)?;
+            Ok(())
+        };
+        kept(self.store.begin(), write, |reads, ()| {
+            answer(reads, &customer)
+        })
     }
 
     /// Changes a customer. Changes that change nothing write nothing.
@@ -208,28 +215,26 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         update: CustomerUpdate,
         answer: impl FnOnce(&dyn Read, &Customer) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        sound(issues_of_update(&update, self.compat))?;
-        find(&self.store, &update.id)?;
-        let update = hooked(self.hooks.before_update_customer(update))?;
-        sound(issues_of_update(&update, self.compat))?;
-        let mut customer = find(&self.store, &update.id)?;
-        if !apply(&mut customer, &update)? {
-            return answer(&self.store, &customer);
-        }
-        // Once more, now that nobody else can write: another may have changed
-        // or deleted it since, and none of that may be lost.
-        let transaction = self.store.begin()?;
-        let mut customer = find(&transaction, &update.id)?;
-        if apply(&mut customer, &update)? {
-            customer.updated_at = clock::now();
-            transaction
-                .update_customer(&customer, self.email_case)
-                .map_err(duplicate(&customer, self.email_case))?;
-            transaction.emit(events::CUSTOMER_UPDATED, &customer.id)?;
-        }
-        let answer = answer(&transaction, &customer)?;
-        transaction.commit()?;
-        Ok(answer)
+        let update = admitted(
+            update,
+            |update| issues_of_update(update, self.compat),
+            |update| find(&self.store, &update.id).map(drop),
+            |update| self.hooks.before_update_customer(update),
+        )?;
+        changed(
+            &self.store,
+            || self.store.begin(),
+            |reads| find(reads, &update.id),
+            |customer| apply(customer, &update),
+            |transaction, customer| {
+                customer.updated_at = clock::now();
+                transaction
+                    .update_customer(customer, self.email_case)
+                    .map_err(duplicate(customer, self.email_case))?;
+                Ok(transaction.emit(events::CUSTOMER_UPDATED, &customer.id)?)
+            },
+            answer,
+        )
     }
 
     /// Deletes a customer softly, with its addresses. One that is not there is no error.
@@ -242,15 +247,16 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         }
         let id = hooked(self.hooks.before_delete_customer(id.to_owned()))?;
         let now = clock::now();
-        let transaction = self.store.begin()?;
-        if transaction.delete_customer(&id, &now)? {
-            for address in transaction.delete_addresses_of(&id, &now)? {
-                transaction.emit(events::ADDRESS_DELETED, &address)?;
+        let write = |transaction: &S::Transaction<'_>| {
+            if transaction.delete_customer(&id, &now)? {
+                for address in transaction.delete_addresses_of(&id, &now)? {
+                    transaction.emit(events::ADDRESS_DELETED, &address)?;
+                }
+                transaction.emit(events::CUSTOMER_DELETED, &id)?;
             }
-            transaction.emit(events::CUSTOMER_DELETED, &id)?;
-        }
-        transaction.commit()?;
-        Ok(())
+            Ok(())
+        };
+        kept(self.store.begin(), write, |_, ()| Ok(()))
     }
 }
 

@@ -7,7 +7,7 @@ use wares_module_kit::fault::Fault;
 use wares_module_kit::filter::Search;
 use wares_module_kit::store::{Page, Read};
 
-use crate::hooks::{Hooked, Hooks};
+use crate::hooks::Hooks;
 use crate::model::ADDRESS;
 use crate::settings::{Compat, EmailCase};
 use crate::store::Store;
@@ -19,11 +19,6 @@ pub struct Domain<S, H> {
     pub(crate) hooks: H,
     pub(crate) compat: Compat,
     pub(crate) email_case: EmailCase,
-}
-
-/// What a hook gave, or the refusal.
-pub(crate) fn hooked<T>(hooked: Hooked<T>) -> Result<T, Fault> {
-    hooked.map_err(Fault::Rejected)
 }
 
 /// The fault of tying something to what does not exist, in Medusa's words.

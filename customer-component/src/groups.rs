@@ -3,12 +3,13 @@
 use wares_module_kit::clock;
 use wares_module_kit::fault::Fault;
 use wares_module_kit::ids::new as new_id;
-use wares_module_kit::issue::{Issue, nuls, sound};
+use wares_module_kit::issue::{Issue, nuls};
 use wares_module_kit::metadata::Metadata;
+use wares_module_kit::operation::{admitted, changed, hooked, kept};
 use wares_module_kit::records::Records;
 use wares_module_kit::store::{Read, StoreError, Transaction, must_find};
 
-use crate::domain::{Domain, hooked, itself, no_such_end, nothing_to_change};
+use crate::domain::{Domain, itself, no_such_end, nothing_to_change};
 use crate::hooks::Hooks;
 use crate::model::{CUSTOMER, GROUP};
 use crate::store::{Membership, Store, Writes};
@@ -40,16 +41,12 @@ fn apply(group: &mut Group, update: &GroupUpdate) -> Result<bool, Fault> {
 }
 
 fn duplicate(group: &Group) -> impl Fn(StoreError) -> Fault + '_ {
-    move |error| match error {
-        StoreError::Duplicate => Fault::Duplicate(format!(
-            "Customer group with name: {}, already exists.",
-            group.name
-        )),
-        error => error.into(),
+    move |error: StoreError| {
+        error.or_taken(|| format!("Customer group with name: {}, already exists.", group.name))
     }
 }
 
-fn find(store: &impl Read, id: &str) -> Result<Group, Fault> {
+fn find(store: &(impl Read + ?Sized), id: &str) -> Result<Group, Fault> {
     let found = must_find(store, &GROUP, id, || {
         nothing_to_change("Customer group", id)
     })?;
@@ -96,9 +93,12 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         new: NewGroup,
         answer: impl FnOnce(&dyn Read, &Group) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        sound(issues_of_new(&new))?;
-        let new = hooked(self.hooks.before_create_group(new))?;
-        sound(issues_of_new(&new))?;
+        let new = admitted(
+            new,
+            issues_of_new,
+            |_| Ok(()),
+            |new| self.hooks.before_create_group(new),
+        )?;
         let now = clock::now();
         let group = Group {
             id: new_id(ids::GROUP),
@@ -108,14 +108,14 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             created_at: now.clone(),
             updated_at: now,
         };
-        let transaction = self.store.begin()?;
-        transaction
-            .insert_group(&group)
-            .map_err(duplicate(&group))?;
-        transaction.emit(events::GROUP_CREATED, &group.id)?;
-        let answer = answer(&transaction, &group)?;
-        transaction.commit()?;
-        Ok(answer)
+        let write = |transaction: &S::Transaction<'_>| {
+            transaction
+                .insert_group(&group)
+                .map_err(duplicate(&group))?;
+            transaction.emit(events::GROUP_CREATED, &group.id)?;
+            Ok(())
+        };
+        kept(self.store.begin(), write, |reads, ()| answer(reads, &group))
     }
 
     /// Changes a group. Changes that change nothing write nothing.
@@ -136,26 +136,24 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         update: GroupUpdate,
         answer: impl FnOnce(&dyn Read, &Group) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        sound(issues_of_update(&update))?;
-        find(&self.store, &update.id)?;
-        let update = hooked(self.hooks.before_update_group(update))?;
-        sound(issues_of_update(&update))?;
-        let mut group = find(&self.store, &update.id)?;
-        if !apply(&mut group, &update)? {
-            return answer(&self.store, &group);
-        }
-        let transaction = self.store.begin()?;
-        let mut group = find(&transaction, &update.id)?;
-        if apply(&mut group, &update)? {
-            group.updated_at = clock::now();
-            transaction
-                .update_group(&group)
-                .map_err(duplicate(&group))?;
-            transaction.emit(events::GROUP_UPDATED, &group.id)?;
-        }
-        let answer = answer(&transaction, &group)?;
-        transaction.commit()?;
-        Ok(answer)
+        let update = admitted(
+            update,
+            issues_of_update,
+            |update| find(&self.store, &update.id).map(drop),
+            |update| self.hooks.before_update_group(update),
+        )?;
+        changed(
+            &self.store,
+            || self.store.begin(),
+            |reads| find(reads, &update.id),
+            |group| apply(group, &update),
+            |transaction, group| {
+                group.updated_at = clock::now();
+                transaction.update_group(group).map_err(duplicate(group))?;
+                Ok(transaction.emit(events::GROUP_UPDATED, &group.id)?)
+            },
+            answer,
+        )
     }
 
     /// Deletes a group softly. One that is not there is no error.
@@ -167,12 +165,13 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             return Ok(());
         }
         let id = hooked(self.hooks.before_delete_group(id.to_owned()))?;
-        let transaction = self.store.begin()?;
-        if transaction.delete_group(&id, &clock::now())? {
-            transaction.emit(events::GROUP_DELETED, &id)?;
-        }
-        transaction.commit()?;
-        Ok(())
+        let write = |transaction: &S::Transaction<'_>| {
+            if transaction.delete_group(&id, &clock::now())? {
+                transaction.emit(events::GROUP_DELETED, &id)?;
+            }
+            Ok(())
+        };
+        kept(self.store.begin(), write, |_, ()| Ok(()))
     }
 
     /// Lets customers join and leave one group; gives the group.
@@ -297,39 +296,41 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         if remove.is_empty() && add.is_empty() {
             return answer(&self.store);
         }
-        let transaction = self.store.begin()?;
-        for change in &remove {
-            for customer_id in &change.customer_ids {
-                if let Some(id) = transaction.delete_membership(&change.group_id, customer_id)? {
-                    transaction.emit(events::MEMBERSHIP_DELETED, &id)?;
+        let write = |transaction: &S::Transaction<'_>| {
+            for change in &remove {
+                for customer_id in &change.customer_ids {
+                    if let Some(id) =
+                        transaction.delete_membership(&change.group_id, customer_id)?
+                    {
+                        transaction.emit(events::MEMBERSHIP_DELETED, &id)?;
+                    }
                 }
             }
-        }
-        for change in add {
-            let group = &change.group_id;
-            must_find(&transaction, &GROUP, group, || {
-                no_such_end("customer_group_id", group)
-            })?;
-            for customer_id in change.customer_ids {
-                let customer = &customer_id;
-                must_find(&transaction, &CUSTOMER, customer, || {
-                    no_such_end("customer_id", customer)
+            for change in add {
+                let group = &change.group_id;
+                must_find(transaction, &GROUP, group, || {
+                    no_such_end("customer_group_id", group)
                 })?;
-                let membership = Membership {
-                    id: new_id(ids::MEMBERSHIP),
-                    customer_id,
-                    group_id: group.clone(),
-                    created_by: changes.created_by.clone(),
-                    created_at: clock::now(),
-                };
-                if transaction.insert_membership(&membership)? {
-                    transaction.emit(events::MEMBERSHIP_CREATED, &membership.id)?;
+                for customer_id in change.customer_ids {
+                    let customer = &customer_id;
+                    must_find(transaction, &CUSTOMER, customer, || {
+                        no_such_end("customer_id", customer)
+                    })?;
+                    let membership = Membership {
+                        id: new_id(ids::MEMBERSHIP),
+                        customer_id,
+                        group_id: group.clone(),
+                        created_by: changes.created_by.clone(),
+                        created_at: clock::now(),
+                    };
+                    if transaction.insert_membership(&membership)? {
+                        transaction.emit(events::MEMBERSHIP_CREATED, &membership.id)?;
+                    }
                 }
             }
-        }
-        let answer = answer(&transaction)?;
-        transaction.commit()?;
-        Ok(answer)
+            Ok(())
+        };
+        kept(self.store.begin(), write, |reads, ()| answer(reads))
     }
 }
 

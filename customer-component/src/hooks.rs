@@ -1,12 +1,11 @@
 //! Where extensions have their say: before each write, outside any transaction.
 
+use wares_module_kit::operation::Hooked;
+
 use crate::types::{
     AddressReference, AddressUpdate, CustomerUpdate, GroupUpdate, MembershipChange, NewAddress,
     NewCustomer, NewGroup,
 };
-
-/// What a hook gives: what to go on with, or why not to, for the person who asked.
-pub type Hooked<T> = Result<T, String>;
 
 /// The extension point of the module. A hook that is not filled passes on what it got.
 #[expect(

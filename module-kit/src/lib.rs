@@ -19,6 +19,7 @@ pub mod http;
 pub mod ids;
 pub mod issue;
 pub mod metadata;
+pub mod operation;
 pub mod prelude;
 pub mod records;
 pub mod sql;

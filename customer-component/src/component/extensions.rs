@@ -1,8 +1,10 @@
 //! The extensions that are plugged into the module's hooks.
 
+use wares_module_kit::operation::Hooked;
+
 use super::bindings::wares::customer::hooks;
 use super::bindings::wares::customer::types::Rejection;
-use crate::hooks::{Hooked, Hooks};
+use crate::hooks::Hooks;
 use crate::types::{
     AddressReference, AddressUpdate, CustomerUpdate, GroupUpdate, MembershipChange, NewAddress,
     NewCustomer, NewGroup,

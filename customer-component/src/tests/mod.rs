@@ -6,8 +6,10 @@ mod groups;
 pub mod memory;
 mod metadata;
 
+use wares_module_kit::operation::Hooked;
+
 use crate::domain::Domain;
-use crate::hooks::{Hooked, Hooks, NoHooks};
+use crate::hooks::{Hooks, NoHooks};
 use crate::settings::Compat;
 use crate::types::{Customer, MembershipChange, NewCustomer};
 
