@@ -54,7 +54,7 @@ fn operator(shop: &Shop, arguments: &[&str]) -> Output {
 fn what_a_command_refuses_itself_is_in_the_audit() {
     let shop = shop(&[]);
     let path = |name: &str| shop.data.path().join(name);
-    let small = "compile.component_bytes_max=100";
+    let small = "compile.component_bytes_max=1024";
     let fine = marked("version=2.0.0");
     fs::write(path("text.wasm"), "text").unwrap();
     fs::write(path("fine.wasm"), &fine).unwrap();
@@ -84,7 +84,7 @@ fn what_a_command_refuses_itself_is_in_the_audit() {
             vec!["fine.wasm", "--set", small],
             Value::Null,
             None,
-            format!("fine.wasm: it is {length} bytes, more than 100 (compile.component_bytes_max)"),
+            format!("fine.wasm: it is {length} bytes, more than 1024 (compile.component_bytes_max)"),
         ),
         (
             vec!["text.wasm"],
