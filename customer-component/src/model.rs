@@ -28,7 +28,7 @@ pub static CUSTOMER: Entity = Entity {
     relations: &CUSTOMER_RELATIONS,
     table: Table {
         name: "customer",
-        alias: 'c',
+        alias: "c",
         columns: customers::COLUMNS,
         words: Some("customer_words"),
         counted: true,
@@ -67,7 +67,7 @@ pub static ADDRESS: Entity = Entity {
     relations: &ADDRESS_RELATIONS,
     table: Table {
         name: "customer_address",
-        alias: 'a',
+        alias: "a",
         columns: addresses::COLUMNS,
         words: None,
         counted: false,
@@ -91,7 +91,7 @@ pub static GROUP: Entity = Entity {
     relations: &GROUP_RELATIONS,
     table: Table {
         name: "customer_group",
-        alias: 'g',
+        alias: "g",
         columns: groups::COLUMNS,
         words: None,
         counted: true,

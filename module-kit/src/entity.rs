@@ -29,7 +29,7 @@ pub struct Table {
     /// Its name.
     pub name: &'static str,
     /// What statements call it.
-    pub alias: char,
+    pub alias: &'static str,
     /// The columns of the entity in its order, each with the alias before it, separated
     /// by `, `.
     pub columns: &'static str,
@@ -43,7 +43,7 @@ pub struct Table {
 
 impl Table {
     /// A table without a full-text index and without a count of its rows.
-    pub const fn plain(name: &'static str, alias: char, columns: &'static str) -> Self {
+    pub const fn plain(name: &'static str, alias: &'static str, columns: &'static str) -> Self {
         Self {
             name,
             alias,

@@ -172,9 +172,21 @@ fn find(database: &impl Queries, entity: &Entity, id: &str) -> Stored<Records> {
         alias,
         ..
     } = entity.table;
-    let statement = format!(
-        "select {columns} from {name} {alias} where {alias}.id = $1 and {alias}.deleted_at is null"
-    );
+    // The statement of most requests: put together in one piece, without a formatter.
+    let statement = [
+        "select ",
+        columns,
+        " from ",
+        name,
+        " ",
+        alias,
+        " where ",
+        alias,
+        ".id = $1 and ",
+        alias,
+        ".deleted_at is null",
+    ]
+    .concat();
     Ok(database.query(&statement, &[Cell::Text(id)])?)
 }
 

@@ -44,7 +44,7 @@ pub fn listed(entity: &Entity, columns: Columns) -> Cow<'static, str> {
         let between = if place == 0 { "" } else { ", " };
         listed += between;
         if columns.has(place) {
-            listed.push(alias);
+            listed += alias;
             listed.push('.');
             listed += column.name;
         } else {
@@ -200,7 +200,7 @@ fn order(entity: &Entity, search: &Search) -> String {
 }
 
 /// What a relation leads to, and the tables that hold what is tied by it to the row of an alias.
-fn tied(relation: &Relation, alias: char) -> Option<(&'static Entity, String)> {
+fn tied(relation: &Relation, alias: &str) -> Option<(&'static Entity, String)> {
     let target = relation.target?;
     let Table {
         name, alias: other, ..
@@ -265,7 +265,7 @@ impl Statement {
         format!("${}", self.parameters.len())
     }
 
-    fn write(&mut self, entity: &Entity, alias: char, filter: &Filter) {
+    fn write(&mut self, entity: &Entity, alias: &str, filter: &Filter) {
         let name = |place: usize| format!("{alias}.{}", entity.columns[place].name);
         match filter {
             Filter::All(filters) => self.write_joined(entity, alias, filters, " and ", "true"),
@@ -349,7 +349,7 @@ impl Statement {
     fn write_joined(
         &mut self,
         entity: &Entity,
-        alias: char,
+        alias: &str,
         filters: &[Filter],
         between: &str,
         none: &str,
@@ -368,7 +368,7 @@ impl Statement {
         }
     }
 
-    fn write_related(&mut self, alias: char, relation: &Relation, inner: &Filter, none: bool) {
+    fn write_related(&mut self, alias: &str, relation: &Relation, inner: &Filter, none: bool) {
         let (Some(target), Some(join)) = (relation.target, relation.join) else {
             // Nothing is tied that another module would have.
             self.text.push_str(if none { "true" } else { "false" });
@@ -399,7 +399,7 @@ impl Statement {
     }
 
     /// Words that are long enough are looked up, the others looked for.
-    fn write_words(&mut self, table: &Table, alias: char, words: &[String]) {
+    fn write_words(&mut self, table: &Table, alias: &str, words: &[String]) {
         if words.is_empty() {
             self.text.push_str("true");
             return;

@@ -23,7 +23,7 @@ static NOTE: Entity = Entity {
     relations: &[],
     table: Table::plain(
         "note",
-        'n',
+        "n",
         "n.id, n.title, n.body, n.metadata, n.created_by, n.created_at, n.updated_at, n.deleted_at",
     ),
 };
