@@ -710,3 +710,19 @@ fn without_a_host_there_is_no_trial() {
     is_served(&shop, "1.0.0", "folder");
     assert_eq!(shop.get(MODULE).value()["module"]["canary"], json!(null));
 }
+
+#[test]
+fn a_module_with_a_hyphen_in_its_name_is_installed_by_command() {
+    let data = data();
+    let mark = |version: &str| marked(&format!("name=price-list version={version}"));
+    fs::write(data.path().join("modules/price-list.wasm"), mark("1.0.0")).unwrap();
+    let shop = shop_on(data, &[]);
+    fs::write(shop.data.path().join("new.wasm"), mark("2.0.0")).unwrap();
+    let installed = shop.run(&["module", "install", "new.wasm", "--activate"]);
+    assert_eq!(text(&installed.stderr), "");
+    assert_eq!(installed.status.code(), Some(0));
+    let status = shop.get("/_wares/modules/price-list").value();
+    assert_eq!(status["module"]["version"], "2.0.0");
+    let listed = shop.acts("?limit=1");
+    assert_eq!(listed[0][3], "done", "{listed:?}");
+}

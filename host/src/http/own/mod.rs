@@ -19,7 +19,7 @@ use hyper::{Method, StatusCode};
 
 use super::envelope::{Answer, Refusal};
 use super::openapi::Described;
-use super::routes::{Endpoint, RouteError, Routes, Target};
+use super::routes::{Endpoint, RouteError, Routes, Target, percent_decode};
 use super::{About, HttpOptions, RETRY_AFTER_S, docs};
 use crate::fault::fault;
 use crate::identity::{Actor, ActorKind, Directory, Proof};
@@ -428,23 +428,24 @@ pub(super) fn takes_component(method: &Method, path: &str) -> bool {
 }
 
 /// The module that `/_wares/modules/{name}` names.
-fn module_of(path: &str) -> Option<&str> {
+fn module_of(path: &str) -> Option<String> {
     let path = path.strip_suffix('/').unwrap_or(path);
     let (root, name) = path.rsplit_once('/')?;
-    (MODULE.strip_suffix("/{name}")?.eq_ignore_ascii_case(root) && !name.is_empty()).then_some(name)
+    let is_module = MODULE.strip_suffix("/{name}")?.eq_ignore_ascii_case(root) && !name.is_empty();
+    is_module.then(|| percent_decode(name)).flatten()
 }
 
 /// Installs a component.
 pub(super) fn install(manager: &Manager, parts: &Parts, bytes: &[u8], actor: &Actor) -> Answer {
     let name = module_of(parts.uri.path()).unwrap_or_default();
-    on_disk(|| given(versions::install(manager, parts, name, bytes, actor)))
+    on_disk(|| given(versions::install(manager, parts, &name, bytes, actor)))
 }
 
 /// Keeps that a component was refused before all of it had come, for more than its own
 /// caller to see.
 pub(super) fn refuse_install(manager: &Manager, parts: &Parts, actor: &Actor, refusal: &Answer) {
     let name = module_of(parts.uri.path()).unwrap_or_default();
-    tokio::task::block_in_place(|| versions::refuse_install(manager, name, actor, refusal));
+    tokio::task::block_in_place(|| versions::refuse_install(manager, &name, actor, refusal));
 }
 
 fn change(
