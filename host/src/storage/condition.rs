@@ -428,8 +428,9 @@ impl Condition {
         let is_new = self
             .present
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |present| {
-                // Whatever else goes wrong comes of that.
-                let goes_on = present == trouble as u8 || present == Trouble::Moved as u8;
+                // Whatever else goes wrong comes of that, or is less than that.
+                let lasting = [trouble, Trouble::Moved, Trouble::Damaged];
+                let goes_on = lasting.iter().any(|one| present == *one as u8);
                 (!goes_on).then_some(trouble as u8)
             });
         if is_new.is_err() {
@@ -479,7 +480,8 @@ impl Condition {
         if self.check().is_err() {
             return;
         }
-        let Some(trouble) = self.trouble() else {
+        // What is damaged is not whole again because a page of it can be read.
+        let Some(trouble) = self.trouble().filter(|one| *one != Trouble::Damaged) else {
             return;
         };
         // A small write says nothing of the room for large ones.

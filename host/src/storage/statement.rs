@@ -163,6 +163,17 @@ fn run_to_end(statement: &mut Statement<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// A connection that waits for another process until this is dropped.
+struct Patient<'a>(&'a Guarded);
+
+impl Drop for Patient<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.wait_for_nobody() {
+            tracing::error!(%error, "a connection waits for others");
+        }
+    }
+}
+
 impl Guarded {
     /// Opens a connection, one that only reads if `reading`.
     pub(super) fn open(
@@ -308,11 +319,9 @@ impl Guarded {
         if let Err(error) = self.connection.busy_timeout(self.log.wait) {
             tracing::error!(%error, "a connection waits for nobody");
         }
-        let done = work();
-        if let Err(error) = self.wait_for_nobody() {
-            tracing::error!(%error, "a connection waits for others");
-        }
-        done
+        // Also where the work panics: what comes next may not wait.
+        let _patient = Patient(self);
+        work()
     }
 
     /// Begins the log anew once it has grown too long. SQLite does that only when

@@ -190,6 +190,9 @@ fn a_damaged_file_is_told_from_a_wrong_statement() {
         .query("select sum(length(name)) from thing", &[]);
     assert_eq!(read.err(), Some(SqlError::Trouble(Trouble::Damaged)));
     assert_eq!(condition.trouble(), Some(Trouble::Damaged));
+    // Its first page can still be read and written.
+    condition.look();
+    assert_eq!(condition.trouble(), Some(Trouble::Damaged));
     let wrong = place.session().query("select x from thing", &[]);
     assert!(matches!(wrong, Err(SqlError::Invalid(_))), "{wrong:?}");
 }
