@@ -117,20 +117,27 @@ impl Column {
 /// Which columns of an entity are read, by their places. The others come as NULL,
 /// so that every column keeps its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Columns(u32);
+pub struct Columns(u64);
 
 impl Columns {
     /// All of them.
-    pub const ALL: Self = Self(u32::MAX);
+    pub const ALL: Self = Self(u64::MAX);
 
     /// These, and the id, by which relations are found.
     pub fn of(places: &[usize]) -> Self {
-        Self(places.iter().fold(1, |columns, place| columns | 1 << place))
+        let bits = places.iter().map(|place| Self::bit(*place));
+        Self(bits.fold(1, |columns, bit| columns | bit))
     }
 
     /// Whether this one is read.
     pub fn has(self, place: usize) -> bool {
-        self.0 & 1 << place != 0
+        let bit = Self::bit(place);
+        bit == 0 || self.0 & bit != 0
+    }
+
+    /// Its bit; 0 for a column beyond the 64th, all of which are read always.
+    fn bit(place: usize) -> u64 {
+        u32::try_from(place).map_or(0, |place| 1_u64.checked_shl(place).unwrap_or(0))
     }
 }
 
@@ -243,5 +250,18 @@ impl Eq for Relation {}
 impl fmt::Debug for Relation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_that_are_read_are_those_that_are_named() {
+        let columns = Columns::of(&[2, 40, 63]);
+        let read: Vec<usize> = (0..64).filter(|place| columns.has(*place)).collect();
+        assert_eq!(read, [0, 2, 40, 63]);
+        assert!(columns.has(64) && Columns::ALL.has(63));
     }
 }

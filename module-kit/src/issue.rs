@@ -107,7 +107,12 @@ impl Issues {
 
     /// A value that cannot be taken.
     pub fn wrong(&mut self, field: &'static str, text: String) {
-        self.found.push(Issue::wrong(field, text));
+        self.add(Issue::wrong(field, text));
+    }
+
+    /// Something that is wrong.
+    pub fn add(&mut self, issue: Issue) {
+        self.found.push(issue);
     }
 
     /// A name that is not known.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::change::Change;
 use crate::fault::Fault;
-use crate::issue::Issues;
+use crate::issue::{Issue, IssueKind, Issues};
 use crate::metadata::Metadata;
 
 /// A body being read.
@@ -188,9 +188,11 @@ impl Body {
                         ids.push(id);
                     }
                 }
-                Value::Object(_) => self
-                    .issues
-                    .wrong(field, format!("Field '{field}, {place}' is required")),
+                Value::Object(_) => self.issues.add(Issue {
+                    field,
+                    kind: IssueKind::Missing,
+                    text: format!("Field '{field}, {place}' is required"),
+                }),
                 other => self.issues.wrong(
                     field,
                     format!(
@@ -239,7 +241,6 @@ fn show(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::issue::Issue;
 
     fn body(text: &str) -> Body {
         Body::parse(text.as_bytes()).unwrap()
@@ -291,6 +292,11 @@ mod tests {
             read,
             "Expected type: 'string' for field 'remove, 0', got: '5'; Field 'remove, 1' is required",
         );
+        // What is missing is named beside the first three issues, each.
+        let mut read = body(r#"{"add":[{},{},{},{}]}"#);
+        assert_eq!(read.ids("add"), Some(Vec::new()));
+        let missing = (0..4).map(|place| format!("Field 'add, {place}' is required"));
+        refuse(read, &missing.collect::<Vec<_>>().join("; "));
         let mut read = body(r#"{"add":"a"}"#);
         assert_eq!(read.ids("add"), None);
         refuse(read, "Expected type: 'array' for field 'add', got: 'a'");

@@ -204,16 +204,16 @@ fn related(
     let among = "in (select value from json_each($1))";
     let statement = match join {
         Join::Through { table, from, to } => format!(
-            "select m.{from}, {columns} from {table} m join {name} {alias} on {alias}.id = m.{to} \
-             where m.{from} {among} and {alias}.deleted_at is null order by m.{from}, m.number"
+            "select link.{from}, {columns} from {table} link join {name} {alias} on {alias}.id = link.{to} \
+             where link.{from} {among} and {alias}.deleted_at is null order by link.{from}, link.number"
         ),
         Join::Theirs(column) => format!(
             "select {alias}.{column}, {columns} from {name} {alias} \
              where {alias}.{column} {among} and {alias}.deleted_at is null order by {alias}.{column}, {alias}.number"
         ),
         Join::Ours { table, column } => format!(
-            "select m.id, {columns} from {table} m join {name} {alias} on {alias}.id = m.{column} \
-             where m.id {among} and {alias}.deleted_at is null order by m.id"
+            "select link.id, {columns} from {table} link join {name} {alias} on {alias}.id = link.{column} \
+             where link.id {among} and {alias}.deleted_at is null order by link.id"
         ),
     };
     // One parameter for all ids: the statement stays the same, and prepared.

@@ -71,7 +71,7 @@ pub fn search(
         patterns: Vec::new(),
     };
     let filter = folded(database, &search.filter)?;
-    statement.write_filter(entity, &filter);
+    statement.write_filter(entity, table.alias, &filter);
     let Statement {
         text: condition,
         mut parameters,
@@ -191,7 +191,7 @@ fn order(entity: &Entity, search: &Search) -> String {
         );
     };
     let pick = if order.descending { "max" } else { "min" };
-    let other = target.table.alias;
+    let other = alias_of(target, alias);
     let column = target.columns[order.column].name;
     format!(
         " order by (select {pick}({other}.{column}) from {tied} where {other}.deleted_at is null){direction}{nulls}, \
@@ -199,16 +199,21 @@ fn order(entity: &Entity, search: &Search) -> String {
     )
 }
 
+/// What the row of another end is called within the row of an alias: no name hides another
+/// of a statement, however deep it stands.
+fn alias_of(target: &Entity, alias: &str) -> String {
+    format!("{alias}_{}", target.table.alias)
+}
+
 /// What a relation leads to, and the tables that hold what is tied by it to the row of an alias.
 fn tied(relation: &Relation, alias: &str) -> Option<(&'static Entity, String)> {
     let target = relation.target?;
-    let Table {
-        name, alias: other, ..
-    } = target.table;
+    let (name, other) = (target.table.name, alias_of(target, alias));
     let tables = match relation.join? {
         Join::Through { table, from, to } => {
             format!(
-                "{table} m join {name} {other} on {other}.id = m.{to} and m.{from} = {alias}.id"
+                "{table} {other}_link join {name} {other} on {other}.id = {other}_link.{to} \
+                 and {other}_link.{from} = {alias}.id"
             )
         }
         Join::Theirs(column) => {
@@ -247,15 +252,15 @@ struct Statement {
 
 impl Statement {
     /// ` and …`, or nothing where there is no condition.
-    fn write_filter(&mut self, entity: &Entity, filter: &Filter) {
+    fn write_filter(&mut self, entity: &Entity, alias: &str, filter: &Filter) {
         match filter {
             Filter::All(filters) => filters
                 .iter()
-                .for_each(|filter| self.write_filter(entity, filter)),
+                .for_each(|filter| self.write_filter(entity, alias, filter)),
             filter if filter.is_all() => {}
             filter => {
                 self.text.push_str(" and ");
-                self.write(entity, entity.table.alias, filter);
+                self.write(entity, alias, filter);
             }
         }
     }
@@ -374,13 +379,12 @@ impl Statement {
             self.text.push_str(if none { "true" } else { "false" });
             return;
         };
-        let Table {
-            name, alias: other, ..
-        } = target.table;
+        let (name, other) = (target.table.name, alias_of(target, alias));
         let not = if none { "not " } else { "" };
         self.text += &match join {
             Join::Through { table, from, to } => format!(
-                "{alias}.id {not}in (select m.{from} from {table} m join {name} {other} on {other}.id = m.{to} where "
+                "{alias}.id {not}in (select {other}_link.{from} from {table} {other}_link \
+                 join {name} {other} on {other}.id = {other}_link.{to} where "
             ),
             Join::Theirs(column) => {
                 format!(
@@ -394,7 +398,7 @@ impl Statement {
             }
         };
         self.text += &format!("{other}.deleted_at is null");
-        self.write_filter(target, inner);
+        self.write_filter(target, &other, inner);
         self.text.push(')');
     }
 
@@ -460,4 +464,68 @@ fn glob(pattern: &str) -> String {
         }
     }
     glob
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entity::Column;
+    use crate::filter::Order;
+    use crate::sql::statements;
+
+    static NODE: Entity = Entity {
+        name: "Node",
+        columns: &[
+            Column::key("id"),
+            Column::text("parent_id"),
+            Column::DELETED_AT,
+        ],
+        shown: 3,
+        nested: &[0, 1, 2],
+        relations: &RELATIONS,
+        table: Table::plain("node", "n", "n.id, n.parent_id, n.deleted_at"),
+    };
+
+    static RELATIONS: [Relation; 2] = [
+        Relation::many("children", &NODE, Join::Theirs("parent_id")),
+        Relation::many(
+            "parents",
+            &NODE,
+            Join::Ours {
+                table: "node",
+                column: "parent_id",
+            },
+        ),
+    ];
+
+    fn check(filter: Filter, through: Option<&'static Relation>, statement: &str) {
+        let search = Search {
+            filter,
+            order: Order { through, ..BY_ID },
+            offset: 0,
+            limit: 1,
+        };
+        assert_eq!(statements(&NODE, &search).unwrap()[0], statement);
+    }
+
+    #[test]
+    fn a_noun_that_is_tied_to_itself_is_told_from_its_relations() {
+        let grandchild = Filter::Related(&RELATIONS[0], Box::new(Filter::id("a")));
+        check(
+            Filter::Related(&RELATIONS[0], Box::new(grandchild)),
+            None,
+            "select n.id, n.parent_id, n.deleted_at from node n where n.deleted_at is null and exists (select 1 from \
+             node n_n where n_n.parent_id = n.id and n_n.deleted_at is null and exists (select 1 from node n_n_n \
+             where n_n_n.parent_id = n_n.id and n_n_n.deleted_at is null and n_n_n.id = $1)) order by n.id limit $2 \
+             offset $3",
+        );
+        check(
+            Filter::Unrelated(&RELATIONS[1]),
+            Some(&RELATIONS[0]),
+            "select n.id, n.parent_id, n.deleted_at from node n where n.deleted_at is null and not exists (select 1 \
+             from node n_n where n_n.id = n.parent_id and n_n.deleted_at is null) order by (select min(n_n.id) from \
+             (select 1) join node n_n on n_n.parent_id = n.id where n_n.deleted_at is null) nulls last, n.number \
+             limit $1 offset $2",
+        );
+    }
 }

@@ -78,7 +78,7 @@ fn a_list_reads_the_columns_that_it_shows() {
         ),
         [
             nulls(&["c.id", "c.company_name"], 12),
-            nulls(&["m.customer_id", "g.id", "g.name"], 8),
+            nulls(&["link.customer_id", "g.id", "g.name"], 8),
             nulls(
                 &[
                     "a.customer_id",
@@ -111,7 +111,7 @@ fn a_list_reads_the_columns_that_it_shows() {
         ),
         [
             nulls(&["g.id", "g.name"], 7),
-            nulls(&["m.customer_group_id", "c.id"], 13),
+            nulls(&["link.customer_group_id", "c.id"], 13),
         ]
     );
     let addresses = selected("/admin/customers/{id}/addresses", "fields=id&limit=1000");
