@@ -15,8 +15,9 @@ token=$(curl --silent --fail "$WARES_URL/auth/user/emailpass" --header 'Content-
     --data "{\"email\":\"$WARES_ADMIN_EMAIL\",\"password\":\"$WARES_ADMIN_PASSWORD\"}" | cut -d '"' -f 4)
 # Not among the checks are those that a server must fail which reads numbers as
 # JavaScript does (`offset=0.5` is 0), and which has rules that no schema can say
-# (an email may be taken).
+# (an email may be taken). A component is none of the media types that it can make.
 $tools/bin/schemathesis run "$WARES_URL/openapi.json" --header "Authorization: Bearer $token" \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,unsupported_method,allow_header_conformance,ignored_auth,use_after_free,ensure_resource_availability \
+    --exclude-operation-id InstallModuleVersion \
     --phases coverage,fuzzing,stateful --max-examples "$1" --workers 2 --continue-on-failure \
     --suppress-health-check all
