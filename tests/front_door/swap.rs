@@ -620,6 +620,58 @@ fn a_call_that_began_ends_on_its_version_or_when_it_had_its_time() {
     );
 }
 
+/// Has the module write and rest for two seconds, before it writes or after.
+fn write(shop: &Shop, rests: &str) -> Answer {
+    shop.post("/admin/marked", json!({"rests": rests}))
+}
+
+fn things(shop: &Shop) -> Value {
+    shop.get("/admin/marked").value()["things"].clone()
+}
+
+#[test]
+fn a_call_that_ends_with_its_version_has_written_nothing() {
+    let shop = shop(&[
+        "versions.drain_ms=0",
+        "modules.marked.limits.deadline_ms=10000",
+    ]);
+    let second = install(&shop, "version=2.0.0");
+    std::thread::scope(|scope| {
+        let late = scope.spawn(|| write(&shop, "before"));
+        shop.until_running("marked", 1);
+        assert_eq!(activate(&shop, &second).status, 200);
+        assert_eq!(late.join().unwrap().status, 500);
+    });
+    assert_eq!(things(&shop), json!(0));
+    let third = install(&shop, "version=3.0.0");
+    std::thread::scope(|scope| {
+        let kept = scope.spawn(|| write(&shop, "after"));
+        while things(&shop) == json!(0) {
+            assert!(!kept.is_finished());
+        }
+        assert_eq!(activate(&shop, &third).status, 200);
+        assert_eq!(serving(&shop), "3.0.0");
+        let kept = kept.join().unwrap();
+        assert_eq!((kept.status, &*kept.at("/version")), (200, "2.0.0"));
+    });
+    assert_eq!(things(&shop), json!(1));
+}
+
+#[test]
+fn a_call_that_takes_too_long_has_written_nothing() {
+    let shop = shop(&[
+        "modules.marked.limits.call_ms=1000",
+        "modules.marked.limits.sql_writer_wait_ms=500",
+        "modules.marked.limits.deadline_ms=10000",
+    ]);
+    assert_eq!(write(&shop, "before").status, 500);
+    assert_eq!(things(&shop), json!(0));
+    let kept = write(&shop, "after");
+    assert_eq!((kept.status, &kept.value()["things"]), (200, &json!(1)));
+    let log = shop.server.stop_for_log();
+    assert_eq!(log.matches("(limits.call_ms)").count(), 1, "{log}");
+}
+
 #[test]
 fn what_calls_of_the_version_before_come_to_is_not_the_next_ones_fault() {
     let shop = shop(&[

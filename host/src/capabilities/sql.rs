@@ -23,6 +23,11 @@ impl SqlContext {
         Self { session }
     }
 
+    /// Whether the call has written what is kept.
+    pub fn has_kept(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::has_kept)
+    }
+
     pub(super) fn session(&mut self) -> Result<&mut Session, wit::Error> {
         self.session.as_mut().ok_or_else(|| {
             wit::Error::Unavailable(

@@ -29,6 +29,10 @@ const COPIED_BYTES_MIN: usize = 48 * 1024 * 1024;
 /// The same, beside the body of an answer.
 const COPIED_BYTES_BESIDE: usize = 16 * 1024 * 1024;
 
+/// What a call whose write is kept may take from then on at least, so that it can
+/// say so.
+const CALL_TIME_ONCE_KEPT_MIN: Duration = Duration::from_secs(10);
+
 /// A component's settings, as the operator wrote them.
 #[derive(Clone)]
 pub struct Settings(Arc<WasiConfigVariables>);
@@ -71,10 +75,14 @@ pub struct CallState {
     sleep_left: Duration,
 }
 
-/// What the call has used so far.
+/// What the call has used so far: of its time and its calls into the host since it
+/// began, or since its first write was kept. Whoever hears of an error takes a write
+/// for one that was not made.
 struct Meter {
     limits: Arc<Limits>,
     retired: Arc<AtomicBool>,
+    /// A write of the call is kept.
+    has_kept: bool,
     started: Instant,
     /// What the guest has run, up to when it last was entered.
     guest: Duration,
@@ -104,17 +112,7 @@ impl CallState {
             sql: SqlContext::new(context.session),
             log,
             settings: context.settings,
-            meter: Meter {
-                limits: context.limits,
-                retired: context.retired,
-                started: Instant::now(),
-                guest: Duration::ZERO,
-                entered: None,
-                host_calls: 0,
-                memory_bytes: 0,
-                refused_memory: false,
-                table_elements: 0,
-            },
+            meter: Meter::new(context.limits, context.retired),
         };
         let mut store = Store::new(engine, state);
         if super::UNLIMITED {
@@ -127,9 +125,7 @@ impl CallState {
         // The epoch is wall time: when it runs out, the guest gets back what the host took.
         store.epoch_deadline_callback(|context| {
             let meter = &context.data().meter;
-            if meter.retired.load(Ordering::Relaxed) {
-                return Err(wasmtime::Error::new(Retired));
-            }
+            meter.check_wanted()?;
             if meter.guest_time() >= meter.deadline() {
                 return Err(wasmtime::Error::new(DeadlineReached));
             }
@@ -137,7 +133,10 @@ impl CallState {
             giving_way::give_way();
             Ok(UpdateDeadline::Continue(meter.ticks_left()))
         });
-        store.call_hook(|mut context, hook| context.data_mut().meter.pass(hook));
+        store.call_hook(|mut context, hook| {
+            let state = context.data_mut();
+            state.meter.pass(hook, state.sql.has_kept())
+        });
         store
     }
 
@@ -189,6 +188,47 @@ impl Sleeper for CallState {
 }
 
 impl Meter {
+    fn new(limits: Arc<Limits>, retired: Arc<AtomicBool>) -> Self {
+        Self {
+            limits,
+            retired,
+            has_kept: false,
+            started: Instant::now(),
+            guest: Duration::ZERO,
+            entered: None,
+            host_calls: 0,
+            memory_bytes: 0,
+            refused_memory: false,
+            table_elements: 0,
+        }
+    }
+
+    /// A write of the call is kept: once, its time and its calls into the host are
+    /// counted anew.
+    fn keep(&mut self) {
+        self.has_kept = true;
+        self.started = Instant::now();
+        self.guest = Duration::ZERO;
+        self.host_calls = 0;
+    }
+
+    /// A call whose write is kept ends by itself, or by its limits.
+    fn check_wanted(&self) -> wasmtime::Result<()> {
+        if self.retired.load(Ordering::Relaxed) && !self.has_kept {
+            return Err(wasmtime::Error::new(Retired));
+        }
+        Ok(())
+    }
+
+    fn call_time(&self) -> Duration {
+        let limit = Duration::from_millis(self.limits.call_ms);
+        if self.has_kept {
+            limit.max(CALL_TIME_ONCE_KEPT_MIN)
+        } else {
+            limit
+        }
+    }
+
     fn deadline(&self) -> Duration {
         Duration::from_millis(self.limits.deadline_ms)
     }
@@ -202,7 +242,7 @@ impl Meter {
 
     /// What the host does for a guest is bounded each time; this bounds the sum.
     fn check_call_time(&self) -> wasmtime::Result<()> {
-        if self.started.elapsed() > Duration::from_millis(self.limits.call_ms) {
+        if self.started.elapsed() > self.call_time() {
             return Err(wasmtime::Error::new(CallTimeReached));
         }
         Ok(())
@@ -228,7 +268,11 @@ impl Meter {
         }
     }
 
-    fn pass(&mut self, hook: CallHook) -> wasmtime::Result<()> {
+    /// `has_kept` says whether a write of the call is kept by now.
+    fn pass(&mut self, hook: CallHook, has_kept: bool) -> wasmtime::Result<()> {
+        if has_kept && !self.has_kept {
+            self.keep();
+        }
         match hook {
             CallHook::CallingHost => {
                 self.host_calls += 1;
@@ -282,5 +326,85 @@ impl ResourceLimiter for Meter {
             self.table_elements = total;
         }
         Ok(allowed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meter() -> Meter {
+        let limits = Limits {
+            deadline_ms: 1_000,
+            call_ms: 2_000,
+            memory_bytes_max: 0,
+            table_elements_max: 0,
+            response_bytes_max: 0,
+            host_calls_max: 3,
+            log_lines_max: 0,
+            log_bytes_max: 0,
+            log: crate::telemetry::LogLimits {
+                lines_per_s_max: 0,
+                bytes_per_s_max: 0,
+            },
+            sql: crate::storage::SessionLimits::default(),
+        };
+        Meter::new(Arc::new(limits), Arc::default())
+    }
+
+    /// So long ago.
+    fn before(seconds: u64) -> Instant {
+        Instant::now()
+            .checked_sub(Duration::from_secs(seconds))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_call_that_is_not_wanted_ends_unless_its_write_is_kept() {
+        for (has_kept, is_wanted) in [(false, false), (true, true)] {
+            let mut meter = meter();
+            assert!(meter.check_wanted().is_ok());
+            meter.pass(CallHook::ReturningFromHost, has_kept).unwrap();
+            meter.retired.store(true, Ordering::Relaxed);
+            assert_eq!(meter.check_wanted().is_ok(), is_wanted);
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_call_begins_anew_once_its_write_is_kept() {
+        for (has_kept, seconds, is_in_time) in
+            [(false, 1, true), (false, 3, false), (true, 3, true)]
+        {
+            let mut meter = meter();
+            meter.started = before(seconds);
+            meter.pass(CallHook::ReturningFromHost, has_kept).unwrap();
+            let passed = meter.pass(CallHook::CallingHost, has_kept);
+            assert_eq!(passed.is_ok(), is_in_time, "{has_kept} {seconds}");
+        }
+        let mut meter = meter();
+        meter.guest = Duration::from_secs(5);
+        meter.pass(CallHook::ReturningFromHost, true).unwrap();
+        assert!(meter.guest_time() < meter.deadline());
+        // More than its own limit, and not without end; and once alone.
+        meter.started = before(5);
+        meter.pass(CallHook::CallingHost, true).unwrap();
+        meter.started = before(11);
+        let late = meter.pass(CallHook::CallingHost, true).unwrap_err();
+        assert!(late.is::<CallTimeReached>());
+    }
+
+    #[test]
+    fn calls_into_the_host_are_counted_anew_once_a_write_is_kept() {
+        for (has_kept, calls) in [(false, 3), (true, 2 + 3)] {
+            let mut meter = meter();
+            let mut passed = 0;
+            while meter
+                .pass(CallHook::CallingHost, has_kept && passed > 1)
+                .is_ok()
+            {
+                passed += 1;
+            }
+            assert_eq!(passed, calls);
+        }
     }
 }

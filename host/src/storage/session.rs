@@ -56,6 +56,7 @@ pub struct Session {
     statements: u32,
     reader: Option<Guarded>,
     transaction: Option<Lease>,
+    has_kept: bool,
 }
 
 /// What becomes of a session's transactions.
@@ -77,6 +78,7 @@ impl Session {
             statements: 0,
             reader: None,
             transaction: None,
+            has_kept: false,
         }
     }
 
@@ -181,9 +183,18 @@ impl Session {
         self.in_transaction(|_| Ok(()))?;
         match self.transaction.take() {
             Some(_) if self.keeps == Keeps::Nothing => Ok(()),
-            Some(transaction) => transaction.commit(),
+            Some(transaction) => {
+                transaction.commit()?;
+                self.has_kept = true;
+                Ok(())
+            }
             None => Err(no_transaction()),
         }
+    }
+
+    /// Whether a transaction of it was kept.
+    pub fn has_kept(&self) -> bool {
+        self.has_kept
     }
 
     /// Takes the open transaction back; does nothing where none is open.

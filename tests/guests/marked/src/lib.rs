@@ -232,11 +232,18 @@ mod component {
                 },
                 (1, _) | (0, Some("writes")) => {
                     let name = String::from_utf8_lossy(&request.body).into_owned();
+                    let rests = |when| {
+                        if name.contains(when) {
+                            std::thread::sleep(std::time::Duration::from_secs(2));
+                        }
+                    };
+                    rests("before");
                     sql::execute(
                         "insert into thing (name) values ($1)",
-                        &[sql::Value::Text(name)],
+                        &[sql::Value::Text(name.clone())],
                     )
                     .unwrap();
+                    rests("after");
                 }
                 _ => {}
             }
