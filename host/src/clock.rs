@@ -1,6 +1,10 @@
-//! The system's clock: what it has to show for a command to run.
+//! The system's clock: what it has to show for a command to run, and what it is taken
+//! to show when it is set to something else meanwhile.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use uuid::{ContextV7, Timestamp, Uuid};
 
 /// The first second of the year 10000, after 1970.
 const END_S: u64 = 253_402_300_800;
@@ -36,9 +40,67 @@ fn check_time(now: SystemTime) -> Result<(), ClockError> {
     }
 }
 
+/// The time now. A clock that shows one before 1970 or after 9999 stands still at the
+/// nearest that it may show.
+pub(crate) fn now() -> SystemTime {
+    held(SystemTime::now())
+}
+
+/// The time now, since 1970.
+pub(crate) fn since_1970() -> Duration {
+    now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// A time from 1970 to 9999: this, or the nearest to it.
+pub(crate) fn held(time: SystemTime) -> SystemTime {
+    let last = UNIX_EPOCH + Duration::from_secs(END_S) - Duration::from_nanos(1);
+    time.clamp(UNIX_EPOCH, last)
+}
+
+/// A UUIDv7 of this moment. Of two that one process makes, the later one is greater.
+pub(crate) fn uuid() -> Uuid {
+    static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+    let since = since_1970();
+    let context = CONTEXT.lock().unwrap_or_else(PoisonError::into_inner);
+    Uuid::new_v7(Timestamp::from_unix(
+        &*context,
+        since.as_secs(),
+        since.subsec_nanos(),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_to_another_time_is_held() {
+        let (hour, end) = (Duration::from_secs(3600), Duration::from_secs(END_S));
+        let now = SystemTime::now();
+        let last = UNIX_EPOCH + end - Duration::from_nanos(1);
+        for (time, kept) in [
+            (now, now),
+            (UNIX_EPOCH, UNIX_EPOCH),
+            (UNIX_EPOCH - hour, UNIX_EPOCH),
+            (last, last),
+            (UNIX_EPOCH + end, last),
+            (UNIX_EPOCH + end + hour, last),
+        ] {
+            assert_eq!(held(time), kept);
+            assert_eq!(check_time(held(time)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn ids_are_of_their_time_and_in_their_order() {
+        let before = since_1970().as_millis();
+        let ids: Vec<Uuid> = (0..10_000).map(|_| uuid()).collect();
+        assert!(ids.is_sorted_by(|one, next| one < next));
+        let (seconds, nanos) = ids[0].get_timestamp().unwrap().to_unix();
+        let shown = u128::from(seconds) * 1000 + u128::from(nanos) / 1_000_000;
+        assert!((before..before + 60_000).contains(&shown));
+        assert_eq!(ids[0].get_version_num(), 7);
+    }
 
     #[test]
     fn a_clock_shows_a_time_from_1970_to_9999() {

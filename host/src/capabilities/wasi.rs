@@ -15,16 +15,31 @@ use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::bindings::{cli, random};
 use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::random::WasiRandom;
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiView};
+use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxBuilder, WasiView};
 
 use super::logging::Log;
+use crate::clock;
 
 /// A context for one call, whose output goes to `log`.
 pub fn context(log: &Log) -> WasiCtx {
     WasiCtxBuilder::new()
+        .wall_clock(WallClock)
         .stdout(Output::new(log, tracing::Level::INFO, "stdout"))
         .stderr(Output::new(log, tracing::Level::WARN, "stderr"))
         .build()
+}
+
+/// The host's time. WASI's own clock knows none before 1970.
+struct WallClock;
+
+impl HostWallClock for WallClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        clock::since_1970()
+    }
 }
 
 /// A store's state whose guest may sleep, but not for longer than it has left.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::files;
+use crate::{clock, files};
 
 /// Bytes of the checksum that a file ends with.
 const CHECKSUM_BYTES: usize = 32;
@@ -98,7 +98,7 @@ pub(super) fn forget(folder: &Path, digest: &str) {
 }
 
 fn tempfile_in(folder: &Path) -> std::io::Result<(PathBuf, fs::File)> {
-    let path = folder.join(format!(".{}.tmp", uuid::Uuid::now_v7()));
+    let path = folder.join(format!(".{}.tmp", clock::uuid()));
     let file = fs::File::create_new(&path)?;
     Ok((path, file))
 }

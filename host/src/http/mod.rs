@@ -30,6 +30,7 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 
+use crate::clock;
 use crate::giving_back::give_back;
 use crate::identity::{Actor, ActorKind};
 use crate::modules::{self, Access, Manager, Meters, Module, Slot, SlotError};
@@ -198,7 +199,7 @@ impl App {
         let started = Instant::now();
         let _at_work = connection.begin();
         let (parts, body) = request.into_parts();
-        let request_id = uuid::Uuid::now_v7().simple().to_string();
+        let request_id = clock::uuid().simple().to_string();
         let mut is_fruitless = true;
         let unreadable = head::check(&parts).err();
         let is_readable = unreadable.is_none();

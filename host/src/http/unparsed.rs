@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use hyper::StatusCode;
 
 use super::envelope::Answer;
+use crate::clock;
 
 /// How such a refusal begins: it is of the client's making.
 const BEGINNING: &[u8] = b"HTTP/1.1 4";
@@ -44,7 +45,7 @@ pub(crate) fn with_body(
         ),
         _ => "The request line or a header is not valid HTTP/1.1".to_owned(),
     };
-    let id = uuid::Uuid::now_v7().simple();
+    let id = clock::uuid().simple();
     tracing::debug!(
         target: "access",
         request_id = %id,

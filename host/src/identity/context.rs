@@ -18,7 +18,7 @@ pub struct AuthContext {
     app_metadata: Value,
     user_metadata: Value,
     iat: i64,
-    exp: i64,
+    pub(super) exp: i64,
 }
 
 impl Directory {

@@ -1,13 +1,13 @@
 //! Ids: a prefix, and the 128 bits of a UUIDv7 in Crockford's base 32, which
 //! makes a valid ULID that sorts by time.
 
-use uuid::Uuid;
+use crate::clock;
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// A fresh id: `prefix_` and 26 characters.
 pub(super) fn new(prefix: &str) -> String {
-    let bits = Uuid::now_v7().as_u128();
+    let bits = clock::uuid().as_u128();
     let digits = (0..26)
         .rev()
         .map(|place| char::from(ALPHABET[(bits >> (place * 5)) as usize & 31]));

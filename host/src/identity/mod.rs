@@ -12,13 +12,14 @@ mod tokens;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rand::Rng;
 use sha2::{Digest, Sha256};
 
+use crate::clock;
 use crate::printable::is_unfit;
 use crate::storage::accounts::{Accounts, ApiKey, Deletion, Profile, User};
 use crate::storage::{Act, StorageError, now, timestamp};
@@ -652,9 +653,7 @@ fn random_password() -> String {
 }
 
 fn unix_now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
+    i64::try_from(clock::since_1970().as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

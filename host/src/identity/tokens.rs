@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::AuthContext;
+use super::{AuthContext, unix_now};
 
 /// Somebody who signed in.
 const USER: &str = "user";
@@ -55,13 +56,13 @@ pub(super) struct Tokens {
 impl Tokens {
     /// What a valid token says, as clients may know it.
     pub(super) fn context(&self, token: &str) -> Option<AuthContext> {
-        let said = jsonwebtoken::decode::<AuthContext>(token, &self.decoding, &self.validation);
-        Some(said.ok()?.claims)
+        self.read::<AuthContext>(token, |said| said.exp)
     }
 
     pub(super) fn new(secret: &[u8], lifetime: Duration) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
-        validation.leeway = 0;
+        // It knows no time before 1970, so that is read here.
+        validation.validate_exp = false;
         Self {
             encoding: EncodingKey::from_secret(secret),
             decoding: DecodingKey::from_secret(secret),
@@ -128,10 +129,16 @@ impl Tokens {
     }
 
     fn verify_as(&self, kind: &str, token: &str) -> Option<Claims> {
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
-            .ok()?
-            .claims;
+        let claims = self.read::<Claims>(token, |claims| claims.exp)?;
         (claims.actor_type == kind).then_some(claims)
+    }
+
+    /// What a token says that is signed and has not expired. `exp` gives the last second
+    /// that it is valid in.
+    fn read<T: DeserializeOwned>(&self, token: &str, exp: fn(&T) -> i64) -> Option<T> {
+        let said = jsonwebtoken::decode::<T>(token, &self.decoding, &self.validation);
+        let claims = said.ok()?.claims;
+        (exp(&claims) >= unix_now()).then_some(claims)
     }
 }
 
@@ -150,5 +157,22 @@ mod tests {
         let new = tokens.issue("user_1", 7, now);
         assert_eq!(tokens.verify(&new), Some(("user_1".to_owned(), 7)));
         assert_eq!(tokens.verify_operator(&new), None);
+    }
+
+    #[test]
+    fn a_token_is_valid_until_it_expires() {
+        let tokens = Tokens::new(b"secret", Duration::from_secs(60));
+        let now = unix_now();
+        for (issued, is_valid) in [(now, true), (now - 50, true), (now - 62, false)] {
+            let token = tokens.issue("user_1", 0, issued);
+            assert_eq!(tokens.verify(&token).is_some(), is_valid, "{issued}");
+            assert_eq!(tokens.context(&token).is_some(), is_valid, "{issued}");
+        }
+        for (issued, is_valid) in [(now, true), (now - 302, false)] {
+            let token = tokens.issue_operator("root", issued);
+            assert_eq!(tokens.verify_operator(&token).is_some(), is_valid);
+        }
+        let others = Tokens::new(b"another secret", Duration::from_secs(60));
+        assert_eq!(others.verify(&tokens.issue("user_1", 0, now)), None);
     }
 }

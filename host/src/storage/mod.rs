@@ -41,12 +41,12 @@ pub use value::Value;
 
 /// The time now, as every table writes it: RFC 3339 in UTC with three decimals.
 pub(crate) fn now() -> String {
-    timestamp(std::time::SystemTime::now())
+    timestamp(crate::clock::now())
 }
 
-/// A time as every table writes it.
+/// A time as every table writes it, from 1970 to 9999.
 pub(crate) fn timestamp(time: std::time::SystemTime) -> String {
-    let time: time::OffsetDateTime = time.into();
+    let time: time::OffsetDateTime = crate::clock::held(time).into();
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
         time.year(),

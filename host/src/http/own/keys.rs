@@ -1,6 +1,6 @@
 //! Secret API keys in Medusa's shapes.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
@@ -10,6 +10,7 @@ use super::super::query;
 use super::input::{Input, fields, select};
 use super::{Call, failed};
 use crate::casefold::casefold;
+use crate::clock;
 use crate::identity::Directory;
 use crate::storage::StorageError;
 use crate::storage::accounts::ApiKey;
@@ -147,7 +148,7 @@ pub(super) fn revoke(directory: &Directory, call: &Call<'_>) -> Result {
     let revoke_in = input.json_number("revoke_in", REVOKE_IN_MAX_S).unwrap_or(0);
     input.finish()?;
     let fields = fields(call)?;
-    let at = SystemTime::now() + Duration::from_secs(revoke_in);
+    let at = clock::now() + Duration::from_secs(revoke_in);
     if !stored(directory.revoke_key(id(call), actor(call), at))? {
         return Err(match stored(directory.key(id(call)))? {
             Some(_) => Box::new(Answer::error(
