@@ -1,6 +1,7 @@
 //! Changes of modules that are stuck, that panic, and that come many at once.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
 use serde_json::{Value, json};
@@ -280,4 +281,96 @@ fn one_component_is_compiled_at_a_time_and_few_wait_for_it() {
             assert_eq!(answer.status, 200, "{}", answer.body);
         }
     });
+}
+
+fn activate(shop: &Shop, digest: &str) -> Answer {
+    shop.post(&format!("{MODULE}/activate"), json!({"digest": digest}))
+}
+
+/// Installs versions of which none stays loaded, but for one that comes after them.
+fn installed(shop: &Shop, versions: &[&str]) -> Vec<String> {
+    let one = |version: &&str| {
+        let answer = put(shop, "marked", "", &format!("version={version}"));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.at("/version/digest")
+    };
+    versions.iter().map(one).collect()
+}
+
+#[test]
+fn changes_that_come_many_at_once_take_no_instance_of_a_request() {
+    let shop = shop("");
+    let digests = installed(&shop, &["2.0.0", "3.0.0", "4.0.0"]);
+    let end = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reading = || {
+            while !end.load(Ordering::Relaxed) {
+                let list = shop.get("/admin/marked");
+                assert_eq!(list.status, 200, "{}", list.body);
+            }
+        };
+        let readers: Vec<_> = (0..4).map(|_| scope.spawn(reading)).collect();
+        let changes: Vec<_> = (0..24)
+            .map(|number| {
+                let (shop, digest) = (&shop, &digests[number % digests.len()]);
+                scope.spawn(move || {
+                    let activated = activate(shop, digest);
+                    let ended = shop.ask("POST", &format!("{MODULE}/deactivate"), None);
+                    [activated, ended]
+                })
+            })
+            .collect();
+        let answers: Vec<_> = changes.into_iter().map(|one| one.join()).collect();
+        end.store(true, Ordering::Relaxed);
+        for answer in answers.into_iter().flat_map(Result::unwrap) {
+            let is_expected = matches!(answer.status, 200 | 409 | 503);
+            assert!(is_expected, "{} {}", answer.status, answer.body);
+            assert!(
+                !answer.body.contains("nothing would serve"),
+                "{}",
+                answer.body
+            );
+            let later = if answer.status == 503 { "5" } else { "" };
+            assert_eq!(answer.header("retry-after"), later);
+        }
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    });
+    assert_eq!(changes(&shop), json!([]));
+}
+
+#[test]
+fn loads_that_are_stuck_turn_others_away_and_keep_nobody_from_rolling_back() {
+    let shop = shop("load.begun=wait:FIFO");
+    let digest = installed(&shop, &["3.0.0"]).remove(0);
+    // What was replaced is kept loaded, and version 3.0.0 is not.
+    let two = put(&shop, "marked", "?activate=true", "version=2.0.0");
+    assert_eq!(two.status, 200, "{}", two.body);
+    let wait = shop.data.path().join("fifo");
+    fifo(&wait);
+    let (answered, answers) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..9 {
+            let (answered, shop, digest) = (answered.clone(), &shop, &digest);
+            scope.spawn(move || answered.send(activate(shop, digest)).unwrap());
+        }
+        // Eight are loaded: the one that comes last is turned away at once.
+        let refused = answers.recv().unwrap();
+        refused.refuses(
+            503,
+            "unavailable",
+            "8 components are loaded or verified already: try again in a moment",
+        );
+        assert_eq!(refused.header("retry-after"), "5");
+        let back = shop.ask("POST", &format!("{MODULE}/rollback"), None);
+        assert_eq!(back.status, 200, "{}", back.body);
+        assert_eq!(serving(&shop), "1.0.0");
+        let _open = open_fifo(&wait);
+        let statuses: Vec<u16> = (0..8).map(|_| answers.recv().unwrap().status).collect();
+        let is_expected = |status: &u16| matches!(status, 200 | 409);
+        assert!(statuses.contains(&200), "{statuses:?}");
+        assert!(statuses.iter().all(is_expected), "{statuses:?}");
+    });
+    assert_eq!(serving(&shop), "3.0.0");
 }

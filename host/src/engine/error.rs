@@ -37,6 +37,9 @@ pub enum LoadError {
     /// So many components wait to be compiled, as many as may.
     #[error("{0} components wait to be compiled already")]
     CompilerBusy(usize),
+    /// So many components are loaded or verified while others are served, as many as may.
+    #[error("{0} components are loaded or verified already")]
+    AsideBusy(usize),
     /// It imports what no component is given.
     #[error("it imports {}, which this host does not provide{}", imports.join(", "), instead(given))]
     UnknownImports {

@@ -17,7 +17,7 @@ mod versions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -126,6 +126,8 @@ pub struct Engine {
     options: EngineOptions,
     clock: Arc<Clock>,
     compilers: Turns,
+    /// Works that are done aside at this moment.
+    aside: AtomicU32,
 }
 
 /// What deadlines are measured by. It goes on as long as anything of a component
@@ -148,6 +150,7 @@ impl Engine {
             options,
             clock,
             compilers: Turns::new(COMPILERS_WAITING_MAX),
+            aside: AtomicU32::new(0),
         })
     }
 
@@ -155,8 +158,10 @@ impl Engine {
     /// on a thread of its own, which has the stack for it and stands back.
     ///
     /// # Errors
-    /// When the machine has no thread left.
+    /// At once, when as much is done aside as the pool has instances for beside the calls:
+    /// more would take those of requests. And when the machine has no thread left.
     pub fn aside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, LoadError> {
+        let _spare = Spare::take(&self.aside)?;
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new()
                 .name("aside".to_owned())
@@ -177,6 +182,26 @@ impl Engine {
         if let Some(folder) = &self.options.artifacts {
             artifact::forget(folder, digest);
         }
+    }
+}
+
+/// One of the instances that the pool has beside the calls, until it is dropped.
+struct Spare<'a>(&'a AtomicU32);
+
+impl<'a> Spare<'a> {
+    fn take(taken: &'a AtomicU32) -> Result<Self, LoadError> {
+        taken
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| {
+                (taken < SPARE_CALLS).then_some(taken + 1)
+            })
+            .map(|_| Self(taken))
+            .map_err(|taken| LoadError::AsideBusy(taken as usize))
+    }
+}
+
+impl Drop for Spare<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -225,8 +250,9 @@ impl Drop for Clock {
 const CORE_INSTANCES_PER_CALL: u32 = 16;
 const MEMORIES_PER_CALL: u32 = 4;
 const TABLES_PER_CALL: u32 = 16;
-/// Instances beside the calls: those that are asked about themselves at load.
-const SPARE_CALLS: u32 = 4;
+/// Instances beside the calls: those that are asked about themselves at load, or are
+/// verified. Those that are compiled or wait for it leave some to others.
+const SPARE_CALLS: u32 = COMPILERS_WAITING_MAX as u32 + 4;
 /// Memory of a slot that is cleared by hand instead of given back to the
 /// kernel: page faults cost more than clearing the little that a call touches.
 const KEEP_RESIDENT_BYTES: usize = 1024 * 1024;
@@ -278,4 +304,22 @@ fn code_config() -> Config {
 fn root(error: &wasmtime::Error) -> String {
     let text = format!("{error:#}");
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_much_is_done_aside_as_there_are_spare_instances_and_the_rest_is_refused_at_once() {
+        let taken = AtomicU32::new(0);
+        let mut spare: Vec<_> = (0..SPARE_CALLS)
+            .map(|_| Spare::take(&taken).unwrap())
+            .collect();
+        let refused = Spare::take(&taken).err().map(|error| error.to_string());
+        let said = format!("{SPARE_CALLS} components are loaded or verified already");
+        assert_eq!(refused, Some(said));
+        spare.pop();
+        assert!(Spare::take(&taken).is_ok());
+    }
 }

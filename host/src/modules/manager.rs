@@ -100,6 +100,9 @@ pub enum ChangeError {
     /// As many components as may wait to be compiled.
     #[error("{0} components wait to be compiled already: try again in a moment")]
     CompilerBusy(usize),
+    /// As many components as may are loaded or verified while others are served.
+    #[error("{0} components are loaded or verified already: try again in a moment")]
+    AsideBusy(usize),
     /// The host itself failed. The change was not made, or was made as far as it can be undone.
     #[error("{0}")]
     Fault(String),
@@ -546,9 +549,10 @@ impl Manager {
         &self,
         work: impl FnOnce() -> Result<T, ChangeError> + Send,
     ) -> Result<T, ChangeError> {
-        self.engine
-            .aside(work)
-            .map_err(|error| ChangeError::Component(error.to_string()))?
+        self.engine.aside(work).map_err(|error| match error {
+            LoadError::AsideBusy(others) => ChangeError::AsideBusy(others),
+            error => ChangeError::Component(error.to_string()),
+        })?
     }
 
     fn load(&self, name: &str, bytes: &[u8]) -> Result<Module, ChangeError> {
@@ -779,12 +783,14 @@ impl Manager {
             };
             check()?;
             // To load and to verify it takes its time, and what is served does not change by it.
+            let place = self.place(name)?;
+            let _verifying = self.busy(name, place.changes.verify(change.clone()))?;
             let slot = self.slot(name)?;
             let mut module = self.load_without_versions(name)?;
             if module.digest() != slot.module().digest() {
                 self.verify(slot, &mut module)?;
             }
-            let _switching = self.busy(name, self.place(name)?.changes.switch(change))?;
+            let _switching = self.busy(name, place.changes.switch(change))?;
             check()?;
             let current = slot.module();
             let module = with_database(module, &current)?;

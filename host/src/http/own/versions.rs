@@ -19,9 +19,9 @@ use crate::storage::{Act, Installed, MigrationError, SqlError, Trouble};
 
 /// The header that holds what minisign wrote, in base 64.
 pub(super) const SIGNATURE: &str = "wares-signature";
-/// What whoever brings a component while too many wait should wait, in seconds: that
+/// What whoever has a component loaded while too many are should wait, in seconds: that
 /// takes most components to compile.
-const COMPILER_RETRY_AFTER_S: u64 = 5;
+const ASIDE_RETRY_AFTER_S: u64 = 5;
 /// Acts that one answer shows, if nothing else is said, and at most.
 pub(super) const ACTS: (u64, u64) = (50, 1_000);
 
@@ -229,8 +229,8 @@ fn changed<T>(result: std::result::Result<T, ChangeError>) -> Result<T> {
 fn refusal(error: &ChangeError) -> Answer {
     let reason = error.reason();
     let (status, kind) = match error {
-        ChangeError::CompilerBusy(_) => {
-            return Answer::busy(&reason, COMPILER_RETRY_AFTER_S);
+        ChangeError::CompilerBusy(_) | ChangeError::AsideBusy(_) => {
+            return Answer::busy(&reason, ASIDE_RETRY_AFTER_S);
         }
         _ if error.is_disk_full() => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
         ChangeError::Storage(error) if error.trouble().is_some() => return super::failed(error),
