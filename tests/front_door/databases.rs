@@ -9,9 +9,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{Answer, JSON, Server, Shop, agent, data, run, text};
+use crate::harness::{Answer, JSON, Server, Shop, agent, data, marked, run, text};
 
 const MOVED: &str = "the file of the database was removed or replaced";
 const BUSY: &str = "Others write to the database, and this had to wait too long for its turn: \
@@ -230,6 +230,63 @@ fn the_hosts_own_database_is_read_while_another_process_writes() {
     );
     assert_eq!(list.status, 200);
     assert!(key_of(&shop)["last_used_at"].is_string());
+}
+
+#[test]
+fn a_change_of_a_module_that_cannot_be_kept_is_not_made() {
+    let folder = data();
+    fs::write(
+        folder.path().join("modules/marked.wasm"),
+        marked("version=1.0.0"),
+    )
+    .unwrap();
+    let shop = Shop::open_on(folder, |_| {});
+    let module = "/_wares/modules/marked";
+    let installed = |query: &str, version: &str| {
+        let bearer = format!("Bearer {}", shop.token);
+        let headers = [
+            ("authorization", &*bearer),
+            ("content-type", "application/wasm"),
+        ];
+        let bytes = marked(&format!("version={version}"));
+        let put = shop.send("PUT", &format!("{module}{query}"), &headers, &bytes);
+        assert_eq!(put.status, 200, "{}", put.body);
+        put.at("/version/digest")
+    };
+    installed("?activate=true", "2.0.0");
+    let third = installed("", "3.0.0");
+    let changes = [
+        ("rollback", json!({}), "1.0.0"),
+        ("activate", json!({"digest": third}), "3.0.0"),
+        ("deactivate", json!({}), "1.0.0"),
+    ];
+    let change = |act: &str, body: &Value| shop.post(&format!("{module}/{act}"), body.clone());
+    let serving = || shop.get("/admin/marked").at("/version");
+    let before = shop.acts("?limit=100");
+    let holder = Holder::of(&shop.data.path().join("host.db"));
+    std::thread::scope(|scope| {
+        let changes = changes
+            .each_ref()
+            .map(|(act, body, _)| scope.spawn(|| change(act, body)));
+        for answer in changes {
+            let held = "Another process holds the database for writing: try again";
+            is_refused(&answer.join().unwrap(), held);
+        }
+    });
+    assert_eq!(serving(), "2.0.0");
+    assert_eq!(shop.acts("?limit=100"), before);
+    let log = shop
+        .server
+        .wait_for_log("what was done with a module cannot be kept");
+    assert!(log.contains("outcome=\"refused\""), "{log}");
+    drop(holder);
+    until_healthy(&shop);
+    for (act, body, version) in &changes {
+        let answer = change(act, body);
+        assert_eq!(answer.status, 200, "{act} {}", answer.body);
+        assert_eq!(serving(), *version);
+    }
+    assert_eq!(shop.acts("?limit=100").len(), before.len() + changes.len());
 }
 
 #[test]

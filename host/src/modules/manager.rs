@@ -1077,24 +1077,32 @@ impl Manager {
     ///
     /// # Errors
     /// When there is none.
-    pub fn withdraw(&self, name: &str, by: &str, why: &str) -> Result<(), ChangeError> {
+    pub fn withdraw(&self, name: &str, by: &str) -> Result<(), ChangeError> {
         let canary = self.trial(name)?;
-        self.audited_with(
-            "withdraw",
-            name,
-            Some(canary.module.digest()),
-            by,
-            why,
-            |change| {
-                let _switching = self.switching(name, change)?;
-                let canary = self.trial(name)?;
-                let slot = self.slot(name)?;
-                let prepared = self.prepare(&slot.module(), None)?;
-                self.route(slot, prepared, || slot.set_canary(None));
-                self.drain(&canary.module);
-                Ok(())
-            },
-        )
+        let digest = canary.module.digest();
+        self.audited("withdraw", name, Some(digest), by, |change| {
+            self.end_trial(name, change)
+        })
+    }
+
+    /// Withdraws a version that is bad by what was counted, also where that cannot be kept:
+    /// callers are not to wait for it.
+    fn withdraw_bad(&self, name: &str, why: &str) -> Result<(), ChangeError> {
+        let canary = self.trial(name)?;
+        let digest = canary.module.digest();
+        self.done("withdraw", name, Some(digest), "host", why, |change| {
+            self.end_trial(name, change)
+        })
+    }
+
+    fn end_trial(&self, name: &str, change: Change) -> Result<(), ChangeError> {
+        let _switching = self.switching(name, change)?;
+        let canary = self.trial(name)?;
+        let slot = self.slot(name)?;
+        let prepared = self.prepare(&slot.module(), None)?;
+        self.route(slot, prepared, || slot.set_canary(None));
+        self.drain(&canary.module);
+        Ok(())
     }
 
     fn trial(&self, name: &str) -> Result<Arc<Canary>, ChangeError> {
@@ -1122,11 +1130,13 @@ impl Manager {
         let done = match slot.judge(&self.options.canary) {
             Verdict::Undecided => return,
             Verdict::Promote => self.promote(slot.name(), "host"),
-            Verdict::Withdraw(why) => self.withdraw(slot.name(), "host", &why),
+            Verdict::Withdraw(why) => self.withdraw_bad(slot.name(), &why),
         };
         match done {
             // Somebody else was faster, or does something at this moment.
             Ok(()) | Err(ChangeError::Nothing(_) | ChangeError::Busy(_)) => {}
+            // It is as good as it was, and is promoted once that can be kept.
+            Err(ChangeError::Storage(error)) if error.trouble().is_some() => {}
             Err(error) => {
                 let error = error.reason();
                 tracing::error!(
@@ -1134,7 +1144,7 @@ impl Manager {
                     error,
                     "the trial cannot be ended as it should"
                 );
-                let _ = self.withdraw(slot.name(), "host", "it cannot be promoted");
+                let _ = self.withdraw_bad(slot.name(), "it cannot be promoted");
             }
         }
     }
@@ -1244,6 +1254,7 @@ impl Manager {
         }
     }
 
+    /// Does something that can be kept, and keeps that it was done or why it was not.
     fn audited<T>(
         &self,
         act: &str,
@@ -1252,11 +1263,14 @@ impl Manager {
         by: &str,
         work: impl FnOnce(Change) -> Result<T, ChangeError>,
     ) -> Result<T, ChangeError> {
-        self.audited_with(act, module, digest, by, "", work)
+        self.done(act, module, digest, by, "", |change| {
+            self.registry.check_writable()?;
+            work(change)
+        })
     }
 
-    /// Does something, and keeps that it was done or why it was not.
-    fn audited_with<T>(
+    /// Does something, whether or not it can be kept, and keeps it as far as it can be.
+    fn done<T>(
         &self,
         act: &str,
         module: &str,

@@ -148,6 +148,15 @@ impl Registry {
         self.file.write(|connection| record(connection, act))
     }
 
+    /// Whether what is done could be kept now: nobody else holds the database for writing,
+    /// or gives it back in time.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn check_writable(&self) -> Result<(), StorageError> {
+        self.file.write(|_| Ok(()))
+    }
+
     /// What was done, newest first, before the act with this number.
     ///
     /// # Errors

@@ -168,7 +168,7 @@ pub(super) fn promote(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Resu
 pub(super) fn withdraw(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Result {
     let name = parameter(call, 0);
     Input::body(&call.body)?.finish()?;
-    changed(manager.withdraw(name, &name_of(actor), ""))?;
+    changed(manager.withdraw(name, &name_of(actor)))?;
     shown(manager, name)
 }
 
