@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::harness::{Answer, Shop, data, marked, text};
 
 const MODULE: &str = "/_wares/modules/marked";
+const CUSTOMER: &str = "/_wares/modules/customer";
 const REQUIRED: &str = "versions.require_signature=true";
 const UNSIGNED: &str = "it is not signed, and versions.require_signature is set";
 const KEPT_UNSIGNED: &str = "the version was installed without a signature, and versions.require_signature is set: \
@@ -245,34 +246,35 @@ fn a_start_and_a_rollback_ask_for_signatures() {
     assert_eq!(serving(&shop).as_deref(), Some("2.0.0"));
 }
 
-#[test]
-fn the_built_in_component_can_be_gone_back_to() {
-    let ours = pair();
+/// Puts a component in service that does what the built-in one does and is another one;
+/// returns its digest.
+fn replace_built_in(shop: &Shop, key: &KeyPair) -> String {
     let built_in = crate::harness::root()
         .join("target/component/wasm32-wasip2/component/customer_component.wasm");
     let mut other = fs::read(built_in).unwrap();
-    // A custom section makes it another component, which does the same.
+    // A custom section makes it another one.
     other.extend([0, 4, 1, b'x', 1, 2]);
-    let shop = open(data(), &[public(&ours)], true);
-    let put = |bytes: &[u8], signature: &str| {
-        let bearer = format!("Bearer {}", shop.token);
-        let signature = STANDARD.encode(signature);
-        let headers = [
-            ("authorization", &*bearer),
-            ("content-type", "application/wasm"),
-            ("wares-signature", &*signature),
-        ];
-        shop.send(
-            "PUT",
-            "/_wares/modules/customer?activate=true",
-            &headers,
-            bytes,
-        )
-    };
-    let put = put(&other, &sign(&ours, &other));
+    let bearer = format!("Bearer {}", shop.token);
+    let signature = STANDARD.encode(sign(key, &other));
+    let headers = [
+        ("authorization", &*bearer),
+        ("content-type", "application/wasm"),
+        ("wares-signature", &*signature),
+    ];
+    let path = format!("{CUSTOMER}?activate=true");
+    let put = shop.send("PUT", &path, &headers, &other);
     assert_eq!(put.status, 200, "{}", put.body);
-    let back = shop.post("/_wares/modules/customer/rollback", json!({}));
+    put.at("/version/digest")
+}
+
+#[test]
+fn the_built_in_component_can_be_gone_back_to() {
+    let ours = pair();
+    let shop = open(data(), &[public(&ours)], true);
+    replace_built_in(&shop, &ours);
+    let back = shop.post(&format!("{CUSTOMER}/rollback"), json!({}));
     assert_eq!(back.status, 200, "{}", back.body);
+    assert_eq!(back.at("/version/signed_by"), "built-in");
     assert_eq!(shop.get("/admin/customers").status, 200);
     let folder = close(shop);
     let shop = open(folder, &[public(&ours)], true);
@@ -283,6 +285,35 @@ fn the_built_in_component_can_be_gone_back_to() {
             .body
             .contains("failed")
     );
+}
+
+/// A version that is kept as one that was built in, and is not built into this program,
+/// is as one of an earlier program.
+#[test]
+fn what_was_built_into_an_earlier_program_serves_without_a_key() {
+    let (ours, nobody) = (pair(), pair());
+    let shop = open(data(), &[public(&ours)], true);
+    let built_in = shop.get(CUSTOMER).at("/module/digest");
+    let other = replace_built_in(&shop, &ours);
+    let mut folder = close(shop);
+    for (signed_by, serves) in [
+        (Some(public(&ours)), &built_in),
+        (Some("built-in".to_owned()), &other),
+        (None, &built_in),
+    ] {
+        let database = rusqlite::Connection::open(folder.path().join("host.db")).unwrap();
+        database
+            .execute(
+                "update module_version set signed_by = ?1 where digest = ?2",
+                (&signed_by, &other),
+            )
+            .unwrap();
+        drop(database);
+        let shop = open(folder, &[public(&nobody)], true);
+        let module = shop.get(CUSTOMER);
+        assert_eq!(module.at("/module/digest"), *serves, "{signed_by:?}");
+        folder = close(shop);
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ use super::canary::{Canary, CanaryOptions, Verdict};
 use super::candidates::{Failure, Fallback, REASON_BYTES_MAX, caught};
 use super::changes::{Change, Changes, UnderWay};
 use super::module::{Access, Method, Module, ModuleError, ModuleOptions, tell};
-use super::signature::{SignatureError, Trust};
+use super::signature::{SignatureError, Trust, kept_signer};
 use super::slot::Slot;
 use super::source::{Origin, Rank, Source, version_name, without_versions};
 use super::versions::{Versions, VersionsError, digest, short};
@@ -447,7 +447,7 @@ impl Manager {
             size_bytes: bytes.len() as u64,
             installed_at: now(),
             installed_by: by.to_owned(),
-            signed_by,
+            signed_by: kept_signer(digest, signed_by),
         };
         self.keep(&installed, bytes)
             .inspect_err(|_| self.forget_unknown(slot, digest))?;
@@ -969,7 +969,7 @@ impl Manager {
             size_bytes: bytes.len() as u64,
             installed_at: now(),
             installed_by: "host".to_owned(),
-            signed_by: current.signer().map(str::to_owned),
+            signed_by: kept_signer(current.digest(), current.signer().map(str::to_owned)),
         })?;
         Ok(())
     }

@@ -56,6 +56,20 @@ pub struct Trust {
 static BUILT_IN: LazyLock<Vec<String>> =
     LazyLock::new(|| BUNDLED.iter().map(|(_, bytes)| digest(bytes)).collect());
 
+/// What is kept in place of a key with a version that was built in: it stays trusted where
+/// a later program has another one built in. No key is written like this.
+const BY_PROGRAM: &str = "built-in";
+
+/// Who is kept as the one who vouches for a component with this digest: the key that
+/// signed it, or the program that it is built into.
+pub(super) fn kept_signer(digest: &str, signed_by: Option<String>) -> Option<String> {
+    signed_by.or_else(|| is_built_in(digest).then(|| BY_PROGRAM.to_owned()))
+}
+
+fn is_built_in(digest: &str) -> bool {
+    BUILT_IN.iter().any(|built_in| built_in == digest)
+}
+
 impl Trust {
     /// Takes components that are signed by these keys, and others unless a signature is
     /// required.
@@ -79,11 +93,12 @@ impl Trust {
     }
 
     fn check_kept(&self, digest: &str, version: Option<&Installed>) -> Result<(), SignatureError> {
-        if !self.required || BUILT_IN.iter().any(|built_in| built_in == digest) {
+        if !self.required || is_built_in(digest) {
             return Ok(());
         }
         match version.and_then(|version| version.signed_by.as_deref()) {
             None => Err(SignatureError::MissingOfVersion),
+            Some(BY_PROGRAM) => Ok(()),
             Some(key) if self.keys.has(key) => Ok(()),
             Some(key) => Err(SignatureError::OtherKey(key.to_owned())),
         }
@@ -171,5 +186,39 @@ impl Keys {
             .find(|(_, key)| key.verify(bytes, &signature, false).is_ok())
             .map(|(text, _)| Some(text.clone()))
             .ok_or(SignatureError::Wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_was_built_in_is_trusted_where_another_one_is_now() {
+        let trust = Trust::new(Keys::default(), true);
+        let check = |digest: &str, signed_by: Option<String>| {
+            trust.check_version(&Installed {
+                module: "customer".to_owned(),
+                digest: digest.to_owned(),
+                version: "1.0.0".to_owned(),
+                size_bytes: 1,
+                installed_at: String::new(),
+                installed_by: "host".to_owned(),
+                signed_by,
+            })
+        };
+        let (built_in, another) = (digest(BUNDLED[0].1), digest(b"another"));
+        let kept = kept_signer(&built_in, None);
+        assert_eq!(kept.as_deref(), Some(BY_PROGRAM));
+        assert_eq!(check(&built_in, None), Ok(()));
+        assert_eq!(check(&another, kept), Ok(()));
+        // What was never built in is not vouched for.
+        assert_eq!(kept_signer(&another, None), None);
+        assert_eq!(check(&another, None), Err(SignatureError::MissingOfVersion));
+        let key = || Some("key".to_owned());
+        assert_eq!(kept_signer(&built_in, key()), key());
+        let other_key = SignatureError::OtherKey("key".to_owned());
+        assert_eq!(check(&another, key()), Err(other_key));
+        assert!(Keys::new(&[BY_PROGRAM.to_owned()]).is_err());
     }
 }

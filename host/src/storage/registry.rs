@@ -24,7 +24,8 @@ pub struct Installed {
     pub installed_at: String,
     /// Who installed it.
     pub installed_by: String,
-    /// The key that signed it, in hexadecimal; `None` where nothing was shown.
+    /// The key that signed it, in base 64, or `built-in` where the program vouches for it;
+    /// `None` where nothing was shown.
     pub signed_by: Option<String>,
 }
 

@@ -245,7 +245,10 @@ fn version() -> Value {
         "size_bytes": count(),
         "installed_at": time(),
         "installed_by": text(),
-        "signed_by": nullable(),
+        "signed_by": {
+            "type": ["string", "null"],
+            "description": "The key that signed it, or `built-in` where it was built into the host",
+        },
     }))
 }
 
