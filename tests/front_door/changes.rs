@@ -6,9 +6,10 @@ use std::sync::mpsc;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Shop, data, fifo, marked, open_fifo, text};
+use crate::harness::{Answer, Shop, data, fifo, marked, open_fifo, root, text};
 
 const MODULE: &str = "/_wares/modules/marked";
+const CUSTOMER: &str = "/_wares/modules/customer";
 
 /// A shop that serves version 1.0.0, with faults that it is to have.
 fn shop(faults: &str) -> Shop {
@@ -287,63 +288,72 @@ fn activate(shop: &Shop, digest: &str) -> Answer {
     shop.post(&format!("{MODULE}/activate"), json!({"digest": digest}))
 }
 
-/// Installs versions of which none stays loaded, but for one that comes after them.
-fn installed(shop: &Shop, versions: &[&str]) -> Vec<String> {
-    let one = |version: &&str| {
-        let answer = put(shop, "marked", "", &format!("version={version}"));
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        answer.at("/version/digest")
-    };
-    versions.iter().map(one).collect()
+/// Installs a component that does what the built-in one does; returns its digest.
+fn another_customer(shop: &Shop, number: u8) -> String {
+    let file = "target/component/wasm32-wasip2/component/customer_component.wasm";
+    let mut bytes = fs::read(root().join(file)).unwrap();
+    // A custom section makes it another one.
+    bytes.extend([0, 4, 1, b'x', 1, number]);
+    let bearer = format!("Bearer {}", shop.token);
+    let headers = [
+        ("authorization", &*bearer),
+        ("content-type", "application/wasm"),
+    ];
+    let put = shop.send("PUT", CUSTOMER, &headers, &bytes);
+    assert_eq!(put.status, 200, "{}", put.body);
+    put.at("/version/digest")
 }
 
 #[test]
 fn changes_that_come_many_at_once_take_no_instance_of_a_request() {
-    let shop = shop("");
-    let digests = installed(&shop, &["2.0.0", "3.0.0", "4.0.0"]);
+    let shop = Shop::open();
+    let digests = [1, 2].map(|number| another_customer(&shop, number));
+    let activate =
+        |digest: &str| shop.post(&format!("{CUSTOMER}/activate"), json!({"digest": digest}));
+    let deactivate = || shop.ask("POST", &format!("{CUSTOMER}/deactivate"), None);
     let end = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let reading = || {
-            while !end.load(Ordering::Relaxed) {
-                let list = shop.get("/admin/marked");
-                assert_eq!(list.status, 200, "{}", list.body);
-            }
-        };
+    let reading = || {
+        let mut failed = Vec::new();
+        while !end.load(Ordering::Relaxed) {
+            let list = shop.get("/admin/customers");
+            failed.extend((list.status != 200).then_some(list.body));
+        }
+        failed
+    };
+    let answers = std::thread::scope(|scope| {
         let readers: Vec<_> = (0..4).map(|_| scope.spawn(reading)).collect();
-        let changes: Vec<_> = (0..24)
-            .map(|number| {
-                let (shop, digest) = (&shop, &digests[number % digests.len()]);
-                scope.spawn(move || {
-                    let activated = activate(shop, digest);
-                    let ended = shop.ask("POST", &format!("{MODULE}/deactivate"), None);
-                    [activated, ended]
+        let mut answers = Vec::new();
+        for digest in &digests {
+            answers.push(activate(digest));
+            let changes: Vec<_> = (0..32)
+                .map(|number| match number % 8 {
+                    0 => scope.spawn(|| activate(digest)),
+                    _ => scope.spawn(deactivate),
                 })
-            })
-            .collect();
-        let answers: Vec<_> = changes.into_iter().map(|one| one.join()).collect();
+                .collect();
+            answers.extend(changes.into_iter().map(|one| one.join().unwrap()));
+        }
         end.store(true, Ordering::Relaxed);
-        for answer in answers.into_iter().flat_map(Result::unwrap) {
-            let is_expected = matches!(answer.status, 200 | 409 | 503);
-            assert!(is_expected, "{} {}", answer.status, answer.body);
-            assert!(
-                !answer.body.contains("nothing would serve"),
-                "{}",
-                answer.body
-            );
-            let later = if answer.status == 503 { "5" } else { "" };
-            assert_eq!(answer.header("retry-after"), later);
-        }
         for reader in readers {
-            reader.join().unwrap();
+            assert_eq!(reader.join().unwrap(), [""; 0]);
         }
+        answers
     });
-    assert_eq!(changes(&shop), json!([]));
+    for answer in answers {
+        let (status, body) = (answer.status, &answer.body);
+        assert!(matches!(status, 200 | 409 | 503), "{status} {body}");
+        assert!(!body.contains("nothing would serve"), "{body}");
+        let later = if status == 503 { "5" } else { "" };
+        assert_eq!(answer.header("retry-after"), later);
+    }
 }
 
 #[test]
 fn loads_that_are_stuck_turn_others_away_and_keep_nobody_from_rolling_back() {
     let shop = shop("load.begun=wait:FIFO");
-    let digest = installed(&shop, &["3.0.0"]).remove(0);
+    let three = put(&shop, "marked", "", "version=3.0.0");
+    assert_eq!(three.status, 200, "{}", three.body);
+    let digest = three.at("/version/digest");
     // What was replaced is kept loaded, and version 3.0.0 is not.
     let two = put(&shop, "marked", "?activate=true", "version=2.0.0");
     assert_eq!(two.status, 200, "{}", two.body);
@@ -373,4 +383,34 @@ fn loads_that_are_stuck_turn_others_away_and_keep_nobody_from_rolling_back() {
         assert!(statuses.iter().all(is_expected), "{statuses:?}");
     });
     assert_eq!(serving(&shop), "3.0.0");
+}
+
+#[test]
+fn one_deactivation_is_verified_at_a_time_and_keeps_nobody_from_rolling_back() {
+    let shop = shop("verify.begun=wait:FIFO");
+    let two = put(&shop, "marked", "?activate=true", "version=2.0.0");
+    assert_eq!(two.status, 200, "{}", two.body);
+    let wait = shop.data.path().join("fifo");
+    fifo(&wait);
+    let deactivate = || shop.ask("POST", &format!("{MODULE}/deactivate"), None);
+    std::thread::scope(|scope| {
+        let stuck = scope.spawn(deactivate);
+        while changes(&shop) == json!([]) {
+            std::thread::yield_now();
+        }
+        deactivate().refuses(
+            409,
+            "conflict",
+            "another change of the module marked is under way: wait for its end, \
+             or see `wares module status marked`",
+        );
+        let back = shop.ask("POST", &format!("{MODULE}/rollback"), None);
+        assert_eq!(back.status, 200, "{}", back.body);
+        let again = activate(&shop, &two.at("/version/digest"));
+        assert_eq!(again.status, 200, "{}", again.body);
+        let _open = open_fifo(&wait);
+        let ended = stuck.join().unwrap();
+        assert_eq!(ended.status, 200, "{}", ended.body);
+    });
+    assert_eq!(serving(&shop), "1.0.0");
 }
