@@ -140,9 +140,14 @@ fn what_a_command_refuses_itself_is_in_the_audit() {
     let listed = text(&operator(&shop, &["audit"]).stdout);
     let last = listed.lines().last().unwrap();
     assert!(
-        last.ends_with("  operator ann  install - -  refused: cannot read nowhere.wasm: No such file or directory (os error 2)"),
+        last.ends_with("  operator ann  install  refused: cannot read nowhere.wasm: No such file or directory (os error 2)"),
         "{listed}"
     );
+    let nameless = format!(
+        "  operator ann  install - {}  refused: nameless.wasm: it calls",
+        &digest(&nameless)[..12]
+    );
+    assert!(listed.contains(&nameless), "{listed}");
 }
 
 #[test]

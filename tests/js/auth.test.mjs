@@ -64,6 +64,7 @@ test("a user signs in with email and password", async () => {
     mfa_challenge_completed_at: null,
     app_metadata: { user_id: admin },
     user_metadata: {},
+    generation: 0,
     lifetime_s: 24 * 60 * 60,
   });
   is(await sdk.admin.user.me(), { user });

@@ -49,10 +49,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for act in acts {
         let digest = act.digest.as_deref().unwrap_or("-");
         let digest = digest.get(..12).unwrap_or(digest);
-        // What was done with a user was done with no module.
-        let with = match &*act.module {
-            "" => String::new(),
-            module => format!(" {module} {digest}"),
+        // What was done with a user was done with no module, and with no component.
+        let with = match (&*act.module, &act.digest) {
+            ("", None) => String::new(),
+            ("", Some(_)) => format!(" - {digest}"),
+            (module, _) => format!(" {module} {digest}"),
         };
         let detail = if act.detail.is_empty() {
             String::new()

@@ -198,7 +198,7 @@ mod tests {
         let trust = Trust::new(Keys::default(), true);
         let check = |digest: &str, signed_by: Option<String>| {
             trust.check_version(&Installed {
-                module: "customer".to_owned(),
+                module: "notes".to_owned(),
                 digest: digest.to_owned(),
                 version: "1.0.0".to_owned(),
                 size_bytes: 1,
