@@ -155,6 +155,58 @@ fn each_library_stays_in_its_part_of_the_host() {
     );
 }
 
+/// The folders of the host, from the ground up, and those that each may name. What stands
+/// in a file beside them is for all.
+const LAYERS: [(&str, &[&str]); 10] = [
+    ("telemetry", &[]),
+    ("storage", &[]),
+    ("identity", &["storage"]),
+    ("capabilities", &["storage", "telemetry"]),
+    ("engine", &["capabilities", "storage", "telemetry"]),
+    ("modules", &["engine", "storage", "telemetry"]),
+    ("config", &["engine", "modules"]),
+    ("http", &["engine", "identity", "modules", "storage"]),
+    ("server", &["http"]),
+    (
+        "cli",
+        &[
+            "config",
+            "engine",
+            "http",
+            "identity",
+            "modules",
+            "server",
+            "storage",
+            "telemetry",
+        ],
+    ),
+];
+
+#[test]
+fn dependencies_of_the_host_point_one_way() {
+    let named = |line: &str| -> Vec<String> {
+        let rest = line.split("crate::").skip(1);
+        let name = |rest: &str| {
+            rest.split(|letter: char| !letter.is_ascii_lowercase())
+                .next()
+                .map(str::to_owned)
+        };
+        rest.filter_map(name).collect()
+    };
+    for (folder, may) in LAYERS {
+        let against = |line: &String| {
+            named(line).iter().any(|other| {
+                let is_layer = LAYERS.iter().any(|(layer, _)| layer == other);
+                is_layer && other != folder && !may.contains(&other.as_str())
+            })
+        };
+        let mut lines = lines_with(&format!("host/src/{folder}"), &["crate::"]);
+        assert!(!lines.is_empty(), "{folder}");
+        lines.retain(against);
+        assert_eq!(lines, Vec::<String>::new(), "{folder}");
+    }
+}
+
 #[test]
 fn the_rules_know_neither_http_nor_sql_nor_generated_types() {
     for file in [
