@@ -164,6 +164,9 @@ const STEPS: [&str; 4] = [
 
 const USER_COLUMNS: &str = "id, email, password_hash, generation, first_name, last_name, avatar_url, metadata, \
                             created_at, updated_at";
+/// Emails are the same in any case.
+const BY_EMAIL: &str = "lower(email) = lower(?1)";
+const BY_ID: &str = "id = ?1";
 const KEY_COLUMNS: &str =
     "id, title, redacted, created_by, created_at, updated_at, last_used_at, revoked_at, revoked_by";
 
@@ -258,15 +261,16 @@ impl Accounts {
         act: &Act,
     ) -> Result<bool, StorageError> {
         self.file.write(|transaction| {
-        let changed = transaction.execute(
-            "update user set password_hash = ?2, generation = generation + 1, updated_at = ?3 where id = ?1",
-            (id, password_hash, now()),
-        )? == 1;
-        if changed {
-            transaction.execute("delete from session where user_id = ?1", [id])?;
-            record(transaction, act)?;
-        }
-        Ok(changed)
+            let changed = transaction.execute(
+                "update user set password_hash = ?2, generation = generation + 1, updated_at = ?3
+                 where id = ?1",
+                (id, password_hash, now()),
+            )? == 1;
+            if changed {
+                transaction.execute("delete from session where user_id = ?1", [id])?;
+                record(transaction, act)?;
+            }
+            Ok(changed)
         })
     }
 
@@ -281,14 +285,7 @@ impl Accounts {
         act: impl FnOnce(&User, &Deletion) -> Act,
     ) -> Result<Deletion, StorageError> {
         self.file.write(|transaction| {
-            let found = transaction
-                .query_row(
-                    &format!("select {USER_COLUMNS} from user where lower(email) = lower(?1)"),
-                    [email],
-                    user,
-                )
-                .optional()?;
-            let Some(user) = found else {
+            let Some(user) = found(transaction, BY_EMAIL, email)? else {
                 return Ok(Deletion::Unknown);
             };
             let others: bool = transaction.query_row(
@@ -318,35 +315,36 @@ impl Accounts {
         change: impl FnOnce(&mut Profile) -> Result<(), E>,
     ) -> Result<Option<Result<User, E>>, StorageError> {
         self.file.write(|transaction| {
-        let found = transaction
-            .query_row(
-                &format!("select {USER_COLUMNS} from user where id = ?1"),
-                [id],
-                user,
-            )
-            .optional()?;
-        let Some(mut user) = found else {
-            return Ok(None);
-        };
-        let before = user.profile.clone();
-        if let Err(refusal) = change(&mut user.profile) {
-            return Ok(Some(Err(refusal)));
-        }
-        if user.profile != before {
-            user.updated_at = now();
-            let Profile {
-                first_name,
-                last_name,
-                avatar_url,
-                metadata,
-            } = &user.profile;
-            transaction.execute(
-                "update user set first_name = ?2, last_name = ?3, avatar_url = ?4, metadata = ?5, updated_at = ?6
-                 where id = ?1",
-                (id, first_name, last_name, avatar_url, metadata, &user.updated_at),
-            )?;
-        }
-        Ok(Some(Ok(user)))
+            let Some(mut user) = found(transaction, BY_ID, id)? else {
+                return Ok(None);
+            };
+            let before = user.profile.clone();
+            if let Err(refusal) = change(&mut user.profile) {
+                return Ok(Some(Err(refusal)));
+            }
+            if user.profile != before {
+                user.updated_at = now();
+                let Profile {
+                    first_name,
+                    last_name,
+                    avatar_url,
+                    metadata,
+                } = &user.profile;
+                transaction.execute(
+                    "update user set first_name = ?2, last_name = ?3, avatar_url = ?4,
+                         metadata = ?5, updated_at = ?6
+                     where id = ?1",
+                    (
+                        id,
+                        first_name,
+                        last_name,
+                        avatar_url,
+                        metadata,
+                        &user.updated_at,
+                    ),
+                )?;
+            }
+            Ok(Some(Ok(user)))
         })
     }
 
@@ -383,10 +381,8 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be read.
     pub fn user_by_email(&self, email: &str) -> Result<Option<User>, StorageError> {
-        self.user(
-            &format!("select {USER_COLUMNS} from user where lower(email) = lower(?1)"),
-            email,
-        )
+        self.file
+            .read(|connection| found(connection, BY_EMAIL, email))
     }
 
     /// The user with this id.
@@ -394,10 +390,7 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be read.
     pub fn user_by_id(&self, id: &str) -> Result<Option<User>, StorageError> {
-        self.user(
-            &format!("select {USER_COLUMNS} from user where id = ?1"),
-            id,
-        )
+        self.file.read(|connection| found(connection, BY_ID, id))
     }
 
     /// The generation of the user with this id; `None` where there is no such user.
@@ -409,13 +402,6 @@ impl Accounts {
             let mut statement =
                 connection.prepare_cached("select generation from user where id = ?1")?;
             Ok(statement.query_row([id], |row| row.get(0)).optional()?)
-        })
-    }
-
-    fn user(&self, sql: &str, key: &str) -> Result<Option<User>, StorageError> {
-        self.file.read(|connection| {
-            let mut statement = connection.prepare_cached(sql)?;
-            Ok(statement.query_row([key], user).optional()?)
         })
     }
 
@@ -633,6 +619,13 @@ impl Accounts {
             Ok(secret(connection)?)
         })
     }
+}
+
+/// The user for whom a condition on one value holds.
+fn found(connection: &Connection, by: &str, key: &str) -> Result<Option<User>, StorageError> {
+    let mut statement =
+        connection.prepare_cached(&format!("select {USER_COLUMNS} from user where {by}"))?;
+    Ok(statement.query_row([key], user).optional()?)
 }
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
