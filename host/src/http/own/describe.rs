@@ -199,35 +199,37 @@ impl Own {
     }
 }
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({"type": "string"})
 }
 
-fn nullable() -> Value {
+pub(super) fn nullable() -> Value {
     json!({"type": ["string", "null"]})
 }
 
-/// An object that has all of these, and nothing else.
-fn object(properties: Value) -> Value {
+/// An object that has all of these, and perhaps more.
+pub(super) fn at_least(properties: Value) -> Value {
     let names: Vec<&String> = properties
         .as_object()
         .into_iter()
         .flat_map(Map::keys)
         .collect();
     let required = json!(names);
-    json!({
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": false,
-    })
+    json!({"type": "object", "properties": properties, "required": required})
+}
+
+/// An object that has all of these, and nothing else.
+fn object(properties: Value) -> Value {
+    let mut object = at_least(properties);
+    object["additionalProperties"] = json!(false);
+    object
 }
 
 fn json_content(schema: Value) -> Value {
     json!({"application/json": {"schema": schema}})
 }
 
-fn answer(schema: Value) -> Value {
+pub(super) fn answer(schema: Value) -> Value {
     json!({"200": {"description": "Done", "content": json_content(schema)}})
 }
 

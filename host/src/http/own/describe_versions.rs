@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Own;
+use super::describe::{answer, at_least as object, nullable, text};
 use super::versions::{ACTS, SIGNATURE};
 
 /// An endpoint's name, its summary and its answers.
@@ -160,32 +161,12 @@ fn with(mut answers: Value, refusals: &[(&str, &str)]) -> Value {
     answers
 }
 
-fn answer(schema: Value) -> Value {
-    let content = json!({"application/json": {"schema": schema}});
-    json!({"200": {"description": "Done", "content": content}})
-}
-
-/// An object that has all of these, and perhaps more.
-fn object(properties: Value) -> Value {
-    let properties = properties.as_object().cloned().unwrap_or_default();
-    let required: Vec<String> = properties.keys().cloned().collect();
-    json!({"type": "object", "properties": properties, "required": required})
-}
-
 fn array(items: Value) -> Value {
     json!({"type": "array", "items": items})
 }
 
 fn or_null(schema: Value) -> Value {
     json!({"anyOf": [schema, {"type": "null"}]})
-}
-
-fn text() -> Value {
-    json!({"type": "string"})
-}
-
-fn nullable() -> Value {
-    json!({"type": ["string", "null"]})
 }
 
 fn time() -> Value {
