@@ -157,27 +157,32 @@ fn each_library_stays_in_its_part_of_the_host() {
 
 /// The folders of the host, from the ground up, and those that each may name. What stands
 /// in a file beside them is for all.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("telemetry", &[]),
-    ("storage", &[]),
+    ("threads", &[]),
+    ("storage", &["threads"]),
     ("identity", &["storage"]),
     ("capabilities", &["storage", "telemetry"]),
-    ("engine", &["capabilities", "storage", "telemetry"]),
-    ("modules", &["engine", "storage", "telemetry"]),
-    ("config", &["engine", "modules"]),
-    ("http", &["engine", "identity", "modules", "storage"]),
+    (
+        "engine",
+        &["capabilities", "storage", "telemetry", "threads"],
+    ),
+    ("components", &["engine", "storage", "telemetry", "threads"]),
+    ("config", &["engine", "components"]),
+    ("http", &["components", "engine", "identity", "storage"]),
     ("server", &["http"]),
     (
         "cli",
         &[
+            "components",
             "config",
             "engine",
             "http",
             "identity",
-            "modules",
             "server",
             "storage",
             "telemetry",
+            "threads",
         ],
     ),
 ];

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::workplace::Workplace;
 use super::{Common, json_out, text_out, write_line};
+use crate::components::{Access, Source, Version, VersionError, method_name};
 use crate::engine::{ImportKind, LoadError, Shape};
-use crate::modules::{Access, Module, ModuleError, Source, method_name};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .inspect(&source.bytes)
         .map_err(|error| anyhow::anyhow!("{}: {error}", source.origin))?;
     let module = workplace.module(&engine, &source);
-    if let Err(ModuleError::Load {
+    if let Err(VersionError::Load {
         source: LoadError::UnknownImports { imports, .. },
         ..
     }) = &module
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-type Loaded<'a> = Result<&'a Module, &'a ModuleError>;
+type Loaded<'a> = Result<&'a Version, &'a VersionError>;
 
 fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
     let imports: Vec<Value> = shape

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::client::{ask, operator};
 use super::workplace::Workplace;
 use super::{Common, json_out, one_line, text_out, write_line};
+use crate::components::{self, AuditEntry, Source};
 use crate::files;
-use crate::modules::{self, AuditEntry, Source};
 use crate::printable::printable;
 use crate::server::client::Ask;
 use crate::storage::Registry;
@@ -183,7 +183,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// A share of requests, as it is written.
 fn share(text: &str) -> Result<String, String> {
-    match modules::share(text) {
+    match components::share(text) {
         Some(_) => Ok(text.to_owned()),
         None => Err("write a share from 0.01% to 100%, like 10%".to_owned()),
     }
@@ -213,7 +213,7 @@ impl Install {
     fn prepare(&self, workplace: &Workplace, found: &mut Found) -> anyhow::Result<Ask> {
         let bytes_max = workplace.config.compile.component_bytes_max;
         let source = Source::read(&self.file, bytes_max)?;
-        found.digest = Some(modules::digest(&source.bytes));
+        found.digest = Some(components::digest(&source.bytes));
         let name = match &self.name {
             Some(name) => name.clone(),
             None => name_of(workplace, &source)?,

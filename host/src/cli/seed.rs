@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Common;
 use super::workplace::Workplace;
-use crate::modules::{Candidates, Failure, Module};
+use crate::components::{Candidates, Failure, Version};
 use crate::printable::printable_line;
 
 /// How many a module is asked for at once: enough that a transaction's sync
@@ -98,8 +98,8 @@ fn of_all_commands(arguments: &[OsString]) -> Vec<OsString> {
 /// All modules, each from the first component that `take` takes.
 fn chosen(
     candidates: &mut Candidates<'_>,
-    mut take: impl FnMut(Module) -> Result<Module, String>,
-) -> Vec<Module> {
+    mut take: impl FnMut(Version) -> Result<Version, String>,
+) -> Vec<Version> {
     let names = candidates.names();
     names
         .iter()
@@ -114,7 +114,7 @@ fn complain(failures: &[Failure]) {
     }
 }
 
-fn crops(modules: &[Module]) -> anyhow::Result<Vec<Crop>> {
+fn crops(modules: &[Version]) -> anyhow::Result<Vec<Crop>> {
     let mut crops: Vec<Crop> = Vec::new();
     for (place, module) in modules.iter().enumerate() {
         for (kind, entry) in (0u32..).zip(module.kinds()?) {
@@ -191,7 +191,7 @@ pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow
     Ok(())
 }
 
-fn sow(module: &Module, crop: &Crop, wanted: u32) -> anyhow::Result<()> {
+fn sow(module: &Version, crop: &Crop, wanted: u32) -> anyhow::Result<()> {
     let style =
         ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}")?;
     let bar = ProgressBar::new(wanted.into())

@@ -14,18 +14,17 @@ use tracing_subscriber::EnvFilter;
 use super::ending::Ending;
 use super::workplace::{FIRST_ADMIN, Folder, Workplace};
 use super::{Common, Logged, json_out, one_line, text_out};
+use crate::components::{
+    Access, BreakerOptions, Candidates, Fallback, Manager, Meters, Method, PassedOver, Rank, Slot,
+    SlotOptions, Version,
+};
 use crate::config::{Config, Log};
-use crate::engine::{ExecutorOptions, Pace};
-use crate::giving_way;
 use crate::http::{App, HttpOptions, Identity, check, check_modules};
 use crate::identity::{Directory, FirstAdmin};
-use crate::modules::{
-    Access, BreakerOptions, Candidates, Fallback, Manager, Meters, Method, Module, PassedOver,
-    Rank, Slot, SlotOptions,
-};
 use crate::server::{self, Bound, ServerLimits};
 use crate::storage::Database;
 use crate::telemetry;
+use crate::threads::{ExecutorOptions, Fairness, processors};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -73,8 +72,8 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
     // What is cheap to check comes first: a start that is refused has changed nothing.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .on_thread_start(giving_way::enlist)
-        .on_thread_stop(giving_way::retire)
+        .on_thread_start(processors::enlist)
+        .on_thread_stop(processors::retire)
         .build()?;
     let bound = runtime.block_on(Bound::take(&config.server.listen));
     if bound.is_err()
@@ -124,7 +123,7 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
         welcome.as_text()?;
     }
     // This thread accepts connections.
-    giving_way::enlist();
+    processors::enlist();
     let unfinished = runtime.block_on(server::run(
         listeners,
         shop.app.clone(),
@@ -312,7 +311,7 @@ fn slots(
     if strict {
         check_modules(&candidates.first().collect::<Vec<_>>())?;
     }
-    let pace = Pace::start()?;
+    let fairness = Fairness::start()?;
     let http = http_options(config);
     let mut slots: Vec<Arc<Slot>> = Vec::new();
     for name in candidates.names() {
@@ -322,12 +321,12 @@ fn slots(
             all.push(slot.clone());
             check(&all, &http).map_err(|error| error.to_string())
         };
-        let open = |module: &mut Module| {
+        let open = |module: &mut Version| {
             let opened = folder.open_module(module);
             opened.map_err(|error| error.to_string())
         };
         let started = candidates.choose(&name, |module| {
-            Slot::start(module, options, meters, &pace, fits, open)
+            Slot::start(module, options, meters, &fairness, fits, open)
         });
         check_all(candidates)?;
         slots.extend(started);
@@ -504,7 +503,7 @@ impl Welcome<'_> {
     }
 }
 
-fn first_list(modules: &[Arc<Module>]) -> Option<&str> {
+fn first_list(modules: &[Arc<Version>]) -> Option<&str> {
     modules
         .iter()
         .flat_map(|module| module.routes())

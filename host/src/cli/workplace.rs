@@ -12,14 +12,14 @@ use anyhow::{Context, bail};
 
 use super::Common;
 use crate::clock;
+use crate::components::{
+    self, CanaryOptions, Candidates, ComponentStore, Failure, Found, Keys, Manager, ManagerOptions,
+    ModuleOptions, PathPrefix, Slot, Source, Trust, Version, VersionError, WatchError, Watched,
+};
 use crate::config::{Config, Limits as LimitSettings, Sources};
 use crate::engine::{CallError, CompileLimits, Engine, EngineOptions, GRANTS, Limits};
 use crate::files;
 use crate::identity::{Directory, Lifetimes};
-use crate::modules::{
-    self, CanaryOptions, Candidates, Failure, Found, Keys, Manager, ManagerOptions, Module,
-    ModuleError, ModuleOptions, PathPrefix, Slot, Source, Trust, Versions, WatchError, Watched,
-};
 use crate::printable::{printable, printable_line};
 use crate::storage::{
     self, Database, DatabaseOptions, Installed, Registry, SessionLimits, StorageError,
@@ -102,8 +102,8 @@ impl Workplace {
     }
 
     /// Loads one component as a module; its database stays closed.
-    pub(super) fn module(&self, engine: &Engine, source: &Source) -> Result<Module, ModuleError> {
-        Module::load(
+    pub(super) fn module(&self, engine: &Engine, source: &Source) -> Result<Version, VersionError> {
+        Version::load(
             engine,
             source,
             |name| self.options(name),
@@ -114,7 +114,7 @@ impl Workplace {
     /// Where the modules' components come from.
     pub(super) fn found(&self) -> anyhow::Result<Found> {
         let data = &self.config.data;
-        let mut found = modules::find(
+        let mut found = components::find(
             self.configured(),
             &data.dir,
             &data.modules_dir,
@@ -146,12 +146,12 @@ impl Workplace {
         engine: &'a Engine,
         found: Found,
     ) -> anyhow::Result<Candidates<'a>> {
-        let versions = Versions::of(&self.config.data.dir);
+        let versions = ComponentStore::of(&self.config.data.dir);
         let trust = self.trust();
         let load = Box::new(move |source: &Source| {
             let signed_by = trust
                 .source(source, |name, digest| self.kept(name, digest))
-                .map_err(|error| ModuleError::Signature {
+                .map_err(|error| VersionError::Signature {
                     origin: source.origin.clone(),
                     source: error,
                 })?;
@@ -491,7 +491,7 @@ impl Folder {
 
     /// Opens a module's database. Its schema is only brought forward when no
     /// host is running on it.
-    pub(super) fn open_module(&self, module: &mut Module) -> Result<(), ModuleError> {
+    pub(super) fn open_module(&self, module: &mut Version) -> Result<(), VersionError> {
         module.open(&self.path.join("modules"), self.lock.is_some())
     }
 
@@ -503,8 +503,8 @@ impl Folder {
         workplace: &Workplace,
         engine: &Engine,
         name: &str,
-        check: impl Fn(&Module) -> Result<(), CallError>,
-    ) -> anyhow::Result<Module> {
+        check: impl Fn(&Version) -> Result<(), CallError>,
+    ) -> anyhow::Result<Version> {
         let mut candidates = workplace.candidates(engine, workplace.found()?)?;
         let names = candidates.names();
         let mut unfit = None;
@@ -539,7 +539,7 @@ impl Folder {
     }
 
     /// A module with its database open.
-    pub(super) fn opened(&self, mut module: Module) -> Result<Module, String> {
+    pub(super) fn opened(&self, mut module: Version) -> Result<Version, String> {
         match self.open_module(&mut module) {
             Ok(()) => Ok(module),
             Err(error) => Err(error.to_string()),

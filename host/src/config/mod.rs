@@ -16,8 +16,8 @@ pub use source::{ConfigError, Sources};
 
 use reader::{CENTURY_S, Reader};
 
+use crate::components::PathPrefix;
 use crate::engine::GRANTS;
-use crate::modules::PathPrefix;
 
 /// All settings.
 #[derive(Clone, Debug)]

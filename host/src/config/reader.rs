@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use crate::modules::{DEFAULT_PREFIXES, Keys, PathPrefix};
+use crate::components::{DEFAULT_PREFIXES, Keys, PathPrefix};
 use crate::printable::cut;
 
 use super::source::{ConfigError, Entry, Value};

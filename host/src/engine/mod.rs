@@ -7,9 +7,7 @@ mod call;
 pub mod compiler;
 mod component;
 mod error;
-mod executor;
 mod linker;
-mod pace;
 mod shape;
 mod state;
 mod turns;
@@ -23,14 +21,13 @@ use std::time::Duration;
 
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::giving_way::{self, Place, ThreadNumber};
+use crate::threads::STACK_BYTES_OF_HOST;
+use crate::threads::processors::{self, Place, ThreadNumber};
 
 pub use compiler::CompileLimits;
 pub use component::Component;
 pub use error::{CallError, LoadError, Troubles};
-pub use executor::{Executor, ExecutorOptions, Lane, Rejected};
 pub use linker::{GRANTS, ImportKind};
-pub use pace::Pace;
 pub use shape::{Export, Import, Shape};
 pub use state::{CallContext, Settings};
 
@@ -90,10 +87,6 @@ pub struct Limits {
     /// What its statements may use.
     pub sql: crate::storage::SessionLimits,
 }
-
-/// What a thread that calls components has beside the guest's stack, in bytes, for
-/// the host's own part of a call.
-const STACK_BYTES_OF_HOST: usize = 1024 * 1024;
 
 /// How an engine is set up.
 #[derive(Clone, Debug)]
@@ -167,7 +160,7 @@ impl Engine {
                 .name("aside".to_owned())
                 .stack_size(self.options.stack_bytes_max + STACK_BYTES_OF_HOST)
                 .spawn_scoped(scope, || {
-                    giving_way::stand_aside();
+                    processors::stand_aside();
                     work()
                 })
                 .map_err(|error| LoadError::Engine(error.into()))?;
@@ -218,8 +211,8 @@ impl Clock {
                     wasmtime_wasi::runtime::with_ambient_tokio_runtime(|| ());
                     ThreadNumber::own().keep_to(Place::InFront);
                     while !stop.load(Ordering::Relaxed) {
-                        std::thread::sleep(if giving_way::is_due() {
-                            giving_way::OFTEN
+                        std::thread::sleep(if processors::is_due() {
+                            processors::OFTEN
                         } else {
                             TICK
                         });

@@ -16,9 +16,9 @@ use super::{Limits, TICK};
 use crate::capabilities::logging::Log;
 use crate::capabilities::sql::{SqlContext, SqlView};
 use crate::capabilities::wasi::{self, Clock, Sleeper};
-use crate::giving_way;
 use crate::storage::Session;
 use crate::telemetry::LogBudget;
+use crate::threads::processors;
 
 /// How often a call that takes long is asked whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(100);
@@ -130,7 +130,7 @@ impl CallState {
                 return Err(wasmtime::Error::new(DeadlineReached));
             }
             meter.check_call_time()?;
-            giving_way::give_way();
+            processors::give_way();
             Ok(UpdateDeadline::Continue(meter.ticks_left()))
         });
         store.call_hook(|mut context, hook| {
@@ -250,7 +250,7 @@ impl Meter {
 
     /// Ticks until the guest's time is up or it is looked at again, at least one.
     fn ticks_left(&self) -> u64 {
-        if giving_way::is_back() {
+        if processors::is_back() {
             return 1;
         }
         let left = self.deadline().saturating_sub(self.guest_time());

@@ -10,9 +10,9 @@ use hyper::http::request::Parts;
 use hyper::http::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
 
+use crate::components::{self, Remark, Version};
 use crate::engine::CallError;
 use crate::headers::{may_be_seen, may_be_set};
-use crate::modules::{self, Module, Remark};
 use crate::printable::cut;
 
 use super::RETRY_AFTER_S;
@@ -54,7 +54,7 @@ const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox");
 /// The headers of a request that a route asked for and that a component may see,
 /// each as often as it was sent. One that the request's `Connection` names is
 /// meant for this connection alone, and one whose value is no ASCII text is left out.
-pub fn seen(headers: &HeaderMap, asked: &[String]) -> Vec<modules::Header> {
+pub fn seen(headers: &HeaderMap, asked: &[String]) -> Vec<components::Header> {
     asked
         .iter()
         .filter(|name| may_be_seen(name) && !is_hop(headers, name))
@@ -63,7 +63,7 @@ pub fn seen(headers: &HeaderMap, asked: &[String]) -> Vec<modules::Header> {
                 .get_all(name.as_str())
                 .iter()
                 .filter_map(|value| value.to_str().ok())
-                .map(|value| modules::Header {
+                .map(|value| components::Header {
                     name: name.to_ascii_lowercase(),
                     value: value.to_owned(),
                 })
@@ -100,7 +100,7 @@ struct Dropped {
 ///
 /// # Errors
 /// When HTTP cannot carry it.
-pub fn answer_of(response: modules::Response) -> Result<Crossed, CallError> {
+pub fn answer_of(response: components::Response) -> Result<Crossed, CallError> {
     let bad = |what: String| CallError::BadAnswer(format!("the answer has {what}"));
     let status = StatusCode::from_u16(response.status)
         .ok()
@@ -109,7 +109,7 @@ pub fn answer_of(response: modules::Response) -> Result<Crossed, CallError> {
     if response.headers.len() > HEADERS_MAX {
         return Err(bad(format!("more than {HEADERS_MAX} headers")));
     }
-    let bytes = |header: &modules::Header| header.name.len() + header.value.len();
+    let bytes = |header: &components::Header| header.name.len() + header.value.len();
     if response.headers.iter().map(bytes).sum::<usize>() > HEADERS_BYTES_MAX {
         return Err(bad(format!(
             "more than {HEADERS_BYTES_MAX} bytes of headers"
@@ -151,7 +151,7 @@ pub fn answer_of(response: modules::Response) -> Result<Crossed, CallError> {
 }
 
 /// Why an answer to a request without a condition cannot be sent, if that is so.
-pub fn fault_in(response: modules::Response) -> Option<String> {
+pub fn fault_in(response: components::Response) -> Option<String> {
     match answer_of(response) {
         Ok(crossed) => crossed.is_304().then(|| NO_304.to_owned()),
         Err(error) => Some(error.to_string()),
@@ -180,7 +180,7 @@ impl Crossed {
     pub(super) fn settle(
         mut self,
         parts: &Parts,
-        module: &Module,
+        module: &Version,
         request_id: &str,
         owns: impl Fn(&str) -> bool,
     ) -> Answer {
@@ -215,7 +215,7 @@ impl Crossed {
     }
 }
 
-fn tell(module: &Module, name: &HeaderName, why: &str) {
+fn tell(module: &Version, name: &HeaderName, why: &str) {
     let name = cut(name.as_str(), NAME_BYTES_MAX);
     let remark = module.remarks().on(&name);
     let more = match remark {
@@ -343,15 +343,15 @@ fn is_plain_segment(segment: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn header(name: &str, value: &str) -> modules::Header {
-        modules::Header {
+    fn header(name: &str, value: &str) -> components::Header {
+        components::Header {
             name: name.to_owned(),
             value: value.to_owned(),
         }
     }
 
     fn crossed(headers: &[(&str, &str)]) -> Crossed {
-        answer_of(modules::Response {
+        answer_of(components::Response {
             status: 200,
             headers: headers
                 .iter()
@@ -424,7 +424,7 @@ mod tests {
     #[test]
     fn who_is_to_come_back_is_told_when() {
         let check = |status: u16, headers: &[(&str, &str)], told: &[&str]| {
-            let crossed = answer_of(modules::Response {
+            let crossed = answer_of(components::Response {
                 status,
                 headers: headers
                     .iter()

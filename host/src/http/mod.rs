@@ -28,12 +28,12 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 
 use crate::clock;
+use crate::components::{self, Access, Manager, Meters, Slot, SlotError, Version};
 use crate::giving_back::give_back;
 use crate::identity::{Actor, ActorKind};
-use crate::modules::{self, Access, Manager, Meters, Module, Slot, SlotError};
 use crate::printable::cut;
 
 use body::{Bounds, Received, SCREENED_BYTES_MAX};
@@ -204,7 +204,7 @@ impl App {
         let unreadable = head::check(&parts).err();
         let is_readable = unreadable.is_none();
         let mut answer = if let Some(refusal) = unreadable {
-            if parts.version < Version::HTTP_2 {
+            if parts.version < hyper::Version::HTTP_2 {
                 connection.refuse();
             }
             *refusal
@@ -217,7 +217,7 @@ impl App {
         };
         // A proxy's connection carries the requests of many, of whom one must not end it.
         let is_spent = is_fruitless && !self.options.trust_forwarded && connection.spend();
-        if (is_spent || !is_readable) && parts.version < Version::HTTP_2 {
+        if (is_spent || !is_readable) && parts.version < hyper::Version::HTTP_2 {
             answer
                 .headers
                 .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -426,19 +426,19 @@ impl App {
     )]
     fn request(
         &self,
-        module: &Module,
+        module: &Version,
         route: u32,
         parts: &Parts,
         path_parameters: Vec<String>,
         body: Bytes,
         actor: Option<Actor>,
         request_id: &str,
-    ) -> modules::Request {
+    ) -> components::Request {
         let wanted = module
             .routes()
             .get(route as usize)
             .map_or(&[][..], |route| &route.headers);
-        modules::Request {
+        components::Request {
             route,
             path_parameters,
             query: query(&parts.uri).to_owned(),
@@ -526,9 +526,9 @@ fn without_body(found: &Found<'_>, parts: &Parts, entry: Entry, refusal: Answer)
 /// Has a module answer, or says why it does not.
 async fn call(
     slot: &Slot,
-    module: &Arc<Module>,
+    module: &Arc<Version>,
     caller: &str,
-    request: modules::Request,
+    request: components::Request,
 ) -> Result<Crossed, Refusal> {
     let called = slot
         .handle(module, caller, request, crossing::answer_of)
@@ -584,12 +584,12 @@ fn query(uri: &Uri) -> &str {
     uri.query().unwrap_or_default()
 }
 
-fn method(method: modules::Method) -> Method {
+fn method(method: components::Method) -> Method {
     match method {
-        modules::Method::Get => Method::GET,
-        modules::Method::Post => Method::POST,
-        modules::Method::Put => Method::PUT,
-        modules::Method::Patch => Method::PATCH,
-        modules::Method::Delete => Method::DELETE,
+        components::Method::Get => Method::GET,
+        components::Method::Post => Method::POST,
+        components::Method::Put => Method::PUT,
+        components::Method::Patch => Method::PATCH,
+        components::Method::Delete => Method::DELETE,
     }
 }

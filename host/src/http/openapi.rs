@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::own::{COOKIE_NAME, HOST_COOKIE_NAME};
 use super::routes::RouteError;
-use crate::modules::{Access, HOST_SCHEMA, Module};
+use crate::components::{Access, HOST_SCHEMA, Version};
 
 /// An endpoint, as it describes itself.
 pub(super) struct Described<'a> {
@@ -30,7 +30,7 @@ const RESPONSES: &str = "#/components/responses/";
 /// # Errors
 /// When two modules, or a module and the host, give one name to two things.
 pub(super) fn check_names(
-    modules: &[&Module],
+    modules: &[&Version],
     host_operations: impl Iterator<Item = String>,
 ) -> Result<(), RouteError> {
     let mut owners: BTreeMap<(&str, String), &str> = host_operations
@@ -63,7 +63,7 @@ pub(super) fn check_names(
 }
 
 /// Writes the document.
-pub(super) fn document(modules: &[&Module], endpoints: Vec<Described<'_>>) -> Value {
+pub(super) fn document(modules: &[&Version], endpoints: Vec<Described<'_>>) -> Value {
     let mut paths = Map::new();
     let mut written = BTreeMap::new();
     for mut endpoint in endpoints {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hyper::Method;
 
 use super::own::Own;
-use crate::modules::{Access, Module, Overlap, Pattern, RoutingTable, Slot, belongs_to_host};
+use crate::components::{Access, Overlap, Pattern, RoutingTable, Slot, Version, belongs_to_host};
 
 /// Where a request goes.
 #[derive(Clone)]
@@ -15,7 +15,7 @@ pub enum Target {
     /// One of the host's own endpoints.
     Own(Own),
     /// A route of one version of a module, by its place in that version's list.
-    Module(Arc<Slot>, Arc<Module>, u32),
+    Module(Arc<Slot>, Arc<Version>, u32),
 }
 
 /// An endpoint: where the request goes, and who may call it.
@@ -107,7 +107,7 @@ impl Routes {
     }
 
     /// Adds all routes of a module's.
-    pub fn add_module(&mut self, slot: &Arc<Slot>, module: &Arc<Module>) {
+    pub fn add_module(&mut self, slot: &Arc<Slot>, module: &Arc<Version>) {
         let routes = module.routes().iter().zip(module.patterns());
         for (number, (route, pattern)) in (0u32..).zip(routes) {
             let endpoint = Endpoint {

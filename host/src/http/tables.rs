@@ -13,8 +13,8 @@ use super::finish::tagged;
 use super::openapi::{self, Described};
 use super::routes::{Found, RouteError, Routes, Target};
 use super::{HttpOptions, crossing, method, own};
-use crate::modules::{
-    Canary, Claim, Claims, Module, Prepared, Response, Router, Slot, method_name,
+use crate::components::{
+    Canary, Claim, Claims, Prepared, Response, Router, Slot, Version, method_name,
 };
 
 /// The methods that endpoints have.
@@ -30,7 +30,7 @@ const METHODS: [Method; 5] = [
 pub(super) struct Table {
     routes: Routes,
     trials: Vec<Trial>,
-    modules: Vec<Arc<Module>>,
+    modules: Vec<Arc<Version>>,
     options: HttpOptions,
     /// The OpenAPI document, as it is sent; written when it is asked for.
     document: OnceLock<Answer>,
@@ -62,7 +62,7 @@ pub fn check(slots: &[Arc<Slot>], options: &HttpOptions) -> Result<(), RouteErro
 ///
 /// # Errors
 /// When two routes collide, or two modules' descriptions of them.
-pub fn check_modules(modules: &[&Module]) -> Result<(), RouteError> {
+pub fn check_modules(modules: &[&Version]) -> Result<(), RouteError> {
     check_owners(modules)?;
     openapi::check_names(modules, own::operation_ids())
 }
@@ -86,7 +86,7 @@ impl Tables {
 }
 
 /// Every module with its version in service, or with another in its place.
-fn served(slots: &[Arc<Slot>], other: Option<&Arc<Module>>) -> Vec<(Arc<Slot>, Arc<Module>)> {
+fn served(slots: &[Arc<Slot>], other: Option<&Arc<Version>>) -> Vec<(Arc<Slot>, Arc<Version>)> {
     slots
         .iter()
         .map(|slot| {
@@ -100,7 +100,7 @@ fn served(slots: &[Arc<Slot>], other: Option<&Arc<Module>>) -> Vec<(Arc<Slot>, A
 impl Router for Tables {
     fn prepare(
         &self,
-        module: &Arc<Module>,
+        module: &Arc<Version>,
         canary: Option<&Arc<Canary>>,
     ) -> Result<Prepared, String> {
         let prepare = || {
@@ -139,7 +139,7 @@ impl Trial {
 }
 
 /// A path belongs to one module, in all of the versions that are asked.
-fn check_owners(modules: &[&Module]) -> Result<(), RouteError> {
+fn check_owners(modules: &[&Version]) -> Result<(), RouteError> {
     let mut claims = Claims::default();
     for module in modules {
         for (route, pattern) in module.routes().iter().zip(module.patterns()) {
@@ -156,13 +156,13 @@ fn check_owners(modules: &[&Module]) -> Result<(), RouteError> {
 
 impl Table {
     fn new(
-        served: &[(Arc<Slot>, Arc<Module>)],
+        served: &[(Arc<Slot>, Arc<Version>)],
         trials: Vec<Trial>,
         options: &HttpOptions,
     ) -> Result<Self, RouteError> {
         let on_trial = trials.iter().map(|trial| &*trial.canary.module);
         let in_service = served.iter().map(|(_, module)| &**module);
-        let asked: Vec<&Module> = in_service.chain(on_trial).collect();
+        let asked: Vec<&Version> = in_service.chain(on_trial).collect();
         check_modules(&asked)?;
         let mut routes = Routes::default();
         own::add_to(&mut routes, options)?;
@@ -228,7 +228,7 @@ impl Table {
 }
 
 /// What these modules and the host serve, as OpenAPI.
-fn document(modules: &[Arc<Module>], options: &HttpOptions) -> Bytes {
+fn document(modules: &[Arc<Version>], options: &HttpOptions) -> Bytes {
     let mut endpoints = Vec::new();
     for module in modules {
         for (route, operation) in module.routes().iter().zip(module.operations()) {
@@ -241,6 +241,6 @@ fn document(modules: &[Arc<Module>], options: &HttpOptions) -> Bytes {
         }
     }
     endpoints.extend(own::described(options));
-    let modules: Vec<&Module> = modules.iter().map(|module| &**module).collect();
+    let modules: Vec<&Version> = modules.iter().map(|module| &**module).collect();
     openapi::document(&modules, endpoints).to_string().into()
 }

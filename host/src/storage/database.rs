@@ -22,7 +22,7 @@ use super::session::{Keeps, Session, SessionLimits};
 use super::statement::Guarded;
 use super::writer::Writer;
 use super::{MigrationError, SqlError, StorageError};
-use crate::giving_way;
+use crate::threads::processors;
 
 /// How a database is opened.
 #[derive(Clone, Debug)]
@@ -159,7 +159,7 @@ impl Database {
         if self.pending(schema)?.is_empty() {
             return migrate();
         }
-        giving_way::aside(migrate).map_err(|error| SqlError::Unavailable(error.to_string()))?
+        processors::aside(migrate).map_err(|error| SqlError::Unavailable(error.to_string()))?
     }
 
     /// Which versions were activated last.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Error, ffi};
 
 use super::clock::Clock;
-use crate::giving_way;
+use crate::threads::processors;
 
 /// The tokenizers that all others are made of: `porter` works on one of these.
 const TOKENIZERS: [&CStr; 3] = [c"unicode61", c"ascii", c"trigram"];
@@ -255,7 +255,7 @@ unsafe extern "C" fn pass_on(
     }
     passage.words += 1;
     if passage.words.is_multiple_of(WORDS_PER_LOOK) {
-        giving_way::give_way();
+        processors::give_way();
         if passage.clock.expired() {
             return ffi::SQLITE_INTERRUPT;
         }

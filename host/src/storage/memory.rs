@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use rusqlite::ffi;
 
-use crate::giving_way;
+use crate::threads::processors;
 
 thread_local! {
     /// What this thread has allocated, without what it has freed, in bytes. Below
@@ -169,7 +169,7 @@ const MUCH: i64 = 64 * 1024;
 /// Whether so many bytes more can be had.
 fn affords(bytes: i64) -> bool {
     if bytes >= MUCH {
-        giving_way::give_way();
+        processors::give_way();
     }
     if is_over() {
         return false;

@@ -19,9 +19,9 @@ use super::disk::Disk;
 use super::memory::{self, Budget};
 use super::rows::{Rows, RowsLimits};
 use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer, full_text, functions};
-use crate::giving_way;
 use crate::printable::cut;
-use crate::waiting::Waiting;
+use crate::threads::permits::Waiting;
+use crate::threads::processors;
 
 /// Statements that a connection keeps prepared.
 const STATEMENTS_CACHED: usize = 128;
@@ -261,7 +261,7 @@ impl Guarded {
             connection.progress_handler(STEPS_PER_LOOK, {
                 let clock = clock.clone();
                 Some(move || {
-                    giving_way::give_way();
+                    processors::give_way();
                     clock.look()
                 })
             })?;

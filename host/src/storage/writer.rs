@@ -9,7 +9,7 @@
 //! is on disk, nobody reads what is not, and a lone writer waits for nobody.
 //!
 //! Who waits, in the queue, for another process or for the end of a batch, gives back
-//! the place that its thread has; see [`crate::waiting`]. A write is answered as kept
+//! the place that its thread has; see [`crate::threads::permits`]. A write is answered as kept
 //! where the file that it is in was in its place before the commit and after it.
 
 use std::collections::VecDeque;
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use super::condition::{Condition, Trouble};
 use super::statement::Guarded;
 use super::{SqlError, condition};
-use crate::waiting::Waiting;
+use crate::threads::permits::Waiting;
 
 /// Commits that may share a sync.
 const MEMBERS_MAX: usize = 64;

@@ -6,7 +6,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 use wares::http::crossing::{answer_of, seen};
-use wares::modules::{Header, Response};
+use wares::components::{Header, Response};
 
 /// Parts of names that no component may see, and none may set.
 const CREDENTIALS: [&str; 8] = [

@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use wares::http::host_paths;
-use wares::modules::{Claim, Claims, PathPrefix, Pattern, RoutingTable, belongs_to_host};
+use wares::components::{Claim, Claims, PathPrefix, Pattern, RoutingTable, belongs_to_host};
 
 /// Whose a pattern is, and which: the host's are counted as well.
 type Owner = Option<(bool, usize)>;

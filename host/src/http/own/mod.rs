@@ -21,9 +21,9 @@ use super::envelope::{Answer, Refusal};
 use super::openapi::Described;
 use super::routes::{Endpoint, RouteError, Routes, Target, percent_decode};
 use super::{About, HttpOptions, RETRY_AFTER_S, docs};
+use crate::components::{self, Access, Manager};
 use crate::fault::fault;
 use crate::identity::{Actor, ActorKind, Directory, Proof};
-use crate::modules::{self, Access, Manager};
 use crate::storage::{self, StorageError, Trouble};
 
 /// A module, where its versions are managed.
@@ -237,12 +237,12 @@ impl Identity {
     }
 }
 
-impl From<Actor> for modules::Actor {
+impl From<Actor> for components::Actor {
     fn from(actor: Actor) -> Self {
         let kind = match actor.kind {
             // An operator reaches no module.
-            ActorKind::User | ActorKind::Operator => modules::ActorKind::User,
-            ActorKind::ApiKey => modules::ActorKind::ApiKey,
+            ActorKind::User | ActorKind::Operator => components::ActorKind::User,
+            ActorKind::ApiKey => components::ActorKind::ApiKey,
         };
         Self { kind, id: actor.id }
     }

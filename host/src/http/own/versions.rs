@@ -10,11 +10,11 @@ use super::super::envelope::{Answer, Refusal};
 use super::super::query;
 use super::Call;
 use super::input::Input;
-use crate::fault::fault;
-use crate::identity::{Actor, ActorKind};
-use crate::modules::{
+use crate::components::{
     self, Change, ChangeError, Counted, Failure, Installation, Manager, Slot, Then,
 };
+use crate::fault::fault;
+use crate::identity::{Actor, ActorKind};
 use crate::storage::{Act, Installed, MigrationError, SqlError, Trouble};
 
 /// The header that holds what minisign wrote, in base 64.
@@ -84,7 +84,7 @@ pub(super) fn install(
     }
     let by = name_of(actor);
     input.finish().inspect_err(|refusal| {
-        let digest = modules::digest(bytes);
+        let digest = components::digest(bytes);
         manager.refuse("install", name, Some(&digest), &by, &refusal.message());
     })?;
     let signature = parts.headers.get(SIGNATURE).map(|value| {
@@ -200,7 +200,7 @@ pub(super) fn audit(manager: &Manager, call: &Call<'_>) -> Result {
 /// A share of requests, `10%`, of ten thousand.
 fn share(input: &mut Input, text: Option<&str>) -> Option<u32> {
     let text = text?;
-    let parsed = crate::modules::share(text);
+    let parsed = crate::components::share(text);
     if parsed.is_none() {
         input.issue(format!(
             "Field 'canary' must be a share from 0.01% to 100%, got: '{text}'"
@@ -265,7 +265,7 @@ fn refusal(error: &ChangeError) -> Answer {
             );
             (StatusCode::INTERNAL_SERVER_ERROR, "unexpected_state")
         }
-        ChangeError::Versions(_) | ChangeError::Storage(_) | ChangeError::Database(_) => {
+        ChangeError::ComponentStore(_) | ChangeError::Storage(_) | ChangeError::Database(_) => {
             tracing::error!(error = reason, "a version cannot be kept");
             (StatusCode::INTERNAL_SERVER_ERROR, "unexpected_state")
         }

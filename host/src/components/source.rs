@@ -9,7 +9,7 @@ use std::{fmt, fs, io};
 
 use super::bundled::BUNDLED;
 use super::candidates::Failure;
-use super::versions::{Versions, short};
+use super::store::{ComponentStore, short};
 use crate::files;
 use crate::storage::{Database, timestamp};
 
@@ -140,7 +140,7 @@ impl Source {
     /// # Errors
     /// When its file is not there, or not what it was.
     pub(super) fn version(
-        versions: &Versions,
+        versions: &ComponentStore,
         module: &str,
         digest: &str,
         rank: Rank,
@@ -296,7 +296,7 @@ impl Found {
 
     /// The active version of every module with data in a data folder.
     fn activated(&mut self, data: &Path) -> Result<(), SourceError> {
-        let versions = Versions::of(data);
+        let versions = ComponentStore::of(data);
         for file in files(&data.join("modules"), "db")? {
             let Some(name) = file.file_stem().and_then(|name| name.to_str()) else {
                 continue;

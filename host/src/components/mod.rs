@@ -13,7 +13,6 @@ mod exposition;
 mod figures;
 mod manager;
 mod meters;
-mod module;
 mod path;
 mod remarks;
 mod routes;
@@ -21,7 +20,8 @@ mod routing;
 mod signature;
 mod slot;
 mod source;
-mod versions;
+mod store;
+mod version;
 mod watch;
 
 pub use audit::AuditEntry;
@@ -33,7 +33,6 @@ pub use description::HOST_SCHEMA;
 pub use figures::{Counted, Figures};
 pub use manager::{ChangeError, Installation, Manager, ManagerOptions, Prepared, Router, Then};
 pub use meters::Meters;
-pub use module::{Access, Method, Module, ModuleError, ModuleOptions, Route};
 pub use path::{DEFAULT_PREFIXES, PathError, PathPrefix, Pattern, SEGMENTS_MAX, belongs_to_host};
 pub use remarks::{Remark, Remarks};
 pub use routes::method_name;
@@ -41,7 +40,8 @@ pub use routing::{Claim, Claims, Match, Overlap, RoutingTable};
 pub use signature::{Keys, SignatureError, Trust};
 pub use slot::{Slot, SlotError, SlotOptions};
 pub use source::{Found, Origin, Rank, Source, SourceError, find};
-pub use versions::{Versions, VersionsError, digest};
+pub use store::{ComponentStore, ComponentStoreError, digest};
+pub use version::{Access, Method, ModuleOptions, Route, Version, VersionError};
 pub use watch::{Watch, WatchError, Watched};
 
 pub use crate::engine::bindings::exports::wares::module::http::{

@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
-use crate::engine::{CallError, Executor, ExecutorOptions, Lane, Pace};
+use crate::engine::CallError;
 use crate::fault::fault_of;
 use crate::printable::cut;
+use crate::threads::{Executor, ExecutorOptions, Fairness, Lane};
 
 use super::breaker::{Admitted, Breaker, BreakerOptions};
 use super::canary::{self, Canary, CanaryOptions, Verdict};
 use super::meters::{Meters, ModuleMeters, Outcome, Present};
-use super::{Method, Module, Request, Response};
+use super::{Method, Request, Response, Version};
 
 /// What is logged of an error of a call, and of where it was, in bytes.
 const SHOWN_BYTES_MAX: usize = 2 * 1024;
@@ -57,7 +58,7 @@ pub enum SlotError {
 /// A module in service.
 pub struct Slot {
     record: Arc<Record>,
-    current: ArcSwap<Module>,
+    current: ArcSwap<Version>,
     canary: ArcSwapOption<Canary>,
     /// Held by whoever ends a trial by what was counted.
     deciding: Mutex<()>,
@@ -89,7 +90,7 @@ impl Running {
 /// also where nobody waits for the answer any longer.
 struct Calling {
     record: Arc<Record>,
-    module: Arc<Module>,
+    module: Arc<Version>,
     /// `None` of a version on trial: it is judged as such, and gives nobody else a rest.
     admitted: Option<Admitted>,
     asked: Instant,
@@ -102,10 +103,10 @@ impl Slot {
     /// # Errors
     /// When the machine has no thread left.
     pub fn new(
-        module: Module,
+        module: Version,
         options: SlotOptions,
         meters: &Meters,
-        pace: &Arc<Pace>,
+        fairness: &Arc<Fairness>,
     ) -> std::io::Result<Self> {
         Ok(Self {
             record: Arc::new(Record {
@@ -116,7 +117,7 @@ impl Slot {
             current: ArcSwap::from_pointee(module),
             canary: ArcSwapOption::empty(),
             deciding: Mutex::default(),
-            executor: Executor::new(pace, options.executor)?,
+            executor: Executor::new(fairness, options.executor)?,
             request_bytes_max: options.request_bytes_max,
         })
     }
@@ -127,14 +128,14 @@ impl Slot {
     /// # Errors
     /// With what is wrong.
     pub fn start(
-        mut module: Module,
+        mut module: Version,
         options: SlotOptions,
         meters: &Meters,
-        pace: &Arc<Pace>,
+        fairness: &Arc<Fairness>,
         fits: impl FnOnce(&Arc<Self>) -> Result<(), String>,
-        open: impl FnOnce(&mut Module) -> Result<(), String>,
+        open: impl FnOnce(&mut Version) -> Result<(), String>,
     ) -> Result<Arc<Self>, String> {
-        let slot = Self::new(module.again(), options, meters, pace);
+        let slot = Self::new(module.again(), options, meters, fairness);
         let slot = Arc::new(slot.map_err(|error| error.to_string())?);
         fits(&slot)?;
         fault_of("start", slot.name());
@@ -154,7 +155,7 @@ impl Slot {
     }
 
     /// The version in service.
-    pub fn module(&self) -> Arc<Module> {
+    pub fn module(&self) -> Arc<Version> {
         self.current.load_full()
     }
 
@@ -164,7 +165,7 @@ impl Slot {
     }
 
     /// Puts another version in service, and gives the one before. A trial ends.
-    pub(super) fn switch(&self, module: Arc<Module>) -> Arc<Module> {
+    pub(super) fn switch(&self, module: Arc<Version>) -> Arc<Version> {
         self.canary.store(None);
         let before = self.current.swap(module);
         // What the one before did is not this one's fault.
@@ -210,7 +211,7 @@ impl Slot {
     /// When it is not asked, or gives no answer.
     pub async fn handle<T: Send + 'static>(
         &self,
-        module: &Arc<Module>,
+        module: &Arc<Version>,
         caller: &str,
         request: Request,
         read: fn(Response) -> Result<T, CallError>,

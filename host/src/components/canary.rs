@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::figures::Counted;
-use super::module::Module;
+use super::version::Version;
 
 /// When a version on trial is judged, and how.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ pub fn share(text: &str) -> Option<u32> {
 /// A version on trial.
 pub struct Canary {
     /// The version.
-    pub module: Arc<Module>,
+    pub module: Arc<Version>,
     /// The requests of ten thousand that it answers.
     pub share: u32,
     /// What the version in service had counted when the trial began.

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::executor::Queue;
-use crate::giving_way::{self, Place};
+use crate::threads::processors::{self, Place};
 
 /// How long a call runs before it steps back. Almost all end long before.
 const LONG: Duration = Duration::from_millis(20);
@@ -30,7 +30,7 @@ const PROBATION: Duration = Duration::from_secs(1);
 const OUTDONE: f64 = 1.5;
 
 /// Watches over the threads of all modules.
-pub struct Pace {
+pub struct Fairness {
     watched: Mutex<Vec<Watched>>,
     /// When something was last behind that somebody else was to be kept from.
     parted: Mutex<Option<Instant>>,
@@ -54,25 +54,25 @@ struct Load {
     modest: Duration,
 }
 
-impl Pace {
+impl Fairness {
     /// Starts to watch.
     ///
     /// # Errors
     /// When the machine has no thread left.
     pub fn start() -> std::io::Result<Arc<Self>> {
-        let pace = Arc::new(Self {
+        let fairness = Arc::new(Self {
             watched: Mutex::default(),
             parted: Mutex::default(),
             asleep: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             watch: Mutex::default(),
         });
-        let watch = thread::Builder::new().name("pace".to_owned()).spawn({
-            let pace = Arc::downgrade(&pace);
-            move || watch(&pace)
+        let watch = thread::Builder::new().name("fairness".to_owned()).spawn({
+            let fairness = Arc::downgrade(&fairness);
+            move || watch(&fairness)
         })?;
-        *lock(&pace.watch) = Some(watch);
-        Ok(pace)
+        *lock(&fairness.watch) = Some(watch);
+        Ok(fairness)
     }
 
     pub(super) fn watch_over(&self, queue: &Arc<Queue>) {
@@ -130,7 +130,7 @@ impl Pace {
             .filter(|one| is_asked(one) && !one.load.greedy)
             .map(|one| one.load.share);
         let most = in_front.fold(0.0, f64::max);
-        let parted = self.part(least.is_some() && giving_way::is_due(), now);
+        let parted = self.part(least.is_some() && processors::is_due(), now);
         for one in &mut *watched {
             if let Some(queue) = one.queue.upgrade() {
                 one.load.judge(least, most, since);
@@ -149,7 +149,7 @@ impl Pace {
             *last = Some(now);
         }
         let parted = last.is_some_and(|last| now - last < MEMORY);
-        giving_way::keep_host_to(if parted {
+        processors::keep_host_to(if parted {
             Place::InFront
         } else {
             Place::Anywhere
@@ -188,20 +188,22 @@ impl Load {
     }
 }
 
-fn watch(pace: &Weak<Pace>) {
+fn watch(fairness: &Weak<Fairness>) {
     let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut last = Instant::now();
     loop {
         let rest = {
-            let Some(pace) = pace.upgrade() else { return };
-            if pace.stop.load(Ordering::Relaxed) {
+            let Some(fairness) = fairness.upgrade() else {
+                return;
+            };
+            if fairness.stop.load(Ordering::Relaxed) {
                 return;
             }
             let now = Instant::now();
             #[expect(clippy::cast_precision_loss, reason = "a handful of processors")]
-            let rest = pace.look(now - last, processors as f64);
+            let rest = fairness.look(now - last, processors as f64);
             last = now;
-            pace.asleep.store(rest.is_none(), Ordering::Relaxed);
+            fairness.asleep.store(rest.is_none(), Ordering::Relaxed);
             rest
         };
         match rest {
@@ -216,7 +218,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Drop for Pace {
+impl Drop for Fairness {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(watch) = lock(&self.watch).take() {

@@ -74,8 +74,8 @@ fn not_granted(module: &str, prefixes: &[PathPrefix]) -> String {
 #[cfg(test)]
 mod tests {
     use super::patterns;
-    use crate::modules::path::PathPrefix;
-    use crate::modules::{Access, Method, Route};
+    use crate::components::path::PathPrefix;
+    use crate::components::{Access, Method, Route};
 
     fn said(routes: &[(Method, &str)]) -> Result<usize, String> {
         let route = |(method, path): &(Method, &str)| Route {

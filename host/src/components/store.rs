@@ -12,13 +12,13 @@ use crate::files;
 
 /// Components by their digests.
 #[derive(Clone)]
-pub struct Versions {
+pub struct ComponentStore {
     folder: PathBuf,
 }
 
 /// What is wrong with the folder, or with a file in it.
 #[derive(Debug, thiserror::Error)]
-pub enum VersionsError {
+pub enum ComponentStoreError {
     /// It cannot be read or written.
     #[error("{path}: {source}", path = path.display())]
     File {
@@ -45,7 +45,7 @@ pub(super) fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
-impl Versions {
+impl ComponentStore {
     /// The folder of versions in a data folder. It is made when something is put there.
     pub fn of(data: &Path) -> Self {
         Self {
@@ -61,20 +61,20 @@ impl Versions {
     ///
     /// # Errors
     /// When it is not there, or not what it was.
-    pub fn read(&self, digest: &str) -> Result<Vec<u8>, VersionsError> {
+    pub fn read(&self, digest: &str) -> Result<Vec<u8>, ComponentStoreError> {
         let path = self.path(digest);
         match files::read(&path, files::OWN_BYTES_MAX) {
             Ok(bytes) if self::digest(&bytes) == digest => Ok(bytes),
-            Ok(_) => Err(VersionsError::Damaged(path)),
+            Ok(_) => Err(ComponentStoreError::Damaged(path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(VersionsError::Missing(path))
+                Err(ComponentStoreError::Missing(path))
             }
-            Err(source) => Err(VersionsError::File { path, source }),
+            Err(source) => Err(ComponentStoreError::File { path, source }),
         }
     }
 
     /// Keeps a component. It is durable when this returns.
-    pub(super) fn write(&self, digest: &str, bytes: &[u8]) -> Result<(), VersionsError> {
+    pub(super) fn write(&self, digest: &str, bytes: &[u8]) -> Result<(), ComponentStoreError> {
         if self.read(digest).is_ok() {
             return Ok(());
         }
@@ -89,7 +89,7 @@ impl Versions {
             // What is left of it is written over the next time, if it stays.
             let _ = fs::remove_file(&partial);
         }
-        done.map_err(|source| VersionsError::File { path, source })
+        done.map_err(|source| ComponentStoreError::File { path, source })
     }
 
     fn write_partial(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -100,11 +100,11 @@ impl Versions {
     }
 
     /// Forgets a component; it may be gone already.
-    pub(super) fn remove(&self, digest: &str) -> Result<(), VersionsError> {
+    pub(super) fn remove(&self, digest: &str) -> Result<(), ComponentStoreError> {
         let path = self.path(digest);
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(VersionsError::File { path, source })
+                Err(ComponentStoreError::File { path, source })
             }
             _ => Ok(()),
         }
@@ -118,12 +118,12 @@ mod tests {
     #[test]
     fn what_was_kept_comes_back_and_what_was_damaged_does_not() {
         let data = tempfile::tempdir().unwrap();
-        let versions = Versions::of(data.path());
+        let versions = ComponentStore::of(data.path());
         let digest = digest(b"component");
         let path = versions.path(&digest);
         assert!(matches!(
             versions.read(&digest),
-            Err(VersionsError::Missing(_))
+            Err(ComponentStoreError::Missing(_))
         ));
         versions.write(&digest, b"component").unwrap();
         assert_eq!(versions.read(&digest).unwrap(), b"component");

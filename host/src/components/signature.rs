@@ -7,7 +7,7 @@ use minisign_verify::{PublicKey, Signature};
 
 use super::bundled::BUNDLED;
 use super::source::{Rank, Source};
-use super::versions::digest;
+use super::store::digest;
 use crate::storage::{Installed, StorageError};
 
 /// The keys that components may be signed with.

@@ -1,7 +1,7 @@
 //! The threads that one module's calls run on: a fixed number, with bounded queues
 //! before them, one for calls that read and one for those that may write. A guest that
 //! blocks or spins holds one of these threads, and nothing of another module or of the
-//! host. What takes more than its share steps back; see [`super::pace`].
+//! host. What takes more than its share steps back; see [`super::fairness`].
 //!
 //! A call runs in one of a number of places. One that waits for the database's writer
 //! gives its place back meanwhile, and there are as many threads more as calls may do
@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::STACK_BYTES_OF_HOST;
-use super::pace::Pace;
-use crate::giving_way::{self, AtWork, Place, ThreadNumber};
-use crate::waiting::{self, Places};
+use super::fairness::Fairness;
+use crate::threads::permits::{self, Places};
+use crate::threads::processors::{self, AtWork, Place, ThreadNumber};
 
 /// Runs jobs on threads of its own.
 pub struct Executor {
@@ -61,7 +61,7 @@ pub(super) struct Queue {
     state: Mutex<State>,
     options: ExecutorOptions,
     workers: Mutex<Vec<Worker>>,
-    pace: Arc<Pace>,
+    fairness: Arc<Fairness>,
     /// Time of processors that jobs have taken, in nanoseconds, since it was last asked for.
     used_ns: Arc<AtomicU64>,
     /// All threads are to step back, and to stay back.
@@ -180,7 +180,7 @@ impl Executor {
     ///
     /// # Errors
     /// When the machine has no thread left.
-    pub fn new(pace: &Arc<Pace>, options: ExecutorOptions) -> std::io::Result<Self> {
+    pub fn new(fairness: &Arc<Fairness>, options: ExecutorOptions) -> std::io::Result<Self> {
         let queue = Arc::new(Queue {
             state: Mutex::new(State {
                 reading: VecDeque::new(),
@@ -193,14 +193,14 @@ impl Executor {
             }),
             options,
             workers: Mutex::default(),
-            pace: pace.clone(),
+            fairness: fairness.clone(),
             used_ns: Arc::default(),
             back: AtomicBool::new(false),
         });
         for number in 0..options.threads.max(1) + options.writing_max {
             queue.hire(number)?;
         }
-        pace.watch_over(&queue);
+        fairness.watch_over(&queue);
         Ok(Self { queue })
     }
 
@@ -233,7 +233,7 @@ impl Executor {
         if let Some(idle) = idle {
             idle.unpark();
         }
-        self.queue.pace.wake();
+        self.queue.fairness.wake();
         Ok(receiver)
     }
 }
@@ -302,8 +302,8 @@ impl Queue {
     }
 
     fn run(self: &Arc<Self>, task: &Task) {
-        giving_way::follow(task.back.clone(), self.used_ns.clone());
-        waiting::share(self.clone());
+        processors::follow(task.back.clone(), self.used_ns.clone());
+        permits::share(self.clone());
         lock(&task.running).thread = Some(ThreadNumber::own());
         let mut done = None;
         loop {
@@ -319,10 +319,10 @@ impl Queue {
             }
             task.end();
             done = Some(lane);
-            giving_way::count();
+            processors::count();
         }
         task.gone.store(true, Ordering::Release);
-        self.pace.hurry();
+        self.fairness.hurry();
     }
 
     /// Time of processors that jobs have taken since this was last called.
@@ -430,7 +430,7 @@ impl Drop for Executor {
     fn drop(&mut self) {
         lock(&self.queue.state).closed = true;
         // Whoever watched replaces no thread from here on.
-        self.queue.pace.forget(&self.queue);
+        self.queue.fairness.forget(&self.queue);
         let workers = std::mem::take(&mut *lock(&self.queue.workers));
         for worker in &workers {
             worker.handle.thread().unpark();
@@ -452,7 +452,7 @@ impl Drop for Executor {
 mod tests {
     use super::*;
     #[cfg(target_os = "linux")]
-    use crate::giving_way::NICE;
+    use crate::threads::processors::NICE;
 
     #[cfg(target_os = "linux")]
     fn nice() -> i32 {
@@ -466,7 +466,7 @@ mod tests {
             waiting_max,
             stack_bytes_max: 64 * 1024,
         };
-        Executor::new(&Pace::start().unwrap(), options).unwrap()
+        Executor::new(&Fairness::start().unwrap(), options).unwrap()
     }
 
     #[test]
@@ -502,7 +502,7 @@ mod tests {
     fn a_queue_that_steps_back_stays_there_until_it_may_come_forward() {
         let executor = executor(2, 10);
         // The test does itself what the watch would do.
-        executor.queue.pace.forget(&executor.queue);
+        executor.queue.fairness.forget(&executor.queue);
         let until = |all: fn(&Task) -> bool| {
             let deadline = Instant::now() + Duration::from_secs(30);
             let met = || {
@@ -538,7 +538,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn those_in_front_and_those_behind_are_kept_apart_where_that_is_wanted() {
         let executor = executor(1, 10);
-        executor.queue.pace.forget(&executor.queue);
+        executor.queue.fairness.forget(&executor.queue);
         let processors = || {
             let count = || rustix::thread::sched_getaffinity(None).unwrap().count();
             executor
@@ -568,7 +568,7 @@ mod tests {
             waiting_max,
             stack_bytes_max: 64 * 1024,
         };
-        Executor::new(&Pace::start().unwrap(), options).unwrap()
+        Executor::new(&Fairness::start().unwrap(), options).unwrap()
     }
 
     #[test]
@@ -579,7 +579,7 @@ mod tests {
         let write = |number: usize| {
             let gate = gate.clone();
             executor.submit(Lane::Writing, move || {
-                let waiting = waiting::Waiting::begin();
+                let waiting = permits::Waiting::begin();
                 drop(gate.read());
                 drop(waiting);
                 number
@@ -647,7 +647,7 @@ mod tests {
             .map(|number| {
                 let gate = gate.clone();
                 let job = move || {
-                    let _waiting = waiting::Waiting::begin();
+                    let _waiting = permits::Waiting::begin();
                     drop(lock(&gate));
                     number
                 };

@@ -7,11 +7,9 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use semver::Version;
-
-use super::module::{Module, ModuleError};
 use super::source::{Found, Origin, Rank, Source, version_name};
-use super::versions::{Versions, digest};
+use super::store::{ComponentStore, digest};
+use super::version::{Version, VersionError};
 use crate::printable::cut;
 
 /// What is said of a component that is refused, in bytes: names in it are the
@@ -64,12 +62,12 @@ pub struct PassedOver {
 /// What tells which of two components is the newer one.
 struct Age {
     digest: String,
-    version: Version,
+    version: semver::Version,
     since: Option<String>,
 }
 
 impl Age {
-    fn of(module: &Module) -> Self {
+    fn of(module: &Version) -> Self {
         Self {
             digest: module.digest().to_owned(),
             version: module.version().clone(),
@@ -94,19 +92,19 @@ impl Age {
 
 /// A component that a module may be served from.
 enum Candidate {
-    Module(Box<Module>, Rank, String),
+    Loaded(Box<Version>, Rank, String),
     /// A version that was active before, by its digest. It is loaded if it comes to that.
-    Version(String),
+    Earlier(String),
 }
 
 /// Loads a component as a module.
-pub type Load<'a> = Box<dyn Fn(&Source) -> Result<Module, ModuleError> + 'a>;
+pub type Load<'a> = Box<dyn Fn(&Source) -> Result<Version, VersionError> + 'a>;
 
 /// All modules that may be served.
 pub struct Candidates<'a> {
     modules: BTreeMap<String, VecDeque<Candidate>>,
     since: BTreeMap<String, String>,
-    versions: Versions,
+    versions: ComponentStore,
     load: Load<'a>,
     failures: Vec<Failure>,
     fallbacks: Vec<Fallback>,
@@ -115,7 +113,7 @@ pub struct Candidates<'a> {
 
 impl<'a> Candidates<'a> {
     /// Loads all that was found, but for versions that were active before.
-    pub fn new(found: Found, versions: Versions, load: Load<'a>) -> Self {
+    pub fn new(found: Found, versions: ComponentStore, load: Load<'a>) -> Self {
         let mut candidates = Self {
             modules: BTreeMap::new(),
             since: found.since,
@@ -136,18 +134,18 @@ impl<'a> Candidates<'a> {
             let first_file = module.iter().position(|one| one.rank() > Rank::Earlier);
             let place = first_file.unwrap_or(module.len());
             for digest in digests.into_iter().rev() {
-                module.insert(place, Candidate::Version(digest));
+                module.insert(place, Candidate::Earlier(digest));
             }
         }
         candidates
     }
 
-    fn add(&mut self, module: Module, source: Source) {
+    fn add(&mut self, module: Version, source: Source) {
         let rank = source.rank;
         let others = self.modules.entry(module.name().to_owned()).or_default();
         match others.back() {
             // Which of two files is meant cannot be told.
-            Some(Candidate::Module(_, Rank::File, other)) if rank == Rank::File => {
+            Some(Candidate::Loaded(_, Rank::File, other)) if rank == Rank::File => {
                 let reason = format!(
                     "{other} and {} are both the module {}",
                     source.origin,
@@ -159,7 +157,7 @@ impl<'a> Candidates<'a> {
                     self.fail(&source, Some(name), reason);
                 }
             }
-            _ => others.push_back(Candidate::Module(Box::new(module), rank, source.origin)),
+            _ => others.push_back(Candidate::Loaded(Box::new(module), rank, source.origin)),
         }
     }
 
@@ -173,7 +171,7 @@ impl<'a> Candidates<'a> {
         });
     }
 
-    fn loaded(&self, source: &Source) -> Result<Module, String> {
+    fn loaded(&self, source: &Source) -> Result<Version, String> {
         tried(&source.origin, || {
             (self.load)(source).map_err(|error| error.to_string())
         })
@@ -197,11 +195,11 @@ impl<'a> Candidates<'a> {
     }
 
     /// The modules as they are served if nothing goes wrong.
-    pub fn first(&self) -> impl Iterator<Item = &Module> {
+    pub fn first(&self) -> impl Iterator<Item = &Version> {
         let candidates = self.modules.values();
         candidates.filter_map(|candidates| match candidates.front()? {
-            Candidate::Module(module, ..) => Some(&**module),
-            Candidate::Version(_) => None,
+            Candidate::Loaded(module, ..) => Some(&**module),
+            Candidate::Earlier(_) => None,
         })
     }
 
@@ -210,12 +208,12 @@ impl<'a> Candidates<'a> {
     pub fn choose<T>(
         &mut self,
         name: &str,
-        mut take: impl FnMut(Module) -> Result<T, String>,
+        mut take: impl FnMut(Version) -> Result<T, String>,
     ) -> Option<T> {
         while let Some(candidate) = self.modules.get_mut(name)?.pop_front() {
             let (module, rank, origin) = match candidate {
-                Candidate::Module(module, rank, origin) => (*module, rank, origin),
-                Candidate::Version(digest) => match self.earlier(name, &digest) {
+                Candidate::Loaded(module, rank, origin) => (*module, rank, origin),
+                Candidate::Earlier(digest) => match self.earlier(name, &digest) {
                     Ok(module) => {
                         let origin = version_name(name, &digest);
                         (module, Rank::Earlier, origin)
@@ -246,7 +244,7 @@ impl<'a> Candidates<'a> {
         None
     }
 
-    fn earlier(&self, name: &str, digest: &str) -> Result<Module, Failure> {
+    fn earlier(&self, name: &str, digest: &str) -> Result<Version, Failure> {
         let source = Source::version(&self.versions, name, digest, Rank::Earlier)?;
         self.loaded(&source).map_err(|reason| Failure {
             module: Some(name.to_owned()),
@@ -259,7 +257,7 @@ impl<'a> Candidates<'a> {
 
     fn note_passed_over(&mut self, name: &str, serves: &Age, rank: Rank) {
         for candidate in self.modules.get(name).into_iter().flatten() {
-            if let Candidate::Module(module, ..) = candidate
+            if let Candidate::Loaded(module, ..) = candidate
                 && Age::of(module).is_newer_than(serves)
             {
                 self.passed_over.push(PassedOver {
@@ -327,8 +325,8 @@ impl<'a> Candidates<'a> {
 impl Candidate {
     fn rank(&self) -> Rank {
         match self {
-            Self::Module(_, rank, _) => *rank,
-            Self::Version(_) => Rank::Earlier,
+            Self::Loaded(_, rank, _) => *rank,
+            Self::Earlier(_) => Rank::Earlier,
         }
     }
 }
@@ -367,7 +365,7 @@ mod tests {
     fn a_component_is_newer_by_its_version_and_then_by_its_time() {
         let age = |digest: &str, version: &str, since: Option<&str>| Age {
             digest: digest.to_owned(),
-            version: Version::parse(version).unwrap(),
+            version: semver::Version::parse(version).unwrap(),
             since: since.map(str::to_owned),
         };
         let (early, late) = (

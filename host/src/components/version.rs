@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use semver::Version;
 use serde_json::{Map, Value};
 
 use crate::engine::bindings::exports::wares::module::http as wit;
@@ -31,7 +30,7 @@ use super::{description, routes};
 pub use wit::{Access, Method, Route};
 
 /// A module: a component with a name, routes and a database.
-pub struct Module {
+pub struct Version {
     loaded: Arc<Loaded>,
     figures: Figures,
     retired: Arc<AtomicBool>,
@@ -45,7 +44,7 @@ pub struct Module {
 /// A component, and all that it said of itself.
 struct Loaded {
     name: Arc<str>,
-    version: Version,
+    version: semver::Version,
     summary: String,
     component: Component,
     routes: Vec<Route>,
@@ -84,7 +83,7 @@ pub struct ModuleOptions {
 
 /// Why a module is not served.
 #[derive(Debug, thiserror::Error)]
-pub enum ModuleError {
+pub enum VersionError {
     /// The component does not load.
     #[error("{origin}: {source}")]
     Load {
@@ -226,7 +225,7 @@ fn not_described(what: &str, reason: &str) -> LoadError {
     ))
 }
 
-impl Module {
+impl Version {
     /// Loads a component, asks it who it is, and has it check its settings.
     /// `options` tells what the operator says of a module of that name.
     ///
@@ -237,8 +236,8 @@ impl Module {
         source: &Source,
         options: impl FnOnce(&str) -> ModuleOptions,
         asking: &Limits,
-    ) -> Result<Self, ModuleError> {
-        Self::try_load(engine, source, options, asking).map_err(|error| ModuleError::Load {
+    ) -> Result<Self, VersionError> {
+        Self::try_load(engine, source, options, asking).map_err(|error| VersionError::Load {
             origin: source.origin.clone(),
             source: error,
         })
@@ -279,7 +278,7 @@ impl Module {
                 description.name
             )));
         }
-        let version = Version::parse(&description.version).map_err(|error| {
+        let version = semver::Version::parse(&description.version).map_err(|error| {
             LoadError::Contract(format!(
                 "its version '{}' is not semver: {error}",
                 cut(&description.version, SHOWN_BYTES_MAX).escape_debug()
@@ -408,12 +407,12 @@ impl Module {
     ///
     /// # Errors
     /// When the database does not open or its schema does not fit.
-    pub fn open(&mut self, folder: &Path, migrate: bool) -> Result<(), ModuleError> {
-        let storage = |source| ModuleError::Storage {
+    pub fn open(&mut self, folder: &Path, migrate: bool) -> Result<(), VersionError> {
+        let storage = |source| VersionError::Storage {
             name: self.loaded.name.clone(),
             source,
         };
-        let migration = |source| ModuleError::Migration {
+        let migration = |source| VersionError::Migration {
             name: self.loaded.name.clone(),
             source,
         };
@@ -488,7 +487,7 @@ impl Module {
     }
 
     /// The module's own version.
-    pub fn version(&self) -> &Version {
+    pub fn version(&self) -> &semver::Version {
         &self.loaded.version
     }
 

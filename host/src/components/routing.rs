@@ -226,7 +226,7 @@ impl Claim<'_> {
 #[cfg(test)]
 mod tests {
     use super::{Claim, Claims, Overlap, RoutingTable};
-    use crate::modules::path::Pattern;
+    use crate::components::path::Pattern;
 
     fn pattern(path: &str) -> Pattern {
         Pattern::parse(path).unwrap()

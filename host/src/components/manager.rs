@@ -22,11 +22,11 @@ use super::audit::AuditEntry;
 use super::canary::{Canary, CanaryOptions, Verdict};
 use super::candidates::{Failure, Fallback, REASON_BYTES_MAX, caught};
 use super::changes::{Change, Changes, UnderWay};
-use super::module::{Access, Method, Module, ModuleError, ModuleOptions, tell};
 use super::signature::{SignatureError, Trust, kept_signer};
 use super::slot::Slot;
 use super::source::{Origin, Rank, Source, version_name, without_versions};
-use super::versions::{Versions, VersionsError, digest, short};
+use super::store::{ComponentStore, ComponentStoreError, digest, short};
+use super::version::{Access, Method, ModuleOptions, Version, VersionError, tell};
 use super::{Actor, ActorKind, Request, Response};
 
 /// How often it is looked whether the calls of a version that was replaced have ended.
@@ -164,7 +164,7 @@ pub enum ChangeError {
     Nothing(String),
     /// The disk, or a file on it.
     #[error(transparent)]
-    Versions(#[from] VersionsError),
+    ComponentStore(#[from] ComponentStoreError),
     /// The host's own database.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -209,7 +209,7 @@ pub trait Router: Send + Sync {
     /// When its routes collide with another's.
     fn prepare(
         &self,
-        module: &Arc<Module>,
+        module: &Arc<Version>,
         canary: Option<&Arc<Canary>>,
     ) -> Result<Prepared, String>;
 
@@ -223,7 +223,7 @@ struct Place {
     changes: Arc<Changes>,
     /// The version that is most likely put in service next: the one that was
     /// installed, or replaced, last. To load it takes longer than all the rest.
-    next: Mutex<Option<Module>>,
+    next: Mutex<Option<Version>>,
 }
 
 /// The versions of all modules that are served.
@@ -232,7 +232,7 @@ pub struct Manager {
     options: ManagerOptions,
     modules: Box<dyn Fn(&str) -> ModuleOptions + Send + Sync>,
     registry: Registry,
-    versions: Versions,
+    versions: ComponentStore,
     places: BTreeMap<String, Place>,
     /// What could not be served when the host started, and has not been mended since.
     failures: Mutex<Vec<Failure>>,
@@ -244,7 +244,7 @@ pub struct Manager {
     router: OnceLock<Arc<dyn Router>>,
     /// Whether requests of others are answered, and not those of one command alone.
     serves: AtomicBool,
-    drained: Sender<(Instant, Weak<Module>)>,
+    drained: Sender<(Instant, Weak<Version>)>,
 }
 
 impl Manager {
@@ -270,7 +270,7 @@ impl Manager {
             (slot.name().to_owned(), place)
         };
         Self {
-            versions: Versions::of(&options.data),
+            versions: ComponentStore::of(&options.data),
             engine,
             options,
             modules,
@@ -472,7 +472,7 @@ impl Manager {
     }
 
     /// Loads a component, and verifies that it can be a version of a module.
-    fn try_version(&self, slot: &Slot, bytes: &[u8]) -> Result<Arc<Module>, ChangeError> {
+    fn try_version(&self, slot: &Slot, bytes: &[u8]) -> Result<Arc<Version>, ChangeError> {
         let mut module = self.load(slot.name(), bytes)?;
         self.verify(slot, &mut module)?;
         let module = Arc::new(module);
@@ -482,7 +482,7 @@ impl Manager {
 
     /// Rehearses another version's schema on a copy of the data, and has it answer
     /// once, by which nothing changes.
-    fn verify(&self, slot: &Slot, module: &mut Module) -> Result<(), ChangeError> {
+    fn verify(&self, slot: &Slot, module: &mut Version) -> Result<(), ChangeError> {
         let current = slot.module();
         let database = database(&current)?;
         self.aside(|| {
@@ -500,11 +500,11 @@ impl Manager {
         })
     }
 
-    fn rehearse(&self, database: &Database, module: &mut Module) -> Result<(), ChangeError> {
+    fn rehearse(&self, database: &Database, module: &mut Version) -> Result<(), ChangeError> {
         let copy = tempfile::Builder::new()
             .prefix("rehearsal-")
             .tempdir_in(&self.options.data)
-            .map_err(|source| VersionsError::File {
+            .map_err(|source| ComponentStoreError::File {
                 path: self.options.data.clone(),
                 source,
             })?;
@@ -521,7 +521,7 @@ impl Manager {
     }
 
     /// Has a module answer one request, as one that is served would have to.
-    fn probe(&self, module: &Module) -> Result<(), ChangeError> {
+    fn probe(&self, module: &Version) -> Result<(), ChangeError> {
         let Some((request, route)) = simple_request(module) else {
             return Ok(());
         };
@@ -555,7 +555,7 @@ impl Manager {
         })?
     }
 
-    fn load(&self, name: &str, bytes: &[u8]) -> Result<Module, ChangeError> {
+    fn load(&self, name: &str, bytes: &[u8]) -> Result<Version, ChangeError> {
         let source = Source {
             origin: format!("the component for {name}"),
             since: None,
@@ -576,14 +576,14 @@ impl Manager {
 
     /// Loads an installed version, unless it is loaded yet. Its file has to be there
     /// in either case: it is what the next start comes up on.
-    fn load_version(&self, name: &str, version: &Installed) -> Result<Module, ChangeError> {
+    fn load_version(&self, name: &str, version: &Installed) -> Result<Version, ChangeError> {
         let bytes = self.versions.read(&version.digest)?;
         // To load it takes its time, in which the place of the next one stays free.
         let ready = self
             .next(name)?
             .as_ref()
             .filter(|next| next.digest() == version.digest)
-            .map(Module::again);
+            .map(Version::again);
         let mut module = match ready {
             Some(module) => module,
             None => self.load(name, &bytes)?,
@@ -597,29 +597,29 @@ impl Manager {
     }
 
     /// Keeps a version loaded, in place of the one before.
-    fn expect(&self, module: &Module) {
+    fn expect(&self, module: &Version) {
         if let Ok(mut next) = self.next(module.name()) {
             *next = Some(module.again());
         }
     }
 
-    fn next(&self, name: &str) -> Result<MutexGuard<'_, Option<Module>>, ChangeError> {
+    fn next(&self, name: &str) -> Result<MutexGuard<'_, Option<Version>>, ChangeError> {
         let next = self.place(name)?.next.lock();
         Ok(next.unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn load_source(&self, source: &Source) -> Result<Module, ChangeError> {
+    fn load_source(&self, source: &Source) -> Result<Version, ChangeError> {
         let signed_by = self.options.trust.check_file(source)?;
         let module = self.aside(|| {
             fault("load.begun");
             let options = |name: &str| (self.modules)(name);
-            Module::load(&self.engine, source, options, &self.options.asking).map_err(|error| {
+            Version::load(&self.engine, source, options, &self.options.asking).map_err(|error| {
                 let reason = match error {
-                    ModuleError::Load {
+                    VersionError::Load {
                         source: LoadError::CompilerBusy(waiting),
                         ..
                     } => return ChangeError::CompilerBusy(waiting),
-                    ModuleError::Load { source, .. } => source.to_string(),
+                    VersionError::Load { source, .. } => source.to_string(),
                     other => other.to_string(),
                 };
                 ChangeError::Component(reason)
@@ -635,7 +635,7 @@ impl Manager {
     /// # Errors
     /// When it cannot be served, or a version that was activated goes before
     /// files; then everything is as it was.
-    pub fn reload(&self, source: &Source) -> Result<Option<Arc<Module>>, ChangeError> {
+    pub fn reload(&self, source: &Source) -> Result<Option<Arc<Version>>, ChangeError> {
         let digest = digest(&source.bytes);
         if self.slots().any(|slot| slot.module().digest() == digest) {
             return Ok(None);
@@ -662,9 +662,9 @@ impl Manager {
     fn try_reload(
         &self,
         name: &str,
-        mut module: Module,
+        mut module: Version,
         change: Change,
-    ) -> Result<Arc<Module>, ChangeError> {
+    ) -> Result<Arc<Version>, ChangeError> {
         let place = self.place(name)?;
         let slot = &place.slot;
         let current = slot.module();
@@ -768,7 +768,7 @@ impl Manager {
     ///
     /// # Errors
     /// When no version is active, or what would serve cannot; then everything is as it was.
-    pub fn deactivate(&self, name: &str, by: &str) -> Result<Arc<Module>, ChangeError> {
+    pub fn deactivate(&self, name: &str, by: &str) -> Result<Arc<Version>, ChangeError> {
         let active = || -> Result<Option<String>, ChangeError> {
             Ok(database(&self.slot(name)?.module())?.activated()?.active)
         };
@@ -800,7 +800,7 @@ impl Manager {
     }
 
     /// Loads what a module is served from where no version of it is active.
-    fn load_without_versions(&self, name: &str) -> Result<Module, ChangeError> {
+    fn load_without_versions(&self, name: &str) -> Result<Version, ChangeError> {
         let folder = &self.options.modules_dir;
         let pinned = self.options.pinned.get(name).map(|file| (name, &**file));
         let found = without_versions(pinned, folder, self.options.component_bytes_max)
@@ -882,8 +882,8 @@ impl Manager {
     fn activate_in_service(
         &self,
         slot: &Slot,
-        current: &Arc<Module>,
-        module: &Arc<Module>,
+        current: &Arc<Version>,
+        module: &Arc<Version>,
     ) -> Result<(), ChangeError> {
         let first = database(current)?.activated()?.active.is_none();
         let digests = [current.digest(), module.digest()];
@@ -894,8 +894,8 @@ impl Manager {
     fn put_in_service(
         &self,
         slot: &Slot,
-        current: &Arc<Module>,
-        module: &Arc<Module>,
+        current: &Arc<Version>,
+        module: &Arc<Version>,
         activated: &[&str],
     ) -> Result<(), ChangeError> {
         let prepared = self.prepare(module, None)?;
@@ -927,7 +927,7 @@ impl Manager {
 
     fn prepare(
         &self,
-        module: &Arc<Module>,
+        module: &Arc<Version>,
         canary: Option<&Arc<Canary>>,
     ) -> Result<Prepared, ChangeError> {
         match self.router.get() {
@@ -959,7 +959,7 @@ impl Manager {
         changed
     }
 
-    fn keep_base(&self, current: &Module, bytes: &[u8]) -> Result<(), ChangeError> {
+    fn keep_base(&self, current: &Version, bytes: &[u8]) -> Result<(), ChangeError> {
         let _keeping = lock(&self.keeping);
         self.versions.write(current.digest(), bytes)?;
         self.registry.insert(&Installed {
@@ -975,7 +975,7 @@ impl Manager {
     }
 
     /// Ends what still runs of a version that was replaced, once it had its time.
-    fn drain(&self, module: &Arc<Module>) {
+    fn drain(&self, module: &Arc<Version>) {
         let until = Instant::now() + self.options.drain;
         // Without whoever ends them, calls end at their own deadline.
         let _ = self.drained.send((until, Arc::downgrade(module)));
@@ -1328,7 +1328,9 @@ impl ChangeError {
     /// Whether there is no room for it.
     pub fn is_disk_full(&self) -> bool {
         match self {
-            Self::Versions(VersionsError::File { source, .. }) => files::is_full(source),
+            Self::ComponentStore(ComponentStoreError::File { source, .. }) => {
+                files::is_full(source)
+            }
             Self::Storage(error) => error.is_full(),
             Self::Database(error) => error.is_full(),
             Self::Migration(error) => error.is_full(),
@@ -1338,7 +1340,7 @@ impl ChangeError {
 }
 
 /// Ends what still runs of versions, each when its time is up. They come in that order.
-fn retire(waiting: &Receiver<(Instant, Weak<Module>)>) {
+fn retire(waiting: &Receiver<(Instant, Weak<Version>)>) {
     for (until, module) in waiting {
         while module.strong_count() > 0 && Instant::now() < until {
             thread::sleep(until.saturating_duration_since(Instant::now()).min(LOOK));
@@ -1349,7 +1351,7 @@ fn retire(waiting: &Receiver<(Instant, Weak<Module>)>) {
     }
 }
 
-fn database(module: &Module) -> Result<&Database, ChangeError> {
+fn database(module: &Version) -> Result<&Database, ChangeError> {
     module
         .database()
         .ok_or_else(|| SqlError::Unavailable("it is not open".to_owned()).into())
@@ -1361,19 +1363,19 @@ fn serves(slot: &Slot, digest: &str) -> bool {
 }
 
 /// The version with this digest, if it is on trial.
-fn on_trial(slot: &Slot, digest: &str) -> Option<Arc<Module>> {
+fn on_trial(slot: &Slot, digest: &str) -> Option<Arc<Version>> {
     let module = slot.canary()?.module.clone();
     (module.digest() == digest).then_some(module)
 }
 
 /// A version with the database of the one that it replaces.
-fn with_database(mut module: Module, current: &Module) -> Result<Arc<Module>, ChangeError> {
+fn with_database(mut module: Version, current: &Version) -> Result<Arc<Version>, ChangeError> {
     module.attach(database(current)?.clone());
     Ok(Arc::new(module))
 }
 
 /// Brings the schema forward for a module.
-fn migrate(database: &Database, module: &Module) -> Result<(), ChangeError> {
+fn migrate(database: &Database, module: &Version) -> Result<(), ChangeError> {
     let steps = database
         .migrate(module.schema())
         .map_err(ChangeError::Migration)?;
@@ -1400,7 +1402,7 @@ fn check_coexistence(
 
 /// The first request of a module that only reads and needs nothing else, as an
 /// administrator.
-fn simple_request(module: &Module) -> Option<(Request, String)> {
+fn simple_request(module: &Version) -> Option<(Request, String)> {
     let simple = |route: &&super::Route| {
         route.method == Method::Get && route.access == Access::Admin && !route.path.contains('{')
     };

@@ -1,0 +1,14 @@
+//! Threads: the ones that calls run on, how the processors are shared among modules, and
+//! what a thread that waits frees. Knows neither components nor databases.
+
+mod executor;
+mod fairness;
+pub(crate) mod permits;
+pub(crate) mod processors;
+
+pub use executor::{Executor, ExecutorOptions, Lane, Rejected};
+pub use fairness::Fairness;
+
+/// What a thread that calls components has beside the guest's stack, in bytes, for
+/// the host's own part of a call.
+pub(crate) const STACK_BYTES_OF_HOST: usize = 1024 * 1024;
