@@ -11,7 +11,6 @@ mod changes;
 mod description;
 mod exposition;
 mod figures;
-mod manager;
 mod meters;
 mod path;
 mod remarks;
@@ -28,10 +27,12 @@ pub use audit::AuditEntry;
 pub use breaker::BreakerOptions;
 pub use canary::{Canary, CanaryOptions, share};
 pub use candidates::{Candidates, Failure, Fallback, PassedOver};
-pub use changes::Change;
+
+pub use changes::{
+    Change, ChangeError, Installation, Manager, ManagerOptions, Prepared, Router, Then,
+};
 pub use description::HOST_SCHEMA;
 pub use figures::{Counted, Figures};
-pub use manager::{ChangeError, Installation, Manager, ManagerOptions, Prepared, Router, Then};
 pub use meters::Meters;
 pub use path::{DEFAULT_PREFIXES, PathError, PathPrefix, Pattern, SEGMENTS_MAX, belongs_to_host};
 pub use remarks::{Remark, Remarks};

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 use std::{fs, io, thread};
 
-use super::manager::{ChangeError, Manager};
+use super::changes::{ChangeError, Manager};
 use super::source::Source;
 
 /// How often it is looked where the paths lead. The system tells of changes in the folders

@@ -1,0 +1,170 @@
+//! Why a change of a module was not made.
+
+use crate::components::candidates::REASON_BYTES_MAX;
+use crate::components::signature::SignatureError;
+use crate::components::store::ComponentStoreError;
+use crate::files;
+use crate::printable::cut;
+use crate::storage::{MigrationError, SqlError, StorageError};
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// No module of this name is served.
+    #[error("there is no module {0}")]
+    UnknownModule(String),
+    /// Nothing that the module could be served from worked when the host started.
+    #[error(
+        "the module {module} is not served, since it failed at the start: {reason}. Put a component that works \
+         into the folder of modules, or name one with modules.{module}.component, and start the host again"
+    )]
+    NotServed {
+        /// The module.
+        module: String,
+        /// What is wrong with what goes first.
+        reason: String,
+    },
+    /// The module has no such version.
+    #[error("the module {module} has no version {digest}")]
+    UnknownVersion {
+        /// The module.
+        module: String,
+        /// What was asked for.
+        digest: String,
+    },
+    /// More than one version begins like this.
+    #[error("the module {module} has several versions that begin with {digest}")]
+    Ambiguous {
+        /// The module.
+        module: String,
+        /// What was asked for.
+        digest: String,
+    },
+    /// The settings name the component.
+    #[error("modules.{0}.component names the component of this module: change it there")]
+    Pinned(String),
+    /// Somebody changes the module at this very moment.
+    #[error(
+        "another change of the module {0} is under way: wait for its end, or see `wares module status {0}`"
+    )]
+    Busy(String),
+    /// As many components as may wait to be compiled.
+    #[error("{0} components wait to be compiled already: try again in a moment")]
+    CompilerBusy(usize),
+    /// As many components as may are loaded or verified while others are served.
+    #[error("{0} components are loaded or verified already: try again in a moment")]
+    AsideBusy(usize),
+    /// The host itself failed. The change was not made, or was made as far as it can be undone.
+    #[error("{0}")]
+    Fault(String),
+    /// The component is larger than any may be.
+    #[error("the component has {bytes} bytes, more than {max} (compile.component_bytes_max)")]
+    TooLarge {
+        /// What it has.
+        bytes: usize,
+        /// What it may have.
+        max: usize,
+    },
+    /// The bytes are not those that were announced.
+    #[error("the component has the digest {actual}, not {expected}")]
+    Digest {
+        /// What was announced.
+        expected: String,
+        /// What they have.
+        actual: String,
+    },
+    /// The signature is no proof.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// The component does not load, or is another module.
+    #[error("{0}")]
+    Component(String),
+    /// The steps of the schema do not run.
+    #[error("the schema: {0}")]
+    Migration(MigrationError),
+    /// The version in service could not go on after the steps of the new one.
+    #[error(
+        "the version in service knows {known} steps of the schema, and {needed} are needed once this one's have run: \
+         stop the host, and activate it then"
+    )]
+    Incompatible {
+        /// What the version in service knows.
+        known: usize,
+        /// What the new one needs of others.
+        needed: usize,
+    },
+    /// It does not answer.
+    #[error("the probe {route} failed: {reason}")]
+    Probe {
+        /// The request.
+        route: String,
+        /// What came of it.
+        reason: String,
+    },
+    /// It is what is in use.
+    #[error("{0}")]
+    InUse(String),
+    /// There are no requests that a version on trial could answer.
+    #[error(
+        "no version of the module {0} is tried, since no host serves this data folder: a trial is judged by what \
+         it answers, and ends with the host. Start `wares serve` first, or put the version in service at once"
+    )]
+    NoHost(String),
+    /// There is nothing to go back to, or to decide.
+    #[error("{0}")]
+    Nothing(String),
+    /// The disk, or a file on it.
+    #[error(transparent)]
+    ComponentStore(#[from] ComponentStoreError),
+    /// The host's own database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The module's database.
+    #[error("the module's database: {0}")]
+    Database(#[from] SqlError),
+}
+
+impl ChangeError {
+    /// What is said of it. Names in it are the component's, and as long as it likes.
+    pub fn reason(&self) -> String {
+        cut(&self.to_string(), REASON_BYTES_MAX).into_owned()
+    }
+
+    /// Whether there is no room for it.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::ComponentStore(ComponentStoreError::File { source, .. }) => {
+                files::is_full(source)
+            }
+            Self::Storage(error) => error.is_full(),
+            Self::Database(error) => error.is_full(),
+            Self::Migration(error) => error.is_full(),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_refused_change_is_bounded_whatever_a_component_says() {
+        let long = "é".repeat(REASON_BYTES_MAX);
+        for error in [
+            ChangeError::Component(long.clone()),
+            ChangeError::Migration(MigrationError::Changed(long.clone())),
+            ChangeError::Probe {
+                route: long.clone(),
+                reason: "it answered 500".to_owned(),
+            },
+            ChangeError::Fault(long),
+        ] {
+            let reason = error.reason();
+            assert!(reason.ends_with("é…"), "{reason}");
+            assert!(reason.len() <= REASON_BYTES_MAX + "…".len());
+        }
+        let short = ChangeError::Component("it is another one".to_owned());
+        assert_eq!(short.reason(), "it is another one");
+    }
+}

@@ -1,0 +1,258 @@
+//! Loads and verifies a version beside requests: on a copy of the data, with one
+//! request. Changes nothing that is served.
+
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use super::{ChangeError, Manager, database};
+use crate::components::slot::Slot;
+use crate::components::source::{Origin, Rank, Source, version_name};
+use crate::components::store::ComponentStoreError;
+use crate::components::version::{Access, Method, Version, VersionError};
+use crate::components::{Actor, ActorKind, Request, Response};
+use crate::engine::LoadError;
+use crate::fault::fault;
+use crate::printable::printable_line;
+use crate::storage::{Database, Installed, Schema, now};
+
+/// What is shown of the body of an answer, in bytes.
+const ANSWER_BYTES_MAX: usize = 500;
+
+impl Manager {
+    /// Loads a component, and verifies that it can be a version of a module.
+    pub(super) fn try_version(
+        &self,
+        slot: &Slot,
+        bytes: &[u8],
+    ) -> Result<Arc<Version>, ChangeError> {
+        let mut module = self.load(slot.name(), bytes)?;
+        self.verify(slot, &mut module)?;
+        let module = Arc::new(module);
+        drop(self.prepare(&module, None)?);
+        Ok(module)
+    }
+
+    /// Rehearses another version's schema on a copy of the data, and has it answer
+    /// once, by which nothing changes.
+    pub(super) fn verify(&self, slot: &Slot, module: &mut Version) -> Result<(), ChangeError> {
+        let current = slot.module();
+        let database = database(&current)?;
+        self.aside(|| {
+            fault("verify.begun");
+            if database
+                .pending(module.schema())
+                .map_err(ChangeError::Migration)?
+                .is_empty()
+            {
+                module.attach(database.clone());
+                self.probe(module)
+            } else {
+                self.rehearse(database, module)
+            }
+        })
+    }
+
+    pub(super) fn rehearse(
+        &self,
+        database: &Database,
+        module: &mut Version,
+    ) -> Result<(), ChangeError> {
+        let copy = tempfile::Builder::new()
+            .prefix("rehearsal-")
+            .tempdir_in(&self.options.data)
+            .map_err(|source| ComponentStoreError::File {
+                path: self.options.data.clone(),
+                source,
+            })?;
+        let file = copy.path().join("copy.db");
+        database.copy_to(&file)?;
+        let rehearsal = module.database_at(&file)?;
+        rehearsal
+            .migrate(module.schema())
+            .map_err(ChangeError::Migration)?;
+        module.attach(rehearsal.clone());
+        let probed = self.probe(module);
+        rehearsal.close();
+        probed
+    }
+
+    /// Has a module answer one request, as one that is served would have to.
+    pub(super) fn probe(&self, module: &Version) -> Result<(), ChangeError> {
+        let Some((request, route)) = simple_request(module) else {
+            return Ok(());
+        };
+        let failed = |reason: String| ChangeError::Probe { route, reason };
+        let response = match module.rehearse(&request) {
+            Ok(response) => response,
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        let answered = answered(&response);
+        if (500..600).contains(&response.status) {
+            return Err(failed(answered));
+        }
+        match self
+            .router
+            .get()
+            .and_then(|router| router.fault_in(response))
+        {
+            Some(fault) => Err(failed(format!("{fault}; {answered}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Has components called, or compiled, where that is in no request's way.
+    pub(super) fn aside<T: Send>(
+        &self,
+        work: impl FnOnce() -> Result<T, ChangeError> + Send,
+    ) -> Result<T, ChangeError> {
+        self.engine.aside(work).map_err(|error| match error {
+            LoadError::AsideBusy(others) => ChangeError::AsideBusy(others),
+            error => ChangeError::Component(error.to_string()),
+        })?
+    }
+
+    pub(super) fn load(&self, name: &str, bytes: &[u8]) -> Result<Version, ChangeError> {
+        let source = Source {
+            origin: format!("the component for {name}"),
+            since: None,
+            name: None,
+            bytes: bytes.to_vec().into(),
+            rank: Rank::Active,
+            signature: None,
+        };
+        let module = self.load_source(&source)?;
+        if module.name() != name {
+            return Err(ChangeError::Component(format!(
+                "it is the module '{}', not '{name}'",
+                module.name()
+            )));
+        }
+        Ok(module)
+    }
+
+    /// Loads an installed version, unless it is loaded yet. Its file has to be there
+    /// in either case: it is what the next start comes up on.
+    pub(super) fn load_version(
+        &self,
+        name: &str,
+        version: &Installed,
+    ) -> Result<Version, ChangeError> {
+        let bytes = self.versions.read(&version.digest)?;
+        // To load it takes its time, in which the place of the next one stays free.
+        let ready = self
+            .next(name)?
+            .as_ref()
+            .filter(|next| next.digest() == version.digest)
+            .map(Version::again);
+        let mut module = match ready {
+            Some(module) => module,
+            None => self.load(name, &bytes)?,
+        };
+        module.come_from(Origin {
+            rank: Rank::Active,
+            place: version_name(name, &version.digest),
+            since: Some(now()),
+        });
+        Ok(module)
+    }
+
+    /// Keeps a version loaded, in place of the one before.
+    pub(super) fn expect(&self, module: &Version) {
+        if let Ok(mut next) = self.next(module.name()) {
+            *next = Some(module.again());
+        }
+    }
+
+    pub(super) fn next(&self, name: &str) -> Result<MutexGuard<'_, Option<Version>>, ChangeError> {
+        let next = self.place(name)?.next.lock();
+        Ok(next.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn load_source(&self, source: &Source) -> Result<Version, ChangeError> {
+        let signed_by = self.options.trust.check_file(source)?;
+        let module = self.aside(|| {
+            fault("load.begun");
+            let options = |name: &str| (self.modules)(name);
+            Version::load(&self.engine, source, options, &self.options.asking).map_err(|error| {
+                let reason = match error {
+                    VersionError::Load {
+                        source: LoadError::CompilerBusy(waiting),
+                        ..
+                    } => return ChangeError::CompilerBusy(waiting),
+                    VersionError::Load { source, .. } => source.to_string(),
+                    other => other.to_string(),
+                };
+                ChangeError::Component(reason)
+            })
+        })?;
+        Ok(module.signed_by(signed_by))
+    }
+}
+
+/// A version with the database of the one that it replaces.
+pub(super) fn with_database(
+    mut module: Version,
+    current: &Version,
+) -> Result<Arc<Version>, ChangeError> {
+    module.attach(database(current)?.clone());
+    Ok(Arc::new(module))
+}
+
+/// Whether a version that runs can go on while another one's schema is in force.
+pub(super) fn check_coexistence(
+    database: &Database,
+    current: &Schema,
+    new: &Schema,
+) -> Result<(), ChangeError> {
+    let pending = database.pending(new).map_err(ChangeError::Migration)?;
+    let needed = new
+        .steps_needed
+        .map_or(new.steps.len(), |needed| needed as usize);
+    let known = current.steps.len();
+    if !pending.is_empty() && known < needed {
+        return Err(ChangeError::Incompatible { known, needed });
+    }
+    Ok(())
+}
+
+/// The first request of a module that only reads and needs nothing else, as an
+/// administrator.
+pub(super) fn simple_request(module: &Version) -> Option<(Request, String)> {
+    let simple = |route: &&crate::components::Route| {
+        route.method == Method::Get && route.access == Access::Admin && !route.path.contains('{')
+    };
+    let (number, route) = (0..)
+        .zip(module.routes())
+        .find(|(_, route)| simple(route))?;
+    let request = Request {
+        route: number,
+        path_parameters: Vec::new(),
+        query: String::new(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        actor: Some(Actor {
+            kind: ActorKind::User,
+            id: "probe".to_owned(),
+        }),
+        request_id: "probe".to_owned(),
+    };
+    Some((request, format!("GET {}", route.path)))
+}
+
+/// Says how a probe was answered.
+pub(super) fn answered(response: &Response) -> String {
+    let shown = &response.body[..response.body.len().min(ANSWER_BYTES_MAX)];
+    let text = String::from_utf8_lossy(shown);
+    let more = if shown.len() < response.body.len() {
+        "…"
+    } else {
+        ""
+    };
+    match text.trim() {
+        "" => format!("it answered {}", response.status),
+        text => format!(
+            "it answered {}: {}{more}",
+            response.status,
+            printable_line(text)
+        ),
+    }
+}
