@@ -108,6 +108,7 @@ impl Slot {
         meters: &Meters,
         fairness: &Arc<Fairness>,
     ) -> std::io::Result<Self> {
+        let executor = Executor::new(module.name(), fairness, options.executor)?;
         Ok(Self {
             record: Arc::new(Record {
                 name: module.name().to_owned(),
@@ -117,7 +118,7 @@ impl Slot {
             current: ArcSwap::from_pointee(module),
             canary: ArcSwapOption::empty(),
             deciding: Mutex::default(),
-            executor: Executor::new(fairness, options.executor)?,
+            executor,
             request_bytes_max: options.request_bytes_max,
         })
     }

@@ -54,10 +54,15 @@ pub enum Lane {
 #[error("too many requests are waiting")]
 pub struct Rejected;
 
+/// Of an executor's name in those of its threads, in bytes. Linux shows 15 of a thread's
+/// name, and the number is among them.
+const NAME_BYTES_MAX: usize = 11;
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// What an executor's threads share.
 pub(super) struct Queue {
+    name: String,
     state: Mutex<State>,
     options: ExecutorOptions,
     workers: Mutex<Vec<Worker>>,
@@ -176,12 +181,17 @@ struct Running {
 }
 
 impl Executor {
-    /// Starts the threads.
+    /// Starts the threads, which are named after `name` and numbered.
     ///
     /// # Errors
     /// When the machine has no thread left.
-    pub fn new(fairness: &Arc<Fairness>, options: ExecutorOptions) -> std::io::Result<Self> {
+    pub fn new(
+        name: &str,
+        fairness: &Arc<Fairness>,
+        options: ExecutorOptions,
+    ) -> std::io::Result<Self> {
         let queue = Arc::new(Queue {
+            name: name[..name.floor_char_boundary(NAME_BYTES_MAX)].to_owned(),
             state: Mutex::new(State {
                 reading: VecDeque::new(),
                 writing: VecDeque::new(),
@@ -247,7 +257,7 @@ impl Queue {
     fn hire(self: &Arc<Self>, number: usize) -> std::io::Result<()> {
         let task = Arc::new(Task::default());
         let handle = thread::Builder::new()
-            .name(format!("guest-{number}"))
+            .name(format!("{}-{number}", self.name))
             .stack_size(self.options.stack_bytes_max + STACK_BYTES_OF_HOST)
             .spawn({
                 let (queue, task) = (self.clone(), task.clone());
@@ -466,7 +476,26 @@ mod tests {
             waiting_max,
             stack_bytes_max: 64 * 1024,
         };
-        Executor::new(&Fairness::start().unwrap(), options).unwrap()
+        Executor::new("test", &Fairness::start().unwrap(), options).unwrap()
+    }
+
+    #[test]
+    fn threads_are_named_after_their_module_within_what_the_system_shows() {
+        let options = ExecutorOptions {
+            threads: 1,
+            writing_max: 0,
+            waiting_max: 1,
+            stack_bytes_max: 64 * 1024,
+        };
+        for (module, thread_name) in [
+            ("notes", "notes-0"),
+            ("a-long-name-of-a-module", "a-long-name-0"),
+        ] {
+            let executor = Executor::new(module, &Fairness::start().unwrap(), options).unwrap();
+            let name = || thread::current().name().map(str::to_owned);
+            let named = executor.submit(Lane::Reading, name).unwrap();
+            assert_eq!(named.blocking_recv().unwrap().as_deref(), Some(thread_name));
+        }
     }
 
     #[test]
@@ -568,7 +597,7 @@ mod tests {
             waiting_max,
             stack_bytes_max: 64 * 1024,
         };
-        Executor::new(&Fairness::start().unwrap(), options).unwrap()
+        Executor::new("test", &Fairness::start().unwrap(), options).unwrap()
     }
 
     #[test]
