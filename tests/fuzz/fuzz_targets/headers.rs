@@ -5,8 +5,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
-use wares::http::crossing::{answer_of, seen};
 use wares::components::{Header, Response};
+use wares::http::crossing::{answer_of, seen};
 
 /// Parts of names that no component may see, and none may set.
 const CREDENTIALS: [&str; 8] = [

@@ -4,8 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wares::http::host_paths;
 use wares::components::{Claim, Claims, PathPrefix, Pattern, RoutingTable, belongs_to_host};
+use wares::http::host_paths;
 
 /// Whose a pattern is, and which: the host's are counted as well.
 type Owner = Option<(bool, usize)>;
