@@ -470,28 +470,26 @@ mod tests {
     }
 
     fn executor(threads: usize, waiting_max: usize) -> Executor {
+        named("test", threads, waiting_max)
+    }
+
+    fn named(name: &str, threads: usize, waiting_max: usize) -> Executor {
         let options = ExecutorOptions {
             threads,
             writing_max: 0,
             waiting_max,
             stack_bytes_max: 64 * 1024,
         };
-        Executor::new("test", &Fairness::start().unwrap(), options).unwrap()
+        Executor::new(name, &Fairness::start().unwrap(), options).unwrap()
     }
 
     #[test]
     fn threads_are_named_after_their_module_within_what_the_system_shows() {
-        let options = ExecutorOptions {
-            threads: 1,
-            writing_max: 0,
-            waiting_max: 1,
-            stack_bytes_max: 64 * 1024,
-        };
         for (module, thread_name) in [
             ("notes", "notes-0"),
             ("a-long-name-of-a-module", "a-long-name-0"),
         ] {
-            let executor = Executor::new(module, &Fairness::start().unwrap(), options).unwrap();
+            let executor = named(module, 1, 1);
             let name = || thread::current().name().map(str::to_owned);
             let named = executor.submit(Lane::Reading, name).unwrap();
             assert_eq!(named.blocking_recv().unwrap().as_deref(), Some(thread_name));

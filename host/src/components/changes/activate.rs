@@ -90,7 +90,7 @@ impl Manager {
     }
 
     /// Loads what a module is served from where no version of it is active.
-    pub(super) fn load_without_versions(&self, name: &str) -> Result<Version, ChangeError> {
+    fn load_without_versions(&self, name: &str) -> Result<Version, ChangeError> {
         let folder = &self.options.modules_dir;
         let pinned = self.options.pinned.get(name).map(|file| (name, &**file));
         let found = without_versions(pinned, folder, self.options.component_bytes_max)
@@ -186,7 +186,7 @@ impl Manager {
     }
 
     /// Puts a module in service in the place of another, and keeps what was activated.
-    pub(super) fn put_in_service(
+    fn put_in_service(
         &self,
         slot: &Slot,
         current: &Arc<Version>,
@@ -251,7 +251,7 @@ impl Manager {
                 tracing::error!(
                     module,
                     error,
-                    "its routes and those of a module that changed at the same time collide:                      requests go by its own change"
+                    "its routes and those of a module that changed at the same time collide: requests go by its own change"
                 );
                 prepared();
             }
@@ -259,7 +259,7 @@ impl Manager {
         changed
     }
 
-    pub(super) fn keep_base(&self, current: &Version, bytes: &[u8]) -> Result<(), ChangeError> {
+    fn keep_base(&self, current: &Version, bytes: &[u8]) -> Result<(), ChangeError> {
         let _keeping = lock(&self.keeping);
         self.versions.write(current.digest(), bytes)?;
         self.registry.insert(&Installed {

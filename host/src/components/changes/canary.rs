@@ -35,7 +35,7 @@ impl Manager {
         })
     }
 
-    pub(super) fn try_begin_trial(
+    fn try_begin_trial(
         &self,
         name: &str,
         version: &Installed,
@@ -120,7 +120,7 @@ impl Manager {
 
     /// Withdraws a version that is bad by what was counted, also where that cannot be kept:
     /// callers are not to wait for it.
-    pub(super) fn withdraw_bad(&self, name: &str, why: &str) -> Result<(), ChangeError> {
+    fn withdraw_bad(&self, name: &str, why: &str) -> Result<(), ChangeError> {
         let canary = self.trial(name)?;
         let digest = canary.module.digest();
         self.done("withdraw", name, Some(digest), "host", why, |change| {
@@ -128,7 +128,7 @@ impl Manager {
         })
     }
 
-    pub(super) fn end_trial(&self, name: &str, change: Change) -> Result<(), ChangeError> {
+    fn end_trial(&self, name: &str, change: Change) -> Result<(), ChangeError> {
         let _switching = self.switching(name, change)?;
         let canary = self.trial(name)?;
         let slot = self.slot(name)?;

@@ -50,7 +50,7 @@ impl Manager {
         })
     }
 
-    pub(super) fn try_install(
+    fn try_install(
         &self,
         name: &str,
         installation: &Installation<'_>,
@@ -110,7 +110,7 @@ impl Manager {
 
     /// Keeps nothing of what was compiled of a component that is no version, unless it
     /// is there from before.
-    pub(super) fn forget_unknown(&self, slot: &Slot, digest: &str) {
+    fn forget_unknown(&self, slot: &Slot, digest: &str) {
         let known = self.registry.version(slot.name(), digest);
         if slot.module().digest() != digest && matches!(known, Ok(None)) {
             self.engine.forget(digest);

@@ -45,7 +45,7 @@ impl Manager {
         })
     }
 
-    pub(super) fn try_reload(
+    fn try_reload(
         &self,
         name: &str,
         mut module: Version,
@@ -87,7 +87,7 @@ impl Manager {
     }
 
     /// The module that is served from this file, or nothing.
-    pub(super) fn served_from(&self, file: &str) -> &str {
+    fn served_from(&self, file: &str) -> &str {
         let path = |file: &str| std::path::absolute(file).ok();
         let file = path(file);
         self.slots()
@@ -96,7 +96,7 @@ impl Manager {
     }
 
     /// Whether a module is served from a file.
-    pub(super) fn check_reload(&self, slot: &Slot, database: &Database) -> Result<(), ChangeError> {
+    fn check_reload(&self, slot: &Slot, database: &Database) -> Result<(), ChangeError> {
         let name = slot.name();
         let activated = database.activated()?.active;
         if let Some(active) = activated.filter(|_| !self.is_pinned(name)) {

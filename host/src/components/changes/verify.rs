@@ -51,11 +51,7 @@ impl Manager {
         })
     }
 
-    pub(super) fn rehearse(
-        &self,
-        database: &Database,
-        module: &mut Version,
-    ) -> Result<(), ChangeError> {
+    fn rehearse(&self, database: &Database, module: &mut Version) -> Result<(), ChangeError> {
         let copy = tempfile::Builder::new()
             .prefix("rehearsal-")
             .tempdir_in(&self.options.data)
@@ -100,7 +96,7 @@ impl Manager {
     }
 
     /// Has components called, or compiled, where that is in no request's way.
-    pub(super) fn aside<T: Send>(
+    fn aside<T: Send>(
         &self,
         work: impl FnOnce() -> Result<T, ChangeError> + Send,
     ) -> Result<T, ChangeError> {
@@ -216,7 +212,7 @@ pub(super) fn check_coexistence(
 
 /// The first request of a module that only reads and needs nothing else, as an
 /// administrator.
-pub(super) fn simple_request(module: &Version) -> Option<(Request, String)> {
+fn simple_request(module: &Version) -> Option<(Request, String)> {
     let simple = |route: &&crate::components::Route| {
         route.method == Method::Get && route.access == Access::Admin && !route.path.contains('{')
     };
