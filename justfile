@@ -1,4 +1,4 @@
-# Every task of a person who works on or with Wares. `just` alone lists them.
+# Every task of working on or with Wares. `just` alone lists them.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
@@ -11,7 +11,7 @@ default:
 serve *ARGS: setup
     cargo run --release --locked --quiet --package wares -- serve {{ARGS}}
 
-# Serve ./data, and the customers module anew whenever one of its source files is saved
+# Serve ./data, and reload the customers module whenever one of its source files is saved
 [group('run')]
 dev *ARGS: setup
     #!/usr/bin/env bash
@@ -19,7 +19,7 @@ dev *ARGS: setup
     cargo build --locked --quiet --package wares
     folder=$(mktemp -d)
     component=$folder/customer.wasm saved=$folder/saved
-    # Takes the time of the newest source with it: what the host says it took is from there.
+    # The component gets the time of its newest source: the host logs the time since then.
     build() {
         cargo build --locked --quiet --package customer-component --target wasm32-wasip2 --target-dir target/component || return
         cp target/component/wasm32-wasip2/debug/customer_component.wasm "$component.new"
@@ -31,7 +31,7 @@ dev *ARGS: setup
     target/debug/wares serve --watch --set modules.customer.component="$component" {{ARGS}} &
     host=$!
     trap 'kill -INT $host 2> /dev/null || true; wait $host || true; rm -rf "$folder"' EXIT
-    # Ctrl-C is the host's as well, which ends when its requests have.
+    # Ctrl-C reaches the host as well, which ends after its requests.
     trap 'wait $host || true; exit' INT TERM
     while kill -0 $host 2> /dev/null; do
         newest=$(find customer-component/src customer-component/Cargo.toml module-kit wit -type f -newer "$saved" -printf '%T@ %p\n' | sort --numeric-sort | tail -n 1)
@@ -64,43 +64,43 @@ component: setup
 test: setup js
     cargo test --workspace --locked
 
-# Ask what a Medusa was asked, and compare the answers: just replay FOLDER
+# Send the recorded requests of a Medusa, and compare the answers: just replay FOLDER
 [group('check')]
 replay FOLDER: setup
-    # The tests' own host: what they need is built already.
+    # The tests' own host, which needs no further build.
     cargo test --workspace --no-run --locked --quiet
     WARES=target/debug/wares-under-test tests/with_host.sh --set modules.customer.config.compat=medusa-2 -- tests/replay.sh {{FOLDER}}
 
-# Send a release build, in both settings, what its OpenAPI document allows and what it forbids
+# Send a release build, in both settings, requests that its OpenAPI document allows and forbids
 [group('check')]
 fuzz-api EXAMPLES='450': build
     WARES=target/release/wares tests/with_host.sh -- tests/fuzz_api.sh {{EXAMPLES}}
     WARES=target/release/wares tests/with_host.sh --set modules.customer.config.compat=medusa-2 -- tests/fuzz_api.sh {{EXAMPLES}}
 
-# Fuzz each target for so long, on the nightly toolchain; ends at the first crash
+# Fuzz each target for SECONDS, on the nightly toolchain; ends at the first crash
 [group('check')]
 fuzz SECONDS='60': setup
     command -v cargo-fuzz > /dev/null || cargo install --locked cargo-fuzz
     rustup run nightly cargo --version > /dev/null || { echo "fuzzing needs Rust's nightly toolchain: rustup toolchain install nightly" >&2; exit 1; }
     tests/fuzz/run.sh {{SECONDS}}
 
-# What callers of one module notice of a hostile one beside it; needs wrk
+# Latency of one module beside a hostile one; needs wrk
 [group('check')]
-bench-hostile ROUNDS='9' *DEEDS: build
+bench-hostile ROUNDS='9' *ATTACKS: build
     cargo build --package hostile-guest --target wasm32-wasip2 --profile component --target-dir target/component --locked
     CPUS=0,1 WARES=target/release/wares tests/with_host.sh \
         --set modules.hostile.component=target/component/wasm32-wasip2/component/hostile_guest.wasm \
         --set modules.hostile.path_prefixes=/hostile \
-        --set breaker.failures_min=1000000 --set log.level=error -- tests/bench_hostile.sh {{ROUNDS}} {{DEEDS}}
+        --set breaker.failures_min=1000000 --set log.level=error -- tests/bench_hostile.sh {{ROUNDS}} {{ATTACKS}}
 
-# What the limits of a call cost: the same requests to a host that has none; needs wrk
+# Cost of the limits of a call, against a host without them; needs wrk
 [group('check')]
 bench-limits ROUNDS='15': build
     RUSTFLAGS="--cfg wares_unlimited" cargo build --release --locked --package wares --target-dir target/unlimited
     CPUS=0,1 WARES=target/release/wares tests/with_host.sh --set log.level=error -- \
         tests/bench_limits.sh target/unlimited/release/wares {{ROUNDS}}
 
-# What callers notice of a version that is activated; needs wrk
+# Latency while a version is activated; needs wrk
 [group('check')]
 bench-swap ROUNDS='15': build component
     CPUS=0,1 WARES=target/release/wares tests/with_host.sh --set log.level=error -- tests/bench_swap.sh {{ROUNDS}}
@@ -113,7 +113,7 @@ lint: setup
     cargo clippy --package customer-component --package hostile-guest --package marked-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
-# Licences and sources of all crates, and known weaknesses of them if the database can be had
+# Check licences and sources of all crates, and advisories if their database can be reached
 [group('check')]
 deny:
     command -v cargo-deny > /dev/null || cargo install --locked cargo-deny
@@ -121,14 +121,14 @@ deny:
     if cargo deny --locked --config .ci/deny.toml fetch db; then cargo deny --locked --config .ci/deny.toml check --disable-fetch advisories; \
         else echo "The database of advisories cannot be reached: known weaknesses are NOT checked." >&2; fi
 
-# All that has to pass before a change is merged
+# Everything that has to pass before a change is merged
 [group('check')]
 ci: test lint
 
-# Install the npm packages of tests/js as its lock names them, where they are not there yet
+# Install the npm packages of tests/js as its lock names them, if they are missing
 [group('check')]
 js:
-    @for command in node npm; do command -v "$command" > /dev/null || { echo "Node 20 or later and npm are needed for the tests: there is no $command" >&2; exit 1; }; done
+    @for command in node npm; do command -v "$command" > /dev/null || { echo "Node 20 or later and npm are needed for the tests: $command is missing" >&2; exit 1; }; done
     @[[ ! tests/js/package-lock.json -nt tests/js/node_modules/.package-lock.json ]] || npm ci --prefix tests/js --loglevel=error --no-audit --no-fund --no-update-notifier > /dev/null
 
 # Format the code
@@ -136,7 +136,7 @@ js:
 fmt:
     cargo fmt --all
 
-# Add what a fresh machine lacks: the WebAssembly target
+# Add the WebAssembly target if it is missing
 [group('build')]
 setup:
     @rustup target list --installed | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2

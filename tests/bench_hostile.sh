@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# What a module's callers notice of a hostile neighbour: bench_hostile.sh [ROUNDS] [DEED...].
+# Latency of a module beside a hostile one: bench_hostile.sh [ROUNDS] [ATTACK...].
 # The host at $WARES_URL serves the hostile guest beside the customers. For each
-# deed one caller asks for a list of customers, for a second alone and for a second
-# while four others keep asking for the deed, ROUNDS times in turn. Printed are the
-# medians of all rounds. `health` is no deed: four others ask for /health, and no
-# module is. Needs wrk.
+# attack one caller lists customers, for a second alone and for a second while four
+# others keep calling the attack, ROUNDS times in turn. It prints the medians of all
+# rounds. `health` is no attack: four others request /health, and no module is
+# called. Needs wrk.
 set -euo pipefail
 rounds=${1:-9}
 shift || true
-deeds=("$@")
-[ ${#deeds[@]} -gt 0 ] || deeds=(health well trap spin recurse grow storm flood-log long-line heavy-calls flood-answer endless-statement
+attacks=("$@")
+[ ${#attacks[@]} -gt 0 ] || attacks=(health well trap spin recurse grow storm flood-log long-line heavy-calls flood-answer endless-statement
     endless-rows hoard-rows cross-join many-statements many-transactions many-events hold-writer)
 command -v wrk > /dev/null || { echo "wrk is needed: install the package wrk" >&2; exit 1; }
 token=$(curl --silent --fail "$WARES_URL/auth/user/emailpass" --header 'Content-Type: application/json' \
@@ -35,15 +35,15 @@ trap 'rm -rf "$folder"' EXIT
 victim > /dev/null
 echo "| neighbour | p50 alone | p50 beside it | p99 alone | p99 beside it | p99 ratio |"
 echo "| --- | --- | --- | --- | --- | --- |"
-for deed in "${deeds[@]}"; do
+for attack in "${attacks[@]}"; do
     rm -f "$folder"/*
-    url=$WARES_URL/hostile/$deed
-    [ "$deed" != health ] || url=$WARES_URL/health
+    url=$WARES_URL/hostile/$attack
+    [ "$attack" != health ] || url=$WARES_URL/health
     for ((round = 0; round < rounds; round++)); do
         read -r alone50 alone99 < <(victim)
         "${callers[@]}" wrk --threads 1 --connections 4 --duration 60s --timeout 10s "$url" > /dev/null &
         neighbour=$!
-        # Until the first calls run.
+        # Wait until the first calls run.
         sleep 0.3
         read -r beside50 beside99 < <(victim)
         kill -INT $neighbour
@@ -56,11 +56,11 @@ for deed in "${deeds[@]}"; do
         # Calls that have begun end at their deadline.
         sleep 1
     done
-    awk -v deed="$deed" \
+    awk -v attack="$attack" \
         -v alone50="$(median < "$folder/alone50")" -v beside50="$(median < "$folder/beside50")" \
         -v alone99="$(median < "$folder/alone99")" -v beside99="$(median < "$folder/beside99")" \
         -v ratio="$(median < "$folder/ratio")" 'BEGIN {
         printf "| %s | %.2f ms | %.2f ms | %.2f ms | %.2f ms | %.2f |\n",
-            deed, alone50 / 1000, beside50 / 1000, alone99 / 1000, beside99 / 1000, ratio
+            attack, alone50 / 1000, beside50 / 1000, alone99 / 1000, beside99 / 1000, ratio
     }'
 done

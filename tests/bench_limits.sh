@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What limits cost: bench_limits.sh UNLIMITED [ROUNDS]. The host at $WARES_URL has
-# limits, and UNLIMITED is one that was built without. Both answer the same requests,
-# a second each in turn, ROUNDS times. Printed is the processor time that a request
-# took, user and kernel, which other work on the machine changes least: the medians
-# of all rounds, and that of the ratios. Needs wrk.
+# Cost of limits: bench_limits.sh UNLIMITED [ROUNDS]. The host at $WARES_URL has
+# limits, and UNLIMITED is built without. Both answer the same requests, a second
+# each in turn, ROUNDS times. It prints the processor time of a request, user and
+# kernel, which other work on the machine changes least: the medians of all rounds,
+# and that of the ratios. Needs wrk.
 set -euo pipefail
 unlimited=$1
 rounds=${2:-15}

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What callers notice of a swap: bench_swap.sh [ROUNDS]. Two callers ask the host at
-# $WARES_URL for a list of customers, for a second in which nothing happens and for a
-# second in whose middle another version is activated, ROUNDS times in turn. Both
-# versions are the module that the host carries, one with a mark, and compiled
-# already. Printed are the medians of all rounds. Needs wrk.
+# Latency while a version is activated: bench_swap.sh [ROUNDS]. Two callers list
+# customers of the host at $WARES_URL, for a second without a change and for a second
+# in whose middle another version is activated, ROUNDS times in turn. Both versions
+# are the module that the host carries, one with a mark, and compiled already. It
+# prints the medians of all rounds. Needs wrk.
 set -euo pipefail
 rounds=${1:-15}
 command -v wrk > /dev/null || { echo "wrk is needed: install the package wrk" >&2; exit 1; }
@@ -44,7 +44,7 @@ second() {
         /Non-2xx|Socket errors/ { longest = 1e12 }
         END { print longest }'
 }
-# Two versions that never ran are met once before what counts.
+# Activate both versions once before the rounds: a first activation takes longer.
 for digest in "${digests[@]}"; do activate "$digest" > /dev/null; done
 second > /dev/null
 for ((round = 0; round < rounds; round++)); do

@@ -11,7 +11,7 @@ while [ "$1" != -- ]; do
     shift
 done
 shift
-# A host takes variables that begin like its settings for those; these are of one around it.
+# A host reads variables that begin with WARES_ as its settings; these are of an outer run.
 unset WARES_URL WARES_PID
 export WARES_ADMIN_EMAIL=admin@test.com WARES_ADMIN_PASSWORD=supersecret
 folder=$(mktemp -d)
