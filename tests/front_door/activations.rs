@@ -1,5 +1,5 @@
-//! Activations of versions: ended, so that the module is served from where it would come
-//! without one; begun as a trial where there is something to try; and told at the start.
+//! Activations of versions: ended, so that the next component in the order serves; begun as
+//! canary; and logged at the start.
 
 use std::fs;
 use std::path::Path;
@@ -99,7 +99,7 @@ fn a_deactivated_module_is_served_from_the_folder_at_once_and_after_a_start() {
     is_served(&shop, "1.0.0", "folder");
     deactivate(&shop).refuses(409, "not_allowed", none);
     assert_eq!(
-        shop.acts("?limit=3"),
+        shop.audit_entries("?limit=3"),
         [
             json!([shop.admin, "deactivate", null, "refused", none]),
             json!([shop.admin, "deactivate", second, "done", ""]),
@@ -108,7 +108,7 @@ fn a_deactivated_module_is_served_from_the_folder_at_once_and_after_a_start() {
     );
     let shop = shop_on(close(shop), &[]);
     is_served(&shop, "1.0.0", "folder");
-    // What was active before can be gone back to, and ended once more.
+    // The version that was active before can be rolled back to, and ended once more.
     let back = shop.ask("POST", &format!("{MODULE}/rollback"), None);
     assert_eq!(back.at("/version/digest"), second);
     is_served(&shop, "2.0.0", "version");
@@ -196,8 +196,8 @@ fn a_deactivated_module_is_served_from_the_binary() {
     // Without a host as well.
     did(&["module", "activate", "customer", &digest(&bytes)]);
     let data = close(shop);
-    let place = data.path().to_str().unwrap();
-    let ended = run(["module", "deactivate", "customer", "--data", place]);
+    let folder = data.path().to_str().unwrap();
+    let ended = run(["module", "deactivate", "customer", "--data", folder]);
     assert_eq!(text(&ended.stdout), said, "{}", text(&ended.stderr));
     let shop = Shop::open_on(data, |_| {});
     let shown = shop.get("/_wares/modules/customer");
@@ -211,7 +211,7 @@ fn bundled() -> std::path::PathBuf {
 }
 
 #[test]
-fn what_would_serve_is_verified_before_an_activation_is_ended() {
+fn the_next_component_is_verified_before_an_activation_ends() {
     let shop = shop("version=1.0.0");
     let second = put(&shop, "", &marked("version=2.0.0 steps=2 needed=2"));
     let data = close(shop);
@@ -263,7 +263,7 @@ fn what_would_serve_is_verified_before_an_activation_is_ended() {
         deactivate(&shop).refuses(status, kind, reason);
         is_served(&shop, "2.0.0", "version");
     }
-    // Where there is nothing that would serve, the answer says what was looked at.
+    // If no component could serve, the answer names what was tried.
     fs::write(&file, "text").unwrap();
     let folder = "modules";
     let nothing = format!(
@@ -284,7 +284,7 @@ fn what_would_serve_is_verified_before_an_activation_is_ended() {
     is_served(&shop, "2.0.0", "version");
     let shop = shop_on(close(shop), &[]);
     is_served(&shop, "2.0.0", "version");
-    // One that goes on with the schema serves.
+    // One that works with the schema serves.
     fs::write(file_of(&shop), marked("version=1.5.0 steps=2 needed=2")).unwrap();
     assert_eq!(deactivate(&shop).status, 200);
     is_served(&shop, "1.5.0", "folder");
@@ -295,7 +295,7 @@ fn file_of(shop: &Shop) -> std::path::PathBuf {
 }
 
 #[test]
-fn what_serves_from_the_folder_is_activated_and_its_version_forgotten() {
+fn the_component_from_the_folder_is_activated_and_its_version_removed() {
     let shop = shop("version=1.0.0");
     let first = activate(&shop, "version=1.0.0");
     is_served(&shop, "1.0.0", "version");
@@ -315,7 +315,7 @@ fn what_serves_from_the_folder_is_activated_and_its_version_forgotten() {
     assert_eq!(shop.delete(&removal).status, 200);
     is_served(&shop, "1.0.0", "folder");
     assert_eq!(digests(&shop), [""; 0]);
-    // What was compiled of it stays, since it serves.
+    // Its machine code stays, since it serves.
     let compiled = fs::read_dir(shop.data.path().join("compiled")).unwrap();
     let mut names = compiled.map(|file| file.unwrap().file_name().into_string().unwrap());
     assert!(names.any(|name| name.starts_with(&first)));
@@ -437,7 +437,7 @@ fn told(log: &str, what: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_start_says_where_each_component_is_from_and_which_newer_one_is_passed_over() {
+fn the_start_logs_the_source_of_each_component_and_each_newer_one_it_skips() {
     // The built-in one is passed over by files and versions that are older by their own word.
     let data = tempfile::tempdir().unwrap();
     let modules = data.path().join("modules");
@@ -470,7 +470,7 @@ fn the_start_says_where_each_component_is_from_and_which_newer_one_is_passed_ove
             && said[0].ends_with("from=\"built in\""),
         "{log}"
     );
-    let place = data.path().to_str().unwrap();
+    let data_dir = data.path().to_str().unwrap();
     let folder = format!("data.modules_dir={}", modules.display());
     let other = data.path().join("other.wasm");
     fs::write(&other, old("0.0.2")).unwrap();
@@ -481,7 +481,7 @@ fn the_start_says_where_each_component_is_from_and_which_newer_one_is_passed_ove
         file,
         "--activate",
         "--data",
-        place,
+        data_dir,
         "--set",
         &folder,
     ]);
@@ -515,7 +515,7 @@ fn the_start_says_where_each_component_is_from_and_which_newer_one_is_passed_ove
         save_later(&modules.join("customer.wasm"), &bytes);
         assert_eq!(passed_over(&start(&[])).len(), 1);
     }
-    // What a setting names passes over what was activated as well.
+    // A component that a setting names has precedence over an active version as well.
     let mine = data.path().join("mine.wasm");
     fs::write(&mine, old("0.0.0")).unwrap();
     let setting = format!("modules.customer.component={}", mine.display());
@@ -541,7 +541,7 @@ fn save_later(file: &Path, bytes: &[u8]) {
 }
 
 #[test]
-fn a_trial_that_cannot_begin_keeps_no_version() {
+fn a_canary_that_cannot_start_keeps_no_version() {
     let shop = shop("version=1.0.0");
     let (second, third) = (marked("version=2.0.0"), marked("version=3.0.0"));
     put(&shop, "?activate=true&canary=10%25", &second).is_invalid(
@@ -575,23 +575,23 @@ fn a_trial_that_cannot_begin_keeps_no_version() {
         shop.get(MODULE).value()["module"]["canary"]["share_percent"],
         json!(0.01)
     );
-    let on_trial = format!(
+    let has_canary = format!(
         "the version {} of the module marked is on trial: promote or withdraw it first",
         short(&second)
     );
     for bytes in [&second, &third] {
-        put(&shop, "?canary=10%25", bytes).refuses(409, "not_allowed", &on_trial);
+        put(&shop, "?canary=10%25", bytes).refuses(409, "not_allowed", &has_canary);
     }
     assert_eq!(digests(&shop), [digest(&second)]);
     let body = json!({"digest": digest(&second), "canary": "10%"});
     shop.post(&format!("{MODULE}/activate"), body)
-        .refuses(409, "not_allowed", &on_trial);
+        .refuses(409, "not_allowed", &has_canary);
     put_to(&shop, "nope", "?canary=10%25", &third).refuses(
         404,
         "not_found",
         "there is no module nope",
     );
-    // A trial ends with the activation that it is for.
+    // A canary ends with its activation.
     let withdrawn = shop.ask("POST", &format!("{MODULE}/withdraw"), None);
     assert_eq!(withdrawn.status, 200, "{}", withdrawn.body);
     let promoted = shop.ask("POST", &format!("{MODULE}/promote"), None);
@@ -610,7 +610,7 @@ fn put_to(shop: &Shop, name: &str, query: &str, bytes: &[u8]) -> Answer {
 }
 
 #[test]
-fn without_a_host_there_is_no_trial() {
+fn without_a_host_a_canary_is_refused() {
     let shop = shop("version=1.0.0");
     let second = digest(&marked("version=2.0.0"));
     let data = close(shop);
@@ -685,8 +685,8 @@ fn without_a_host_there_is_no_trial() {
         assert_eq!((code, &*out), (2, ""), "{arguments:?}");
         assert!(error.contains(said), "{arguments:?}: {error}");
     }
-    let acts: Value = serde_json::from_str(&wares(&["audit", "--json"]).1).unwrap();
-    let told: Vec<(&str, &str)> = acts
+    let entries: Value = serde_json::from_str(&wares(&["audit", "--json"]).1).unwrap();
+    let told: Vec<(&str, &str)> = entries
         .as_array()
         .unwrap()
         .iter()
@@ -723,6 +723,6 @@ fn a_module_with_a_hyphen_in_its_name_is_installed_by_command() {
     assert_eq!(installed.status.code(), Some(0));
     let status = shop.get("/_wares/modules/price-list").value();
     assert_eq!(status["module"]["version"], "2.0.0");
-    let listed = shop.acts("?limit=1");
+    let listed = shop.audit_entries("?limit=1");
     assert_eq!(listed[0][3], "done", "{listed:?}");
 }

@@ -204,8 +204,8 @@ fn at_most_one_address_is_the_default() {
     let shop = Shop::open();
     let owner = shop.customer("a@b.co");
     let ids = [shop.address(&owner, "Rome"), shop.address(&owner, "Oslo")];
-    let flags = |place: usize, body: Value| {
-        let path = format!("/admin/customers/{owner}/addresses/{}", ids[place]);
+    let flags = |index: usize, body: Value| {
+        let path = format!("/admin/customers/{owner}/addresses/{}", ids[index]);
         let fields = "addresses.city,addresses.is_default_shipping,addresses.is_default_billing";
         let answer = shop.post(&format!("{path}?fields={fields}"), body).value();
         let flag = |address: &Value, name: &str| address[name].as_bool().unwrap();

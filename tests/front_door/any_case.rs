@@ -124,7 +124,7 @@ fn emails_are_two_in_two_cases_unless_the_setting_makes_them_one() {
     assert_eq!(emails(&shop, "email=hello@x.nl"), ["hello@x.nl"]);
     let data = close(shop);
 
-    // What is there stays, and nothing joins it.
+    // Existing customers stay, and no other joins them.
     let shop = open(data, Some(IGNORED));
     taken(&create(&shop, "HELLO@x.nl"), "HELLO@x.nl");
     taken(&create(&shop, "BOB@x.nl"), "BOB@x.nl");
@@ -209,7 +209,7 @@ fn of_many_who_take_an_email_at_once_one_has_it() {
                 let shop = &shop;
                 let other = format!("/admin/customers/{}", others[n as usize]);
                 // Sixteen ways to write four letters.
-                let letter = |place: u32, letter: char| match n >> place & 1 {
+                let letter = |index: u32, letter: char| match n >> index & 1 {
                     0 => letter,
                     _ => letter.to_ascii_uppercase(),
                 };
@@ -245,7 +245,7 @@ fn a_user_signs_in_by_an_email_in_any_case() {
         wrong.to_string().as_bytes(),
     )
     .refuses(401, "unauthorized", "Invalid email or password");
-    // So nobody else can have it.
+    // So no other customer can have it.
     let again = shop.run(&["user", "create", "--email", &upper]);
     assert!(!again.status.success());
 }

@@ -1,5 +1,5 @@
-//! The audit: each change of a module that was made or refused is one entry, whoever
-//! found out what was wrong, and one line wherever it is printed.
+//! The audit: each change of a module that was made or refused is one entry, wherever the
+//! fault was found, and one line wherever it is printed.
 
 use std::fs;
 use std::process::Output;
@@ -27,12 +27,12 @@ fn shop(arguments: &[&str]) -> Shop {
     })
 }
 
-/// What the audit has, newest first: module, digest, outcome and detail of each act.
-fn acts(shop: &Shop, query: &str) -> Vec<Value> {
+/// The audit entries, newest first: action, module, digest, outcome and detail.
+fn audit_entries(shop: &Shop, query: &str) -> Vec<Value> {
     let answer = shop.get(&format!("/_wares/audit{query}")).value();
-    let told = |act: &Value| {
+    let told = |entry: &Value| {
         Value::from_iter(
-            ["act", "module", "digest", "outcome", "detail"].map(|key| act[key].clone()),
+            ["act", "module", "digest", "outcome", "detail"].map(|key| entry[key].clone()),
         )
     };
     answer["acts"]
@@ -51,7 +51,7 @@ fn operator(shop: &Shop, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn what_a_command_refuses_itself_is_in_the_audit() {
+fn a_refusal_by_the_command_itself_is_in_the_audit() {
     let shop = shop(&[]);
     let path = |name: &str| shop.data.path().join(name);
     let small = "compile.component_bytes_max=1024";
@@ -116,7 +116,7 @@ fn what_a_command_refuses_itself_is_in_the_audit() {
             None,
             "cannot read nowhere.wasm: No such file or directory (os error 2)".to_owned(),
         ),
-        // What the host refuses is there once as well.
+        // A refusal of the host is one entry as well.
         (
             vec!["text.wasm", "--name", "marked"],
             json!("marked"),
@@ -126,11 +126,11 @@ fn what_a_command_refuses_itself_is_in_the_audit() {
     ] {
         let mut all = vec!["module", "install"];
         all.extend(&arguments);
-        let before = acts(&shop, "").len();
+        let before = audit_entries(&shop, "").len();
         let refused = operator(&shop, &all);
         assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
         assert_eq!(text(&refused.stderr), format!("wares: {reason}\n"));
-        let after = acts(&shop, "");
+        let after = audit_entries(&shop, "");
         assert_eq!(after.len(), before + 1, "{arguments:?}");
         assert_eq!(
             after[0],
@@ -151,7 +151,7 @@ fn what_a_command_refuses_itself_is_in_the_audit() {
 }
 
 #[test]
-fn what_a_request_is_refused_for_before_its_component_is_looked_at_is_in_the_audit() {
+fn a_request_refused_before_its_component_is_read_is_in_the_audit() {
     let shop = shop(&["--set", "compile.component_bytes_max=1 MiB"]);
     let bearer = format!("Bearer {}", shop.token);
     let headers = [("authorization", &*bearer)];
@@ -161,11 +161,11 @@ fn what_a_request_is_refused_for_before_its_component_is_looked_at_is_in_the_aud
     let fine = marked("version=2.0.0");
     let refused = put("?canary=0%25", &fine);
     assert_eq!(refused.status, 400);
-    // Of strangers there is nothing.
+    // Callers without credentials have no entry.
     shop.send("PUT", MODULE, &[], &fine)
         .is(401, json!({"message": "Unauthorized"}));
     assert_eq!(
-        acts(&shop, ""),
+        audit_entries(&shop, ""),
         [
             json!([
                 "install",
@@ -186,7 +186,7 @@ fn what_a_request_is_refused_for_before_its_component_is_looked_at_is_in_the_aud
 }
 
 #[test]
-fn what_a_watched_file_is_refused_for_is_in_the_audit() {
+fn a_refused_watched_file_is_in_the_audit() {
     let shop = shop(&["--watch", "--set", "compile.component_bytes_max=1 MiB"]);
     let file = |name: &str| shop.data.path().join("modules").join(name);
     let save = |name: &str, bytes: &[u8]| {
@@ -201,8 +201,8 @@ fn what_a_watched_file_is_refused_for_is_in_the_audit() {
     save("marked.wasm", &vec![0; (1 << 20) + 1]);
     let panics = marked("version=2.0.0 bad=panics");
     save("marked.wasm", &panics);
-    let acts = acts(&shop, "");
-    let told: Vec<Value> = acts
+    let entries = audit_entries(&shop, "");
+    let told: Vec<Value> = entries
         .iter()
         .map(|act| json!([act[0], act[1], act[2], act[3]]))
         .collect();
@@ -216,17 +216,17 @@ fn what_a_watched_file_is_refused_for_is_in_the_audit() {
         ]
     );
     assert!(
-        acts[0][4].as_str().unwrap().contains("as the mark"),
-        "{acts:?}"
+        entries[0][4].as_str().unwrap().contains("as the mark"),
+        "{entries:?}"
     );
     assert_eq!(
-        acts[1][4],
+        entries[1][4],
         format!(
             "{}: it is 1048577 bytes, more than 1048576 (compile.component_bytes_max)",
             file("marked.wasm").display()
         )
     );
-    assert_eq!(acts[3][4], "it is not a WebAssembly component");
+    assert_eq!(entries[3][4], "it is not a WebAssembly component");
     assert_eq!(shop.get("/admin/marked").at("/version"), "1.0.0");
 }
 

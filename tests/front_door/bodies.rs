@@ -55,7 +55,7 @@ fn malformed_json_is_refused() {
 }
 
 #[test]
-fn json_as_deep_as_it_may_be_is_taken() {
+fn json_of_the_greatest_depth_is_accepted() {
     let shop = Shop::open();
     let deep = format!("{}1{}", "[".repeat(120), "]".repeat(120));
     let body = format!("{{\"email\":\"a@b.co\",\"metadata\":{{\"a\":{deep}}}}}");
@@ -177,7 +177,7 @@ fn forms_and_marks_are_read() {
 }
 
 #[test]
-fn a_body_is_refused_before_credentials_are_looked_at() {
+fn a_body_is_refused_before_credentials_are_checked() {
     let shop = Shop::open();
     let anonymous = shop.send("POST", "/admin/customers", &[JSON], b"{");
     assert_eq!(anonymous.status, 400);

@@ -1,5 +1,5 @@
-//! Modules of the right world whose core does what no compiler would write: each
-//! is a module of nothing but traps, with a few words put into its text.
+//! Modules of the right world whose core no compiler would write: each
+//! is a module of nothing but traps, with some words put into its text.
 
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi};
@@ -36,7 +36,7 @@ fn with(more: &str) -> Vec<u8> {
     })
 }
 
-/// The same, with this as the body of `describe`, which gives where its answer lies.
+/// The same, with this as the body of `describe`, which returns the address of its answer.
 fn describing(body: &str, data: &str) -> Vec<u8> {
     module(|core| {
         let core = core.replace("(memory (;0;) 0)", "(memory (;0;) 1)");
@@ -92,7 +92,7 @@ fn refused(component: &[u8]) -> String {
 }
 
 #[test]
-fn what_breaks_before_it_is_asked_is_refused_and_others_go_on() {
+fn a_component_that_breaks_before_its_first_call_is_refused_and_others_serve() {
     let shop = Shop::open();
     let mut wrong = Vec::new();
     let many = |count: u32, what: &str| what.repeat(count as usize);

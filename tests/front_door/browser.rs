@@ -1,4 +1,4 @@
-//! The host in a browser: Chromium, driven by way of WebDriver. Never skipped: what
+//! The host in a browser: Chromium, driven by WebDriver. Never skipped: what
 //! is missing on the machine is a failure that says what to do.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -86,7 +86,7 @@ impl Browser {
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": options,
             "timeouts": {"script": 60_000, "pageLoad": 60_000},
-            // What asks whether to leave, or says something, is in nobody's way.
+            // Prompts and alerts are dismissed.
             "unhandledPromptBehavior": "accept",
         }}});
         let begun = browser.command("", &wanted);
@@ -95,7 +95,7 @@ impl Browser {
         browser
     }
 
-    /// Has the driver do something; gives what it says.
+    /// Sends the driver a command; returns its answer.
     fn command(&self, path: &str, what: &Value) -> Value {
         let request = ureq::http::Request::post(format!("{}{path}", self.url))
             .header("content-type", "application/json")
@@ -113,7 +113,7 @@ impl Browser {
         self.command("/url", &json!({"url": url}));
     }
 
-    /// What a script finds that runs in the page, as if it were the page's own. It
+    /// The result of a script that runs in the page, as if it were the page's own. It
     /// may wait for what it finds.
     fn run(&self, script: &str) -> Value {
         let script = format!(
@@ -169,7 +169,7 @@ fn path_of(program: &str) -> String {
         .map_or_else(|| program.to_owned(), |file| file.display().to_string())
 }
 
-/// A server of somebody else's, on a port of its own: every path has this page.
+/// A foreign server, on a port of its own: every path has this page.
 struct Elsewhere {
     port: u16,
 }
@@ -200,7 +200,7 @@ fn answer(mut stream: TcpStream, content_type: &str, body: &str) {
         head.push(byte[0]);
     }
     let length = body.len();
-    // Whoever has gone needs no answer.
+    // A client that has gone needs no answer.
     let _ = write!(
         stream,
         "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -257,7 +257,7 @@ fn a_page_of_a_component_has_no_rights_of_its_viewer() {
         assert_eq!(browser.run(blind), "sent", "{page}");
         assert_eq!(keys(&shop), 1, "{page}");
     }
-    // What is called JSON, or nothing that a browser knows, is text.
+    // JSON, and types that no browser knows, are shown as text.
     for page in ["disguised", "untyped"] {
         browser.go(&shop.url(&format!("/hostile/{page}")));
         assert_eq!(browser.run(RAN), Value::Null, "{page}");

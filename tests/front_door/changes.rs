@@ -1,4 +1,4 @@
-//! Changes of modules that are stuck, that panic, and that come many at once.
+//! Changes of modules that are stuck, that panic, and many changes at once.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,13 +47,13 @@ fn serving(shop: &Shop) -> String {
     shop.get("/admin/marked").at("/version")
 }
 
-fn last_act(shop: &Shop) -> Value {
-    let act = shop.get("/_wares/audit?limit=1").value()["acts"][0].clone();
-    json!([act["act"], act["outcome"], act["detail"]])
+fn last_entry(shop: &Shop) -> Value {
+    let entry = shop.get("/_wares/audit?limit=1").value()["acts"][0].clone();
+    json!([entry["act"], entry["outcome"], entry["detail"]])
 }
 
 #[test]
-fn an_install_that_is_stuck_is_shown_and_keeps_nobody_from_rolling_back() {
+fn a_stuck_install_is_shown_and_blocks_no_rollback() {
     let shop = shop("verify.begun=wait:FIFO");
     let two = put(&shop, "marked", "?activate=true", "version=2.0.0");
     assert_eq!(two.status, 200, "{}", two.body);
@@ -73,7 +73,7 @@ fn an_install_that_is_stuck_is_shown_and_keeps_nobody_from_rolling_back() {
         let status = text(&shop.run(&["module", "status", "marked"]).stdout);
         let shown = format!("  under way: install {digest} by {} since ", shop.admin);
         assert!(status.contains(&shown), "{status}");
-        // What is installed is switched meanwhile, to and fro.
+        // Installed versions are activated and rolled back meanwhile.
         let back = shop.ask("POST", &format!("{MODULE}/rollback"), None);
         assert_eq!(back.status, 200, "{}", back.body);
         assert_eq!(serving(&shop), "1.0.0");
@@ -94,19 +94,19 @@ fn an_install_that_is_stuck_is_shown_and_keeps_nobody_from_rolling_back() {
 }
 
 #[test]
-fn an_activation_whose_load_is_stuck_keeps_no_other_change_waiting() {
-    for trial in [None, Some("50%")] {
+fn an_activation_with_a_stuck_load_blocks_no_other_change() {
+    for canary in [None, Some("50%")] {
         let shop = shop("load.begun=wait:FIFO-reached,load.begun=wait:FIFO-held");
         let three = put(&shop, "marked", "", "version=3.0.0");
         assert_eq!(three.status, 200, "{}", three.body);
-        // What was replaced is kept loaded, and version 3.0.0 is not.
+        // The replaced version is kept loaded, and version 3.0.0 is not.
         let two = put(&shop, "marked", "?activate=true", "version=2.0.0");
         assert_eq!(two.status, 200, "{}", two.body);
         let [reached, held] = ["fifo-reached", "fifo-held"].map(|name| shop.data.path().join(name));
         fifo(&reached);
         fifo(&held);
         let mut body = json!({"digest": three.at("/version/digest")});
-        if let Some(share) = trial {
+        if let Some(share) = canary {
             body["canary"] = json!(share);
         }
         std::thread::scope(|scope| {
@@ -118,7 +118,7 @@ fn an_activation_whose_load_is_stuck_keeps_no_other_change_waiting() {
             let _open = open_fifo(&held);
             let answer = stuck.join().unwrap();
             assert_eq!(answer.status, 200, "{}", answer.body);
-            let state = trial.map_or("active", |_| "canary");
+            let state = canary.map_or("active", |_| "canary");
             assert_eq!(answer.at("/version/state"), state);
         });
         assert_eq!(changes(&shop), json!([]));
@@ -127,8 +127,8 @@ fn an_activation_whose_load_is_stuck_keeps_no_other_change_waiting() {
 
 #[test]
 fn two_modules_that_change_at_the_same_time_are_both_routed() {
-    let place = "activate.prepared.marked";
-    let faults = format!("{place}=wait:FIFO-reached,{place}=wait:FIFO-held");
+    let point = "activate.prepared.marked";
+    let faults = format!("{point}=wait:FIFO-reached,{point}=wait:FIFO-held");
     let shop = shop_of(&["marked", "other"], &faults);
     let fifos = ["fifo-reached", "fifo-held"].map(|name| shop.data.path().join(name));
     let [reached, held] = &fifos;
@@ -137,7 +137,7 @@ fn two_modules_that_change_at_the_same_time_are_both_routed() {
     std::thread::scope(|scope| {
         let query = "?activate=true";
         let first = scope.spawn(|| put(&shop, "marked", query, "version=2.0.0 route=/admin/one"));
-        // Once it is there, it goes on to wait at the other, for longer.
+        // Once it is there, it waits at the other, for longer.
         drop(open_fifo(reached));
         let mark = "name=other version=2.0.0 route=/admin/two";
         let second = put(&shop, "other", query, mark);
@@ -154,7 +154,7 @@ fn two_modules_that_change_at_the_same_time_are_both_routed() {
 }
 
 #[test]
-fn a_trial_whose_routes_collide_leaves_the_schema_as_it_was() {
+fn a_canary_whose_routes_collide_leaves_the_schema_as_it_was() {
     let shop = shop_of(&["marked", "other"], "");
     let two = put(
         &shop,
@@ -169,8 +169,8 @@ fn a_trial_whose_routes_collide_leaves_the_schema_as_it_was() {
     let other = put(&shop, "other", "?activate=true", mark);
     assert_eq!(other.status, 200, "{}", other.body);
     let activate = format!("{MODULE}/activate");
-    let trial = json!({"digest": two.at("/version/digest"), "canary": "50%"});
-    let refused = shop.post(&activate, trial);
+    let canary = json!({"digest": two.at("/version/digest"), "canary": "50%"});
+    let refused = shop.post(&activate, canary);
     assert_eq!(refused.status, 400, "{}", refused.body);
     assert_eq!(refused.at("/type"), "invalid_component");
     // It would be compatible if the second step had run.
@@ -182,23 +182,23 @@ fn a_trial_whose_routes_collide_leaves_the_schema_as_it_was() {
 
 #[test]
 fn a_panic_in_a_change_is_a_500_with_an_audit_entry_and_ends_that_change_alone() {
-    for (place, act) in [
+    for (point, act) in [
         ("load.begun", "install"),
         ("verify.begun", "install"),
         ("install.verified", "install"),
         ("install.recorded", "install"),
         ("activate.prepared", "activate"),
     ] {
-        let shop = shop(&format!("{place}=panic"));
+        let shop = shop(&format!("{point}=panic"));
         for _ in 0..2 {
             let answer = put(&shop, "marked", "?activate=true", "version=2.0.0");
-            let said = format!("a fault of the host: WARES_FAULT names {place}");
+            let said = format!("a fault of the host: WARES_FAULT names {point}");
             answer.refuses(500, "unexpected_state", &said);
-            assert_eq!(last_act(&shop), json!([act, "failed", said]), "{place}");
+            assert_eq!(last_entry(&shop), json!([act, "failed", said]), "{point}");
             assert_eq!(serving(&shop), "1.0.0");
             assert_eq!(changes(&shop), json!([]));
         }
-        // Whatever stands in nobody's way.
+        // A failed change blocks no other.
         let nothing = shop.ask("POST", &format!("{MODULE}/withdraw"), None);
         nothing.refuses(
             409,
@@ -214,7 +214,7 @@ fn a_panic_in_a_change_is_a_500_with_an_audit_entry_and_ends_that_change_alone()
 }
 
 #[test]
-fn a_panic_in_an_endpoint_of_the_hosts_is_a_500_and_costs_no_connection() {
+fn a_panic_in_an_endpoint_of_the_host_is_a_500_and_costs_no_connection() {
     let shop = shop("endpoint.modules=panic");
     for _ in 0..3 {
         let answer = shop.get("/_wares/modules");
@@ -241,7 +241,7 @@ fn a_panic_in_an_endpoint_of_the_hosts_is_a_500_and_costs_no_connection() {
 }
 
 #[test]
-fn one_component_is_compiled_at_a_time_and_few_wait_for_it() {
+fn one_component_is_compiled_at_a_time_and_four_wait() {
     let data = data();
     let names = ["one", "two", "three", "four", "five", "six"];
     let mark =
@@ -305,7 +305,7 @@ fn another_customer(shop: &Shop, number: u8) -> String {
 }
 
 #[test]
-fn changes_that_come_many_at_once_take_no_instance_of_a_request() {
+fn many_changes_at_once_take_no_instance_from_a_request() {
     let shop = Shop::open();
     let digests = [1, 2].map(|number| another_customer(&shop, number));
     let activate =
@@ -349,12 +349,12 @@ fn changes_that_come_many_at_once_take_no_instance_of_a_request() {
 }
 
 #[test]
-fn loads_that_are_stuck_turn_others_away_and_keep_nobody_from_rolling_back() {
+fn stuck_loads_refuse_others_and_block_no_rollback() {
     let shop = shop("load.begun=wait:FIFO");
     let three = put(&shop, "marked", "", "version=3.0.0");
     assert_eq!(three.status, 200, "{}", three.body);
     let digest = three.at("/version/digest");
-    // What was replaced is kept loaded, and version 3.0.0 is not.
+    // The replaced version is kept loaded, and version 3.0.0 is not.
     let two = put(&shop, "marked", "?activate=true", "version=2.0.0");
     assert_eq!(two.status, 200, "{}", two.body);
     let wait = shop.data.path().join("fifo");
@@ -386,7 +386,7 @@ fn loads_that_are_stuck_turn_others_away_and_keep_nobody_from_rolling_back() {
 }
 
 #[test]
-fn one_deactivation_is_verified_at_a_time_and_keeps_nobody_from_rolling_back() {
+fn one_deactivation_is_verified_at_a_time_and_blocks_no_rollback() {
     let shop = shop("verify.begun=wait:FIFO");
     let two = put(&shop, "marked", "?activate=true", "version=2.0.0");
     assert_eq!(two.status, 200, "{}", two.body);

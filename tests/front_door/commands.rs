@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::harness::{EMAIL, Shop, data, hostile_guest, root, run, text, wares};
 
 #[test]
-fn help_is_there_for_every_command() {
+fn every_command_has_help() {
     let help = run(["--help"]);
     assert!(help.status.success());
     for command in ["serve", "user", "key", "inspect", "call", "events", "seed"] {
@@ -163,9 +163,9 @@ fn every_typed_operation_answers() {
 #[test]
 fn a_shop_is_seeded() {
     let shop = Shop::open();
-    let sown = shop.run(&["seed", "--customers", "250"]);
-    assert!(sown.status.success(), "{sown:?}");
-    assert_eq!(text(&sown.stdout), "", "progress is no answer");
+    let seeded = shop.run(&["seed", "--customers", "250"]);
+    assert!(seeded.status.success(), "{seeded:?}");
+    assert_eq!(text(&seeded.stdout), "", "progress is no answer");
     let list = shop.get("/admin/customers").value();
     assert_eq!(
         (&list["count"], list["customers"].as_array().unwrap().len()),
@@ -193,7 +193,7 @@ fn a_shop_is_seeded() {
 }
 
 #[test]
-fn events_are_kept_with_what_they_tell_of() {
+fn events_are_kept_with_their_values() {
     let shop = Shop::open();
     let id = shop.customer("a@b.co");
     shop.post("/admin/customers", json!({"email": "a@b.co"}));
@@ -319,15 +319,15 @@ fn a_component_in_the_modules_folder_is_served() {
     let answer = shop.send("GET", "/hostile/well", &[], b"");
     answer.is(200, json!({"well": true}));
     assert_eq!(shop.get("/admin/customers").status, 200);
-    // Twice the same module: which of them is meant, nobody can know.
+    // Two files of one module: it is ambiguous which of them to serve.
     std::fs::copy(hostile_guest(), folder.path().join("other.wasm")).unwrap();
     let data = data();
-    let place = data.path().to_str().unwrap();
+    let data_dir = data.path().to_str().unwrap();
     let refused = run([
         "serve",
         "--strict",
         "--data",
-        place,
+        data_dir,
         "--listen",
         "127.0.0.1:0",
         "--set",

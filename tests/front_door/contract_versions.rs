@@ -56,7 +56,7 @@ fn a_module_against_1_0_0_serves_its_routes() {
     anyone("/notebook/notes/2").is(200, note(2, &reply, Some(1)));
     anyone("/notebook/notes/3").is(404, json!({"error": "missing"}));
 
-    // What the schema refuses.
+    // Refused by the schema.
     shop.post(notes, first.clone())
         .is(409, json!({"error": "unique note.body"}));
     shop.post("/notebook/notes/9/replies", json!({"say": "who?"}))
@@ -162,9 +162,9 @@ Routes:
 }
 
 #[test]
-fn a_module_against_1_0_0_has_its_settings_checked_and_sows() {
+fn a_module_against_1_0_0_has_its_settings_checked_and_seeds() {
     let data = tempfile::tempdir().unwrap();
-    let sown = |settings: &[&str]| {
+    let seeded = |settings: &[&str]| {
         let mut command = wares();
         command.current_dir(data.path()).args(["seed", "--data"]);
         command.arg(data.path().join("data"));
@@ -173,14 +173,14 @@ fn a_module_against_1_0_0_has_its_settings_checked_and_sows() {
         command.arg(PREFIXES);
         command.args(settings).arg("--notes=3").output().unwrap()
     };
-    let refused = sown(&["--set=modules.notebook.config.tite=Notes"]);
+    let refused = seeded(&["--set=modules.notebook.config.tite=Notes"]);
     let said = text(&refused.stderr);
     assert!(!refused.status.success());
     assert!(
         said.contains("modules.notebook.config.tite: there is no such setting to be 'Notes'"),
         "{said}"
     );
-    let done = sown(&[]);
+    let done = seeded(&[]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     let events = wares()
         .args(["events", "notebook", "--data"])

@@ -1,4 +1,4 @@
-//! What the parts promise each other.
+//! The promises of the parts to each other, held over their sources and contracts.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! What crosses between HTTP and a component: of a request what a route asked for
-//! and may see, of an answer what a component may set.
+//! What crosses between HTTP and a component: the headers of a request that a route asked
+//! for and may see, and the headers of an answer that a component may set.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -257,7 +257,7 @@ fn a_status_without_content_has_none() {
         head.contains("content-length: 14") && body.is_empty(),
         "{head}"
     );
-    // Nobody asked whether something has changed.
+    // The request has no condition.
     let (head, _) = ask("GET", "304", "");
     assert!(head.starts_with("http/1.1 500 "), "{head}");
     let log = shop.server.stop_for_log();

@@ -1,5 +1,5 @@
-//! Databases in trouble: held by another process, removed, replaced. Who is refused and
-//! how, what the host says of it, and how it ends.
+//! Databases in trouble: locked by another process, removed, replaced. Which requests are
+//! refused and how, how the host reports it, and how it ends.
 
 use std::collections::HashMap;
 use std::fs;
@@ -107,7 +107,7 @@ fn creates(shop: &Shop, number: usize) -> mpsc::Receiver<(u16, Duration)> {
 }
 
 #[test]
-fn lists_go_on_however_many_writes_wait_for_another_process() {
+fn lists_answer_while_many_writes_wait_for_another_process() {
     for calls_max in [1, 2] {
         let shop = Shop::open_with(|command| {
             let calls_max = format!("limits.calls_max={calls_max}");
@@ -122,11 +122,11 @@ fn lists_go_on_however_many_writes_wait_for_another_process() {
         for _ in 0..20 {
             assert_eq!(count(&shop), 0);
         }
-        // What the host itself reads of a module waits for no writer of the module's.
+        // The host's own reads of a module wait for no writer of the module.
         assert_eq!(shop.get("/_wares/modules/customer").status, 200);
         let events = shop.run(&["events", "customer"]);
         assert!(events.status.success(), "{}", text(&events.stderr));
-        assert!(answers.try_recv().is_err(), "nobody can have written");
+        assert!(answers.try_recv().is_err(), "no write can have been made");
         drop(holder);
         let statuses: Vec<u16> = answers.iter().map(|(status, _)| status).collect();
         assert_eq!(statuses, [200; 10]);
@@ -136,7 +136,7 @@ fn lists_go_on_however_many_writes_wait_for_another_process() {
 }
 
 #[test]
-fn a_write_waits_so_long_and_no_longer_whatever_stands_before_it() {
+fn a_write_waits_for_a_bounded_time_behind_any_others() {
     let mut shop = Shop::open_with(|command| {
         command.args(["--set", "limits.calls_max=2"]);
         command.args(["--set", "limits.sql_writer_wait_ms=1500"]);
@@ -198,7 +198,7 @@ fn the_hosts_own_database_is_read_while_another_process_writes() {
     }
     let key_of = |shop: &Shop| shop.get("/admin/api-keys").value()["api_keys"][0].clone();
     assert_eq!(key_of(&shop)["last_used_at"], json!(null));
-    // Nobody was refused, so there is no trouble.
+    // No request was refused, so no trouble is reported.
     assert_eq!(health(&shop), (200, "OK".to_owned()));
     assert_eq!(shop.get("/_wares/modules").status, 200);
     let held = "Another process holds the database for writing: try again";
@@ -233,7 +233,7 @@ fn the_hosts_own_database_is_read_while_another_process_writes() {
 }
 
 #[test]
-fn a_change_of_a_module_that_cannot_be_kept_is_not_made() {
+fn a_change_of_a_module_that_cannot_be_recorded_is_not_made() {
     let folder = data();
     fs::write(
         folder.path().join("modules/marked.wasm"),
@@ -262,7 +262,7 @@ fn a_change_of_a_module_that_cannot_be_kept_is_not_made() {
     ];
     let change = |act: &str, body: &Value| shop.post(&format!("{module}/{act}"), body.clone());
     let serving = || shop.get("/admin/marked").at("/version");
-    let before = shop.acts("?limit=100");
+    let before = shop.audit_entries("?limit=100");
     let holder = Holder::of(&shop.data.path().join("host.db"));
     std::thread::scope(|scope| {
         let changes = changes
@@ -274,7 +274,7 @@ fn a_change_of_a_module_that_cannot_be_kept_is_not_made() {
         }
     });
     assert_eq!(serving(), "2.0.0");
-    assert_eq!(shop.acts("?limit=100"), before);
+    assert_eq!(shop.audit_entries("?limit=100"), before);
     let log = shop
         .server
         .wait_for_log("what was done with a module cannot be kept");
@@ -286,7 +286,10 @@ fn a_change_of_a_module_that_cannot_be_kept_is_not_made() {
         assert_eq!(answer.status, 200, "{act} {}", answer.body);
         assert_eq!(serving(), *version);
     }
-    assert_eq!(shop.acts("?limit=100").len(), before.len() + changes.len());
+    assert_eq!(
+        shop.audit_entries("?limit=100").len(),
+        before.len() + changes.len()
+    );
 }
 
 #[test]
@@ -346,7 +349,7 @@ impl Away {
 }
 
 #[test]
-fn files_of_a_database_that_are_moved_are_missed_until_they_are_back() {
+fn moved_files_of_a_database_are_trouble_until_they_are_back() {
     let shop = Shop::open();
     let modules = shop.data.path().join("modules");
     let mut kept = 0;
@@ -371,7 +374,7 @@ fn files_of_a_database_that_are_moved_are_missed_until_they_are_back() {
         } else if replaced {
             fs::copy(away.0[&file].as_path(), &file).unwrap();
         }
-        // The first to notice is the one who writes, but where nothing that is kept is away.
+        // The first writer notices it, unless no kept data is away.
         if name.ends_with("-shm") {
             assert_eq!(health(&shop).0, 503);
         }
@@ -406,7 +409,7 @@ fn files_of_a_database_that_are_moved_are_missed_until_they_are_back() {
 }
 
 #[test]
-fn a_file_that_is_removed_is_noticed_where_nobody_writes() {
+fn a_removed_file_is_noticed_without_a_write() {
     let shop = Shop::open();
     let file = customers(shop.data.path());
     fs::remove_file(&file).unwrap();
@@ -414,11 +417,11 @@ fn a_file_that_is_removed_is_noticed_where_nobody_writes() {
         .wait_for_log("the database of the module customer is in trouble");
     is_refused(&shop.get("/admin/customers"), MOVED);
     is_refused(&write(&shop, "lost@shop.example"), MOVED);
-    assert!(!file.exists(), "nobody may make another one in its place");
+    assert!(!file.exists(), "no other file may be created at its path");
 }
 
 #[test]
-fn what_was_kept_in_a_log_that_is_removed_is_there_after_a_restart() {
+fn writes_in_a_removed_log_are_there_after_a_restart() {
     let mut shop = Shop::open();
     assert_eq!(write(&shop, "kept@shop.example").status, 200);
     let log = shop.data.path().join("modules/customer.db-wal");
@@ -432,7 +435,7 @@ fn what_was_kept_in_a_log_that_is_removed_is_there_after_a_restart() {
 }
 
 #[test]
-fn the_hosts_own_database_that_is_moved_is_missed_until_it_is_back() {
+fn the_moved_database_of_the_host_is_trouble_until_it_is_back() {
     let shop = Shop::open();
     let file = shop.data.path().join("host.db");
     for replaced in [false, true] {
@@ -502,7 +505,7 @@ fn no_answered_write_is_lost_while_the_file_goes_away_and_comes_back() {
             .collect();
         for _ in 0..MOVES {
             let away = Away::of(&file);
-            // Both are seen by somebody who writes.
+            // A writer notices both.
             assert_eq!(write(&shop, "lost@shop.example").status, 503);
             away.back();
             let end = Instant::now() + Duration::from_secs(60);

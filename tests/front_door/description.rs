@@ -1,5 +1,5 @@
-//! What a component says of its API, as far as it reaches the document: the fields that
-//! describe an operation, and nothing that leads elsewhere or that is another's.
+//! A component's description of its API, as far as it reaches the document: the fields that
+//! describe an operation, and nothing that refers elsewhere or belongs to another.
 
 use serde_json::{Value, json};
 
@@ -111,7 +111,7 @@ fn everything() -> Value {
 }
 
 #[test]
-fn what_describes_an_operation_reaches_the_document_and_nothing_else() {
+fn only_descriptive_fields_of_an_operation_reach_the_document() {
     let schemas = json!({
         "Stars": {
             "type": "integer", "minimum": 1, "maximum": 5, "externalDocs": {"url": "https://evil.example"},
@@ -215,7 +215,7 @@ fn what_describes_an_operation_reaches_the_document_and_nothing_else() {
 }
 
 #[test]
-fn a_description_of_the_wrong_type_or_of_what_is_anothers_is_refused() {
+fn a_description_of_the_wrong_type_or_with_anothers_name_is_refused() {
     let of_route = |fault: &str| {
         format!("what it says of the route /store/reviews/{{id}} is no OpenAPI operation: {fault}")
     };

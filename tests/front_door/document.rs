@@ -1,5 +1,5 @@
-//! Every example of the document that the customers module implements: its
-//! requests as they stand there, its answers with all that they show.
+//! Every example of the document that the customers module implements: its requests
+//! unchanged, its answers in full.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Nothing that was answered is ever lost.
+//! No answered write is ever lost.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -78,7 +78,7 @@ fn kill_9_during_writes_loses_no_answered_write() {
         .filter(|email| !kept.contains(*email))
         .collect();
     assert!(lost.is_empty(), "{lost:?}");
-    // What the index finds is what the table holds, after all those kills as well.
+    // The index matches the table, after all those kills as well.
     let found = shop.get("/admin/customers?q=shop.example&limit=0").value();
     assert_eq!(found["count"], kept.len());
 }
@@ -131,7 +131,7 @@ fn ctrl_c_lets_open_requests_finish() {
 }
 
 #[test]
-fn what_was_written_is_there_after_a_restart() {
+fn written_data_is_there_after_a_restart() {
     let mut shop = Shop::open();
     let id = shop.customer("a@b.co");
     let before = shop.get(&format!("/admin/customers/{id}")).body;

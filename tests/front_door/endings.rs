@@ -1,5 +1,5 @@
-//! The end of a host: by one signal in good time, by two at once, whatever its threads
-//! do; and nothing that was answered is lost.
+//! The end of a host: by one signal in bounded time, by two at once, whatever its threads
+//! do; and no answered write is lost.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::harness::{JSON, Server, Shop, agent, data, fifo, marked};
 
-/// What the host takes beyond `server.drain_ms` at most, and what a busy machine may.
+/// The longest time that the host takes beyond `server.drain_ms`, and that a busy machine may.
 const MARGIN: Duration = Duration::from_secs(5 + 20);
 
 /// A shop in which calls of `marked`, or whatever the fault names, never come back.
@@ -41,7 +41,7 @@ fn ask_in_vain(shop: &Shop, path: &str) {
     std::mem::forget(stream);
 }
 
-/// Runs `end` while others write, and gives the emails of all writes that were answered.
+/// Runs `end` while others write, and returns the emails of all writes that were answered.
 fn while_writing(shop: &mut Shop, end: impl FnOnce(&mut Server)) -> Vec<String> {
     let (answered, answers) = mpsc::channel();
     let stop = AtomicBool::new(false);
@@ -89,7 +89,7 @@ fn are_kept(shop: &mut Shop, emails: &[String]) {
 }
 
 #[test]
-fn a_call_that_never_comes_back_does_not_keep_the_host_from_ending() {
+fn a_call_that_never_returns_does_not_keep_the_host_from_ending() {
     let mut shop = stuck_shop("call.marked", 200);
     ask_in_vain(&shop, "/admin/marked");
     shop.until_running("marked", 1);
@@ -143,7 +143,7 @@ fn signals_are_heard_where_every_thread_of_the_host_is_stuck() {
         .timeout_global(Some(Duration::from_secs(2)))
         .build()
         .call();
-    assert!(asked.is_err(), "somebody answers still");
+    assert!(asked.is_err(), "the host still answers");
     let began = Instant::now();
     shop.server.signal("-TERM");
     assert_eq!(shop.server.child.wait().unwrap().code(), Some(1));
@@ -160,7 +160,7 @@ fn signals_are_heard_where_every_thread_of_the_host_is_stuck() {
 }
 
 #[test]
-fn a_change_that_is_stuck_is_named_and_does_not_keep_the_host_from_ending() {
+fn a_stuck_change_is_named_and_does_not_keep_the_host_from_ending() {
     let mut shop = stuck_shop("verify.begun", 100);
     let (url, bearer) = (
         shop.url("/_wares/modules/marked"),
@@ -183,7 +183,7 @@ fn a_change_that_is_stuck_is_named_and_does_not_keep_the_host_from_ending() {
     assert_eq!(shop.get("/admin/marked").at("/version"), "1.0.0");
 }
 
-/// A server whose standard output and error nobody reads once it serves, started by a
+/// A server whose standard output and error have no reader once it serves, started by a
 /// shell that does this first.
 fn unheard(shell: &str, data: &std::path::Path) -> (std::process::Child, std::net::SocketAddr) {
     use std::io::{BufRead, BufReader};
@@ -205,8 +205,8 @@ fn unheard(shell: &str, data: &std::path::Path) -> (std::process::Child, std::ne
         .read_line(&mut ready)
         .unwrap();
     drop(child.stderr.take());
-    let place = fs::read_to_string(data.join("listening")).unwrap();
-    (child, place.parse().unwrap())
+    let address = fs::read_to_string(data.join("listening")).unwrap();
+    (child, address.parse().unwrap())
 }
 
 fn signal(child: &std::process::Child, name: &str) {
@@ -220,8 +220,8 @@ fn signal(child: &std::process::Child, name: &str) {
 fn a_terminal_that_closes_ends_the_host_as_sigterm_does() {
     use std::io::{Read, Write};
     let data = data();
-    let (mut child, place) = unheard(":", data.path());
-    let mut stream = std::net::TcpStream::connect(place).unwrap();
+    let (mut child, address) = unheard(":", data.path());
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
     let head = "POST /auth/user/emailpass HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
                 content-length: 2\r\nexpect: 100-continue\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
@@ -230,10 +230,10 @@ fn a_terminal_that_closes_ends_the_host_as_sigterm_does() {
     stream.read_exact(&mut asked).unwrap();
     assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
     signal(&child, "-HUP");
-    // From then on nobody else is served.
+    // From then on no other client is served.
     let end = Instant::now() + MARGIN;
-    while std::net::TcpStream::connect(place).is_ok() {
-        assert!(Instant::now() < end, "it goes on");
+    while std::net::TcpStream::connect(address).is_ok() {
+        assert!(Instant::now() < end, "it does not end");
     }
     stream.write_all(b"{}").unwrap();
     let mut answer = String::new();
@@ -243,7 +243,7 @@ fn a_terminal_that_closes_ends_the_host_as_sigterm_does() {
 }
 
 #[test]
-fn a_hangup_that_is_ignored_by_whoever_starts_the_host_stays_so() {
+fn a_hangup_that_the_parent_ignores_stays_ignored() {
     let data = data();
     let (mut child, _) = unheard("trap '' HUP", data.path());
     signal(&child, "-HUP");

@@ -1,11 +1,11 @@
-//! What keeps a host from starting: one clear line, exit code 1, nothing else.
+//! Faults that keep a host from starting: one clear line, exit code 1, nothing else.
 
 use std::net::TcpListener;
 use std::path::Path;
 
 use crate::harness::{Shop, data, fifo, hostile_guest, run, text};
 
-/// Starts a host that must not start; gives what it said.
+/// Starts a host that must not start; returns what it said.
 fn refuse(data: &Path, more: &[&str]) -> String {
     let mut arguments = vec![
         "serve",
@@ -49,18 +49,18 @@ fn a_data_folder_in_use() {
 #[test]
 fn a_port_that_is_taken() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let place = taken.local_addr().unwrap().to_string();
+    let address = taken.local_addr().unwrap().to_string();
     let folder = data();
     let refused = run([
         "serve",
         "--data",
         folder.path().to_str().unwrap(),
         "--listen",
-        &place,
+        &address,
     ]);
     assert_eq!(refused.status.code(), Some(1));
     let said = text(&refused.stderr);
-    let want = format!("wares: cannot listen on {place}: Address already in use (os error 98)");
+    let want = format!("wares: cannot listen on {address}: Address already in use (os error 98)");
     assert_eq!(said.lines().last(), Some(want.as_str()));
 }
 
@@ -101,7 +101,7 @@ fn a_component_that_does_not_fit() {
 }
 
 #[test]
-fn settings_that_are_wrong_are_named_at_once() {
+fn invalid_settings_are_named_at_once() {
     let folder = data();
     let file = folder.path().join("wares.toml");
     let settings = "[server]\nlisten = 5\n[serfer]\nport = 1\n[limits]\ncalls_max = 0\n";
@@ -192,7 +192,7 @@ fn a_folder_that_cannot_be_written() {
 }
 
 #[test]
-fn what_is_no_file_of_the_hosts_is_neither_waited_for_nor_emptied() {
+fn a_foreign_file_is_neither_waited_for_nor_emptied() {
     let folder = data();
     let database = folder.path().join("modules/customer.db");
     std::fs::remove_file(&database).unwrap();
@@ -215,7 +215,7 @@ fn what_is_no_file_of_the_hosts_is_neither_waited_for_nor_emptied() {
 }
 
 #[test]
-fn a_database_that_is_none() {
+fn a_file_that_is_no_database() {
     let folder = data();
     std::fs::write(
         folder.path().join("modules/customer.db"),

@@ -1,5 +1,5 @@
-//! What costs a client nothing must not cost the host memory or time: answers that are
-//! not taken, bodies that do not end, frames and requests without work.
+//! Attacks that cost a client nothing must not cost the host memory or time: answers that
+//! are not read, bodies that do not end, frames and requests without work.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -135,7 +135,7 @@ fn grew_by_less(shop: &Shop, before: u64, mib: u64) {
 }
 
 #[test]
-fn pages_that_nobody_takes_cost_no_memory_and_end_their_connection() {
+fn unread_pages_cost_no_memory_and_end_their_connection() {
     let shop = Shop::with_setting("server.body_timeout_ms=10000");
     let bundle = shop.send("GET", BUNDLE, &[], b"");
     assert!(bundle.status == 200 && bundle.body.len() > 500_000);
@@ -181,7 +181,7 @@ fn full_shop(setting: &str) -> Shop {
 const LIST: &str = "/admin/customers?limit=20";
 
 #[test]
-fn answers_that_nobody_takes_are_bounded() {
+fn unread_answers_are_bounded() {
     let shop = full_shop("server.body_timeout_ms=60000");
     let whole = shop.get(LIST).body;
     assert!(whole.len() > 2_000_000);
@@ -214,7 +214,7 @@ fn answers_that_nobody_takes_are_bounded() {
 }
 
 #[test]
-fn a_connection_that_takes_its_answers_after_all_is_served_on() {
+fn a_connection_that_reads_its_answers_late_is_served() {
     let shop = full_shop("server.body_timeout_ms=60000");
     let whole = shop.get(LIST).body;
     runtime().block_on(async {
@@ -241,7 +241,7 @@ fn a_connection_that_takes_its_answers_after_all_is_served_on() {
 }
 
 #[test]
-fn a_write_whose_answer_finds_no_room_is_not_to_be_tried_again() {
+fn a_write_whose_answer_has_no_room_is_not_to_be_retried() {
     let shop = full_shop("server.body_timeout_ms=60000");
     let group = shop.group("all");
     let ids: Vec<String> = shop.get("/admin/customers?fields=id").value()["customers"]
@@ -312,7 +312,7 @@ async fn in_two_pieces(shop: &Shop) -> (u16, Vec<u8>) {
     let (answer, mut body) = client
         .begin(shop, request, "/auth/user/emailpass", false)
         .await;
-    // It is refused meanwhile where there is no room.
+    // It is refused meanwhile if the room is used up.
     let beginning = format!("{{{}", " ".repeat(60_000));
     let _ = send(&mut body, beginning.into(), false).await;
     client.pings.ping(h2::Ping::opaque()).await.unwrap();
@@ -387,7 +387,7 @@ fn heads_that_wait_for_their_bodies_are_bounded() {
 }
 
 #[test]
-fn heads_of_components_that_strangers_bring_are_bounded() {
+fn heads_of_components_without_credentials_are_bounded() {
     let shop = Shop::open();
     let before = memory(&shop);
     runtime().block_on(async {
@@ -416,7 +416,7 @@ fn heads_of_components_that_strangers_bring_are_bounded() {
 }
 
 #[test]
-fn bodies_of_those_who_are_refused_anyway_are_not_kept() {
+fn bodies_of_refused_requests_are_not_kept() {
     let shop = Shop::open();
     let before = memory(&shop);
     runtime().block_on(async {
@@ -441,7 +441,7 @@ fn bodies_of_those_who_are_refused_anyway_are_not_kept() {
 }
 
 #[test]
-fn what_is_wrong_with_a_body_comes_before_what_is_wrong_with_credentials() {
+fn a_fault_of_the_body_is_answered_before_one_of_the_credentials() {
     let shop = Shop::open();
     let large = |length: usize| "x".repeat(length).into_bytes();
     let packed = [JSON, ("content-encoding", "gzip")];
@@ -462,7 +462,7 @@ fn what_is_wrong_with_a_body_comes_before_what_is_wrong_with_credentials() {
         assert_eq!(status(&[JSON], b"{"), 400, "{method} {path}");
         assert_eq!(status(&packed, b"plain"), 400, "{method} {path}");
         assert_eq!(status(&[JSON], &large(16_384)), 400, "{method} {path}");
-        // Where no body of another size or kind would be taken, that is not what is wrong.
+        // Where a body of another size or type would be refused too, those are not the reason.
         let is_taken = fine == 401;
         let (too_large, unsupported) = if is_taken { (413, 415) } else { (fine, fine) };
         for length in [102_401, 3_000_000] {
@@ -542,10 +542,10 @@ fn raw_http_2(shop: &Shop) -> TcpStream {
     stream
 }
 
-/// Sends the same frames again and again until the host ends the connection; returns how often.
+/// Repeats the same frames until the host ends the connection; returns how often.
 fn until_it_ends(mut stream: TcpStream, frames: &[u8]) -> usize {
     let mut answers = stream.try_clone().unwrap();
-    // What is not read would stop the host from reading.
+    // Unread answers would stop the host from reading.
     let reading = std::thread::spawn(move || {
         let mut buffer = [0; 16_384];
         while matches!(answers.read(&mut buffer), Ok(1..)) {}
@@ -553,7 +553,7 @@ fn until_it_ends(mut stream: TcpStream, frames: &[u8]) -> usize {
     let mut sent = 0;
     while stream.write_all(frames).is_ok() {
         sent += 1;
-        assert!(sent < 10_000_000, "it goes on");
+        assert!(sent < 10_000_000, "it does not end");
     }
     reading.join().unwrap();
     sent
@@ -599,7 +599,7 @@ fn a_connection_with_some_pings_is_served() {
 }
 
 #[test]
-fn requests_that_lead_nowhere_end_their_connection() {
+fn refused_requests_end_their_connection() {
     let shop = Shop::open();
     for (head, status) in [
         ("GET /nope HTTP/1.1\r\nHost: x\r\n\r\n", "404"),
@@ -617,7 +617,7 @@ fn requests_that_lead_nowhere_end_their_connection() {
             );
             closing = answer.contains("connection: close");
             answered += 1;
-            assert!(answered < 100_000, "it goes on");
+            assert!(answered < 100_000, "it does not end");
         }
         assert!(answered > 1000, "{answered}");
         assert_eq!(stream.read(&mut [0]).unwrap(), 0, "it is closed");
@@ -655,13 +655,13 @@ fn one_answer(stream: &mut TcpStream) -> String {
 }
 
 #[test]
-fn requests_that_lead_nowhere_end_their_http_2_connection() {
+fn refused_requests_end_their_http_2_connection() {
     let shop = Shop::open();
     runtime().block_on(async {
         let client = Client::connect(&shop, 65_535).await;
         let mut answered = 0;
         let ended = loop {
-            assert!(answered < 100_000, "it goes on");
+            assert!(answered < 100_000, "it does not end");
             let request = Request::get(shop.url("/nope")).body(()).unwrap();
             let Ok(mut requests) = client.requests.clone().ready().await else {
                 break true;

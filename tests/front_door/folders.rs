@@ -1,4 +1,4 @@
-//! Which commands make a data folder, and what the others say where there is none.
+//! Which commands create a data folder, and what the others print without one.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -69,9 +69,9 @@ fn commands() -> Vec<Vec<&'static str>> {
 }
 
 #[test]
-fn commands_change_nothing_where_there_is_no_data_folder() {
-    let place = TempDir::new().unwrap();
-    let here = place.path();
+fn commands_change_nothing_without_a_data_folder() {
+    let parent = TempDir::new().unwrap();
+    let here = parent.path();
     fs::create_dir(here.join("empty")).unwrap();
     fs::create_dir(here.join("other")).unwrap();
     fs::write(here.join("other/notes.txt"), "mine").unwrap();
@@ -120,9 +120,9 @@ fn commands_change_nothing_where_there_is_no_data_folder() {
 }
 
 #[test]
-fn commands_that_need_no_data_folder_make_none() {
-    let place = TempDir::new().unwrap();
-    let here = place.path();
+fn commands_that_need_no_data_folder_create_none() {
+    let parent = TempDir::new().unwrap();
+    let here = parent.path();
     let guest = hostile_guest().to_str().unwrap();
     for arguments in [
         &["--help"][..],
@@ -142,7 +142,7 @@ fn commands_that_need_no_data_folder_make_none() {
 }
 
 #[test]
-fn commands_work_on_a_data_folder_that_is_there() {
+fn commands_work_on_an_existing_data_folder() {
     let folder = data();
     let here = folder.path().parent().unwrap();
     let name = folder.path().file_name().unwrap().to_str().unwrap();
@@ -158,9 +158,9 @@ fn commands_work_on_a_data_folder_that_is_there() {
 }
 
 #[test]
-fn a_data_folder_is_made_by_seed_and_by_who_names_it_for_a_user() {
-    let place = TempDir::new().unwrap();
-    let here = place.path();
+fn seed_and_user_create_with_a_named_folder_create_it() {
+    let parent = TempDir::new().unwrap();
+    let here = parent.path();
     let seeded = run_in(here, &["seed", "--customers", "1"]);
     assert!(seeded.status.success(), "{seeded:?}");
     assert!(here.join("data/modules/customer.db").exists());
@@ -188,9 +188,9 @@ fn a_data_folder_is_made_by_seed_and_by_who_names_it_for_a_user() {
 }
 
 #[test]
-fn a_file_is_no_place_for_a_data_folder() {
-    let place = TempDir::new().unwrap();
-    let here = place.path();
+fn a_file_is_refused_as_a_data_folder() {
+    let parent = TempDir::new().unwrap();
+    let here = parent.path();
     fs::write(here.join("file"), "mine").unwrap();
     let not_made = "cannot make the folder file: File exists (os error 17)";
     // It looks for components before anything else.

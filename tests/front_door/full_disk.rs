@@ -1,4 +1,4 @@
-//! A disk that is full: what goes on, who is refused, and what the host says of it.
+//! A full disk: which requests continue, which are refused, and how the host reports it.
 #![cfg(target_os = "linux")]
 
 use std::io::{BufRead, BufReader};
@@ -120,7 +120,7 @@ fn write_of_the_hosts_own(shop: &Shop) {
 }
 
 #[test]
-fn who_fills_the_disk_is_refused_and_nobody_else() {
+fn only_the_module_that_fills_the_disk_is_refused() {
     let folder = data();
     let disk = SmallDisk::over(folder.path());
     let shop = Shop::open_on(folder, |command| disk.serve(command));
@@ -135,7 +135,7 @@ fn who_fills_the_disk_is_refused_and_nobody_else() {
 }
 
 #[test]
-fn a_host_starts_on_a_full_disk_and_serves_what_needs_no_room() {
+fn a_host_starts_on_a_full_disk_and_serves_requests_that_need_no_room() {
     let folder = data();
     let disk = SmallDisk::over(folder.path());
     let mut shop = Shop::open_on(folder, |command| disk.serve(command));
@@ -147,8 +147,8 @@ fn a_host_starts_on_a_full_disk_and_serves_what_needs_no_room() {
     let said = "OK\nTrouble with the database of the module customer, which can be read: \
                 the disk or the database is full";
     assert_eq!((health.status, &*health.body), (200, said));
-    let meter = "wares_database_troubles_total{database=\"modules/customer.db\",kind=\"full\"}";
-    assert_eq!(shop.metric(meter), 1);
+    let metric = "wares_database_troubles_total{database=\"modules/customer.db\",kind=\"full\"}";
+    assert_eq!(shop.metric(metric), 1);
     let log = shop
         .server
         .wait_for_log("the database of the module customer is in trouble");
@@ -187,14 +187,14 @@ fn a_host_starts_on_a_full_disk_and_serves_what_needs_no_room() {
         write_of_the_hosts_own(&shop);
     }
     assert_eq!(shop.get("/admin/customers?q=b@shop").value()["count"], 1);
-    // What was free when its database was opened bounds no module from then on.
+    // The space that was free when its database was opened is no bound later.
     let filled = shop.send("GET", "/hostile/fill", &[], b"");
     filled.is(200, json!({"sql": "unavailable"}));
     assert!(disk.run("test $(stat -c %s \"$0/modules/hostile.db\") -gt 33554432"));
 }
 
 #[test]
-fn a_start_that_finds_no_room_says_where_in_words() {
+fn a_start_without_room_names_the_path() {
     let folder = data();
     let disk = SmallDisk::over(folder.path());
     // Without what the host keeps for itself.
@@ -215,7 +215,7 @@ fn a_start_that_finds_no_room_says_where_in_words() {
         "{}: there is no room for it: make room on the disk that it lies on",
         folder.path().join("host.db").display()
     );
-    // What was to be looked at there may stand before it.
+    // Warnings of the start may come before it.
     assert!(
         last.starts_with("wares: ") && last.ends_with(&words),
         "{said}"

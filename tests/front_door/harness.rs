@@ -1,4 +1,4 @@
-//! A shop to test: the server as a process of its own, and what to ask of it.
+//! A shop to test: the server as a process of its own, and requests to it.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -39,7 +39,7 @@ pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Output {
         .unwrap()
 }
 
-/// What a command printed.
+/// The output of a command.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
@@ -97,7 +97,7 @@ pub struct Server {
     logging: Option<JoinHandle<()>>,
 }
 
-/// What a server said on stderr so far.
+/// The standard error of a server so far.
 #[derive(Default)]
 struct Log {
     text: Mutex<String>,
@@ -132,7 +132,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        // No settings file of whoever runs the tests.
+        // No settings file of the developer who runs the tests.
         command.current_dir(data);
         set_up(&mut command);
         let mut child = command.spawn().unwrap();
@@ -155,7 +155,7 @@ impl Server {
             panic!("the server did not start: {greeting}{log}");
         };
         std::thread::spawn(move || {
-            // Nobody may be stopped by a pipe that nobody reads.
+            // A pipe without a reader must not stop the server.
             let _ = std::io::copy(&mut stdout, &mut std::io::sink());
         });
         Self {
@@ -166,7 +166,7 @@ impl Server {
         }
     }
 
-    /// Waits until it has logged this; gives the lines since it last was waited for.
+    /// Waits until it has logged this; returns the lines since it last was waited for.
     pub fn wait_for_log(&self, what: &str) -> String {
         let text = self.log.text.lock().unwrap();
         let (mut text, waited) = self
@@ -206,7 +206,7 @@ impl Server {
         }
     }
 
-    /// Stops it, and gives all that it logged.
+    /// Stops it, and returns all that it logged.
     pub fn stop_for_log(mut self) -> String {
         self.stop();
         self.logging.take().unwrap().join().unwrap();
@@ -296,13 +296,12 @@ impl Shop {
         shop
     }
 
-    /// What the audit tells of each act, newest first: who did what, to which component,
-    /// and how it ended.
-    pub fn acts(&self, query: &str) -> Vec<Value> {
+    /// The audit entries, newest first: actor, action, component and outcome.
+    pub fn audit_entries(&self, query: &str) -> Vec<Value> {
         let answer = self.get(&format!("/_wares/audit{query}")).value();
-        let told = |act: &Value| {
+        let told = |entry: &Value| {
             Value::from_iter(
-                ["actor", "act", "digest", "outcome", "detail"].map(|name| act[name].clone()),
+                ["actor", "act", "digest", "outcome", "detail"].map(|name| entry[name].clone()),
             )
         };
         answer["acts"]
@@ -400,23 +399,23 @@ impl Shop {
         self.ask("POST", path, Some(&body))
     }
 
-    /// What a meter of `/metrics` shows: `name{label="…"}`.
-    pub fn metric(&self, meter: &str) -> u64 {
+    /// The value of a metric of `/metrics`: `name{label="…"}`.
+    pub fn metric(&self, metric: &str) -> u64 {
         let text = self.get("/metrics").body;
         let value = text
             .lines()
-            .find_map(|line| line.strip_prefix(meter)?.strip_prefix(' '));
+            .find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
         value
-            .unwrap_or_else(|| panic!("there is no {meter}:\n{text}"))
+            .unwrap_or_else(|| panic!("the metric {metric} is missing:\n{text}"))
             .parse()
             .unwrap()
     }
 
     /// Waits until so many calls of a module run.
     pub fn until_running(&self, module: &str, calls: u64) {
-        let meter = format!("wares_module_calls_running{{module=\"{module}\"}}");
+        let metric = format!("wares_module_calls_running{{module=\"{module}\"}}");
         let end = Instant::now() + Duration::from_secs(60);
-        while self.metric(&meter) != calls {
+        while self.metric(&metric) != calls {
             assert!(Instant::now() < end, "there are never {calls} calls");
         }
     }
@@ -425,21 +424,21 @@ impl Shop {
         self.ask("DELETE", path, None)
     }
 
-    /// Makes a customer; gives its id.
+    /// Creates a customer; returns its id.
     pub fn customer(&self, email: &str) -> String {
         let made = self.post("/admin/customers", serde_json::json!({"email": email}));
         assert_eq!(made.status, 200, "{}", made.body);
         made.at("/customer/id")
     }
 
-    /// Makes a group; gives its id.
+    /// Creates a group; returns its id.
     pub fn group(&self, name: &str) -> String {
         let made = self.post("/admin/customer-groups", serde_json::json!({"name": name}));
         assert_eq!(made.status, 200, "{}", made.body);
         made.at("/customer_group/id")
     }
 
-    /// Makes an address with a city; gives its id.
+    /// Creates an address with a city; returns its id.
     pub fn address(&self, customer: &str, city: &str) -> String {
         let body = serde_json::json!({"address_1": "1 Main St", "city": city, "postal_code": "1", "country_code": "us"});
         let made = self.post(
@@ -548,7 +547,7 @@ fn is_time(quoted: &str) -> bool {
             })
 }
 
-/// A customer as an answer shows it, with what is given in place of null.
+/// A customer as an answer shows it, with these values instead of null.
 pub fn customer(id: &str, email: &str, given: &[(&str, Value)]) -> Value {
     let mut shown = serde_json::json!({
         "id": id, "company_name": null, "first_name": null, "last_name": null, "email": email, "phone": null,
@@ -569,14 +568,14 @@ pub fn group(id: &str, name: &str) -> Value {
     })
 }
 
-/// Makes a FIFO, which whoever opens it to read waits at.
+/// Creates a FIFO; a process that opens it to read waits.
 pub fn fifo(path: &Path) {
     let made = Command::new("mkfifo").arg(path).status().unwrap();
     assert!(made.success());
 }
 
-/// Lets those go on who wait at a FIFO, and as long as what this returns lives also
-/// those who come later.
+/// Releases the processes that wait at a FIFO and, until the returned file is dropped,
+/// later ones.
 pub fn open_fifo(path: &Path) -> fs::File {
     fs::OpenOptions::new().write(true).open(path).unwrap()
 }
@@ -601,12 +600,12 @@ pub fn marked(mark: &str) -> Vec<u8> {
     const BEGINNING: &[u8] = b"wares-mark:";
     const LENGTH: usize = 140;
     let mut bytes = fs::read(env!("MARKED_GUEST")).unwrap();
-    let place = bytes
+    let index = bytes
         .windows(BEGINNING.len())
         .position(|window| window == BEGINNING)
         .unwrap();
     let text = format!("{}{mark}", String::from_utf8_lossy(BEGINNING));
     assert!(text.len() <= LENGTH, "{mark}");
-    bytes[place..place + LENGTH].copy_from_slice(format!("{text:LENGTH$}").as_bytes());
+    bytes[index..index + LENGTH].copy_from_slice(format!("{text:LENGTH$}").as_bytes());
     bytes
 }

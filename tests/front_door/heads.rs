@@ -1,5 +1,4 @@
-//! What HTTP asks of a request's head, byte by byte; and that whoever breaks a rule is
-//! told which.
+//! The rules of HTTP for a request's head, byte by byte; a refusal names the broken rule.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -55,7 +54,7 @@ fn served(answer: &str) {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused_with_a_reason() {
+fn an_unreadable_head_is_refused_with_a_reason() {
     let shop = Shop::with_setting("server.head_bytes_max=16384");
     let invalid = "The request line or a header is not valid HTTP/1.1";
     for request in [
@@ -181,9 +180,9 @@ fn a_target_is_a_path_or_a_uri() {
 }
 
 #[test]
-fn where_a_body_ends_can_be_told_in_one_way_alone() {
+fn the_end_of_a_body_is_unambiguous() {
     let shop = Shop::open();
-    // What one that reads only the last coding, or the length, would take for a request.
+    // A server that reads only the last coding, or the length, would read this as a request.
     const SMUGGLED: &str = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
     let ask = |framing: &str, body: &str| {
         shop.raw(&format!(

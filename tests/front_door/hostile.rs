@@ -1,4 +1,4 @@
-//! A module that does what no module should, next to one that does its work.
+//! A module that attacks, next to one that works.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -9,18 +9,18 @@ use serde_json::json;
 use crate::harness::{Answer, Shop, text};
 
 /// The same of another address than all others, where `server.trust_forwarded` is on.
-fn get_from(shop: &Shop, peer: u8, deed: &str) -> Answer {
+fn get_from(shop: &Shop, peer: u8, attack: &str) -> Answer {
     let from = format!("192.0.2.{peer}");
     shop.send(
         "GET",
-        &format!("/hostile/{deed}"),
+        &format!("/hostile/{attack}"),
         &[("x-forwarded-for", &from)],
         b"",
     )
 }
 
-fn get(shop: &Shop, deed: &str) -> Answer {
-    shop.send("GET", &format!("/hostile/{deed}"), &[], b"")
+fn get(shop: &Shop, attack: &str) -> Answer {
+    shop.send("GET", &format!("/hostile/{attack}"), &[], b"")
 }
 
 fn is_500(answer: &Answer) {
@@ -30,17 +30,17 @@ fn is_500(answer: &Answer) {
     );
 }
 
-/// What a caller gets of a deed.
+/// The answer that a caller of an attack gets.
 enum Gets {
     /// A 500, and this in the log.
     Error(&'static str),
-    /// What the module itself says.
+    /// The module's own answer.
     Said(&'static str),
 }
 
-/// Every deed that ends by itself or by a limit, with the limits as they are
+/// Every attack that ends by itself or by a limit, with the limits as they are
 /// unless the second part says otherwise.
-const DEEDS: [(&str, Gets); 49] = {
+const ATTACKS: [(&str, Gets); 49] = {
     use Gets::{Error, Said};
     [
         ("trap", Error("unreachable")),
@@ -96,7 +96,7 @@ const DEEDS: [(&str, Gets); 49] = {
 };
 
 #[test]
-fn every_deed_ends_and_a_victim_goes_on_meanwhile() {
+fn every_attack_ends_and_a_victim_is_served_meanwhile() {
     let shop = Shop::with_hostile(&[
         "breaker.failures_min=1000",
         "limits.calls_max=2",
@@ -119,17 +119,17 @@ fn every_deed_ends_and_a_victim_goes_on_meanwhile() {
         "modules.hostile.limits.deadline_ms=300000",
         "modules.hostile.limits.sql_statement_ms=1000",
     ]);
-    for (deed, gets) in &DEEDS {
+    for (attack, gets) in &ATTACKS {
         let shop = match gets {
             Gets::Error("limits.deadline_ms" | "limits.call_ms") => &impatient,
             Gets::Said(r#"{"sql":"timeout"}"#) => &hasty,
             _ => &shop,
         };
         std::thread::scope(|scope| {
-            let hostile = scope.spawn(|| get(shop, deed));
+            let hostile = scope.spawn(|| get(shop, attack));
             loop {
                 let victim = shop.get("/admin/customers");
-                assert_eq!(victim.status, 200, "beside {deed}: {}", victim.body);
+                assert_eq!(victim.status, 200, "beside {attack}: {}", victim.body);
                 if hostile.is_finished() {
                     break;
                 }
@@ -141,7 +141,7 @@ fn every_deed_ends_and_a_victim_goes_on_meanwhile() {
                     assert_eq!(
                         (answer.status, answer.body.as_str()),
                         (200, *body),
-                        "{deed}"
+                        "{attack}"
                     );
                 }
             }
@@ -151,14 +151,14 @@ fn every_deed_ends_and_a_victim_goes_on_meanwhile() {
     let events = shop.run(&["events", "hostile", "--json"]);
     assert_eq!(text(&events.stdout), "");
     let log = shop.server.stop_for_log() + &impatient.server.stop_for_log();
-    for (deed, gets) in &DEEDS {
+    for (attack, gets) in &ATTACKS {
         if let Gets::Error(reason) = gets {
-            assert!(log.contains(reason), "{deed}: {reason}\n{log}");
+            assert!(log.contains(reason), "{attack}: {reason}\n{log}");
         }
     }
     assert!(log.lines().count() < 5_000, "{}", log.lines().count());
     assert!(log.len() < 1024 * 1024, "{}", log.len());
-    // What a component writes is in a line with its name.
+    // The output of a component is in a line with its name.
     for forged in ["forged", "gone"] {
         let lines: Vec<_> = log.lines().filter(|line| line.contains(forged)).collect();
         assert_eq!(lines.len(), 2, "{lines:?}");
@@ -209,7 +209,7 @@ fn a_trap_is_a_500_with_the_request_in_the_log() {
 }
 
 #[test]
-fn whoever_spins_is_ended_and_delays_nobody() {
+fn a_spinning_call_is_ended_and_delays_no_other() {
     let shop = Shop::with_hostile(&["modules.hostile.limits.deadline_ms=300"]);
     std::thread::scope(|scope| {
         let spinning: Vec<_> = (0..2).map(|_| scope.spawn(|| get(&shop, "spin"))).collect();
@@ -221,13 +221,13 @@ fn whoever_spins_is_ended_and_delays_nobody() {
 }
 
 #[test]
-fn whoever_sleeps_is_ended_and_delays_nobody() {
+fn a_sleeping_call_is_ended_and_delays_no_other() {
     let shop = Shop::with_hostile(&[
         "modules.hostile.limits.deadline_ms=300",
         "limits.calls_max=1",
     ]);
-    for deed in ["sleep", "doze"] {
-        is_500(&get(&shop, deed));
+    for attack in ["sleep", "doze"] {
+        is_500(&get(&shop, attack));
     }
     get(&shop, "well").is(200, json!({"well": true}));
     let log = shop.server.stop_for_log();
@@ -235,10 +235,10 @@ fn whoever_sleeps_is_ended_and_delays_nobody() {
 }
 
 #[test]
-fn whoever_takes_too_much_gets_no_more() {
+fn a_call_beyond_a_limit_is_ended() {
     let shop = Shop::with_hostile(&["modules.hostile.limits.deadline_ms=60000"]);
-    for deed in ["recurse", "grow", "flood-answer", "bad-status"] {
-        is_500(&get(&shop, deed));
+    for attack in ["recurse", "grow", "flood-answer", "bad-status"] {
+        is_500(&get(&shop, attack));
         get(&shop, "well").is(200, json!({"well": true}));
     }
     let log = shop.server.stop_for_log();
@@ -256,7 +256,7 @@ fn a_flooded_log_is_cut() {
 }
 
 #[test]
-fn headers_that_are_none_split_no_answer() {
+fn invalid_headers_split_no_answer() {
     let shop = Shop::with_hostile(&[]);
     let answer = get(&shop, "bad-header");
     if answer.status == 200 {
@@ -284,7 +284,7 @@ fn a_trap_leaves_nothing_half_written() {
 }
 
 #[test]
-fn whoever_holds_the_writer_loses_it() {
+fn a_call_that_holds_the_writer_loses_it() {
     let shop = Shop::with_hostile(&["modules.hostile.limits.deadline_ms=200"]);
     is_500(&get(&shop, "hold-writer"));
     is_500(&get(&shop, "half-written"));
@@ -306,7 +306,7 @@ fn time_in_the_host_is_not_the_guests() {
 }
 
 #[test]
-fn nothing_is_in_reach_but_what_was_given() {
+fn only_linked_interfaces_are_in_reach() {
     let shop = Shop::with_hostile(&["modules.hostile.config.colour=red"]);
     get(&shop, "attack").is(200, json!({"refused": true}));
     // Its one setting, and two limits of its own.
@@ -315,7 +315,7 @@ fn nothing_is_in_reach_but_what_was_given() {
 }
 
 #[test]
-fn whoever_fails_again_and_again_is_given_a_rest() {
+fn a_failing_module_opens_its_circuit() {
     let shop = Shop::with_hostile(&[
         "server.trust_forwarded=true",
         "breaker.failures_min=3",
@@ -365,15 +365,15 @@ fn whoever_fails_again_and_again_is_given_a_rest() {
 }
 
 #[test]
-fn one_callers_bad_requests_are_refused_to_nobody_else() {
+fn one_callers_bad_requests_open_no_circuit() {
     let shop = Shop::with_hostile(&[
         "server.trust_forwarded=true",
         "breaker.failures_min=3",
         "breaker.rest_ms=60000",
     ]);
     for _ in 0..20 {
-        for deed in ["trap", "bad-status", "many-headers"] {
-            is_500(&get_from(&shop, 1, deed));
+        for attack in ["trap", "bad-status", "many-headers"] {
+            is_500(&get_from(&shop, 1, attack));
         }
     }
     get_from(&shop, 2, "well").is(200, json!({"well": true}));
@@ -382,7 +382,7 @@ fn one_callers_bad_requests_are_refused_to_nobody_else() {
 }
 
 #[test]
-fn who_goes_on_with_a_bad_request_does_not_decide_whether_others_are_served() {
+fn a_caller_who_repeats_a_bad_request_does_not_block_others() {
     let shop = Shop::with_hostile(&[
         "server.trust_forwarded=true",
         "breaker.failures_min=3",
@@ -405,7 +405,7 @@ fn who_goes_on_with_a_bad_request_does_not_decide_whether_others_are_served() {
 }
 
 #[test]
-fn whoever_is_well_again_is_asked_again() {
+fn a_recovered_module_closes_its_circuit() {
     let shop = Shop::with_hostile(&["breaker.failures_min=1", "breaker.rest_ms=1"]);
     is_500(&get(&shop, "trap"));
     // A rest of a millisecond is over when the next request is there; if not, the one after it.
@@ -417,14 +417,14 @@ fn whoever_is_well_again_is_asked_again() {
 }
 
 #[test]
-fn an_answer_that_is_none_is_a_failure() {
+fn an_invalid_answer_is_a_failure() {
     let shop = Shop::with_hostile(&[
         "server.trust_forwarded=true",
         "breaker.failures_min=3",
         "breaker.rest_ms=60000",
     ]);
-    for (peer, deed) in (0..).zip(["bad-status", "many-headers", "huge-header"]) {
-        is_500(&get_from(&shop, peer, deed));
+    for (peer, attack) in (0..).zip(["bad-status", "many-headers", "huge-header"]) {
+        is_500(&get_from(&shop, peer, attack));
     }
     assert_eq!(get(&shop, "well").status, 503);
     let failed = "wares_module_calls_total{module=\"hostile\",outcome=\"failed\"}";
@@ -432,7 +432,7 @@ fn an_answer_that_is_none_is_a_failure() {
 }
 
 #[test]
-fn a_call_counts_also_where_nobody_waits_for_its_answer() {
+fn a_call_counts_also_if_its_client_has_gone() {
     let shop = Shop::with_hostile(&[
         "breaker.failures_min=1",
         "breaker.rest_ms=1",
@@ -465,7 +465,7 @@ fn a_call_counts_also_where_nobody_waits_for_its_answer() {
 }
 
 #[test]
-fn whoever_fills_its_queue_fills_no_other() {
+fn a_module_that_fills_its_queue_fills_no_other() {
     let shop = Shop::with_hostile(&[
         "limits.calls_max=1",
         "limits.calls_waiting_max=1",
@@ -486,7 +486,7 @@ fn whoever_fills_its_queue_fills_no_other() {
 }
 
 #[test]
-fn a_database_that_is_full_takes_no_more_and_is_still_read() {
+fn a_full_database_refuses_writes_and_is_read() {
     let shop = Shop::with_hostile(&["modules.customer.limits.database_bytes_max=1 MiB"]);
     let long = "x".repeat(60_000);
     let mut made = 0;
@@ -512,7 +512,7 @@ fn a_database_that_is_full_takes_no_more_and_is_still_read() {
 }
 
 #[test]
-fn a_host_ends_while_a_call_spins_that_nobody_waits_for() {
+fn a_host_ends_while_an_abandoned_call_spins() {
     let mut shop = Shop::with_hostile(&["limits.deadline_ms=3000"]);
     let mut caller = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
     caller
@@ -535,7 +535,7 @@ fn a_stack_is_as_deep_as_it_may_be() {
 }
 
 #[test]
-fn a_module_is_given_bodies_as_large_as_it_takes() {
+fn a_module_gets_bodies_up_to_its_limit() {
     let shop = Shop::with_hostile(&["modules.customer.limits.request_bytes_max=60"]);
     let body = |name: &str| json!({"email": "a@b.co", "first_name": name});
     shop.post("/admin/customers", body(&"x".repeat(60))).is(

@@ -28,9 +28,9 @@ fn base64(text: &str) -> String {
             .iter()
             .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
             << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let letter = BASE64[(bits >> (18 - 6 * place)) as usize & 63];
-            out.push(if place <= chunk.len() {
+        for index in 0..4 {
+            let letter = BASE64[(bits >> (18 - 6 * index)) as usize & 63];
+            out.push(if index <= chunk.len() {
                 char::from(letter)
             } else {
                 '='
@@ -103,7 +103,7 @@ fn guessing_a_password_is_slowed() {
     assert_eq!(
         shop.get("/admin/customers").status,
         200,
-        "who is signed in already goes on"
+        "a signed-in user is not affected"
     );
 }
 
@@ -156,7 +156,7 @@ fn a_secret_key_opens_the_shop_until_it_is_revoked() {
     with(&shop, &bearer).is(401, json!({"message": "Unauthorized"}));
 }
 
-/// What a token says.
+/// The claims of a token.
 fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     let bytes = URL_SAFE_NO_PAD.decode(payload).unwrap();

@@ -145,7 +145,7 @@ fn a_key_is_renamed() {
 }
 
 #[test]
-fn a_revoked_key_is_void_at_once_and_can_be_forgotten() {
+fn a_revoked_key_is_invalid_at_once_and_can_be_deleted() {
     let shop = Shop::open();
     let (id, secret) = key(&shop, "Leaked");
     let path = format!("{KEYS}/{id}");
@@ -183,7 +183,7 @@ fn a_revoked_key_is_void_at_once_and_can_be_forgotten() {
 }
 
 #[test]
-fn a_key_that_is_revoked_for_later_works_until_then() {
+fn a_key_with_a_later_revocation_works_until_then() {
     let shop = Shop::open();
     let (id, secret) = key(&shop, "Rotated");
     let path = format!("{KEYS}/{id}/revoke");
@@ -204,7 +204,7 @@ fn a_key_that_is_revoked_for_later_works_until_then() {
 }
 
 #[test]
-fn an_end_is_brought_forward_but_not_put_off() {
+fn a_revocation_moves_earlier_but_not_later() {
     let shop = Shop::open();
     let (id, secret) = key(&shop, "Leaked");
     let path = format!("{KEYS}/{id}/revoke");
@@ -226,7 +226,7 @@ fn an_end_is_brought_forward_but_not_put_off() {
 }
 
 #[test]
-fn keys_are_listed_by_what_is_asked() {
+fn keys_are_listed_by_filters() {
     let shop = Shop::open();
     let ids: Vec<String> = ["Web shop", "Import", "Web import"]
         .iter()

@@ -25,8 +25,9 @@ fn loopbacks() -> Vec<IpAddr> {
     present(&["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()])
 }
 
-fn health(place: SocketAddr) -> String {
-    let mut stream = TcpStream::connect(place).unwrap_or_else(|error| panic!("{place}: {error}"));
+fn health(address: SocketAddr) -> String {
+    let mut stream =
+        TcpStream::connect(address).unwrap_or_else(|error| panic!("{address}: {error}"));
     stream
         .write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .unwrap();
@@ -40,7 +41,7 @@ fn a_port_alone_is_every_interface_and_a_name_all_its_addresses() {
     let of_localhost: Vec<IpAddr> = "localhost:0"
         .to_socket_addrs()
         .unwrap()
-        .map(|place| place.ip())
+        .map(|address| address.ip())
         .collect();
     for (listen, ips) in [(":0", loopbacks()), ("localhost:0", present(&of_localhost))] {
         let data = data();
@@ -51,9 +52,9 @@ fn a_port_alone_is_every_interface_and_a_name_all_its_addresses() {
             assert!(answer.ends_with("\r\n\r\nOK"), "{listen} {ip}: {answer}");
         }
         // A command finds the host.
-        let place = fs::read_to_string(data.path().join("listening")).unwrap();
-        let place: SocketAddr = place.parse().unwrap();
-        assert!(place.ip().is_loopback() && place.port() == server.port);
+        let address = fs::read_to_string(data.path().join("listening")).unwrap();
+        let address: SocketAddr = address.parse().unwrap();
+        assert!(address.ip().is_loopback() && address.port() == server.port);
         let listed = run([
             "module".as_ref(),
             "list".as_ref(),
@@ -109,7 +110,7 @@ fn a_busy_port_on_one_address_is_named() {
 }
 
 #[test]
-fn with_a_log_in_json_all_that_is_said_is_json() {
+fn with_a_log_in_json_all_output_is_json() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = wares()
         .args([
@@ -169,13 +170,13 @@ fn with_a_log_in_json_all_that_is_said_is_json() {
     );
     // So is why it does not start.
     let busy = TcpListener::bind("127.0.0.1:0").unwrap();
-    let place = busy.local_addr().unwrap().to_string();
+    let address = busy.local_addr().unwrap().to_string();
     let mut command = wares();
     command
         .args([
             "serve",
             "--listen",
-            &place,
+            &address,
             "--set",
             "log.format=json",
             "--data",
@@ -186,7 +187,7 @@ fn with_a_log_in_json_all_that_is_said_is_json() {
     let last: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
     let said = last["fields"]["message"].as_str().unwrap();
     assert!(
-        said.starts_with(&format!("cannot listen on {place}: ")),
+        said.starts_with(&format!("cannot listen on {address}: ")),
         "{log}"
     );
     assert_eq!(
@@ -196,7 +197,7 @@ fn with_a_log_in_json_all_that_is_said_is_json() {
 }
 
 #[test]
-fn what_others_may_open_is_named_with_its_mode() {
+fn files_that_others_may_open_are_named_with_their_mode() {
     let data = data();
     let mode = |path: &str, mode: u32| {
         let path = data.path().join(path);
@@ -232,7 +233,7 @@ fn what_others_may_open_is_named_with_its_mode() {
 }
 
 #[test]
-fn what_kubernetes_tells_of_a_service_does_not_stop_the_start() {
+fn variables_of_kubernetes_do_not_stop_the_start() {
     let data = data();
     let server = Server::start(data.path(), |command| {
         command.env("WARES_SERVICE_HOST", "10.0.0.11");
@@ -273,7 +274,7 @@ fn with_a_trusted_proxy_the_log_names_the_client() {
 }
 
 #[test]
-fn the_root_says_what_this_is_and_where_to_go_on() {
+fn the_root_names_the_host_and_its_documents() {
     let shop = Shop::open();
     let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
     let page = shop.send("GET", "/", &browser, b"");

@@ -175,7 +175,7 @@ fn q_follows_changes() {
 }
 
 #[test]
-fn fields_say_what_is_shown() {
+fn fields_select_what_is_shown() {
     let (shop, ids, vip) = shop();
     let bob = |fields: &str| {
         let answer = shop.get(&format!("/admin/customers?id={}&fields={fields}", ids[1]));
@@ -281,7 +281,7 @@ fn wrong_parameters_are_named() {
 }
 
 #[test]
-fn conditions_are_joined_within_one_another() {
+fn conditions_are_nested() {
     let (shop, ..) = shop();
     let ann_or_bob = "$and[0][$or][0][first_name]=Ann&$and[0][$or][1][first_name]=Bob";
     assert_eq!(found(&shop, ann_or_bob).1, 3);
@@ -385,7 +385,7 @@ const TOO_MUCH: &str =
     "That asks for too much at once: the answer has more than 64512 bytes; ask for";
 
 #[test]
-fn an_answer_that_would_be_too_large_is_refused_with_what_would_work() {
+fn an_answer_that_is_too_large_is_refused_with_advice() {
     let (shop, _, group) = tight();
     let fewer = format!("{TOO_MUCH} fewer at once with 'limit', or less of each with 'fields'");
     let less = format!("{TOO_MUCH} less of it with 'fields'");
@@ -414,7 +414,7 @@ fn an_answer_that_would_be_too_large_is_refused_with_what_would_work() {
 }
 
 #[test]
-fn what_cannot_be_answered_is_not_kept() {
+fn a_write_that_cannot_be_answered_is_rolled_back() {
     let (shop, ids, group) = tight();
     let less = format!("{TOO_MUCH} less of it with 'fields'");
     let path = format!("/admin/customer-groups/{group}");

@@ -1,9 +1,9 @@
-//! Components that are broken or hostile before they are asked anything. Each is
-//! refused with one line; a host that runs beside goes on.
+//! Components that are broken or hostile before their first call. Each is refused with one
+//! line; a host that runs beside serves on.
 
 use crate::harness::{Shop, hostile_guest, run, text};
 
-/// Tries to serve a component, with these settings; gives why it is not served.
+/// Tries to serve a component, with these settings; returns why it is not served.
 fn refused(component: &[u8], settings: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("broken.wasm");
@@ -49,7 +49,7 @@ fn importing(interface: &str) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_not_given_is_not_imported() {
+fn an_interface_that_is_not_linked_is_not_imported() {
     for interface in [
         "wasi:filesystem/preopens@0.2.6",
         "wasi:filesystem/types@0.2.6",
@@ -152,7 +152,7 @@ fn another_world_is_no_module() {
 }
 
 #[test]
-fn a_later_version_serves_if_all_that_is_needed_is_there() {
+fn a_later_version_serves_if_it_has_all_that_is_needed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("later.wasm");
     let later = renamed(&[
@@ -177,7 +177,7 @@ fn a_later_version_serves_if_all_that_is_needed_is_there() {
 }
 
 #[test]
-fn what_the_host_has_in_another_version_is_named() {
+fn an_interface_that_the_host_has_in_another_version_is_named() {
     assert_eq!(
         refused(&importing("wares:platform/sql@2.0.0"), &[]),
         "it imports wares:platform/sql@2.0.0, which this host does not provide; it gives wares:platform/sql@1.0.0"
@@ -220,7 +220,7 @@ fn a_damaged_file_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_too_large_is_not_even_compiled() {
+fn a_file_that_is_too_large_is_not_compiled() {
     let mut large = b"\0asm\x0d\0\x01\0".to_vec();
     large.resize(51 * 1024 * 1024, 0);
     assert_eq!(
@@ -251,12 +251,12 @@ fn bomb(outside: &str) -> Vec<u8> {
 }
 
 #[test]
-fn what_explodes_in_the_compiler_is_killed() {
+fn a_compilation_that_explodes_is_killed() {
     let shop = Shop::open();
     let bomb = bomb(EXPORTS);
     std::thread::scope(|scope| {
         let slow = scope.spawn(|| refused(&bomb, &["compile.deadline_ms=100"]));
-        // Whoever serves meanwhile goes on.
+        // The host that runs serves on.
         while !slow.is_finished() {
             assert_eq!(shop.get("/admin/customers").status, 200);
         }
@@ -272,7 +272,7 @@ fn what_explodes_in_the_compiler_is_killed() {
 }
 
 #[test]
-fn what_can_be_no_module_is_refused_before_it_is_compiled() {
+fn a_component_that_is_no_module_is_refused_before_it_is_compiled() {
     let foreign = r#"(import "wasi:filesystem/types@0.2.6" (instance (export "open" (func))))"#;
     let own = r#"(import "shop:things/list@1.0.0" (instance (export "open" (func))))"#;
     let not_given =
@@ -322,7 +322,7 @@ fn what_can_be_no_module_is_refused_before_it_is_compiled() {
 }
 
 #[test]
-fn what_a_refused_component_imports_and_exports_is_shown() {
+fn imports_and_exports_of_a_refused_component_are_shown() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("extension.wasm");
     let path = file.to_str().unwrap();
@@ -376,7 +376,7 @@ fn what_a_refused_component_imports_and_exports_is_shown() {
         shown["exports"][0],
         serde_json::json!({"name": "wares:module/lifecycle@1.0.0", "functions": []})
     );
-    // What is found out when it is linked is shown as well.
+    // Faults found while linking are shown as well.
     std::fs::write(&file, flags_point()).unwrap();
     let shown = text(&run(["inspect", path]).stdout);
     assert!(
@@ -396,7 +396,7 @@ fn flags_point() -> Vec<u8> {
 }
 
 #[test]
-fn the_compiler_is_no_command_for_people() {
+fn the_compiler_is_no_public_command() {
     let help = text(&run(["--help"]).stdout);
     assert!(!help.contains("compile-component"), "{help}");
     let nothing = run(["compile-component", "1000000000"]);
@@ -405,7 +405,7 @@ fn the_compiler_is_no_command_for_people() {
 }
 
 #[test]
-fn what_is_not_granted_is_not_given() {
+fn an_interface_that_is_not_granted_is_not_linked() {
     let guest = std::fs::read(hostile_guest()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hostile.wasm");

@@ -1,4 +1,4 @@
-//! How much of a log components and callers can make the host write.
+//! Bounds on the log lines that components and callers make the host write.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::harness::Shop;
 
-/// Asks for a deed so many times, over a few connections at once, without credentials.
+/// Calls an attack this many times, over some connections at once, without credentials.
 /// Returns how many of the answers had this status.
-fn ask_for(shop: &Shop, deed: &str, times: usize, status: &str) -> usize {
+fn ask_for(shop: &Shop, attack: &str, times: usize, status: &str) -> usize {
     const CONNECTIONS: usize = 4;
     std::thread::scope(|scope| {
         let asking = || {
@@ -20,7 +20,7 @@ fn ask_for(shop: &Shop, deed: &str, times: usize, status: &str) -> usize {
                 .unwrap();
             let mut reader = BufReader::new(stream.try_clone().unwrap());
             let mut writer = stream;
-            let request = format!("GET /hostile/{deed} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            let request = format!("GET /hostile/{attack} HTTP/1.1\r\nHost: localhost\r\n\r\n");
             (0..times / CONNECTIONS)
                 .filter(|_| {
                     writer.write_all(request.as_bytes()).unwrap();
@@ -64,7 +64,7 @@ fn dropped(log: &str, what: &str) -> u64 {
 }
 
 #[test]
-fn what_a_component_logs_is_bounded_over_all_calls_and_what_is_dropped_counted() {
+fn the_log_of_a_component_is_bounded_over_all_calls_and_dropped_lines_are_counted() {
     let shop = Shop::with_hostile(&["modules.hostile.limits.log_lines_per_s_max=100"]);
     // Fifty lines each, of which two calls have room in a second.
     const CALLS: usize = 400;
@@ -119,7 +119,7 @@ fn text_of_a_log_is_bounded_in_bytes_as_well() {
 }
 
 #[test]
-fn calls_that_fail_are_logged_so_often_a_second_and_counted() {
+fn failed_calls_are_logged_with_a_bound_a_second_and_counted() {
     let shop = Shop::with_hostile(&["breaker.failures_min=1000000"]);
     const CALLS: usize = 2_000;
     let started = std::time::Instant::now();

@@ -1,5 +1,4 @@
-//! The metadata of records: how much there may be, and how long a change of much
-//! of it takes.
+//! The metadata of records: its largest size, and the time of a large change.
 
 use serde_json::{Map, Value, json};
 

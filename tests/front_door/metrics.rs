@@ -1,4 +1,4 @@
-//! `/metrics`, held against the rules of the formats in which it is served.
+//! `/metrics`, checked against the rules of both formats in which it is served.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The description of the API, and that the answers are as it says.
+//! The description of the API, and that answers match it.
 
 use std::fs;
 
@@ -273,7 +273,7 @@ fn the_page_comes_out_of_the_binary() {
 }
 
 #[test]
-fn an_operator_may_keep_the_description_back() {
+fn an_operator_may_disable_the_description() {
     let shop = Shop::with_setting("server.docs=false");
     for path in ["/openapi.json", "/docs", "/docs/swagger-ui.css"] {
         shop.send("GET", path, &[], b"").refuses(
@@ -300,7 +300,7 @@ fn the_description_follows_the_setting() {
 
 /// The operators' endpoints answer as described, and name the credentials that they want.
 #[test]
-fn what_operators_ask_is_as_described() {
+fn endpoints_of_operators_are_as_described() {
     let data = data();
     fs::write(
         data.path().join("modules/marked.wasm"),

@@ -41,7 +41,7 @@ fn peak(shop: &Shop) -> u64 {
 #[test]
 fn every_operation_ends_by_itself_or_with_its_statement() {
     let shop = shop();
-    for (deed, said) in [
+    for (attack, said) in [
         ("snippet", "invalid"),
         ("snippet-by-rank", "invalid"),
         ("near", "limit-exceeded"),
@@ -51,15 +51,15 @@ fn every_operation_ends_by_itself_or_with_its_statement() {
         ("database-sizes", "invalid"),
     ] {
         let begun = Instant::now();
-        let answer = shop.send("GET", &format!("/hostile/{deed}"), &[], b"");
+        let answer = shop.send("GET", &format!("/hostile/{attack}"), &[], b"");
         assert_eq!(
             (answer.status, answer.value()),
             (200, json!({"sql": said})),
-            "{deed}"
+            "{attack}"
         );
         let took = begun.elapsed();
-        assert!(took < Duration::from_secs(30), "{deed}: {took:?}");
-        assert_eq!(shop.get("/admin/customers").status, 200, "after {deed}");
+        assert!(took < Duration::from_secs(30), "{attack}: {took:?}");
+        assert_eq!(shop.get("/admin/customers").status, 200, "after {attack}");
     }
 }
 
@@ -70,9 +70,9 @@ fn regular_expressions_take_little_memory() {
     let well = shop.send("GET", "/hostile/well", &[], b"");
     well.is(200, json!({"well": true}));
     let before = peak(&shop);
-    for deed in ["long-pattern", "many-patterns"] {
-        let answer = shop.send("GET", &format!("/hostile/{deed}"), &[], b"");
-        assert_eq!(answer.status, 200, "{deed}: {}", answer.body);
+    for attack in ["long-pattern", "many-patterns"] {
+        let answer = shop.send("GET", &format!("/hostile/{attack}"), &[], b"");
+        assert_eq!(answer.status, 200, "{attack}: {}", answer.body);
     }
     let more = peak(&shop) - before;
     assert!(more < 96 << 20, "{more} bytes");

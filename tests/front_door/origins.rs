@@ -1,10 +1,10 @@
-//! What a session cookie alone may change, and for whose pages.
+//! The changes that a session cookie alone allows, and the pages that may make them.
 
 use serde_json::json;
 
 use crate::harness::{Answer, JSON, Shop};
 
-/// Signs in by a cookie; gives what the browser sends of it from then on.
+/// Signs in by a cookie; returns what the browser sends of it from then on.
 fn session(shop: &Shop, headers: &[(&str, &str)]) -> (String, String) {
     let bearer = format!("Bearer {}", shop.token);
     let mut all = vec![("authorization", bearer.as_str())];
@@ -25,7 +25,7 @@ fn refuses(answer: &Answer, fault: &str) {
 }
 
 #[test]
-fn a_cookie_alone_changes_nothing_for_a_page_of_elsewhere() {
+fn a_cookie_alone_changes_nothing_for_a_page_of_another_origin() {
     let shop = Shop::with_setting("cors.origins=https://admin.example");
     let (cookie, _) = session(&shop, &[]);
     let own = format!("http://127.0.0.1:{}", shop.server.port);
@@ -83,7 +83,7 @@ fn a_cookie_alone_changes_nothing_for_a_page_of_elsewhere() {
         (&keys["count"], &keys["api_keys"][0]["revoked_at"]),
         (&json!(1), &json!(null))
     );
-    // Reading stays what it was, and the session goes on.
+    // Reading is unchanged, and the session stays valid.
     let read = shop.send(
         "GET",
         "/admin/users/me",
@@ -109,11 +109,11 @@ fn a_cookie_alone_changes_nothing_for_a_page_of_elsewhere() {
             }
         }
     }
-    // Who brings a credential of its own is asked for nothing.
+    // A request with a credential of its own needs no origin.
     let bearer = format!("Bearer {}", shop.token);
     let headers = [("authorization", bearer.as_str()), ("origin", &sibling)];
     assert_eq!(send(&requests[0], &headers).status, 200);
-    // A cookie that proves nobody is nobody's.
+    // An invalid cookie proves no actor.
     let nobody = shop.send(
         "POST",
         "/admin/customers",
@@ -177,7 +177,7 @@ fn over_https_the_cookie_is_the_hosts_alone() {
         shop.send("GET", "/admin/users/me", &all, b"").status
     };
     assert_eq!(me(&cookie, &[https]), 200);
-    // What a sibling host or a page without TLS could plant proves nobody.
+    // A cookie that a sibling host or a page without TLS could set proves no actor.
     assert_eq!(me(&plain, &[https]), 401);
     assert_eq!(me(&format!("connect.sid=planted; {cookie}"), &[https]), 200);
     assert_eq!(me(&cookie, &[]), 401);

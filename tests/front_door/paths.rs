@@ -1,6 +1,5 @@
-//! Whose paths are whose: what is the host's is no component's, a path belongs to one
-//! component, and neither is otherwise at a start, a hot installation, an activation,
-//! a trial or a reload.
+//! The owners of paths: no component takes a path of the host, and a path belongs to one
+//! component; at a start, an installation, an activation, a canary and a reload.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -289,7 +288,7 @@ fn routes_that_no_component_may_have_are_not_installed() {
 
 /// A pattern that matches what is the host's is asked for anything else.
 #[test]
-fn a_path_of_the_hosts_reaches_no_component_however_it_is_written() {
+fn a_path_of_the_host_reaches_no_component_in_any_spelling() {
     let data = folder(&[("marked.wasm", "version=1.0.0 settings=x")]);
     let shop = shop(
         data,
@@ -415,7 +414,7 @@ fn two_components_that_own_one_path_do_not_start() {
 }
 
 #[test]
-fn a_version_that_takes_anothers_path_is_neither_installed_nor_activated_nor_tried() {
+fn a_version_that_takes_anothers_path_is_neither_installed_nor_activated_nor_made_canary() {
     let shop = two(&[
         (
             "modules.marked.config.routes-things",
@@ -459,18 +458,18 @@ fn a_version_that_takes_anothers_path_is_neither_installed_nor_activated_nor_tri
         200
     );
     post("other", "activate", json!({"digest": one})).refuses(400, "invalid_component", &both);
-    let on_trial = |digest: &str| json!({"digest": digest, "canary": "50%"});
-    post("other", "activate", on_trial(&one)).refuses(400, "invalid_component", &both);
+    let as_canary = |digest: &str| json!({"digest": digest, "canary": "50%"});
+    post("other", "activate", as_canary(&one)).refuses(400, "invalid_component", &both);
     assert_eq!(shop.get("/admin/other").at("/version"), "1.0.0");
 
-    // Two that are on trial have to agree as well.
+    // Two canaries must not collide either.
     assert_eq!(post("marked", "rollback", json!({})).status, 200);
-    assert_eq!(post("marked", "activate", on_trial(&things)).status, 200);
+    assert_eq!(post("marked", "activate", as_canary(&things)).status, 200);
     let trial_last = overlap(
         "POST /store/Things/one of the module other",
         "GET /store/things/{id} of the module marked",
     );
-    post("other", "activate", on_trial(&one)).refuses(400, "invalid_component", &both);
+    post("other", "activate", as_canary(&one)).refuses(400, "invalid_component", &both);
     post("other", "activate", json!({"digest": one})).refuses(
         400,
         "invalid_component",
@@ -483,13 +482,13 @@ fn a_version_that_takes_anothers_path_is_neither_installed_nor_activated_nor_tri
     );
     let answer = shop.send("POST", "/store/things/one", &[], b"");
     assert_eq!(answer.at("/version"), "2.0.0");
-    // What was in service before does not come back over another's path.
+    // The version before does not return to a path that another owns.
     post("marked", "activate", json!({"digest": things})).refuses(400, "invalid_component", &both);
     assert_eq!(shop.get("/admin/marked").at("/version"), "1.0.0");
 }
 
 #[test]
-fn a_file_that_takes_what_is_the_hosts_is_not_served_anew() {
+fn a_file_that_takes_a_path_of_the_host_is_not_reloaded() {
     let data = folder(&[("marked.wasm", "version=1.0.0")]);
     let file = data.path().join("modules/marked.wasm");
     let shop = Shop::open_on(data, |command| {

@@ -1,5 +1,5 @@
-//! Text of others on a terminal and in the log: none of it moves a cursor, turns the
-//! direction of writing, hides or begins a line of its own.
+//! Foreign text on a terminal and in the log: it neither moves a cursor, changes the
+//! direction of writing, hides, nor begins a line of its own.
 
 use std::process::{Command, Output};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{Shop, hostile_guest, root, text, wares};
 
 /// What no terminal should see: a control of C1, a mark of direction, the end of a line
-/// in two ways, and a letter that is seen by nobody.
+/// in two ways, and an invisible letter.
 const EVIL: &str = "a\u{9b}31mb\u{202e}c\u{2028}d\u{200b}e\nf";
 /// How a terminal sees it.
 const SHOWN: &str = r"a\u{9b}31mb\u{202e}c\u{2028}d\u{200b}e\nf";
@@ -85,18 +85,21 @@ fn the_audit_is_printable() {
         .env("USER", EVIL);
     let refused = command.output().unwrap();
     assert!(!refused.status.success(), "{refused:?}");
-    let acts = shop.run(&["audit"]);
-    let shown = printed(&acts);
+    let entries = shop.run(&["audit"]);
+    let shown = printed(&entries);
     assert!(shown.contains(SHOWN), "{shown}");
     is_printable(&shown, 1);
     let json = printed(&shop.run(&["audit", "--json"]));
     is_printable(&json, 1);
-    let acts: Value = serde_json::from_str(&json).unwrap();
-    assert!(acts[0]["actor"].as_str().unwrap().contains(EVIL), "{json}");
+    let entries: Value = serde_json::from_str(&json).unwrap();
+    assert!(
+        entries[0]["actor"].as_str().unwrap().contains(EVIL),
+        "{json}"
+    );
 }
 
 #[test]
-fn what_a_command_fails_with_is_printable() {
+fn errors_of_commands_are_printable() {
     let shop = Shop::open();
     let refused = shop.run(&["call", "customer", &format!("customers.{}", EVIL.trim())]);
     assert!(!refused.status.success());

@@ -1,4 +1,4 @@
-//! A command tells who it is to the host of its data folder, and to nobody else.
+//! A command sends its token only to the host of its data folder.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::harness::{Server, Shop, data, fifo, open_fifo, run, text, wares};
 
-/// A data folder that is in use by whoever holds what this returns.
+/// A data folder that is in use until the returned lock is dropped.
 fn lock(data: &Path) -> File {
     let lock = File::options()
         .append(true)
@@ -23,21 +23,21 @@ fn lock(data: &Path) -> File {
     lock
 }
 
-fn say_where(data: &Path, place: SocketAddr) {
-    fs::write(data.join("listening"), place.to_string()).unwrap();
+fn say_where(data: &Path, address: SocketAddr) {
+    fs::write(data.join("listening"), address.to_string()).unwrap();
 }
 
 fn list(data: &Path) -> Output {
     run(["module", "list", "--data", data.to_str().unwrap()])
 }
 
-/// Listens as somebody else who has the address of an earlier run, does with the first
+/// Listens as a stranger at the address of an earlier run, does with the first
 /// connection what is given, and returns where, and later all that it got.
 fn stranger(
     act: impl FnOnce(&mut TcpStream, &mut Vec<u8>) + Send + 'static,
 ) -> (SocketAddr, mpsc::Receiver<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let place = listener.local_addr().unwrap();
+    let address = listener.local_addr().unwrap();
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
@@ -47,7 +47,7 @@ fn stranger(
         let _ = stream.read_to_end(&mut got);
         tell.send(got).unwrap();
     });
-    (place, told)
+    (address, told)
 }
 
 /// Reads the head of a request.
@@ -74,9 +74,9 @@ fn answer(status: &str, body: &str) -> String {
     )
 }
 
-/// That a command got nothing from whoever listens at this place, and told it nothing.
+/// Asserts that a command got nothing from the listener at this address, and sent it nothing.
 #[track_caller]
-fn told_nothing(data: &Path, place: SocketAddr, told: &mpsc::Receiver<Vec<u8>>, why: &str) {
+fn told_nothing(data: &Path, address: SocketAddr, told: &mpsc::Receiver<Vec<u8>>, why: &str) {
     let before = Instant::now();
     let refused = list(data);
     assert!(before.elapsed() < Duration::from_secs(60));
@@ -87,7 +87,7 @@ fn told_nothing(data: &Path, place: SocketAddr, told: &mpsc::Receiver<Vec<u8>>, 
         "{said}"
     );
     let want = format!(
-        "wares: what listens at {place} does not answer as the host that serves the data folder {}: {why}",
+        "wares: what listens at {address} does not answer as the host that serves the data folder {}: {why}",
         data.display()
     );
     assert!(
@@ -110,7 +110,7 @@ fn told_nothing(data: &Path, place: SocketAddr, told: &mpsc::Receiver<Vec<u8>>, 
 }
 
 #[test]
-fn a_stranger_at_the_place_of_an_earlier_run_gets_a_challenge_alone() {
+fn a_stranger_at_the_address_of_an_earlier_run_gets_only_a_challenge() {
     let folder = data();
     let data = folder.path();
     let _lock = lock(data);
@@ -129,27 +129,27 @@ fn a_stranger_at_the_place_of_an_earlier_run_gets_a_challenge_alone() {
         ("SSH-2.0-OpenSSH\r\n".to_owned(), "the host does not answer"),
         (String::new(), "the host does not answer"),
     ] {
-        let (place, told) = stranger(answers(sent));
-        say_where(data, place);
-        told_nothing(data, place, &told, why);
+        let (address, told) = stranger(answers(sent));
+        say_where(data, address);
+        told_nothing(data, address, &told, why);
     }
     // One who accepts, and says nothing.
-    let (place, told) = stranger(|stream, got| {
+    let (address, told) = stranger(|stream, got| {
         head(stream, got);
         let _ = stream.read_to_end(got);
     });
-    say_where(data, place);
-    told_nothing(data, place, &told, "it proved nothing within 5 s");
+    say_where(data, address);
+    told_nothing(data, address, &told, "it proved nothing within 5 s");
 }
 
 #[test]
-fn a_stranger_who_has_the_host_answer_for_it_gets_a_challenge_alone() {
+fn a_stranger_that_relays_the_challenge_gets_nothing_else() {
     let shop = Shop::open();
     let data = shop.data.path();
     let host = SocketAddr::from(([127, 0, 0, 1], shop.server.port));
     let listening = data.join("listening");
     assert_eq!(fs::read_to_string(&listening).unwrap(), host.to_string());
-    let (place, told) = stranger(move |stream, got| {
+    let (address, told) = stranger(move |stream, got| {
         head(stream, got);
         let mut real = TcpStream::connect(host).unwrap();
         real.write_all(got).unwrap();
@@ -160,10 +160,10 @@ fn a_stranger_who_has_the_host_answer_for_it_gets_a_challenge_alone() {
         }
         stream.write_all(&answer).unwrap();
     });
-    say_where(data, place);
+    say_where(data, address);
     told_nothing(
         data,
-        place,
+        address,
         &told,
         "its proof is not that of this folder at this place",
     );
@@ -187,7 +187,7 @@ fn a_stranger_who_has_the_host_answer_for_it_gets_a_challenge_alone() {
 }
 
 #[test]
-fn the_host_answers_a_challenge_and_nothing_else_in_its_place() {
+fn the_host_proves_itself_only_by_a_challenge() {
     let shop = Shop::open();
     let ask = |query: &str| shop.send("GET", &format!("/_wares/host{query}"), &[], b"");
     let of = |digit: &str| ask(&format!("?challenge={}", digit.repeat(64)));
@@ -204,20 +204,20 @@ fn the_host_answers_a_challenge_and_nothing_else_in_its_place() {
 }
 
 #[test]
-fn the_address_stands_in_the_folder_as_long_as_the_host_serves() {
+fn the_address_is_in_the_folder_while_the_host_serves() {
     let mut shop = Shop::open();
     let listening = shop.data.path().join("listening");
     assert!(listening.exists());
     assert!(shop.server.stop().success());
     assert!(!listening.exists());
-    // A host that is killed leaves it. Whoever has the folder next removes it.
+    // A killed host leaves it. The next holder of the folder removes it.
     let Shop { data, server, .. } = shop;
     drop(server);
     let mut shop = Shop::open_on(data, |_| {});
     shop.server.child.kill().unwrap();
     shop.server.child.wait().unwrap();
     assert!(listening.exists());
-    // So is what a host that was killed had half written, and nothing of anybody else's.
+    // So are half-written files of a killed host, and no other files.
     let half = shop.data.path().join("listening.partial");
     let other = shop.data.path().join("mine.partial");
     fs::write(&half, "127").unwrap();
@@ -227,7 +227,7 @@ fn the_address_stands_in_the_folder_as_long_as_the_host_serves() {
 }
 
 #[test]
-fn a_host_that_starts_is_told_apart_from_none_and_from_one_that_serves() {
+fn a_starting_host_differs_from_none_and_from_a_serving_one() {
     let folder = data();
     let data = folder.path();
     let listening = data.join("listening");

@@ -1,5 +1,5 @@
-//! Starts that are refused: what is cheap to check comes first, so that they have
-//! changed nothing.
+//! Starts that are refused: cheap checks come first, so that a refused start has changed
+//! nothing.
 
 use std::fs;
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::harness::{EMAIL, PASSWORD, Server, Shop, data, marked, text, wares};
 
-/// What a start says that must not start, with these arguments and this password.
+/// The error of a start that must fail, with these arguments and this password.
 fn refused(data: &Path, arguments: &[&str], password: Option<&str>) -> String {
     let mut command = wares();
     let folder = data.parent().unwrap();
@@ -26,13 +26,13 @@ fn refused(data: &Path, arguments: &[&str], password: Option<&str>) -> String {
 }
 
 #[test]
-fn a_refused_start_makes_nothing() {
+fn a_refused_start_creates_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let place = taken.local_addr().unwrap().to_string();
+    let address = taken.local_addr().unwrap().to_string();
     let fine = "--listen=127.0.0.1:0";
-    let listen = format!("--listen={place}");
+    let listen = format!("--listen={address}");
     let email = "--set=admin.email=nobody";
     for (arguments, password, reason) in [
         (
@@ -43,7 +43,7 @@ fn a_refused_start_makes_nothing() {
         (
             vec![&*listen],
             None,
-            format!("cannot listen on {place}: Address already in use (os error 98)"),
+            format!("cannot listen on {address}: Address already in use (os error 98)"),
         ),
         (
             vec![fine],
@@ -81,7 +81,7 @@ fn a_refused_start_makes_nothing() {
 }
 
 #[test]
-fn a_refused_start_brings_no_schema_forward() {
+fn a_refused_start_runs_no_migration() {
     let folder = data();
     let file = folder.path().join("modules/marked.wasm");
     fs::write(&file, marked("version=1.0.0")).unwrap();
@@ -119,7 +119,7 @@ fn a_refused_start_brings_no_schema_forward() {
         assert!(said.contains(reason), "{arguments:?}: {said}");
         assert!(!said.contains("schema brought forward"), "{said}");
     }
-    // Nor does a call that cannot be made: the host below brings it forward.
+    // Nor does a call that cannot be made: the host below runs it.
     let call = |operation: &str| {
         let mut command = wares();
         command

@@ -1,5 +1,5 @@
-//! A second module that is made of the kit alone: what it did not write works as it does
-//! for customers, and both are served side by side.
+//! A second module that is built with the kit: the kit's part works as it does for
+//! customers, and both are served side by side.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn titles(answer: &Answer) -> Vec<String> {
 }
 
 #[test]
-fn what_is_created_is_shown_and_refused_as_the_kit_says() {
+fn a_note_is_created_shown_and_refused_by_the_kits_rules() {
     let shop = open();
     let made = shop.post(
         "/admin/notes",

@@ -1,4 +1,4 @@
-//! Settings at the edges of their bounds, and those that are for nothing.
+//! Settings at the edges of their bounds, and settings without effect.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -88,7 +88,7 @@ fn status_with_head(server: &Server, bytes: usize) -> String {
 }
 
 #[test]
-fn heads_are_bounded_by_what_is_set() {
+fn heads_are_bounded_by_the_setting() {
     let data = data();
     for (setting, fits, too_long) in [
         ("8 KiB", 7 * 1024, 9 * 1024),
@@ -166,7 +166,7 @@ fn variables_of_others_may_be_any_bytes() {
 }
 
 #[test]
-fn a_folder_of_components_that_is_named_and_not_there_is_said() {
+fn a_missing_folder_of_components_is_reported() {
     let data = data();
     let named = data.path().join("nothere");
     let setting = format!("data.modules_dir={}", named.display());
@@ -188,14 +188,14 @@ fn a_folder_of_components_that_is_named_and_not_there_is_said() {
         data, mut server, ..
     } = shop;
     server.stop();
-    let place = data.path().to_str().unwrap();
+    let folder = data.path().to_str().unwrap();
     let strict = [
         "serve",
         "--strict",
         "--listen",
         "127.0.0.1:0",
         "--data",
-        place,
+        folder,
         "--set",
         &setting,
     ];
@@ -215,7 +215,7 @@ fn a_folder_of_components_that_is_named_and_not_there_is_said() {
 }
 
 #[test]
-fn a_database_whose_module_nothing_serves_is_said() {
+fn a_database_without_a_module_is_reported() {
     let data = data();
     let left = data.path().join("modules/notes.db");
     fs::write(&left, "").unwrap();
@@ -234,16 +234,16 @@ fn a_database_whose_module_nothing_serves_is_said() {
 }
 
 #[test]
-fn an_unknown_module_named_beside_a_missing_folder_is_not_taken_for_a_mistake() {
+fn an_unknown_module_named_beside_a_missing_folder_is_no_mistake() {
     let data = data();
-    let place = data.path().to_str().unwrap();
+    let folder = data.path().to_str().unwrap();
     let config = "modules.nope.config.a=1";
     let refused = run([
         "call",
         "customer",
         "customers.search({limit: 1})",
         "--data",
-        place,
+        folder,
         "--set",
         config,
     ]);
@@ -251,13 +251,13 @@ fn an_unknown_module_named_beside_a_missing_folder_is_not_taken_for_a_mistake() 
         text(&refused.stderr),
         "wares: there is no module nope: the settings under modules.nope are for nothing\n"
     );
-    let missing = format!("data.modules_dir={place}/nothere");
+    let missing = format!("data.modules_dir={folder}/nothere");
     let done = run([
         "call",
         "customer",
         "customers.search({limit: 1})",
         "--data",
-        place,
+        folder,
         "--set",
         config,
         "--set",

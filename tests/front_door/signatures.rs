@@ -1,4 +1,4 @@
-//! Where signatures are required, nothing is served without one, by whatever way it comes.
+//! Where signatures are required, no component is served without one, wherever it comes from.
 
 use std::fs;
 use std::path::Path;
@@ -99,7 +99,7 @@ fn signers(shop: &Shop) -> Vec<Value> {
 }
 
 #[test]
-fn a_file_is_served_with_a_signature_alone() {
+fn a_file_is_served_only_with_a_signature() {
     let (ours, theirs) = (pair(), pair());
     let keys = [public(&ours)];
     let bytes = marked("version=1.0.0");
@@ -113,7 +113,7 @@ fn a_file_is_served_with_a_signature_alone() {
         put_file(folder.path(), &bytes, signature.as_deref());
         let shop = open(folder, &keys, true);
         assert_eq!(serving(&shop), None, "{why}");
-        // What is built in needs none.
+        // A built-in component needs none.
         assert_eq!(shop.get("/admin/customers").status, 200);
         assert!(shop.server.wait_for_log(why).contains("marked.wasm"));
         folder = close(shop);
@@ -125,7 +125,7 @@ fn a_file_is_served_with_a_signature_alone() {
     put_file(folder.path(), &bytes, Some(&sign(&ours, &bytes)));
     let shop = open(folder, &keys, true);
     assert_eq!(serving(&shop).as_deref(), Some("1.0.0"));
-    // What it is replaced by can be taken back: the file's signature is kept with it.
+    // The replacement can be rolled back: the file's signature is kept with it.
     let second = marked("version=2.0.0");
     let digest = installed(&shop, &second, Some(&sign(&ours, &second)));
     assert_eq!(
@@ -139,7 +139,7 @@ fn a_file_is_served_with_a_signature_alone() {
 }
 
 #[test]
-fn an_installed_version_is_put_in_service_with_a_signature_alone() {
+fn an_installed_version_is_put_in_service_only_with_a_signature() {
     let (ours, old) = (pair(), pair());
     let first = marked("version=1.0.0");
     let folder = data();
@@ -178,7 +178,7 @@ fn an_installed_version_is_put_in_service_with_a_signature_alone() {
     assert_eq!(act(&shop, "promote", json!({})).status, 200);
     assert_eq!(serving(&shop).as_deref(), Some("2.0.0"));
     let refused: Vec<Value> = shop
-        .acts("?limit=20")
+        .audit_entries("?limit=20")
         .into_iter()
         .filter(|act| act[3] == "refused")
         .collect();
@@ -186,7 +186,7 @@ fn an_installed_version_is_put_in_service_with_a_signature_alone() {
 }
 
 #[test]
-fn what_was_signed_stays_so_when_it_comes_without_a_signature() {
+fn a_signed_version_stays_signed_when_installed_without_a_signature() {
     let (ours, theirs) = (pair(), pair());
     let folder = data();
     put_file(folder.path(), &marked("version=1.0.0"), None);
@@ -205,7 +205,7 @@ fn what_was_signed_stays_so_when_it_comes_without_a_signature() {
 }
 
 #[test]
-fn a_start_and_a_rollback_ask_for_signatures() {
+fn a_start_and_a_rollback_require_signatures() {
     let ours = pair();
     let first = marked("version=1.0.0");
     let folder = data();
@@ -228,8 +228,8 @@ fn a_start_and_a_rollback_ask_for_signatures() {
     assert_eq!(serving(&shop).as_deref(), Some("2.0.0"));
     let folder = close(shop);
     // Where nothing is signed, the module is not served, and the host is.
-    let nobody = pair();
-    let shop = open(folder, &[public(&nobody)], true);
+    let unlisted = pair();
+    let shop = open(folder, &[public(&unlisted)], true);
     assert_eq!(serving(&shop), None);
     assert_eq!(shop.get("/admin/customers").status, 200);
     let folder = close(shop);
@@ -268,7 +268,7 @@ fn replace_built_in(shop: &Shop, key: &KeyPair) -> String {
 }
 
 #[test]
-fn the_built_in_component_can_be_gone_back_to() {
+fn the_built_in_component_can_be_rolled_back_to() {
     let ours = pair();
     let shop = open(data(), &[public(&ours)], true);
     replace_built_in(&shop, &ours);
@@ -290,8 +290,8 @@ fn the_built_in_component_can_be_gone_back_to() {
 /// A version that is kept as one that was built in, and is not built into this program,
 /// is as one of an earlier program.
 #[test]
-fn what_was_built_into_an_earlier_program_serves_without_a_key() {
-    let (ours, nobody) = (pair(), pair());
+fn a_component_built_into_an_earlier_program_serves_without_a_key() {
+    let (ours, unlisted) = (pair(), pair());
     let shop = open(data(), &[public(&ours)], true);
     let built_in = shop.get(CUSTOMER).at("/module/digest");
     let other = replace_built_in(&shop, &ours);
@@ -309,7 +309,7 @@ fn what_was_built_into_an_earlier_program_serves_without_a_key() {
             )
             .unwrap();
         drop(database);
-        let shop = open(folder, &[public(&nobody)], true);
+        let shop = open(folder, &[public(&unlisted)], true);
         let module = shop.get(CUSTOMER);
         assert_eq!(module.at("/module/digest"), *serves, "{signed_by:?}");
         folder = close(shop);
@@ -317,7 +317,7 @@ fn what_was_built_into_an_earlier_program_serves_without_a_key() {
 }
 
 #[test]
-fn a_file_that_is_watched_is_served_anew_with_a_signature_alone() {
+fn a_watched_file_is_reloaded_only_with_a_signature() {
     let ours = pair();
     let first = marked("version=1.0.0");
     let folder = data();
@@ -347,7 +347,7 @@ fn a_file_that_is_watched_is_served_anew_with_a_signature_alone() {
 }
 
 #[test]
-fn the_command_signs_what_is_installed_already() {
+fn the_command_signs_an_installed_version() {
     let ours = pair();
     let folder = data();
     put_file(folder.path(), &marked("version=1.0.0"), None);

@@ -1,4 +1,4 @@
-//! Many who sign in at once: those who guess, and those who know their password.
+//! Many attempts to sign in at once, with wrong and right passwords.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -89,7 +89,7 @@ fn with_status(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|one| one.status == status).count()
 }
 
-/// What the server's process has in memory, in MiB: now, and at the most so far.
+/// The memory of the server's process in MiB: now, and its peak.
 #[cfg(target_os = "linux")]
 fn memory_mib(shop: &Shop) -> [u64; 2] {
     let status = format!("/proc/{}/status", shop.server.child.id());
@@ -102,7 +102,7 @@ fn memory_mib(shop: &Shop) -> [u64; 2] {
 }
 
 #[test]
-fn of_passwords_that_come_at_once_no_more_are_looked_at_than_one_after_the_other() {
+fn passwords_at_once_are_checked_no_more_often_than_in_sequence() {
     let shop = shop();
     #[cfg(target_os = "linux")]
     let before = memory_mib(&shop);
@@ -126,11 +126,11 @@ fn of_passwords_that_come_at_once_no_more_are_looked_at_than_one_after_the_other
         );
         assert_eq!(answer.body["type"], "too_many_requests");
     }
-    // What the two that hash keep is 38 MiB; each of 300 would leave 19 behind.
+    // The two hashing threads keep 38 MiB; each of 300 would leave 19.
     #[cfg(target_os = "linux")]
     {
         let after = memory_mib(&shop);
-        let grown = [0, 1].map(|place| after[place].saturating_sub(before[place]));
+        let grown = [0, 1].map(|index| after[index].saturating_sub(before[index]));
         assert!(
             grown.iter().all(|grown| *grown < 80),
             "{before:?} {after:?}"
@@ -141,7 +141,7 @@ fn of_passwords_that_come_at_once_no_more_are_looked_at_than_one_after_the_other
 }
 
 #[test]
-fn right_passwords_that_come_at_once_from_one_address_are_all_taken() {
+fn right_passwords_at_once_from_one_address_are_all_accepted() {
     let shop = shop();
     let mut tries: Vec<Held> = (0..20)
         .map(|_| held(&shop, "198.51.100.7", EMAIL, PASSWORD))
@@ -154,7 +154,7 @@ fn right_passwords_that_come_at_once_from_one_address_are_all_taken() {
 }
 
 #[test]
-fn guesses_from_everywhere_are_turned_away_beyond_a_short_queue() {
+fn guesses_from_everywhere_are_refused_beyond_a_short_queue() {
     let shop = shop();
     // Eight of each of forty addresses, each at an email of its own.
     let mut guesses: Vec<Held> = (0..320)

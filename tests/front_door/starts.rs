@@ -1,5 +1,4 @@
-//! What a host comes up with where something of it is broken: a component that cannot
-//! be served is left out, and the rest serves.
+//! Starts with a broken component: it is left out, and the others are served.
 
 use std::fs;
 use std::path::Path;
@@ -57,7 +56,7 @@ fn health(shop: &Shop) -> String {
     answer.body
 }
 
-/// The version that answers, beside the other module that goes on.
+/// The version that answers, beside the other module that still serves.
 fn serving(shop: &Shop) -> String {
     assert_eq!(shop.get("/admin/customers").status, 200);
     let answer = shop.get("/admin/marked");
@@ -76,7 +75,7 @@ fn with_panic(told: &Value, reason: &str) -> String {
     told.to_owned()
 }
 
-/// Starts a host that must not start; gives its last line.
+/// Starts a host that must not start; returns its last line.
 fn refused(data: &Path, more: &[&str]) -> String {
     let mut arguments = vec!["serve", "--listen=127.0.0.1:0", "--data"];
     arguments.push(data.to_str().unwrap());
@@ -141,7 +140,7 @@ fn a_version_that_fails_later_is_left_out_and_the_one_before_serves() {
             &digest(&first)[..12]
         );
         assert_eq!(
-            shop.acts("?limit=1")[0],
+            shop.audit_entries("?limit=1")[0],
             json!(["host", "fallback", digest(&first), "done", kept])
         );
         let Shop {
@@ -157,7 +156,7 @@ fn a_version_that_fails_later_is_left_out_and_the_one_before_serves() {
         let last = reason.lines().last().unwrap().trim();
         assert!(said.ends_with(last), "{said}");
     }
-    // What was wrong is mended: the active version serves, and nothing is said of it.
+    // The fault is repaired: the active version serves, and nothing is reported.
     let shop = Shop::open_on(data, |command| {
         command.arg("--strict");
     });
@@ -167,7 +166,7 @@ fn a_version_that_fails_later_is_left_out_and_the_one_before_serves() {
 }
 
 #[test]
-fn a_version_whose_file_is_gone_or_damaged_is_left_out() {
+fn a_version_whose_file_is_missing_or_damaged_is_left_out() {
     let data = upgraded();
     let second = digest(&marked("version=2.0.0"));
     let file = data.path().join(format!("versions/{second}.wasm"));
@@ -180,7 +179,7 @@ fn a_version_whose_file_is_gone_or_damaged_is_left_out() {
     assert_eq!(serving(&shop), "1.0.0");
     assert_eq!(health(&shop), OTHER_SERVES);
     let data = close(shop);
-    // Nor is a FIFO in its place waited for.
+    // Nor is a FIFO at its path waited for.
     fs::remove_file(&file).unwrap();
     fifo(&file);
     let shop = Shop::open_on(data, |_| {});
@@ -188,7 +187,7 @@ fn a_version_whose_file_is_gone_or_damaged_is_left_out() {
 }
 
 #[test]
-fn what_fell_back_is_mended_while_the_host_serves() {
+fn a_fallback_is_repaired_while_the_host_serves() {
     let broken = "modules.marked.config.break=2.0.0 routes";
     let first = digest(&marked("version=1.0.0"));
     // By keeping what serves, and by what goes further.
@@ -206,7 +205,7 @@ fn what_fell_back_is_mended_while_the_host_serves() {
         assert!(done.status.success(), "{mend}: {}", text(&done.stderr));
         assert_eq!(serving(&shop), version, "{mend}");
         assert_eq!(health(&shop), "OK", "{mend}");
-        // Once more there is nothing to mend.
+        // Another start has nothing to repair.
         if mend == "activate" {
             let again = shop.run(&arguments);
             assert_eq!(
@@ -225,7 +224,7 @@ fn what_fell_back_is_mended_while_the_host_serves() {
 }
 
 #[test]
-fn a_module_of_which_nothing_works_is_not_served_and_all_else_is() {
+fn a_module_without_a_working_component_is_not_served_and_others_are() {
     let data = upgraded();
     fs::remove_file(data.path().join("modules/marked.wasm")).unwrap();
     let setting = "modules.marked.config.break=2.0.0 routes,1.0.0 check";
@@ -238,9 +237,9 @@ fn a_module_of_which_nothing_works_is_not_served_and_all_else_is() {
     let trap = "it does not start: wasm trap: wasm `unreachable` instruction executed";
     let (second, first) = (origin("version=2.0.0"), origin("version=1.0.0"));
     let listed = shop.get("/_wares/modules").value();
-    let reason = |place: usize, origin: &str| {
+    let reason = |index: usize, origin: &str| {
         with_panic(
-            &listed["failures"][place]["reason"],
+            &listed["failures"][index]["reason"],
             &format!("{origin}: {trap}"),
         )
     };
@@ -263,8 +262,8 @@ fn a_module_of_which_nothing_works_is_not_served_and_all_else_is() {
     );
     // A command that needs it says so as well.
     let data = close(shop);
-    let place = data.path().to_str().unwrap();
-    let called = run(["call", "marked", "f()", "--data", place, "--set", setting]);
+    let folder = data.path().to_str().unwrap();
+    let called = run(["call", "marked", "f()", "--data", folder, "--set", setting]);
     assert_eq!(
         (called.status.code(), text(&called.stderr)),
         (
@@ -272,7 +271,7 @@ fn a_module_of_which_nothing_works_is_not_served_and_all_else_is() {
             format!("wares: the module marked is not served: {second}\n")
         )
     );
-    // One in the folder of modules serves in its place, and can be kept.
+    // One in the folder of modules serves instead, and can be kept.
     fs::write(
         data.path().join("modules/marked.wasm"),
         marked("version=3.0.0"),
@@ -351,7 +350,7 @@ fn a_module_whose_database_is_damaged_is_not_served_and_the_others_are() {
 }
 
 #[test]
-fn a_panic_over_one_module_is_said_and_the_others_serve() {
+fn a_panic_over_one_module_is_reported_and_the_others_serve() {
     let shop = Shop::open_on(upgraded(), |command| {
         command.env("WARES_FAULT", "start.marked=panic");
     });
@@ -370,9 +369,9 @@ fn a_panic_over_one_module_is_said_and_the_others_serve() {
 }
 
 #[test]
-fn what_is_no_file_is_refused_at_once_wherever_it_is_named() {
+fn a_path_that_is_no_file_is_refused_at_once_everywhere() {
     let data = data();
-    let place = data.path().to_str().unwrap().to_owned();
+    let data_dir = data.path().to_str().unwrap().to_owned();
     let (pipe, folder) = (data.path().join("pipe"), data.path().join("folder"));
     fifo(&pipe);
     fs::create_dir(&folder).unwrap();
@@ -403,7 +402,7 @@ fn what_is_no_file_is_refused_at_once_wherever_it_is_named() {
             let mut command = crate::harness::wares();
             command.args(&arguments);
             if arguments[0] != "inspect" {
-                command.args(["--data", &*place]);
+                command.args(["--data", &*data_dir]);
             }
             let ended = command.output().unwrap();
             let said = text(&ended.stderr);
@@ -417,7 +416,7 @@ fn what_is_no_file_is_refused_at_once_wherever_it_is_named() {
         let said = refused(data.path(), &["--strict", "--set", &setting]);
         assert_eq!(format!("{said}\n"), want);
     }
-    // A file that is too large is not read: there is nothing in this one, and much of it.
+    // A file that is too large is not read: this one is large and sparse.
     let sparse = data.path().join("sparse.wasm");
     let file = fs::File::create(&sparse).unwrap();
     file.set_len(1 << 40).unwrap();
@@ -426,7 +425,7 @@ fn what_is_no_file_is_refused_at_once_wherever_it_is_named() {
         "install",
         sparse.to_str().unwrap(),
         "--data",
-        &*place,
+        &*data_dir,
     ]);
     assert_eq!(
         text(&ended.stderr),
@@ -438,7 +437,7 @@ fn what_is_no_file_is_refused_at_once_wherever_it_is_named() {
 }
 
 #[test]
-fn what_a_killed_host_left_is_removed_by_the_next_one_alone() {
+fn leftovers_of_a_killed_host_are_removed_only_by_the_next_one() {
     let data = data();
     let left = [
         "rehearsal-Ab12Cd/copy.db",
@@ -467,17 +466,17 @@ fn what_a_killed_host_left_is_removed_by_the_next_one_alone() {
     assert_eq!(there(&left), [false; 3]);
     assert!(!data.path().join("rehearsal-Ab12Cd").exists());
     assert_eq!(there(&kept), [true; 4]);
-    // Whoever does not hold the folder leaves everything alone.
+    // A process without the lock of the folder changes nothing.
     write();
-    let place = data.path().to_str().unwrap();
-    let listed = run(["module", "list", "--data", place]);
+    let folder = data.path().to_str().unwrap();
+    let listed = run(["module", "list", "--data", folder]);
     assert!(listed.status.success(), "{}", text(&listed.stderr));
     assert_eq!(there(&left), [true; 3]);
     drop(server);
 }
 
 #[test]
-fn compiled_code_under_the_name_of_another_component_is_made_anew() {
+fn compiled_code_under_the_name_of_another_component_is_compiled_again() {
     let data = data();
     let modules = data.path().join("modules");
     fs::write(
@@ -512,7 +511,7 @@ fn compiled_code_under_the_name_of_another_component_is_made_anew() {
 }
 
 #[test]
-fn seed_says_what_is_left_out_and_fills_the_rest() {
+fn seed_reports_what_is_left_out_and_fills_the_others() {
     let data = data();
     fs::write(data.path().join("modules/broken.wasm"), "no component").unwrap();
     let ended = crate::harness::wares()

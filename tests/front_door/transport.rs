@@ -1,4 +1,4 @@
-//! What HTTP itself promises.
+//! HTTP itself: headers, methods, versions, connections.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -33,7 +33,7 @@ fn an_answer_has_its_headers() {
 }
 
 #[test]
-fn what_has_not_changed_is_not_sent_again() {
+fn an_unchanged_answer_is_not_sent_again() {
     let shop = Shop::open();
     let tag = shop.get("/admin/customers").header("etag").to_owned();
     let bearer = format!("Bearer {}", shop.token);
@@ -55,7 +55,7 @@ fn what_has_not_changed_is_not_sent_again() {
 }
 
 #[test]
-fn another_method_is_told_which_there_are() {
+fn another_method_gets_the_allowed_ones() {
     let shop = Shop::open();
     let put = shop.ask("PUT", "/admin/customers", Some(&json!({})));
     put.refuses(
@@ -137,7 +137,7 @@ fn http_2_is_spoken_without_tls() {
 }
 
 #[test]
-fn a_connection_that_does_not_begin_is_ended() {
+fn a_connection_without_a_first_request_is_closed() {
     let shop = Shop::with_setting("server.head_timeout_ms=200");
     for beginning in [
         "",
@@ -161,7 +161,7 @@ fn a_connection_that_does_not_begin_is_ended() {
 }
 
 #[test]
-fn a_connection_that_asks_for_nothing_is_ended() {
+fn an_idle_connection_is_closed() {
     let shop = Shop::with_setting("server.idle_timeout_ms=300");
     let served = shop.raw("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
     assert!(served.ends_with("\r\n\r\nOK"), "{served}");
@@ -172,7 +172,7 @@ fn a_connection_that_asks_for_nothing_is_ended() {
 }
 
 #[test]
-fn a_connection_is_kept_for_longer_than_a_head_is_waited_for() {
+fn a_connection_is_kept_longer_than_a_head_may_take() {
     let shop = Shop::with_setting("server.head_timeout_ms=200");
     let mut kept = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
     let mut ask = || {
@@ -192,7 +192,7 @@ fn a_connection_is_kept_for_longer_than_a_head_is_waited_for() {
         assert_eq!(shop.raw("GET /health HTTP/1.1\r\nHost"), "");
     }
     ask();
-    // Its next head is waited for no longer than that of any other.
+    // Its next head has the same time as that of any other.
     kept.write_all(b"GET /health HTTP/1.1\r\nHost").unwrap();
     let mut rest = String::new();
     kept.read_to_string(&mut rest).unwrap();
@@ -237,7 +237,7 @@ fn connections_leave_files_for_databases() {
 }
 
 #[test]
-fn a_connection_whose_other_side_takes_nothing_is_ended() {
+fn a_connection_whose_client_reads_nothing_is_closed() {
     let shop = Shop::with_setting("server.body_timeout_ms=300");
     let mut stream = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
     stream
@@ -307,7 +307,7 @@ fn health_is_for_anyone() {
 }
 
 #[test]
-fn what_is_no_http_is_answered_with_400() {
+fn bytes_that_are_no_http_get_400() {
     let shop = Shop::open();
     assert!(shop.raw("NONSENSE\r\n\r\n").starts_with("HTTP/1.1 400 "));
     let long = format!(

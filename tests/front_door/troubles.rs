@@ -1,4 +1,4 @@
-//! What a component says when something is wrong with it reaches whoever loads it:
+//! A component's own account of a fault reaches the command or request that loads it:
 //! the text of a panic, standard error, the answer to a probe.
 
 use std::fs;
@@ -54,7 +54,7 @@ fn the_text_of_a_panic_is_shown_by_all_that_load_a_component() {
     let refused = put(&shop, &bytes);
     assert_eq!(refused["type"], "invalid_component");
     shows(refused["message"].as_str().unwrap());
-    shows(shop.acts("?limit=1")[0][4].as_str().unwrap());
+    shows(shop.audit_entries("?limit=1")[0][4].as_str().unwrap());
     // Commands that load it.
     let inspected = run(["inspect".as_ref(), file.as_os_str()]);
     let shown = text(&inspected.stdout);
@@ -96,7 +96,7 @@ fn the_text_of_a_panic_is_shown_by_all_that_load_a_component() {
 }
 
 #[test]
-fn what_a_component_writes_while_it_works_is_shown_by_commands() {
+fn commands_show_what_a_working_component_writes() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tells.wasm");
     fs::write(&file, marked("version=1.0.0 bad=tells")).unwrap();
@@ -149,7 +149,7 @@ fn an_answer_that_cannot_be_sent_fails_the_probe() {
         failed("answer"),
         "the answer has a value of the header x-version that no header can hold; it answered 200: {}"
     );
-    // What is wrong by its own word is shown as well.
+    // Faults that it reports itself are shown as well.
     for status in [500, 503, 599] {
         assert_eq!(
             failed(&format!("status status={status}")),

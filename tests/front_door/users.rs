@@ -1,5 +1,5 @@
-//! Users by command: who there is, another password, and an end. What is changed holds for
-//! a host that runs.
+//! Users by command: listed, given a new password, deleted. A change holds for a running
+//! host.
 
 use std::io::Write;
 use std::path::Path;
@@ -44,7 +44,7 @@ fn refused(output: &Output, said: &str) {
     assert_eq!(got, (Some(1), String::new(), format!("wares: {said}\n")));
 }
 
-/// Whether a token lets somebody in, where a user, a component and the host ask.
+/// Whether a token is valid for users, for a component and for the host.
 fn is_let_in(shop: &Shop, headers: &[(&str, &str)]) -> bool {
     let statuses = [
         "/admin/users/me",
@@ -82,7 +82,7 @@ fn try_sign_in(shop: &Shop, email: &str, password: &str) -> u16 {
 }
 
 #[test]
-fn another_password_ends_tokens_and_sessions_of_that_user_alone_in_a_host_that_runs() {
+fn a_changed_password_ends_tokens_and_sessions_of_that_user_alone_in_a_running_host() {
     let shop = Shop::open();
     let data = shop.data.path();
     done(&user(
@@ -195,7 +195,7 @@ fn a_deleted_user_is_gone_at_once_and_the_last_one_stays() {
         try_sign_in(&shop, "bob@shop.example", "bob's password"),
         401
     );
-    // Somebody else with the email is another user.
+    // A new user with the email is another user.
     done(&user(
         data,
         &["create", "--email", "bob@shop.example"],
@@ -207,7 +207,7 @@ fn a_deleted_user_is_gone_at_once_and_the_last_one_stays() {
 }
 
 #[test]
-fn users_are_listed_and_the_audit_has_what_was_done_with_them() {
+fn users_are_listed_and_changes_of_users_audited() {
     let folder = data();
     let data = folder.path();
     let made = user(
@@ -245,8 +245,8 @@ fn users_are_listed_and_the_audit_has_what_was_done_with_them() {
     let shop = open_with(folder, "a longer password");
     assert_eq!(try_sign_in(&shop, EMAIL, PASSWORD), 401);
     let admin = shop.get("/admin/users/me").at("/user/id");
-    let acts = shop.get("/_wares/audit").value();
-    let told: Vec<Value> = acts["acts"]
+    let entries = shop.get("/_wares/audit").value();
+    let told: Vec<Value> = entries["acts"]
         .as_array()
         .unwrap()
         .iter()
@@ -286,7 +286,7 @@ fn users_are_listed_and_the_audit_has_what_was_done_with_them() {
     );
 }
 
-/// A shop on a data folder, into which nobody is signed in yet.
+/// A shop on a data folder, with no user signed in yet.
 fn open_with(data: tempfile::TempDir, password: &str) -> Shop {
     let server = crate::harness::Server::start(data.path(), |_| {});
     let mut shop = Shop {
@@ -301,7 +301,7 @@ fn open_with(data: tempfile::TempDir, password: &str) -> Shop {
 }
 
 #[test]
-fn users_change_what_they_say_of_themselves() {
+fn users_change_their_own_names_and_metadata() {
     let shop = Shop::open();
     let me = |fields: &str| {
         shop.get(&format!("/admin/users/me?fields={fields}"))
@@ -325,7 +325,7 @@ fn users_change_what_they_say_of_themselves() {
     assert_eq!(changed.body, shop.get("/admin/users/me").body);
     assert_eq!(me("created_at")["created_at"], before["created_at"]);
     assert!(me("updated_at")["updated_at"].as_str() > before["updated_at"].as_str());
-    // What is not named stays, and null clears.
+    // Fields that are not named stay, and null clears.
     let merged = json!({"last_name": null, "metadata": {"b": "", "d": true}});
     shop.post("/admin/users/me?fields=first_name,last_name,metadata", merged).is(
         200,
@@ -348,7 +348,7 @@ fn users_change_what_they_say_of_themselves() {
 }
 
 #[test]
-fn what_users_may_not_say_of_themselves_changes_nothing() {
+fn an_invalid_change_of_a_user_changes_nothing() {
     let shop = Shop::open();
     let before = shop.get("/admin/users/me").body;
     for (body, message) in [
@@ -432,7 +432,7 @@ fn what_users_may_not_say_of_themselves_changes_nothing() {
     ] {
         assert_eq!(after[name], before["user"][name], "{name}");
     }
-    // A key has no names, and nobody has none.
+    // A key has no names, and a request without credentials has none.
     let key = text(&shop.run(&["key", "create", "--title", "x"]).stdout);
     let bearer = format!("Bearer {}", key.trim());
     let body = br#"{"first_name":"Ada"}"#;

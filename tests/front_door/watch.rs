@@ -1,5 +1,5 @@
-//! For developers of a module: `wares serve --watch` serves a component anew
-//! when its file changes.
+//! For developers of a module: `wares serve --watch` reloads a component when its file
+//! changes.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::harness::{Shop, data, marked, run, text};
 
 const FILE: &str = "modules/marked.wasm";
 
-/// Puts a file in the place of another, as tools that write do.
+/// Replaces a file by another, as tools that write do.
 fn save(file: &Path, bytes: &[u8]) {
     let beside = file.with_extension("new");
     fs::write(&beside, bytes).unwrap();
@@ -35,11 +35,11 @@ fn serving(shop: &Shop) -> String {
     answer.at("/version")
 }
 
-/// What was done, oldest first: who did what, to which component, and how it ended.
-fn acts(shop: &Shop) -> Vec<Value> {
-    let mut acts = shop.acts("");
-    acts.reverse();
-    acts
+/// The audit entries, oldest first: actor, action, component and outcome.
+fn audit_entries(shop: &Shop) -> Vec<Value> {
+    let mut entries = shop.audit_entries("");
+    entries.reverse();
+    entries
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -47,12 +47,12 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_component_is_served_anew_when_its_file_changes() {
+fn a_component_is_reloaded_when_its_file_changes() {
     let shop = shop(&[]);
     let file = shop.data.path().join(FILE);
     assert_eq!(serving(&shop), "1.0.0");
 
-    // A new version of the schema need not suit the version before: nobody goes back.
+    // A new version of the schema need not suit the version before: a reload is not rolled back.
     let second = marked("version=2.0.0 steps=2");
     save(&file, &second);
     let log = shop.server.wait_for_log("s after it was saved");
@@ -74,7 +74,7 @@ fn a_component_is_served_anew_when_its_file_changes() {
         )),
         "{log}"
     );
-    // A step of the schema that does not run.
+    // A migration that fails.
     let broken = marked("version=3.0.0 steps=3");
     save(&file, &broken);
     let reason =
@@ -94,7 +94,7 @@ fn a_component_is_served_anew_when_its_file_changes() {
         "{log}"
     );
 
-    // What is only touched is no news. Nothing of it is a version that is kept.
+    // A file that is only touched is not reloaded. Nothing of it is kept as a version.
     save(&file, &second);
     let third = marked("version=4.0.0 steps=2");
     save(&file, &third);
@@ -104,7 +104,7 @@ fn a_component_is_served_anew_when_its_file_changes() {
     assert_eq!(module["module"]["versions"], json!([]));
     let other = marked("name=other version=1.0.0");
     assert_eq!(
-        acts(&shop),
+        audit_entries(&shop),
         [
             json!(["host", "reload", digest(&second), "done", ""]),
             json!([
@@ -138,7 +138,7 @@ fn a_component_is_served_anew_when_its_file_changes() {
 }
 
 #[test]
-fn the_file_that_the_settings_name_is_watched_and_no_other_in_its_place() {
+fn only_the_file_that_the_settings_name_is_watched() {
     let elsewhere = tempfile::tempdir().unwrap();
     let named = elsewhere.path().join("mine.wasm");
     save(&named, &marked("version=1.1.0"));
@@ -167,7 +167,7 @@ fn the_file_that_the_settings_name_is_watched_and_no_other_in_its_place() {
     assert_eq!(serving(&shop), "1.2.0");
 }
 
-/// Puts a link in the place of another.
+/// Replaces a link by another.
 fn link(to: &Path, link: &Path) {
     let beside = link.with_extension("new");
     std::os::unix::fs::symlink(to, &beside).unwrap();
@@ -185,7 +185,7 @@ const SERVED: &str = "s after it was saved";
 const IS_GONE: &str = "is gone: what is served goes on, until there is a component in its place";
 
 #[test]
-fn a_folder_that_is_removed_and_made_anew_is_watched_still() {
+fn a_folder_that_is_removed_and_created_again_is_watched() {
     let elsewhere = tempfile::tempdir().unwrap();
     let folder = elsewhere.path().join("components");
     fs::create_dir(&folder).unwrap();
@@ -200,7 +200,7 @@ fn a_folder_that_is_removed_and_made_anew_is_watched_still() {
     save(&file, &marked("version=1.1.0"));
     until_said(&shop, &file, SERVED);
     assert_eq!(serving(&shop), "1.1.0");
-    // As a whole folder in the place of another; and what is in it later.
+    // As a whole folder that replaces another; and a later file in it.
     let other = elsewhere.path().join("other");
     fs::create_dir(&other).unwrap();
     fs::write(other.join("marked.wasm"), marked("version=1.2.0")).unwrap();
@@ -220,29 +220,29 @@ fn a_folder_that_is_removed_and_made_anew_is_watched_still() {
 }
 
 #[test]
-fn what_a_link_leads_to_is_what_is_served() {
+fn the_target_of_a_link_is_served() {
     let elsewhere = tempfile::tempdir().unwrap();
-    let place = |name: &str| elsewhere.path().join(name);
+    let at = |name: &str| elsewhere.path().join(name);
     // The second was built before the first: its time says nothing.
     for (name, version) in [("two", "2.0.0"), ("one", "1.1.0")] {
-        fs::create_dir(place(name)).unwrap();
+        fs::create_dir(at(name)).unwrap();
         let component = marked(&format!("version={version}"));
-        fs::write(place(name).join("marked.wasm"), component).unwrap();
+        fs::write(at(name).join("marked.wasm"), component).unwrap();
     }
     // A link to a component.
-    let named = place("named.wasm");
-    link(&place("one/marked.wasm"), &named);
+    let named = at("named.wasm");
+    link(&at("one/marked.wasm"), &named);
     let shop_of_link = shop(&[&format!("modules.marked.component={}", named.display())]);
     assert_eq!(serving(&shop_of_link), "1.1.0");
-    link(&place("two/marked.wasm"), &named);
+    link(&at("two/marked.wasm"), &named);
     until_said(&shop_of_link, &named, SERVED);
     assert_eq!(serving(&shop_of_link), "2.0.0");
-    save(&place("two/marked.wasm"), &marked("version=2.1.0"));
+    save(&at("two/marked.wasm"), &marked("version=2.1.0"));
     until_said(&shop_of_link, &named, SERVED);
     assert_eq!(serving(&shop_of_link), "2.1.0");
-    link(&place("nowhere.wasm"), &named);
+    link(&at("nowhere.wasm"), &named);
     until_said(&shop_of_link, &named, IS_GONE);
-    link(&place("one/marked.wasm"), &named);
+    link(&at("one/marked.wasm"), &named);
     until_said(&shop_of_link, &named, SERVED);
     assert_eq!(serving(&shop_of_link), "1.1.0");
     drop(shop_of_link);
@@ -251,19 +251,19 @@ fn what_a_link_leads_to_is_what_is_served() {
         "data.modules_dir=current",
         "modules.marked.component=current/marked.wasm",
     ] {
-        let current = place("current");
-        link(&place("one"), &current);
+        let current = at("current");
+        link(&at("one"), &current);
         let setting = setting.replace("current", current.to_str().unwrap());
         let shop = shop(&[&setting]);
         assert_eq!(serving(&shop), "1.1.0");
-        link(&place("two"), &current);
+        link(&at("two"), &current);
         until_said(&shop, &current.join("marked.wasm"), SERVED);
         assert_eq!(serving(&shop), "2.1.0");
     }
 }
 
 #[test]
-fn a_version_that_was_activated_goes_before_files() {
+fn an_active_version_has_precedence_over_files() {
     let shop = shop(&[]);
     let bytes = marked("version=2.0.0");
     let component = shop.data.path().join("two.wasm");
@@ -291,7 +291,7 @@ fn a_version_that_was_activated_goes_before_files() {
 }
 
 #[test]
-fn without_a_file_there_is_nothing_to_watch() {
+fn without_a_file_watch_is_refused() {
     let data = data();
     let folder = data.path().join("components");
     let ended = run([

@@ -1,6 +1,6 @@
 //! The contracts from version to version: a later one of the same major number
 //! has all of an earlier one, unchanged, and what was frozen stays as it was.
-//! Never judges what a function does: that is for the modules that are kept.
+//! Never judges what a function does: the frozen modules test that.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -69,7 +69,7 @@ fn compare_all(resolve: &Resolve) -> (Vec<String>, Vec<String>) {
     (compared, faults)
 }
 
-/// What of `older` is not in `newer` as it was.
+/// The parts of `older` that are changed or missing in `newer`.
 fn compare(older: &Promises, newer: &Promises) -> Vec<String> {
     let fault = |(name, shape): (&String, &String)| match newer.get(name) {
         None => Some(format!("{name} is gone")),
@@ -307,7 +307,7 @@ const OLDER: &str = "
     }
 ";
 
-/// The faults of a package against `OLDER`, which it is but for some places.
+/// The faults of a package that is `OLDER` with some changes.
 fn faults_with(changes: &[(&str, &str)]) -> Vec<String> {
     let mut newer = OLDER.replace("@1.0.0", "@1.1.0");
     for (from, to) in changes {
@@ -325,7 +325,7 @@ fn faults_with(changes: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn what_is_added_breaks_nothing() {
+fn an_addition_breaks_nothing() {
     let additions = [
         ("count: func", "first: func() -> size; count: func"),
         ("enum colour", "enum taste { sweet } enum colour"),
@@ -346,7 +346,7 @@ fn what_is_added_breaks_nothing() {
     assert_eq!(faults_with(&other), Vec::<String>::new());
 }
 
-/// Places of `OLDER`, what stands there instead, and what is said of it.
+/// Texts of `OLDER`, their replacements, and the reported faults.
 const CHANGES: [(&str, &str, &str); 15] = [
     ("count: func() -> u64;", "", "function things.count is gone"),
     (
@@ -418,7 +418,7 @@ const CHANGES: [(&str, &str, &str); 15] = [
 ];
 
 #[test]
-fn what_is_changed_or_gone_is_found() {
+fn a_change_or_removal_is_found() {
     for (from, to, fault) in CHANGES {
         assert_eq!(faults_with(&[(from, to)]), [fault], "{from} {to}");
     }

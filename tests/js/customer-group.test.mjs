@@ -93,7 +93,7 @@ test("list", async () => {
   const email = "listed@groups.example";
   const member = await createdCustomer(email);
   await groups.batchCustomers(ids[1], { add: [member] });
-  const shown = (place) => group({ id: ids[place], name: names[place] });
+  const shown = (index) => group({ id: ids[index], name: names[index] });
   is(await groups.list({ q, order: "name" }), {
     customer_groups: [shown(0), shown(1), shown(2)],
     count: 3,
@@ -107,7 +107,7 @@ test("list", async () => {
     limit: 1,
   });
 
-  for (const [query, places] of [
+  for (const [query, indexes] of [
     [{ q: "LIST b" }, [1]],
     [{ name: "Listing a" }, [0]],
     [{ name: "listing a" }, []],
@@ -127,7 +127,7 @@ test("list", async () => {
   ]) {
     const { customer_groups, count } = await groups.list({ q, order: "name", fields: "name", ...query });
     const found = [customer_groups.map(({ name }) => name), count];
-    assert.deepEqual(found, [places.map((place) => names[place]), places.length], JSON.stringify(query));
+    assert.deepEqual(found, [indexes.map((index) => names[index]), indexes.length], JSON.stringify(query));
   }
 
   await isInvalid(groups.list({ metadata: "x" }), "Unrecognized fields: 'metadata'");

@@ -24,7 +24,7 @@ async function createdGroup(name) {
   return (await groups.create({ name })).customer_group.id;
 }
 
-/** Adds an address; gives its id. */
+/** Adds an address; returns its id. */
 async function createdAddress(id, body) {
   await customers.createAddress(id, { ...rome, ...body });
   const { customer } = await customers.retrieve(id, { fields: "addresses.id" });
@@ -176,8 +176,8 @@ test("update refuses what breaks a rule, and changes nothing", async () => {
 test("list", async () => {
   const q = "@listed.example";
   const ids = [await created(`a${q}`), await created(`b${q}`)];
-  const shown = (place, given) => ({
-    ...customer({ id: ids[place], email: `${"ab"[place]}${q}` }),
+  const shown = (index, given) => ({
+    ...customer({ id: ids[index], email: `${"ab"[index]}${q}` }),
     ...bySetting({ addresses: [], groups: [] }, {}),
     ...given,
   });
@@ -343,15 +343,15 @@ test("an address is whole and in a country by the document alone", async () => {
 test("retrieveAddress and listAddresses", async () => {
   const id = await created("residences@customers.example");
   const ids = [await createdAddress(id, { city: "Rome" }), await createdAddress(id, { city: "Pisa" })];
-  const shown = (place) =>
-    address({ id: ids[place], customer_id: id, ...rome, city: ["Rome", "Pisa"][place] });
+  const shown = (index) =>
+    address({ id: ids[index], customer_id: id, ...rome, city: ["Rome", "Pisa"][index] });
   is(await customers.retrieveAddress(id, ids[1]), { address: shown(1) });
   const listed = [shown(0), shown(1)].sort((one, other) => (one.id < other.id ? -1 : 1));
   is(await customers.listAddresses(id), { addresses: listed, count: 2, offset: 0, limit: defaultLimit });
 
   const other = await created("residence@customers.example");
-  for (const [owner, place] of [[id, "cuaddr_no"], [other, ids[0]]]) {
-    await refuses(customers.retrieveAddress(owner, place), 404, `Address with id: ${place} not found`);
+  for (const [owner, address] of [[id, "cuaddr_no"], [other, ids[0]]]) {
+    await refuses(customers.retrieveAddress(owner, address), 404, `Address with id: ${address} not found`);
   }
   await refuses(customers.retrieveAddress(id, ids[0], forged), 401, "Unauthorized");
   await refuses(customers.listAddresses("cus_no"), 404, "Customer with id: cus_no not found");
@@ -370,11 +370,11 @@ test("updateAddress", async () => {
   is(await customers.retrieveAddress(id, home), shown);
 
   const other = await created("stays@customers.example");
-  for (const [owner, place] of [[id, "cuaddr_no"], [other, home]]) {
+  for (const [owner, address] of [[id, "cuaddr_no"], [other, home]]) {
     await refuses(
-      customers.updateAddress(owner, place, { city: "Oslo" }),
+      customers.updateAddress(owner, address, { city: "Oslo" }),
       404,
-      `Address with id "${place}" not found`,
+      `Address with id "${address}" not found`,
     );
   }
   await isInvalid(customers.updateAddress(id, home, { street: "x" }), "Unrecognized fields: 'street'");

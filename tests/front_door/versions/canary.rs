@@ -1,14 +1,14 @@
-//! Canaries: promoted or withdrawn by what they answer.
+//! Canaries: promoted or withdrawn by the results of their calls.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{MODULE, acts, put, serving, shop};
+use super::{MODULE, audit_entries, put, serving, shop};
 use crate::harness::marked;
 
 #[test]
-fn a_bad_version_on_trial_is_withdrawn_without_a_person() {
+fn a_bad_canary_is_withdrawn_without_a_person() {
     for bad in ["trap", "500", "header"] {
         let shop = shop(&["breaker.failures_min=1000000"]);
         let answer = put(
@@ -20,10 +20,10 @@ fn a_bad_version_on_trial_is_withdrawn_without_a_person() {
         let mut calls = 0;
         while shop.get("/admin/marked/bad").status == 500 {
             calls += 1;
-            assert!(calls <= 200, "it is still on trial");
+            assert!(calls <= 200, "it is still the canary");
         }
         assert_eq!(serving(&shop), "1.0.0");
-        // What was done is on the disk a moment after it was done.
+        // The entry is on the disk a moment after the change.
         let ended = Instant::now() + Duration::from_secs(60);
         let mut last = json!({"act": "canary"});
         while last["act"] == "canary" {
@@ -39,14 +39,14 @@ fn a_bad_version_on_trial_is_withdrawn_without_a_person() {
             why.ends_with("calls were bad, 100.0 %, where 5.0 % are let pass"),
             "{why}"
         );
-        // It is not in anybody's way: the next one may be tried.
+        // It blocks no other: the next canary may start.
         let next = put(&shop, "?canary=50%25", &marked("version=3.0.0"));
         assert_eq!(next.at("/module/canary/version"), "3.0.0");
     }
 }
 
 #[test]
-fn a_good_version_on_trial_is_promoted_and_one_caller_sees_one_version() {
+fn a_good_canary_is_promoted_and_one_caller_sees_one_version() {
     let shop = shop(&[
         "canary.promote_calls=150",
         "canary.latency_percent_max=100000",
@@ -77,9 +77,9 @@ fn a_good_version_on_trial_is_promoted_and_one_caller_sees_one_version() {
     assert!((4..=20).contains(&tried), "{tried} of 24");
     let again: Vec<String> = keys.iter().map(|key| seen(key)).collect();
     assert_eq!(first, again);
-    let trial = shop.get(MODULE).value()["module"]["canary"].clone();
-    assert_eq!(trial["share_percent"], json!(50.0));
-    assert!(trial["calls"]["made"].as_u64().unwrap() > 0);
+    let canary = shop.get(MODULE).value()["module"]["canary"].clone();
+    assert_eq!(canary["share_percent"], json!(50.0));
+    assert!(canary["calls"]["made"].as_u64().unwrap() > 0);
     let begun = Instant::now();
     while shop.get(MODULE).value()["module"]["version"] == "1.0.0" {
         for key in &keys {
@@ -97,7 +97,7 @@ fn a_good_version_on_trial_is_promoted_and_one_caller_sees_one_version() {
     }
     assert_eq!(serving(&shop), "2.0.0");
     assert_eq!(
-        acts(&shop).last().unwrap(),
+        audit_entries(&shop).last().unwrap(),
         &("promote".to_owned(), "done".to_owned())
     );
 }

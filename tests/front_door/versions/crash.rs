@@ -28,7 +28,7 @@ fn comes_up_on(data: &Path) -> String {
 }
 
 #[test]
-fn killed_in_an_activation_it_comes_up_on_one_of_the_two() {
+fn a_host_killed_in_an_activation_starts_with_one_of_the_two() {
     let mut seen = std::collections::BTreeSet::new();
     let setup = shop(&[]);
     let second = install(&setup, "version=2.0.0 steps=2 needed=1");

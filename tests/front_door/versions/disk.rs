@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use super::{MODULE, activate, acts, digest, install, put, serving, shop};
+use super::{MODULE, activate, audit_entries, digest, install, put, serving, shop};
 use crate::harness::{Shop, data, marked, run, text};
 
 /// A folder becomes a disk of its own, of so many bytes, for this server alone.
@@ -33,7 +33,7 @@ fn on_small_disk(command: &mut Command, folder: &Path, bytes: u32) {
 }
 
 #[test]
-fn a_full_disk_is_said_and_changes_nothing() {
+fn a_full_disk_is_reported_and_changes_nothing() {
     let data = data();
     std::fs::write(
         data.path().join("modules/marked.wasm"),
@@ -70,11 +70,14 @@ fn a_full_disk_is_said_and_changes_nothing() {
     assert_eq!(module["module"]["versions"], json!([]));
     assert_eq!(module["module"]["canary"], json!(null));
     let refused = ("install".to_owned(), "refused".to_owned());
-    assert_eq!(acts(&shop), [refused.clone(), refused.clone(), refused]);
+    assert_eq!(
+        audit_entries(&shop),
+        [refused.clone(), refused.clone(), refused]
+    );
 }
 
 #[test]
-fn a_start_without_the_active_version_says_what_is_missing() {
+fn a_start_without_the_active_version_names_the_missing_file() {
     let shop = shop(&[]);
     let second = marked("version=2.0.0");
     let digest = install(&shop, "version=2.0.0");
@@ -115,7 +118,7 @@ fn a_start_without_the_active_version_says_what_is_missing() {
             file.display()
         )
     );
-    // What was compiled of it is made anew where it does not fit.
+    // Its machine code is compiled again if it does not fit.
     std::fs::write(&file, &second).unwrap();
     for entry in std::fs::read_dir(data.path().join("compiled")).unwrap() {
         let path = entry.unwrap().path();

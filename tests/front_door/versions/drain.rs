@@ -1,4 +1,4 @@
-//! Calls that are under way while another version takes over.
+//! Calls under way while another version takes over.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{activate, digest, install, serving, shop};
 use crate::harness::{Answer, Shop, marked};
 
-/// Does nothing but answer: one kept-alive connection, so that swaps cost nobody their connection.
+/// Does nothing but answer: one kept-alive connection, so that activations cost no connection.
 struct Client {
     stream: TcpStream,
     bearer: String,
@@ -86,8 +86,8 @@ fn resident_kib(process: u32) -> u64 {
 }
 
 #[test]
-fn a_thousand_swaps_cost_no_answer() {
-    // So few calls at once are reached soon, and take no more memory later.
+fn a_thousand_activations_cost_no_answer() {
+    // This many calls at once are reached soon, and take no more memory later.
     let shop = shop(&["log.level=error", "modules.marked.limits.calls_max=2"]);
     let second = install(&shop, "version=2.0.0");
     assert_eq!(activate(&shop, &second).status, 200);
@@ -147,7 +147,7 @@ fn a_thousand_swaps_cost_no_answer() {
 }
 
 #[test]
-fn a_call_that_began_ends_on_its_version_or_when_it_had_its_time() {
+fn a_call_ends_on_its_version_or_at_its_deadline() {
     let shop = shop(&[
         "versions.drain_ms=300",
         "modules.marked.limits.deadline_ms=120000",
@@ -223,7 +223,7 @@ fn a_call_that_takes_too_long_has_written_nothing() {
 }
 
 #[test]
-fn what_calls_of_the_version_before_come_to_is_not_the_next_ones_fault() {
+fn calls_of_the_version_before_do_not_count_for_the_next() {
     let shop = shop(&[
         "breaker.failures_min=1",
         "breaker.rest_ms=60000",

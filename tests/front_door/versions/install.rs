@@ -1,8 +1,8 @@
-//! Versions that are installed, and what of one is refused.
+//! Installed versions, and refusals.
 
 use serde_json::{Value, json};
 
-use super::{MODULE, activate, acts, digest, install, put, put_with, serving, shop};
+use super::{MODULE, activate, audit_entries, digest, install, put, put_with, serving, shop};
 use crate::harness::{Shop, data, marked};
 
 #[test]
@@ -79,7 +79,7 @@ fn a_version_is_installed_activated_rolled_back_and_removed() {
             .join(format!("versions/{third}.wasm"))
             .exists()
     );
-    let acts = acts(&shop);
+    let entries = audit_entries(&shop);
     let expected = [
         ("install", "done"),
         ("activate", "done"),
@@ -90,13 +90,13 @@ fn a_version_is_installed_activated_rolled_back_and_removed() {
         ("remove", "done"),
     ];
     assert_eq!(
-        acts,
+        entries,
         expected.map(|(act, outcome)| (act.to_owned(), outcome.to_owned()))
     );
 }
 
 #[test]
-fn what_is_wrong_with_a_version_is_said_and_changes_nothing() {
+fn a_refused_version_is_explained_and_changes_nothing() {
     let shop = shop(&["compile.component_bytes_max=1 MiB"]);
     let fine = marked("version=2.0.0");
     let wrong = digest(b"other");
@@ -198,7 +198,7 @@ fn what_is_wrong_with_a_version_is_said_and_changes_nothing() {
 }
 
 #[test]
-fn what_is_verified_changes_nothing_and_ends_in_time() {
+fn verification_changes_nothing_and_ends_in_time() {
     let shop = shop(&[
         "limits.stack_bytes_max=4 MiB",
         "modules.marked.limits.sql_migration_ms=200",
@@ -225,7 +225,7 @@ fn what_is_verified_changes_nothing_and_ends_in_time() {
 }
 
 #[test]
-fn a_version_that_says_too_much_of_itself_is_refused_and_nothing_of_it_stays() {
+fn a_version_with_too_long_a_description_is_refused_and_nothing_of_it_stays() {
     let shop = shop(&[]);
     let compiled = || {
         let folder = std::fs::read_dir(shop.data.path().join("compiled")).unwrap();
@@ -260,14 +260,14 @@ fn a_version_that_says_too_much_of_itself_is_refused_and_nothing_of_it_stays() {
         assert_eq!(compiled(), before, "{bad}");
     }
     assert_eq!(serving(&shop), "1.0.0");
-    // What is there from before stays, whatever comes of trying it again.
+    // An existing version stays, whatever the result of installing it again.
     put(&shop, "", &marked("version=1.0.0"));
     assert_eq!(compiled(), before);
 }
 
 /// Far more than sockets hold: a host that answers early and hangs up is found out.
 #[test]
-fn a_stranger_who_sends_a_component_is_told_to_sign_in() {
+fn a_component_sent_without_credentials_is_refused() {
     let shop = shop(&[]);
     let answer = shop.send("PUT", MODULE, &[], &vec![0; 32 << 20]);
     answer.is(401, json!({"message": "Unauthorized"}));

@@ -1,4 +1,4 @@
-//! Versions of modules: installed, activated, tried and rolled back while
+//! Versions of modules: installed, activated, started as canary and rolled back while
 //! requests are in flight, and refused without a trace.
 
 mod canary;
@@ -56,7 +56,7 @@ fn put_with(
     shop.send("PUT", &format!("{path}{query}"), &all, bytes)
 }
 
-/// Installs a version; gives its digest.
+/// Installs a version; returns its digest.
 fn install(shop: &Shop, mark: &str) -> String {
     let answer = put(shop, "", &marked(mark));
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -75,17 +75,17 @@ fn serving(shop: &Shop) -> String {
     answer.at("/version")
 }
 
-/// `(act, outcome)` of all acts, oldest first.
-fn acts(shop: &Shop) -> Vec<(String, String)> {
-    let mut acts: Vec<_> = shop.get("/_wares/audit?limit=1000").value()["acts"]
+/// `(act, outcome)` of all audit entries, oldest first.
+fn audit_entries(shop: &Shop) -> Vec<(String, String)> {
+    let mut entries: Vec<_> = shop.get("/_wares/audit?limit=1000").value()["acts"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|act| {
-            let text = |key: &str| act[key].as_str().unwrap().to_owned();
+        .map(|entry| {
+            let text = |key: &str| entry[key].as_str().unwrap().to_owned();
             (text("act"), text("outcome"))
         })
         .collect();
-    acts.reverse();
-    acts
+    entries.reverse();
+    entries
 }

@@ -4,7 +4,7 @@ use super::{MODULE, put, put_with, serving};
 use crate::harness::{Shop, data, marked};
 
 #[test]
-fn signed_components_alone_where_that_is_wanted() {
+fn only_signed_components_where_signatures_are_required() {
     let pair = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
     let stranger = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
     let public = pair.pk.to_base64();

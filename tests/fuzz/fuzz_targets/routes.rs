@@ -112,7 +112,7 @@ fn the_hosts(table: &RoutingTable<Owner>, path: &str) {
     };
     let mixed: String = path
         .char_indices()
-        .map(|(place, letter)| match place % 3 {
+        .map(|(index, letter)| match index % 3 {
             1 if letter != '/' && letter.is_ascii() => format!("%{:02x}", u32::from(letter)),
             2 => letter.to_ascii_uppercase().to_string(),
             _ => letter.to_string(),

@@ -29,8 +29,8 @@ fuzz_target!(|bytes: &[u8]| {
     if values.is_empty() {
         return;
     }
-    let places: Vec<String> = (1..=values.len()).map(|place| format!("${place}")).collect();
-    let statement = format!("select {}", places.join(", "));
+    let parameters: Vec<String> = (1..=values.len()).map(|number| format!("${number}")).collect();
+    let statement = format!("select {}", parameters.join(", "));
     let rows = DATABASE.with(|cell| {
         let (_, database) = cell.get_or_init(|| {
             let folder = tempfile::tempdir().expect("a folder");
