@@ -1,5 +1,5 @@
 //! Builds the components that the binary carries, so that `cargo build` alone
-//! gives a host that serves, and one that never carries a stale module.
+//! builds a host that serves, and never carries a stale module.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,17 +1,17 @@
-//! Texts without regard to case: what `q` of every list compares. One rule for the
-//! host's own lists and for the SQL function that components have.
+//! Case folding of texts, for `q` of every list: one rule for the host's own lists and for
+//! the SQL function of components.
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 
-/// What folding leaves of the dot of `İ`, behind an `i`.
+/// The dot of `İ` that folding leaves after an `i`.
 const DOT: char = '\u{307}';
 
-/// A text folded by Unicode's full case folding without context (C and F), composed
-/// (NFC). `ß` becomes `ss`, `ς` becomes `σ`, `e` and a combining acute `é`; accents stay. `İ` becomes `i`,
+/// Folds a text by Unicode's full case folding without context (C and F), and composes
+/// it (NFC). `ß` becomes `ss`, `ς` becomes `σ`, `e` and a combining acute `é`; accents stay. `İ` becomes `i`,
 /// as `I` does, so that `İsmail` and `ismail` are the same, and `ı` stays.
 ///
-/// Folding what is folded changes nothing.
+/// Folding twice changes nothing more.
 pub(crate) fn casefold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
@@ -35,7 +35,7 @@ pub(crate) fn casefold(text: &str) -> String {
             !is_dot_of_i
         })
         .collect();
-    // What stood behind the dot may be composed with the letter.
+    // A mark after the dot may now compose with the letter.
     composer.normalize(&undotted).into_owned()
 }
 
@@ -74,7 +74,7 @@ mod tests {
 
     /// Rows that an earlier version of a component folded as lower case can be folded further.
     #[test]
-    fn what_is_folded_stays_and_lower_case_folds_to_the_same() {
+    fn folding_twice_changes_nothing_and_lower_case_folds_to_the_same() {
         for letter in '\0'..=char::MAX {
             let written = letter.to_string();
             let folded = casefold(&written);

@@ -1,5 +1,5 @@
-//! The system's clock: what it has to show for a command to run, and what it is taken
-//! to show when it is set to something else meanwhile.
+//! The system's clock: the times that it must show for a command to run, and the time that
+//! a running host uses if it is set to another meanwhile.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -40,8 +40,7 @@ fn check_time(now: SystemTime) -> Result<(), ClockError> {
     }
 }
 
-/// The time now. A clock that shows one before 1970 or after 9999 stands still at the
-/// nearest that it may show.
+/// The time now, or the nearest from 1970 to 9999.
 pub(crate) fn now() -> SystemTime {
     held(SystemTime::now())
 }
@@ -57,7 +56,7 @@ pub(crate) fn held(time: SystemTime) -> SystemTime {
     time.clamp(UNIX_EPOCH, last)
 }
 
-/// A UUIDv7 of this moment. Of two that one process makes, the later one is greater.
+/// Returns a UUIDv7 of this moment, greater than all earlier ones of this process.
 pub(crate) fn uuid() -> Uuid {
     static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
     let since = since_1970();

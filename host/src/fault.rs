@@ -1,54 +1,54 @@
 //! Faults that tests provoke: in builds with debug assertions, the variable
-//! `WARES_FAULT` names places in the host and what happens there. A release build
+//! `WARES_FAULT` names points in the host and the fault at each. A release build
 //! reads no such variable.
 
 use std::sync::LazyLock;
 
-/// `PLACE` ends the process there, `PLACE=panic` panics, and `PLACE=wait:FIFO` blocks
-/// the thread until the FIFO is opened for writing; where there is no such file,
-/// it goes on. Several stand after one another with a comma between them.
-static FAULTS: LazyLock<Vec<(String, What)>> = LazyLock::new(|| {
+/// `POINT` aborts the process there, `POINT=panic` panics, and `POINT=wait:FIFO` blocks
+/// the thread until the FIFO is opened for writing; without that file it continues.
+/// Commas separate several.
+static FAULTS: LazyLock<Vec<(String, Kind)>> = LazyLock::new(|| {
     let faults = std::env::var("WARES_FAULT").unwrap_or_default();
     faults
         .split(',')
         .map(|fault| match fault.split_once('=') {
-            None => (fault.to_owned(), What::Abort),
-            Some((place, "panic")) => (place.to_owned(), What::Panic),
-            Some((place, what)) => {
-                let fifo = what.strip_prefix("wait:").unwrap_or_default();
-                (place.to_owned(), What::Wait(fifo.to_owned()))
+            None => (fault.to_owned(), Kind::Abort),
+            Some((point, "panic")) => (point.to_owned(), Kind::Panic),
+            Some((point, kind)) => {
+                let fifo = kind.strip_prefix("wait:").unwrap_or_default();
+                (point.to_owned(), Kind::Wait(fifo.to_owned()))
             }
         })
         .collect()
 });
 
-enum What {
+enum Kind {
     Abort,
     Panic,
     Wait(String),
 }
 
-/// Does what `WARES_FAULT` says of this place.
-pub(crate) fn fault(place: &str) {
+/// Provokes the faults that `WARES_FAULT` names for this point.
+pub(crate) fn fault(point: &str) {
     if cfg!(debug_assertions) {
-        provoke(place);
+        provoke(point);
     }
 }
 
-/// The same of this place while it is at work for one module: `PLACE.MODULE`.
-pub(crate) fn fault_of(place: &str, module: &str) {
+/// Provokes the faults of this point for one module: `POINT.MODULE`.
+pub(crate) fn fault_of(point: &str, module: &str) {
     if cfg!(debug_assertions) && !FAULTS.is_empty() {
-        provoke(&format!("{place}.{module}"));
+        provoke(&format!("{point}.{module}"));
     }
 }
 
-fn provoke(place: &str) {
-    for (_, what) in FAULTS.iter().filter(|(name, _)| name == place) {
-        match what {
-            What::Abort => std::process::abort(),
-            What::Panic => panic!("WARES_FAULT names {place}"),
+fn provoke(point: &str) {
+    for (_, kind) in FAULTS.iter().filter(|(name, _)| name == point) {
+        match kind {
+            Kind::Abort => std::process::abort(),
+            Kind::Panic => panic!("WARES_FAULT names {point}"),
             // Opening a FIFO for reading blocks until it is opened for writing.
-            What::Wait(fifo) => drop(std::fs::File::open(fifo)),
+            Kind::Wait(fifo) => drop(std::fs::File::open(fifo)),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Files that people name: read whole, within a bound, and never waited for. What is
-//! no regular file is refused before anything is read of it.
+//! Files that users name: read whole, within a bound, and never waited for. A path that
+//! is no regular file is refused before it is opened.
 
 use std::fs::{FileType, Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -8,16 +8,16 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// More than any file has that the host itself wrote, in bytes.
+/// An upper bound on the size of every file that the host itself writes.
 pub(crate) const OWN_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
-/// Why a file that is there is not read.
+/// Why an existing file is not read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
     /// It is a FIFO, a folder, a socket or a device.
     #[error("it is {0}, not a file")]
     NoFile(&'static str),
-    /// It is larger than it may be.
+    /// It is larger than the bound.
     #[error("it is {bytes} bytes, more than {max}")]
     TooLarge {
         /// Its size.
@@ -27,7 +27,7 @@ pub(crate) enum Refused {
     },
 }
 
-/// The bytes of a file.
+/// Reads a file.
 ///
 /// # Errors
 /// When it cannot be read; with [`Refused`] inside when it is no regular file or has
@@ -50,7 +50,7 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text of a file; as [`read`].
+/// Reads a file as text; otherwise as [`read`].
 ///
 /// # Errors
 /// As there, and when it is not UTF-8.
@@ -59,7 +59,7 @@ pub(crate) fn read_text(path: &Path, bytes_max: u64) -> Result<String> {
         .map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
-/// Why a file was refused, if that is what an error says.
+/// The reason why a file was refused, if the error has one.
 pub(crate) fn refused(error: &Error) -> Option<&Refused> {
     error.get_ref()?.downcast_ref()
 }
@@ -90,7 +90,7 @@ fn kind(kind: FileType) -> &'static str {
     }
 }
 
-/// Whether there is no room for what was to be written.
+/// Whether a write failed because the disk or a quota is full.
 pub(crate) fn is_full(error: &Error) -> bool {
     matches!(
         error.kind(),
@@ -107,23 +107,23 @@ mod tests {
     #[test]
     fn regular_files_within_the_bound_are_read_and_nothing_else_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
-        let place = |name: &str| folder.path().join(name);
-        std::fs::write(place("file"), "12345").unwrap();
-        std::os::unix::fs::symlink(place("file"), place("link")).unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("file"), "12345").unwrap();
+        std::os::unix::fs::symlink(path("file"), path("link")).unwrap();
         for name in ["file", "link"] {
-            assert_eq!(read(&place(name), 5).unwrap(), b"12345");
-            assert_eq!(read_text(&place(name), 5).unwrap(), "12345");
+            assert_eq!(read(&path(name), 5).unwrap(), b"12345");
+            assert_eq!(read_text(&path(name), 5).unwrap(), "12345");
         }
         let made = std::process::Command::new("mkfifo")
-            .arg(place("fifo"))
+            .arg(path("fifo"))
             .status();
         assert!(made.unwrap().success());
-        let _listener = UnixListener::bind(place("socket")).unwrap();
+        let _listener = UnixListener::bind(path("socket")).unwrap();
         for (path, said) in [
-            (place("file"), "it is 5 bytes, more than 4"),
-            (place("fifo"), "it is a FIFO, not a file"),
-            (place("socket"), "it is a socket, not a file"),
-            (place("."), "it is a folder, not a file"),
+            (path("file"), "it is 5 bytes, more than 4"),
+            (path("fifo"), "it is a FIFO, not a file"),
+            (path("socket"), "it is a socket, not a file"),
+            (path("."), "it is a folder, not a file"),
             ("/dev/zero".into(), "it is a device, not a file"),
         ] {
             let error = read(&path, 4).unwrap_err();
@@ -131,14 +131,14 @@ mod tests {
             assert!(refused(&error).is_some());
         }
         assert_eq!(
-            read(&place("none"), 4).unwrap_err().kind(),
+            read(&path("none"), 4).unwrap_err().kind(),
             ErrorKind::NotFound
         );
         // What grows while it is read is bounded as well.
         assert!(read(Path::new("/proc/self/status"), 4).is_err());
-        std::fs::write(place("text"), b"\xff").unwrap();
+        std::fs::write(path("text"), b"\xff").unwrap();
         assert_eq!(
-            read_text(&place("text"), 4).unwrap_err().to_string(),
+            read_text(&path("text"), 4).unwrap_err().to_string(),
             "it is not UTF-8 text"
         );
     }

@@ -1,10 +1,10 @@
-//! The headers that cross between HTTP and a component: which of a request a
-//! component may see, and which of its answer it may set. All others stay where
-//! they are. Names are compared as HTTP compares them, without regard to case.
+//! The headers that cross between HTTP and a component: those of a request that a
+//! component may see, and those of its answer that it may set. All others are dropped.
+//! Names are compared as HTTP compares them, without regard to case.
 
 use std::borrow::Cow;
 
-/// Request headers that a component may see, whatever else it is called.
+/// Request headers that a component may see, beside those below `x-`.
 const SEEN: [&str; 22] = [
     "accept",
     "accept-language",
@@ -30,10 +30,10 @@ const SEEN: [&str; 22] = [
     "webhook-timestamp",
 ];
 
-/// Names below `x-` that look like a credential and are none.
+/// Names below `x-` that only look like a credential.
 const NO_CREDENTIALS: [&str; 1] = ["x-idempotency-key"];
 
-/// What a name has in it that stands for a credential, wherever it stands.
+/// Words that mark a credential anywhere in a name.
 const CREDENTIALS: [&str; 14] = [
     "accesskey",
     "apikey",
@@ -51,13 +51,13 @@ const CREDENTIALS: [&str; 14] = [
     "token",
 ];
 
-/// The same, where it is a whole part of a name between hyphens.
+/// Words that mark a credential as a whole part of a name between hyphens.
 const CREDENTIAL_PARTS: [&str; 9] = [
     "key", "keys", "mfa", "otp", "pass", "pin", "pwd", "sid", "xsrf",
 ];
 
-/// What follows `x-` where proxies speak to what stands behind them, or the other
-/// way round: alone, or with a hyphen and more behind it.
+/// First words after `x-` of headers between proxies and the servers behind them, alone or
+/// with a hyphen and more after them.
 const PROXIES: [&str; 47] = [
     "accel",
     "amz",
@@ -121,8 +121,8 @@ const SET: [&str; 9] = [
     "retry-after",
 ];
 
-/// What follows `x-` in names by which the host or a browser is told how to treat
-/// an answer: alone, or with a hyphen and more behind it.
+/// First words after `x-` of headers that tell the host or a browser how to treat an
+/// answer, alone or with a hyphen and more after them.
 const TREATMENT: [&str; 16] = [
     "content-security-policy",
     "content-type-options",
@@ -144,7 +144,7 @@ const TREATMENT: [&str; 16] = [
 
 /// Headers that one route may ask for.
 const ASKED_MAX: usize = 64;
-/// What is shown of a name that is refused, in bytes.
+/// The shown part of a refused name, in bytes.
 const SHOWN_BYTES_MAX: usize = 100;
 
 /// Whether a component may see this header of a request.
@@ -160,7 +160,7 @@ pub(crate) fn may_be_seen(name: &str) -> bool {
     }
     match name.strip_prefix("x-") {
         Some(rest) => !rest.is_empty() && !begins(rest, &PROXIES) && !begins(rest, &["request-id"]),
-        // What is sent to a webhook is signed in a header of the sender's own.
+        // Senders of webhooks sign them in a header of their own.
         None => {
             name.ends_with("-signature") && !begins(&name, &["wares", "proxy", "sec", "cf", "via"])
         }
@@ -181,11 +181,11 @@ pub(crate) fn may_be_set(name: &str) -> bool {
     })
 }
 
-/// Brings the names of the headers that a route asks for into lower case.
+/// Lower-cases the names of the headers that a route asks for.
 ///
 /// # Errors
-/// A sentence about the route where it asks for what no component may see, for
-/// one header twice, or for too many.
+/// A sentence about the route if it asks for a header that no component may see, for one
+/// header twice, or for too many.
 pub(crate) fn asked(names: &mut [String]) -> Result<(), String> {
     if names.len() > ASKED_MAX {
         return Err(format!(
@@ -193,9 +193,9 @@ pub(crate) fn asked(names: &mut [String]) -> Result<(), String> {
             names.len()
         ));
     }
-    for place in 0..names.len() {
-        names[place].make_ascii_lowercase();
-        let (before, name) = (&names[..place], &names[place]);
+    for index in 0..names.len() {
+        names[index].make_ascii_lowercase();
+        let (before, name) = (&names[..index], &names[index]);
         let shown = || {
             crate::printable::cut(name, SHOWN_BYTES_MAX)
                 .escape_debug()

@@ -1,12 +1,12 @@
-//! Text of components and of callers, as it may stand on a terminal or in a log.
-//! All text of others passes through here on its way there: nothing in it moves a
-//! cursor, colours what follows, turns the direction of writing or hides.
+//! Text of components and callers, made safe for a terminal or a log. All foreign text
+//! passes through here: nothing in it moves a cursor, colours the text after it, changes
+//! the direction of writing or hides.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// The characters beyond ASCII that are written out: Unicode's classes control (Cc),
+/// The characters beyond ASCII that are escaped: Unicode's classes control (Cc),
 /// format (Cf), line separator (Zl) and paragraph separator (Zp).
 const UNFIT: [(char, char); 22] = [
     ('\u{7f}', '\u{9f}'),
@@ -33,29 +33,28 @@ const UNFIT: [(char, char); 22] = [
     ('\u{e0020}', '\u{e007f}'),
 ];
 
-/// Whether a character is written out wherever it stands; tabs and ends of lines are
-/// too, in this sense.
+/// Whether a character is escaped in some output; includes tabs and ends of lines.
 pub(crate) fn is_unfit(letter: char) -> bool {
     if letter.is_ascii() {
         return letter.is_ascii_control();
     }
-    let place = UNFIT.partition_point(|(_, last)| *last < letter);
-    UNFIT.get(place).is_some_and(|(first, _)| *first <= letter)
+    let index = UNFIT.partition_point(|(_, last)| *last < letter);
+    UNFIT.get(index).is_some_and(|(first, _)| *first <= letter)
 }
 
-/// The text with what does not fit written out. Tabs and ends of lines stay.
+/// Escapes unsafe characters of a text. Tabs and ends of lines stay.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    written_out(text, |letter| {
+    escaped(text, |letter| {
         is_unfit(letter) && !matches!(letter, '\t' | '\n')
     })
 }
 
-/// The text as a part of one line: ends of lines are written out as well.
+/// Escapes unsafe characters of a part of one line, ends of lines included.
 pub(crate) fn printable_line(text: &str) -> Cow<'_, str> {
-    written_out(text, |letter| is_unfit(letter) && letter != '\t')
+    escaped(text, |letter| is_unfit(letter) && letter != '\t')
 }
 
-fn written_out(text: &str, is_unfit: impl Fn(char) -> bool + Copy) -> Cow<'_, str> {
+fn escaped(text: &str, is_unfit: impl Fn(char) -> bool + Copy) -> Cow<'_, str> {
     if !text.contains(is_unfit) {
         return Cow::Borrowed(text);
     }
@@ -70,9 +69,8 @@ fn written_out(text: &str, is_unfit: impl Fn(char) -> bool + Copy) -> Cow<'_, st
     Cow::Owned(fit)
 }
 
-/// JSON with the same value, in which no character stands that does not fit: beyond
-/// the white space between its parts such ones stand in texts alone, where `\u` says
-/// the same.
+/// Returns JSON with the same value and without unsafe characters: apart from white space
+/// they occur only in strings, where `\u` escapes them.
 pub(crate) fn printable_json(json: &str) -> Cow<'_, str> {
     let is_unfit = |letter: char| is_unfit(letter) && !matches!(letter, '\t' | '\n' | '\r');
     if !json.contains(is_unfit) {
@@ -92,8 +90,8 @@ pub(crate) fn printable_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(fit)
 }
 
-/// Passes on what is written, as it may stand on a terminal. Every write has to be
-/// whole UTF-8, as those of `write!` are.
+/// A writer that escapes text for a terminal. Every write has to be whole UTF-8, as those
+/// of `write!` are.
 pub(crate) struct Printer<W> {
     out: W,
     make: fn(&str) -> Cow<'_, str>,
@@ -129,7 +127,7 @@ impl<W: Write> Write for Printer<W> {
     }
 }
 
-/// The text, or as much of its beginning as so many bytes hold.
+/// Returns the text, or its beginning within `bytes_max` bytes and an ellipsis.
 pub(crate) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
     if text.len() <= bytes_max {
         return Cow::Borrowed(text);
@@ -142,20 +140,20 @@ pub(crate) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    /// What the Unicode Character Database says, as the crate `regex-automata` has it.
+    /// The classes of the Unicode Character Database, from the crate `regex-automata`.
     fn unfit_by_class() -> regex_automata::meta::Regex {
         regex_automata::meta::Regex::new(r"^[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]$").unwrap()
     }
 
     #[test]
-    fn what_is_too_long_is_cut_between_letters() {
+    fn a_long_text_is_cut_between_letters() {
         assert_eq!(cut("Größe", 7), "Größe");
         assert_eq!(cut("Größe", 4), "Grö…");
         assert_eq!(cut("Größe", 3), "Gr…");
     }
 
     #[test]
-    fn what_is_no_text_is_written_out() {
+    fn unsafe_characters_are_escaped() {
         for (text, shown) in [
             ("Übergröße\tno. 5\n", "Übergröße\tno. 5\n"),
             ("\x1b[2Jgone", "\\u{1b}[2Jgone"),
@@ -178,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_of_the_classes_is_written_out_and_no_other() {
+    fn every_character_of_the_classes_is_escaped_and_no_other() {
         let unfit = unfit_by_class();
         let mut found = 0;
         for letter in '\0'..=char::MAX {
