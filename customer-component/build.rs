@@ -1,4 +1,4 @@
-//! Gives the component a small stack: every request gets a fresh instance, and
+//! Sets a small stack for the component: every request gets a fresh instance, and
 //! the host clears what an instance may have touched.
 
 /// Enough for the deepest JSON that is taken, several times over.

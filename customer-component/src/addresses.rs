@@ -19,7 +19,7 @@ use crate::store::{DefaultFor, Store, Writes};
 use crate::types::{Address, AddressReference, AddressUpdate, NewAddress};
 use crate::{events, ids};
 
-/// What is wrong with an address that is to be made.
+/// The issues of a new address.
 pub fn issues_of_new(address: &NewAddress, compat: Compat) -> Vec<Issue> {
     let mut issues = Vec::new();
     if compat == Compat::Document {
@@ -54,7 +54,7 @@ pub fn issues_of_new(address: &NewAddress, compat: Compat) -> Vec<Issue> {
     issues
 }
 
-/// What is wrong with changes to an address.
+/// The issues of changes to an address.
 pub fn issues_of_update(update: &AddressUpdate, compat: Compat) -> Vec<Issue> {
     let mut issues = Vec::new();
     if compat == Compat::Document {
@@ -118,7 +118,7 @@ fn stored_country(code: String, compat: Compat) -> String {
 /// Brings the countries that addresses are filtered by into the form in which they
 /// are stored. Comparisons with a pattern or by order are left as they are.
 pub(crate) fn store_countries(filter: &mut Filter, compat: Compat) {
-    let country = ADDRESS.place("country_code");
+    let country = ADDRESS.index_of("country_code");
     let stored = |code: &mut String| *code = stored_country(std::mem::take(code), compat);
     match filter {
         Filter::All(filters) | Filter::Any(filters) => filters
@@ -319,7 +319,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         )
     }
 
-    /// Deletes an address for good. One that nobody has is no error.
+    /// Deletes an address for good. An unknown one is no error.
     ///
     /// # Errors
     /// When the customer is not there, the address is another customer's, or an

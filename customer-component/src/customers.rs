@@ -21,7 +21,7 @@ use crate::store::{Store, Writes};
 use crate::types::{Customer, CustomerUpdate, NewCustomer};
 use crate::{events, ids};
 
-/// What is wrong with a customer that is to be made.
+/// The issues of a new customer.
 pub fn issues_of_new(customer: &NewCustomer, compat: Compat) -> Vec<Issue> {
     let mut issues = match customer.email.as_deref() {
         None if compat == Compat::Document => vec![Issue::required("email")],
@@ -38,7 +38,7 @@ pub fn issues_of_new(customer: &NewCustomer, compat: Compat) -> Vec<Issue> {
     issues
 }
 
-/// What is wrong with changes to a customer.
+/// The issues of changes to a customer.
 pub fn issues_of_update(update: &CustomerUpdate, compat: Compat) -> Vec<Issue> {
     let mut issues: Vec<Issue> = match &update.email {
         Change::Clear if compat == Compat::Document => vec![Issue::required("email")],
@@ -92,7 +92,7 @@ fn duplicate(customer: &Customer, emails: EmailCase) -> impl Fn(StoreError) -> F
 /// Has emails found in any case, where they are the same in any case. Comparisons with
 /// a pattern or by order are left as they are.
 pub(crate) fn ignore_case_of_emails(entity: &Entity, filter: &mut Filter) {
-    let email = |column: usize| *entity == CUSTOMER && entity.place("email") == Some(column);
+    let email = |column: usize| *entity == CUSTOMER && entity.index_of("email") == Some(column);
     let new = match filter {
         Filter::All(filters) | Filter::Any(filters) => {
             filters
@@ -142,7 +142,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// One customer, as a row with the columns of the entity.
     ///
     /// # Errors
-    /// When there is none with this id.
+    /// When no customer has this id.
     pub fn retrieve_customer(&self, id: &str) -> Result<Records, Fault> {
         retrieve(&self.store, id)
     }
@@ -200,7 +200,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// Changes a customer. Changes that change nothing write nothing.
     ///
     /// # Errors
-    /// When there is none, a rule or an extension refuses it, or the email is taken.
+    /// When no customer has this id, a rule or an extension refuses it, or the email is taken.
     pub fn update_customer(&self, update: CustomerUpdate) -> Result<Customer, Fault> {
         self.update_customer_for(update, itself)
     }
@@ -237,7 +237,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         )
     }
 
-    /// Deletes a customer softly, with its addresses. One that is not there is no error.
+    /// Deletes a customer softly, with its addresses. An unknown one is no error.
     ///
     /// # Errors
     /// When an extension refuses it.

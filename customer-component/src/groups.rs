@@ -16,14 +16,14 @@ use crate::store::{Membership, Store, Writes};
 use crate::types::{Customer, Group, GroupUpdate, MembershipChange, NewGroup};
 use crate::{events, ids};
 
-/// What is wrong with a group that is to be made.
+/// The issues of a new group.
 pub fn issues_of_new(group: &NewGroup) -> Vec<Issue> {
     let mut issues = nuls(&[("name", Some(&group.name))]);
     issues.extend(group.metadata.as_ref().and_then(Metadata::issue_of_new));
     issues
 }
 
-/// What is wrong with changes to a group.
+/// The issues of changes to a group.
 pub fn issues_of_update(update: &GroupUpdate) -> Vec<Issue> {
     let mut issues = nuls(&[("name", update.name.as_deref())]);
     issues.extend(update.metadata.as_ref().and_then(Metadata::issue));
@@ -68,7 +68,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// One group, as a row with the columns of the entity.
     ///
     /// # Errors
-    /// When there is none with this id.
+    /// When no group has this id.
     pub fn retrieve_group(&self, id: &str) -> Result<Records, Fault> {
         must_find(&self.store, &GROUP, id, || {
             Fault::NotFound(format!("Customer group with id: {id} not found"))
@@ -121,7 +121,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// Changes a group. Changes that change nothing write nothing.
     ///
     /// # Errors
-    /// When there is none, a rule or an extension refuses it, or the name is taken.
+    /// When no group has this id, a rule or an extension refuses it, or the name is taken.
     pub fn update_group(&self, update: GroupUpdate) -> Result<Group, Fault> {
         self.update_group_for(update, itself)
     }
@@ -156,7 +156,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         )
     }
 
-    /// Deletes a group softly. One that is not there is no error.
+    /// Deletes a group softly. An unknown one is no error.
     ///
     /// # Errors
     /// When an extension refuses it.
@@ -174,11 +174,11 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         kept(self.store.begin(), write, |_, ()| Ok(()))
     }
 
-    /// Lets customers join and leave one group; gives the group.
+    /// Lets customers join and leave one group; returns the group.
     ///
     /// # Errors
     /// When the group or one who joins is not there, or an extension refuses
-    /// it. Then nobody joined or left.
+    /// it. Then no customer joined or left.
     pub fn change_members(
         &self,
         group_id: &str,
@@ -229,7 +229,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         self.change_memberships(changes, |reads| answer(reads, &group))
     }
 
-    /// Lets one customer join and leave groups; gives the customer.
+    /// Lets one customer join and leave groups; returns the customer.
     ///
     /// # Errors
     /// When the customer or a group to join is not there, or an extension

@@ -1,4 +1,4 @@
-//! What the ids of each kind of thing begin with.
+//! The prefixes of ids.
 
 /// Prefix of a customer's id.
 pub const CUSTOMER: &str = "cus_";

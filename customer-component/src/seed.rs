@@ -1,4 +1,4 @@
-//! Plausible people for trying a shop out. Says nothing true of anybody: names
+//! Plausible people for trying a shop out, none of them real: names
 //! are drawn from lists, emails end in `example.com`, telephone numbers are of
 //! the range that is kept for fiction.
 
@@ -142,8 +142,8 @@ pub fn sow_customers(store: &impl Store, count: u32, emails: EmailCase) -> Store
         let customer = customer(&mut dice, made);
         transaction.insert_customer(&customer, emails)?;
         transaction.emit(events::CUSTOMER_CREATED, &customer.id)?;
-        for place in 0..dice.below(4) {
-            let address = address(&mut dice, &customer, made + place, place == 0);
+        for index in 0..dice.below(4) {
+            let address = address(&mut dice, &customer, made + index, index == 0);
             transaction.insert_address(&address)?;
             transaction.emit(events::ADDRESS_CREATED, &address.id)?;
         }
@@ -168,7 +168,7 @@ pub fn sow_customers(store: &impl Store, count: u32, emails: EmailCase) -> Store
 
 fn existing_groups(store: &impl Store) -> Stored<Records> {
     let names = GROUPS.iter().map(|name| (*name).to_owned()).collect();
-    let filter = Filter::In(GROUP.place("name").unwrap_or_default(), names);
+    let filter = Filter::In(GROUP.index_of("name").unwrap_or_default(), names);
     let search = Search {
         filter,
         order: BY_ID,
@@ -199,7 +199,7 @@ fn groups(transaction: &impl Writes, existing: Records, now: u64) -> Stored<Vec<
         };
         match transaction.insert_group(&group) {
             Ok(()) => transaction.emit(events::GROUP_CREATED, &group.id)?,
-            // Somebody made it in between: this time without it.
+            // Another call created it in between: this time without it.
             Err(StoreError::Duplicate) => continue,
             Err(error) => return Err(error),
         }

@@ -1,8 +1,8 @@
-//! What the operator can set.
+//! The operator's settings.
 
 use wares_module_kit::http::parameters::Paging;
 
-/// Whose answers the module gives where the document and the server that it
+/// Whose answers the module returns where the document and the server that it
 /// describes differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compat {
@@ -30,7 +30,7 @@ impl Compat {
     /// From the setting's value.
     ///
     /// # Errors
-    /// What is wrong with it, for the operator.
+    /// The fault, for the operator.
     pub fn parse(value: &str) -> Result<Self, String> {
         match value {
             "document" => Ok(Self::Document),
@@ -58,7 +58,7 @@ impl EmailCase {
     /// From the setting's value.
     ///
     /// # Errors
-    /// What is wrong with it, for the operator.
+    /// The fault, for the operator.
     pub fn parse(value: &str) -> Result<Self, String> {
         match value {
             "distinct" => Ok(Self::Distinct),
@@ -81,7 +81,7 @@ impl EmailCase {
 /// What all settings come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Whose answers the module gives.
+    /// Whose answers the module returns.
     pub compat: Compat,
     /// Which emails are the same.
     pub email_case: EmailCase,

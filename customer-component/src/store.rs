@@ -8,7 +8,7 @@ use wares_module_kit::store::{Searches, Stored, Transaction};
 use crate::settings::EmailCase;
 use crate::types::{Address, Customer, Group};
 
-/// What one address of a customer at most is the default for.
+/// The two defaults, of which at most one address of a customer has each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultFor {
     /// Where goods go.
@@ -17,7 +17,7 @@ pub enum DefaultFor {
     Billing,
 }
 
-/// A customer's place in a group.
+/// A customer's membership in a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are the columns of the table")]
 pub struct Membership {
@@ -55,7 +55,7 @@ pub trait Writes: Transaction {
     /// Overwrites a customer. [`StoreError::Duplicate`] where its email is another one than
     /// before, and taken.
     fn update_customer(&self, customer: &Customer, emails: EmailCase) -> Stored<()>;
-    /// Marks a customer as deleted; gives whether it was there.
+    /// Marks a customer as deleted; returns whether it existed.
     fn delete_customer(&self, id: &str, at: &str) -> Stored<bool>;
 
     /// Adds an address.
@@ -64,9 +64,9 @@ pub trait Writes: Transaction {
     fn update_address(&self, address: &Address) -> Stored<()>;
     /// Removes an address for good.
     fn delete_address(&self, id: &str) -> Stored<()>;
-    /// Marks all addresses of a customer as deleted; gives their ids.
+    /// Marks all addresses of a customer as deleted; returns their ids.
     fn delete_addresses_of(&self, customer_id: &str, at: &str) -> Stored<Vec<String>>;
-    /// Takes a default from whichever address of a customer has it, except one; gives the ids of those that had it.
+    /// Takes a default from all addresses of a customer but one; returns the ids of those that had it.
     fn release_default(
         &self,
         role: DefaultFor,
@@ -79,11 +79,11 @@ pub trait Writes: Transaction {
     fn insert_group(&self, group: &Group) -> Stored<()>;
     /// Overwrites a group. [`StoreError::Duplicate`] where its name is taken.
     fn update_group(&self, group: &Group) -> Stored<()>;
-    /// Marks a group as deleted; gives whether it was there.
+    /// Marks a group as deleted; returns whether it existed.
     fn delete_group(&self, id: &str, at: &str) -> Stored<bool>;
 
-    /// Puts a customer into a group; gives whether it was not in it before.
+    /// Puts a customer into a group; returns whether it is new there.
     fn insert_membership(&self, membership: &Membership) -> Stored<bool>;
-    /// Takes a customer out of a group; gives the id of the membership if there was one.
+    /// Takes a customer out of a group; returns the id of the membership if it existed.
     fn delete_membership(&self, group_id: &str, customer_id: &str) -> Stored<Option<String>>;
 }

@@ -13,7 +13,7 @@ pub struct Entity {
     pub columns: &'static [Column],
     /// How many of the columns, from the first, its own routes show.
     pub shown: usize,
-    /// The places of all columns, in the order in which a relation shows them.
+    /// The indexes of all columns, in the order in which a relation shows them.
     pub nested: &'static [usize],
     /// Its relations.
     pub relations: &'static [Relation],
@@ -114,8 +114,8 @@ impl Column {
     }
 }
 
-/// Which columns of an entity are read, by their places. The others come as NULL,
-/// so that every column keeps its place.
+/// Which columns of an entity are read, by their indexes. The others come as NULL,
+/// so that every column keeps its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Columns(u64);
 
@@ -124,20 +124,20 @@ impl Columns {
     pub const ALL: Self = Self(u64::MAX);
 
     /// These, and the id, by which relations are found.
-    pub fn of(places: &[usize]) -> Self {
-        let bits = places.iter().map(|place| Self::bit(*place));
+    pub fn of(indexes: &[usize]) -> Self {
+        let bits = indexes.iter().map(|index| Self::bit(*index));
         Self(bits.fold(1, |columns, bit| columns | bit))
     }
 
     /// Whether this one is read.
-    pub fn has(self, place: usize) -> bool {
-        let bit = Self::bit(place);
+    pub fn has(self, index: usize) -> bool {
+        let bit = Self::bit(index);
         bit == 0 || self.0 & bit != 0
     }
 
     /// Its bit; 0 for a column beyond the 64th, all of which are read always.
-    fn bit(place: usize) -> u64 {
-        u32::try_from(place).map_or(0, |place| 1_u64.checked_shl(place).unwrap_or(0))
+    fn bit(index: usize) -> u64 {
+        u32::try_from(index).map_or(0, |index| 1_u64.checked_shl(index).unwrap_or(0))
     }
 }
 
@@ -145,7 +145,7 @@ impl Columns {
 pub struct Relation {
     /// Its name in JSON.
     pub name: &'static str,
-    /// What is there; `None` where another module has it. Without one, there is nothing.
+    /// The entity at the other end; `None` if another module has it, and the relation is empty.
     pub target: Option<&'static Entity>,
     /// How the rows of both ends find one another; `None` where another module has it.
     pub join: Option<Join>,
@@ -207,13 +207,13 @@ impl Relation {
 }
 
 impl Entity {
-    /// The places of the columns that its own routes show.
+    /// The indexes of the columns that its own routes show.
     pub fn shown(&self) -> Range<usize> {
         0..self.shown
     }
 
-    /// The place of a column.
-    pub fn place(&self, name: &str) -> Option<usize> {
+    /// The index of a column.
+    pub fn index_of(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }
 
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn the_columns_that_are_read_are_those_that_are_named() {
         let columns = Columns::of(&[2, 40, 63]);
-        let read: Vec<usize> = (0..64).filter(|place| columns.has(*place)).collect();
+        let read: Vec<usize> = (0..64).filter(|index| columns.has(*index)).collect();
         assert_eq!(read, [0, 2, 40, 63]);
         assert!(columns.has(64) && Columns::ALL.has(63));
     }

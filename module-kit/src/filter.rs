@@ -28,7 +28,7 @@ pub enum Comparison {
     Matches,
 }
 
-/// A condition on one thing. Columns are given by their place in [`columns`](crate::entity::Entity::columns).
+/// A condition on one thing. Columns are given by their index in [`columns`](crate::entity::Entity::columns).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
     /// Every one of these holds.
@@ -92,7 +92,7 @@ pub fn searched<const N: usize>(texts: [Option<&str>; N]) -> String {
     texts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-/// What comes first.
+/// The order of the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
     /// By what is tied to it by this relation, where there is one: by the least
@@ -111,12 +111,12 @@ pub const BY_ID: Order = Order {
     descending: false,
 };
 
-/// What is asked of a store.
+/// A query to a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
     /// What must hold.
     pub filter: Filter,
-    /// What comes first.
+    /// The order of the results.
     pub order: Order,
     /// How many to pass over.
     pub offset: u64,

@@ -23,8 +23,8 @@ fn show(prefix: &str, uuid: Uuid) -> String {
     let bits = uuid.as_u128();
     let mut id = String::with_capacity(prefix.len() + 26);
     id.push_str(prefix);
-    for place in (0..26).rev() {
-        id.push(char::from(ALPHABET[(bits >> (place * 5)) as usize & 31]));
+    for index in (0..26).rev() {
+        id.push(char::from(ALPHABET[(bits >> (index * 5)) as usize & 31]));
     }
     id
 }

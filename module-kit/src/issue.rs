@@ -1,4 +1,4 @@
-//! What is wrong with a request, collected so that one answer names several
+//! The issues of a request, collected so that one answer names several
 //! things, in Medusa's words.
 
 use crate::fault::Fault;
@@ -12,14 +12,14 @@ pub enum IssueKind {
     Wrong,
 }
 
-/// What is wrong with one field of what was sent.
+/// An issue of one field of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
     /// The field.
     pub field: &'static str,
     /// What sort of thing is wrong.
     pub kind: IssueKind,
-    /// What is wrong, for a person.
+    /// The text for the caller.
     pub text: String,
 }
 
@@ -63,7 +63,7 @@ pub fn nuls(texts: Texts<'_>) -> Vec<Issue> {
         .collect()
 }
 
-/// No fault where there are no issues.
+/// `Ok` without issues.
 ///
 /// # Errors
 /// The issues, as one fault.
@@ -89,7 +89,7 @@ fn join(issues: &[Issue]) -> String {
     texts.join("; ")
 }
 
-/// What is wrong so far.
+/// The issues so far.
 #[derive(Debug, Default)]
 pub struct Issues {
     found: Vec<Issue>,
@@ -120,7 +120,7 @@ impl Issues {
         self.unknown.push(name.to_owned());
     }
 
-    /// What the rules say of the fields that could be read.
+    /// The issues that the rules find in the readable fields.
     pub fn rules(&mut self, issues: Vec<Issue>) {
         for issue in issues {
             if !self.found.iter().any(|found| found.field == issue.field) {

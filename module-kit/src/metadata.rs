@@ -17,7 +17,7 @@ pub const BYTES_MAX: usize = 1024 * 1024;
 const PROTO: &str = "__proto__";
 
 impl Metadata {
-    /// What the database holds, which came from here.
+    /// The stored metadata, which this file wrote.
     pub fn stored(text: &str) -> Self {
         Self(text.to_owned())
     }
@@ -43,17 +43,17 @@ impl Metadata {
         self.0 == "{}"
     }
 
-    /// What is wrong with it: a text in it, a key as well, holds a NUL, which no database takes.
+    /// The issue of a text in it, or a key, with a NUL, which no database accepts.
     pub fn issue(&self) -> Option<Issue> {
         holds_nul(&self.0).then(|| Issue::nul("metadata"))
     }
 
-    /// What is wrong with it as the metadata of a record that is to be made.
+    /// Its issue as the metadata of a new record.
     pub fn issue_of_new(&self) -> Option<Issue> {
         self.issue().or_else(|| self.issue_of_length(None))
     }
 
-    /// What is wrong with its length, as the metadata of a record whose metadata was
+    /// The issue of its length, as the metadata of a record whose metadata was
     /// `before`. One that is too long already, from before there was a bound, may
     /// become shorter step by step.
     pub fn issue_of_length(&self, before: Option<&Self>) -> Option<Issue> {

@@ -5,10 +5,10 @@ use crate::fault::Fault;
 use crate::issue::{Issue, sound};
 use crate::store::{Read, Stored, Transaction};
 
-/// What a hook returns: what to go on with, or why not to, for the person who asked.
+/// The result of a hook: the value to continue with, or a rejection for the caller.
 pub type Hooked<T> = Result<T, String>;
 
-/// What a hook returned, or its refusal as a fault.
+/// Returns the value of a hook, or its rejection as a fault.
 ///
 /// # Errors
 /// When an extension refuses it.
@@ -53,7 +53,7 @@ pub fn kept<T: Transaction, V, A>(
 }
 
 /// Changes a thing, if `apply` says that anything changes; a change that changes nothing
-/// begins no transaction. It is found and changed once more when nobody else can write:
+/// begins no transaction. It is found and changed once more when no other session can write:
 /// another may have changed or deleted it since, and none of that may be lost.
 ///
 /// # Errors

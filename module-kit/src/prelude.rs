@@ -1,4 +1,4 @@
-//! What a module names most: `use wares_module_kit::prelude::*`.
+//! The names that a module uses most: `use wares_module_kit::prelude::*`.
 
 #[cfg(target_family = "wasm")]
 pub use crate::component::{Database, Module, Seed};

@@ -1,5 +1,5 @@
 //! Rows as they cross from the host: one packed buffer, read in place. Never
-//! copies a cell that nobody keeps.
+//! copies a cell that its reader does not keep.
 
 /// One cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,12 +118,12 @@ impl Records {
         self.data.len() + size_of_val(&*self.cells)
     }
 
-    /// Whether there are none.
+    /// Whether it has no rows.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
 
-    /// A cell. Null where there is none.
+    /// A cell, or null outside of the rows and columns.
     pub fn get(&self, row: usize, column: usize) -> Cell<'_> {
         let Some(&at) = self.cells.get(row * self.columns + column) else {
             return Cell::Null;
@@ -193,7 +193,7 @@ mod tests {
         cells.iter().for_each(|cell| packed.push(*cell));
         let read = Records::unpack(3, 2, packed.data.clone()).unwrap();
         assert_eq!(read.len(), 2);
-        let back: Vec<Cell<'_>> = (0..6).map(|place| read.get(place / 3, place % 3)).collect();
+        let back: Vec<Cell<'_>> = (0..6).map(|index| read.get(index / 3, index % 3)).collect();
         assert_eq!(back, cells);
         assert_eq!(read.get(2, 0), Cell::Null);
     }

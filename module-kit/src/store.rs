@@ -12,10 +12,10 @@ pub enum StoreError {
     /// There is one already, and there may be one only.
     #[error("there is one already")]
     Duplicate,
-    /// What it is tied to does not exist.
+    /// The referenced record does not exist.
     #[error("what it is tied to does not exist")]
     Missing,
-    /// What was to be a regular expression is none.
+    /// A regular expression is invalid.
     #[error("{0}")]
     Pattern(String),
     /// More was asked for than one answer may hold.

@@ -20,7 +20,7 @@ where
     T: TryFrom<W, Error = String>,
 {
     let given = hook(&W::from(value)).map_err(|rejection| rejection.message)?;
-    T::try_from(given).map_err(|fault| format!("An extension gave what cannot be used: {fault}"))
+    T::try_from(given).map_err(|fault| format!("An extension returned an invalid value: {fault}"))
 }
 
 impl Hooks for Extensions {

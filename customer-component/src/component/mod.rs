@@ -1,4 +1,4 @@
-//! Glue: the module as the host sees it, and the typed operations. The only place,
+//! Glue: the module as the host sees it, and the typed operations. The only part,
 //! with its parts, that sees generated types.
 
 mod convert;

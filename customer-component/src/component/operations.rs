@@ -32,7 +32,7 @@ fn error(fault: Fault) -> wit::Error {
     }
 }
 
-/// What the caller sent cannot be read.
+/// The caller's input cannot be read.
 fn unreadable(text: String) -> wit::Error {
     wit::Error::Invalid(text)
 }
@@ -75,9 +75,9 @@ fn search<S: Store, H: Hooks>(
     })
 }
 
-/// The place of a column that there is.
-fn place(entity: &Entity, name: &str) -> usize {
-    entity.place(name).unwrap_or_default()
+/// The index of an existing column.
+fn column_of(entity: &Entity, name: &str) -> usize {
+    entity.index_of(name).unwrap_or_default()
 }
 
 fn time(name: &str, text: &str) -> Result<String, wit::Error> {
@@ -92,12 +92,12 @@ impl customers::Guest for Customers {
         filters.extend(
             query
                 .email
-                .map(|email| Filter::Compare(place(entity, "email"), Comparison::Equal, email)),
+                .map(|email| Filter::Compare(column_of(entity, "email"), Comparison::Equal, email)),
         );
         filters.extend(
             query
                 .has_account
-                .map(|flag| Filter::Flag(place(entity, "has_account"), flag)),
+                .map(|flag| Filter::Flag(column_of(entity, "has_account"), flag)),
         );
         filters.extend(
             query
@@ -114,7 +114,7 @@ impl customers::Guest for Customers {
         ] {
             if let Some(bound) = bound {
                 filters.push(Filter::Compare(
-                    place(entity, "created_at"),
+                    column_of(entity, "created_at"),
                     comparison,
                     time(name, &bound)?,
                 ));
@@ -159,7 +159,7 @@ impl addresses::Guest for Customers {
         domain
             .retrieve_customer(&query.customer_id)
             .map_err(error)?;
-        let column = place(&ADDRESS, "customer_id");
+        let column = column_of(&ADDRESS, "customer_id");
         let mut filters = vec![Filter::Compare(
             column,
             Comparison::Equal,
@@ -204,7 +204,7 @@ impl groups::Guest for Customers {
     fn search(query: groups::Query) -> Result<groups::Page, wit::Error> {
         let mut filters: Vec<Filter> = query.q.iter().map(|text| Filter::words(text)).collect();
         filters.extend(query.ids.map(|ids| Filter::In(0, ids)));
-        let name = place(&GROUP, "name");
+        let name = column_of(&GROUP, "name");
         filters.extend(
             query
                 .name

@@ -25,7 +25,7 @@ use super::customers::{ONE as ONE_CUSTOMER, selected};
 /// How one address stands in an answer.
 pub(super) const ONE: (&str, &Entity) = ("address", &ADDRESS);
 
-/// What it is called once it is deleted.
+/// Its name in the answer of a deletion.
 pub(super) const OBJECT: &str = "customer_address";
 
 /// How a list of addresses stands in an answer, and what it may be filtered by.
@@ -48,7 +48,7 @@ pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'
         &defaults,
     )?;
     domain.retrieve_customer(customer_id)?;
-    let column = ADDRESS.place("customer_id").unwrap_or_default();
+    let column = ADDRESS.index_of("customer_id").unwrap_or_default();
     let own = Filter::Compare(column, Comparison::Equal, customer_id.to_owned());
     let asked = std::mem::replace(&mut list.search.filter, Filter::all());
     list.search.filter = Filter::All(vec![own, asked]);

@@ -19,18 +19,18 @@ use crate::types::{CustomerUpdate, NewCustomer};
 /// How one customer stands in an answer.
 pub(super) const ONE: (&str, &Entity) = ("customer", &CUSTOMER);
 
-/// What it is called once it is deleted.
+/// Its name in the answer of a deletion.
 pub(super) const OBJECT: &str = "customer";
 
 /// How a list of customers stands in an answer, and what it may be filtered by.
 pub(super) const LIST: (&str, &Filters) = ("customers", &CUSTOMERS);
 
-/// What a list shows when nothing is said.
+/// The default fields of a list.
 const RELATIONS_OF_LIST: [&str; 2] = ["addresses", "groups"];
-/// What one customer shows when nothing is said.
+/// The default fields of one customer.
 const RELATIONS_OF_ONE: [&str; 3] = ["addresses", "groups", "orders"];
 
-/// What a read shows when nothing is said.
+/// The default fields of a read.
 fn shown(compat: Compat, relations: &[&str]) -> Selection {
     let selection = Selection::shown(&CUSTOMER);
     match compat {
@@ -39,7 +39,7 @@ fn shown(compat: Compat, relations: &[&str]) -> Selection {
     }
 }
 
-/// What a write's answer shows.
+/// The fields of a write's answer.
 pub(super) fn selected(query: &str) -> Result<Selection, Fault> {
     parameters::fields(&CUSTOMER, query, &Selection::shown(&CUSTOMER))
 }

@@ -17,7 +17,7 @@ use crate::settings::{Compat, Settings};
 /// A domain with no data.
 type Bare = Domain<SqlStore<Spy>, NoHooks>;
 
-/// What the list of an entity looks for, given its query.
+/// The search of a list of an entity for a query.
 ///
 /// # Errors
 /// When a parameter is wrong or not known.
@@ -47,7 +47,7 @@ pub fn read_as_any(bytes: &[u8]) {
                     ..Settings::default()
                 };
                 read(&mut body, settings);
-                // What is wrong with it is all that becomes of it.
+                // Its issues are the only result.
                 let _ = body.finish();
             }
         }

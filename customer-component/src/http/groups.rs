@@ -20,7 +20,7 @@ use super::customers::added_and_removed;
 /// How one group stands in an answer.
 pub(super) const ONE: (&str, &Entity) = ("customer_group", &GROUP);
 
-/// What it is called once it is deleted.
+/// Its name in the answer of a deletion.
 pub(super) const OBJECT: &str = "customer_group";
 
 /// How a list of groups stands in an answer, and what it may be filtered by.

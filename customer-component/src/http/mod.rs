@@ -198,15 +198,15 @@ impl<S: Store + 'static, H: Hooks + 'static> Domain<S, H> {
         ]
     };
 
-    /// Answers a request to the route at this place of [`Self::ROUTES`]. The second part
-    /// is for the log, where something went wrong that is nobody's business outside.
-    pub fn handle(&self, place: usize, request: Request<'_>) -> (Response, Option<String>) {
-        route::handle(&Self::ROUTES, self, place, request)
+    /// Answers a request to the route at this index of [`Self::ROUTES`]. The second part
+    /// is for the log, about a fault that callers are not told.
+    pub fn handle(&self, index: usize, request: Request<'_>) -> (Response, Option<String>) {
+        route::handle(&Self::ROUTES, self, index, request)
     }
 
-    /// The operation object of the route at this place, as JSON.
-    pub fn operation(place: usize, settings: Settings) -> String {
-        openapi::operation(&Self::ROUTES, place, settings.compat.paging(), settings)
+    /// The operation object of the route at this index, as JSON.
+    pub fn operation(index: usize, settings: Settings) -> String {
+        openapi::operation(&Self::ROUTES, index, settings.compat.paging(), settings)
     }
 }
 

@@ -42,7 +42,7 @@ fn invalid<T>(text: &str) -> Result<T, Fault> {
 
 /// How many addresses have this country.
 fn count<S: Store, H: Hooks>(domain: &Domain<S, H>, code: &str) -> u64 {
-    let column = ADDRESS.place("country_code").unwrap();
+    let column = ADDRESS.index_of("country_code").unwrap();
     let country = Filter::Compare(column, Comparison::Equal, code.to_owned());
     let search = Search {
         filter: Filter::Any(vec![country]),
@@ -225,7 +225,7 @@ fn another_customers_address_is_as_good_as_none() {
 #[test]
 fn an_address_needs_its_customer() {
     let domain = domain();
-    let nobody = AddressReference {
+    let unknown = AddressReference {
         customer_id: "cus_no".to_owned(),
         id: "cuaddr_no".to_owned(),
     };
@@ -237,7 +237,7 @@ fn an_address_needs_its_customer() {
         ))
     );
     assert_eq!(
-        domain.delete_address(&nobody),
+        domain.delete_address(&unknown),
         Err(Fault::NotFound(
             "Customer with id \"cus_no\" not found".to_owned()
         ))
@@ -245,12 +245,12 @@ fn an_address_needs_its_customer() {
     let customer = made(&domain, "a@b.co");
     let unknown = AddressReference {
         customer_id: customer.id,
-        ..nobody
+        ..unknown
     };
     assert_eq!(
         domain.delete_address(&unknown),
         Ok(()),
-        "an address that nobody has is gone already"
+        "an unknown address is already deleted"
     );
 }
 

@@ -41,7 +41,7 @@ pub struct Copy<'a> {
 }
 
 impl Memory {
-    /// What was told since this was last asked.
+    /// The events since the last call.
     pub fn take_events(&self) -> Vec<(String, String)> {
         std::mem::take(&mut self.state.borrow_mut().events)
     }
@@ -55,17 +55,17 @@ impl Memory {
 impl State {
     /// All rows of an entity, deleted ones as well, and what `q` looks in.
     fn rows(&self, entity: &'static Entity) -> Vec<(Records, String)> {
-        let deleted = |records: &[Cell<'_>], place: usize, deleted: &Option<String>| {
+        let deleted = |records: &[Cell<'_>], index: usize, deleted: &Option<String>| {
             let mut cells = records.to_vec();
             let at = deleted.clone();
-            cells[place] = at.as_deref().map_or(Cell::Null, Cell::Text);
+            cells[index] = at.as_deref().map_or(Cell::Null, Cell::Text);
             Records::row(&cells)
         };
-        let place = entity.place("deleted_at").unwrap();
+        let index = entity.index_of("deleted_at").unwrap();
         if *entity == CUSTOMER {
             let rows = self.customers.iter().map(|(thing, at)| {
                 (
-                    deleted(&thing.cells(), place, at),
+                    deleted(&thing.cells(), index, at),
                     casefold(&searched(thing.searched())),
                 )
             });
@@ -73,7 +73,7 @@ impl State {
         } else if *entity == ADDRESS {
             let rows = self.addresses.iter().map(|(thing, at)| {
                 (
-                    deleted(&thing.cells(), place, at),
+                    deleted(&thing.cells(), index, at),
                     casefold(&searched(thing.searched())),
                 )
             });
@@ -82,7 +82,7 @@ impl State {
             assert_eq!(*entity, GROUP);
             let rows = self.groups.iter().map(|(thing, at)| {
                 (
-                    deleted(&thing.cells(), place, at),
+                    deleted(&thing.cells(), index, at),
                     casefold(&searched([Some(&thing.name)])),
                 )
             });
@@ -91,21 +91,21 @@ impl State {
     }
 
     fn live(&self, entity: &'static Entity) -> Vec<(Records, String)> {
-        let place = entity.place("deleted_at").unwrap();
+        let index = entity.index_of("deleted_at").unwrap();
         self.rows(entity)
             .into_iter()
-            .filter(|(record, _)| record.get(0, place) == Cell::Null)
+            .filter(|(record, _)| record.get(0, index) == Cell::Null)
             .collect()
     }
 
     fn holds(&self, (record, words): &(Records, String), filter: &Filter) -> bool {
         let row = (record.clone(), words.clone());
-        let text = |place: usize| record.text(0, place);
+        let text = |index: usize| record.text(0, index);
         match filter {
             Filter::All(filters) => filters.iter().all(|filter| self.holds(&row, filter)),
             Filter::Any(filters) => filters.iter().any(|filter| self.holds(&row, filter)),
-            Filter::Compare(place, comparison, value) => {
-                text(*place).is_some_and(|text| match comparison {
+            Filter::Compare(index, comparison, value) => {
+                text(*index).is_some_and(|text| match comparison {
                     Comparison::Equal => text == value,
                     Comparison::NotEqual => text != value,
                     Comparison::Greater => text > value.as_str(),
@@ -119,18 +119,18 @@ impl State {
                     Comparison::Matches => regex::Regex::new(value).unwrap().is_match(text),
                 })
             }
-            Filter::Flag(place, flag) => record.flag(0, *place) == *flag,
-            Filter::Null(place) => text(*place).is_none(),
-            Filter::NotNull(place) => text(*place).is_some(),
-            Filter::In(place, values) => {
-                text(*place).is_some_and(|text| values.iter().any(|value| value == text))
+            Filter::Flag(index, flag) => record.flag(0, *index) == *flag,
+            Filter::Null(index) => text(*index).is_none(),
+            Filter::NotNull(index) => text(*index).is_some(),
+            Filter::In(index, values) => {
+                text(*index).is_some_and(|text| values.iter().any(|value| value == text))
             }
-            Filter::NotIn(place, values) => {
-                text(*place).is_some_and(|text| values.iter().all(|value| value != text))
+            Filter::NotIn(index, values) => {
+                text(*index).is_some_and(|text| values.iter().all(|value| value != text))
             }
-            Filter::InAnyCase(place, values) => text(*place)
+            Filter::InAnyCase(index, values) => text(*index)
                 .is_some_and(|text| values.iter().any(|value| value.eq_ignore_ascii_case(text))),
-            Filter::NotInAnyCase(place, values) => text(*place)
+            Filter::NotInAnyCase(index, values) => text(*index)
                 .is_some_and(|text| values.iter().all(|value| !value.eq_ignore_ascii_case(text))),
             Filter::Related(relation, inner) => self
                 .tied(relation, record)
@@ -142,7 +142,7 @@ impl State {
         }
     }
 
-    /// What is tied to a thing, in the order in which it was.
+    /// The records related to one, in the order in which they were joined.
     fn tied(
         &self,
         relation: &'static Relation,
@@ -277,9 +277,9 @@ fn collect<'a>(
         if let Some(parent) = parent {
             records.push(Cell::Text(parent));
         }
-        for place in 0..columns {
-            let cell = row.get(0, place);
-            records.push(if read.has(place) { cell } else { Cell::Null });
+        for index in 0..columns {
+            let cell = row.get(0, index);
+            records.push(if read.has(index) { cell } else { Cell::Null });
         }
     }
     records.unwrap_or_else(|| Records::with_columns(columns))

@@ -29,7 +29,7 @@ fn too_long<T>(bytes: usize) -> Result<T, Fault> {
 /// the metadata afterwards; the record has `{"a":…}` of the greatest length.
 fn updates_are_bounded(update: impl Fn(Change<Metadata>) -> Result<Option<Metadata>, Fault>) {
     let more = Metadata::parse(r#"{"b":1}"#).unwrap();
-    // What is added: `,"b":1`.
+    // The added text: `,"b":1`.
     assert_eq!(update(Change::Set(more.clone())), too_long(BYTES_MAX + 6));
     let full = Some(object("a", BYTES_MAX));
     assert_eq!(update(Change::Keep), Ok(full), "nothing has changed");

@@ -5,7 +5,7 @@ use crate::sql::{Connection, OpenTransaction, Queries, SqlError};
 
 use super::bindings::wares::platform::{events, sql};
 
-/// What is said where other writers, of whatever process, were first for too long.
+/// The message when other writers, of any process, were ahead for too long.
 const BUSY: &str = "Others write to the database, and this had to wait too long for its turn: nothing was changed, try again";
 
 /// The module's own database.

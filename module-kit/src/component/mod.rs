@@ -45,7 +45,7 @@ pub use database::{Database, Open};
 pub trait Module: 'static {
     /// What answers requests.
     type Domain: 'static;
-    /// What the operator's settings come to; `()` where there are none.
+    /// The module's settings; `()` for a module without any.
     type Settings: Copy + Default + 'static;
 
     /// The name of its slot: lower-case letters, digits and `-`, at most 64 bytes.
@@ -64,7 +64,7 @@ pub trait Module: 'static {
     /// What `wares seed` can add.
     const SEEDS: &'static [Seed<Self::Settings>] = &[];
 
-    /// Its routes. The place of one is its number in a request.
+    /// Its routes. The index of one is its number in a request.
     fn routes() -> &'static [Route<Self::Domain, Self::Settings>];
 
     /// How many things its lists return.
@@ -72,7 +72,7 @@ pub trait Module: 'static {
         Paging::MEDUSA
     }
 
-    /// What is wrong with the operator's settings, each fault beginning with its key.
+    /// The faults of the operator's settings, each beginning with its key.
     fn faults(settings: &[(String, String)]) -> Vec<String> {
         let unknown = settings
             .iter()
@@ -110,7 +110,7 @@ pub fn domain<M: Module>() -> M::Domain {
     M::domain(M::settings(&values()))
 }
 
-/// A line in the host's log about something that is nobody's business outside.
+/// Logs a fault that callers are not told.
 pub fn log_error(module: &str, message: &str) {
     logging::log(logging::Level::Error, module, message);
 }
@@ -170,7 +170,7 @@ impl<M: Module> schema::Guest for M {
 impl<M: Module> http::Guest for M {
     fn routes() -> Vec<http::Route> {
         let (routes, settings) = (<M as Module>::routes(), M::settings(&values()));
-        let route = |(place, route): (usize, &Route<M::Domain, M::Settings>)| http::Route {
+        let route = |(index, route): (usize, &Route<M::Domain, M::Settings>)| http::Route {
             method: match route.method {
                 Method::Get => http::Method::Get,
                 Method::Post => http::Method::Post,
@@ -179,7 +179,7 @@ impl<M: Module> http::Guest for M {
             path: route.path.to_owned(),
             access: Access::Admin,
             headers: Vec::new(),
-            operation: openapi::operation(routes, place, M::paging(settings), settings),
+            operation: openapi::operation(routes, index, M::paging(settings), settings),
         };
         routes.iter().enumerate().map(route).collect()
     }

@@ -13,13 +13,13 @@ use crate::metadata::Metadata;
 /// A body being read.
 pub struct Body {
     fields: Map<String, Value>,
-    /// What is wrong so far.
+    /// The issues so far.
     pub issues: Issues,
     /// Every field that was asked for, in that order.
     known: Vec<(&'static str, Takes)>,
 }
 
-/// What a field takes.
+/// The type of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
     /// A text, or null.
@@ -43,7 +43,7 @@ pub enum Takes {
 pub struct Field {
     /// Its name.
     pub name: &'static str,
-    /// What it takes.
+    /// Its type.
     pub takes: Takes,
     /// Whether it has to have a value.
     pub required: bool,
@@ -175,12 +175,12 @@ impl Body {
         };
         let mut ids: Vec<String> = Vec::with_capacity(elements.len());
         let mut seen = HashSet::with_capacity(elements.len());
-        for (place, element) in elements.into_iter().enumerate() {
+        for (index, element) in elements.into_iter().enumerate() {
             match element {
                 Value::String(id) if id.contains('\0') => {
                     self.issues.wrong(
                         field,
-                        format!("Field '{field}, {place}' must not contain a NUL character"),
+                        format!("Field '{field}, {index}' must not contain a NUL character"),
                     );
                 }
                 Value::String(id) => {
@@ -191,12 +191,12 @@ impl Body {
                 Value::Object(_) => self.issues.add(Issue {
                     field,
                     kind: IssueKind::Missing,
-                    text: format!("Field '{field}, {place}' is required"),
+                    text: format!("Field '{field}, {index}' is required"),
                 }),
                 other => self.issues.wrong(
                     field,
                     format!(
-                        "Expected type: 'string' for field '{field}, {place}', got: '{}'",
+                        "Expected type: 'string' for field '{field}, {index}', got: '{}'",
                         show(&other)
                     ),
                 ),
@@ -205,7 +205,7 @@ impl Body {
         Some(ids)
     }
 
-    /// That nothing is wrong, and nothing was sent that nobody asked for.
+    /// Fails if there were issues or unknown fields.
     ///
     /// # Errors
     /// All that is wrong.
@@ -292,10 +292,10 @@ mod tests {
             read,
             "Expected type: 'string' for field 'remove, 0', got: '5'; Field 'remove, 1' is required",
         );
-        // What is missing is named beside the first three issues, each.
+        // Every missing field is named beside the first three issues.
         let mut read = body(r#"{"add":[{},{},{},{}]}"#);
         assert_eq!(read.ids("add"), Some(Vec::new()));
-        let missing = (0..4).map(|place| format!("Field 'add, {place}' is required"));
+        let missing = (0..4).map(|index| format!("Field 'add, {index}' is required"));
         refuse(read, &missing.collect::<Vec<_>>().join("; "));
         let mut read = body(r#"{"add":"a"}"#);
         assert_eq!(read.ids("add"), None);

@@ -1,10 +1,10 @@
-//! What one answer may take of the memory and the bytes that the host lets a call
+//! The share of one answer in the memory and the bytes that the host lets a call
 //! have: an answer that would take more is refused before it is one.
 
 /// Bytes of an answer that the host does not count as the body's.
 const SLACK_BYTES: usize = 1024;
 
-/// What one answer may take.
+/// The bounds of one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// The answer itself, in bytes.

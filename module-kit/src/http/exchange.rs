@@ -19,7 +19,7 @@ pub struct Request<'a> {
     pub path: &'a [String],
     /// All after the `?`.
     pub query: &'a str,
-    /// The body; empty where there is none.
+    /// The body, which may be empty.
     pub body: &'a [u8],
     /// The id of who makes it.
     pub actor: Option<&'a str>,
@@ -40,9 +40,9 @@ pub struct Response {
 pub type Answer = Result<Vec<u8>, Fault>;
 
 impl Request<'_> {
-    /// The segment of the path at this place.
-    pub fn segment(&self, place: usize) -> &str {
-        self.path.get(place).map_or("", String::as_str)
+    /// The segment of the path at this index.
+    pub fn segment(&self, index: usize) -> &str {
+        self.path.get(index).map_or("", String::as_str)
     }
 
     /// The body, as a reader of bodies takes it.
@@ -193,7 +193,7 @@ fn thing(
     written().map_err(|fault| advise(fault, "less of it with 'fields'"))
 }
 
-/// Says what would work in place of what asks for too much.
+/// Names the reduction that makes a request small enough.
 fn advise(fault: Fault, what: &str) -> Fault {
     match fault {
         Fault::TooMuch(text) => Fault::TooMuch(format!("{text}; ask for {what}")),

@@ -3,27 +3,27 @@
 
 use crate::entity::{Columns, Entity, Relation};
 
-/// What is shown of a thing.
+/// The shown fields of an entity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
-    /// Places of columns of the entity, in the order in which they are shown.
+    /// Indexes of columns of the entity, in the order in which they are shown.
     pub columns: Vec<usize>,
     /// Relations, after the columns.
     pub relations: Vec<Related>,
 }
 
-/// What is shown of a relation.
+/// The shown fields of a relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Related {
     /// The relation.
     pub relation: &'static Relation,
-    /// What is shown of each thing there.
+    /// The shown fields of each entity in it.
     pub selection: Selection,
 }
 
 /// Relations within relations beyond this are not followed.
 const DEPTH_MAX: usize = 3;
-/// The place of the id in every entity.
+/// The index of the id in every entity.
 const ID: usize = 0;
 /// Names that JavaScript's objects have of themselves; Medusa asks its database for them.
 const NO_COLUMNS: [&str; 2] = ["__proto__", "constructor"];
@@ -98,7 +98,7 @@ impl Selection {
             match (entry.sign, entry.path.as_slice()) {
                 (Sign::Minus, [name]) => {
                     self.columns
-                        .retain(|place| entity.columns[*place].name != *name);
+                        .retain(|index| entity.columns[*index].name != *name);
                     self.relations
                         .retain(|related| related.relation.name != *name);
                 }
@@ -113,15 +113,15 @@ impl Selection {
     fn add(&mut self, entity: &'static Entity, entry: &Entry<'_>) {
         match entry.path.as_slice() {
             ["*"] => self.add_all(entity.shown()),
-            [name] => self.add_all(entity.place(name)),
+            [name] => self.add_all(entity.index_of(name)),
             path => self.relate(entity, path, 0),
         }
     }
 
-    fn add_all(&mut self, places: impl IntoIterator<Item = usize>) {
-        for place in places {
-            if !self.columns.contains(&place) {
-                self.columns.push(place);
+    fn add_all(&mut self, indexes: impl IntoIterator<Item = usize>) {
+        for index in indexes {
+            if !self.columns.contains(&index) {
+                self.columns.push(index);
             }
         }
     }
@@ -137,7 +137,7 @@ impl Selection {
             return;
         }
         if let Some(column) = relation.own_column {
-            self.add_all(entity.place(column));
+            self.add_all(entity.index_of(column));
         }
         let at = match self
             .relations
@@ -163,7 +163,7 @@ impl Selection {
         let selection = &mut self.relations[at].selection;
         match rest {
             ["*"] => selection.add_all(target.nested.iter().copied()),
-            [name] => selection.add_all(target.place(name)),
+            [name] => selection.add_all(target.index_of(name)),
             path => selection.relate(target, path, depth + 1),
         }
         if relation.with_id {

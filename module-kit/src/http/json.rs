@@ -146,13 +146,13 @@ impl<'a> Things<'a> {
     pub fn write(&self, out: &mut Out, row: usize) -> Result<(), Fault> {
         out.bytes.push(b'{');
         let mut between = "";
-        for &place in &self.selection.columns {
-            let column = &self.entity.columns[place];
+        for &index in &self.selection.columns {
+            let column = &self.entity.columns[index];
             write_key(&mut out.bytes, between, column.name);
             write_cell(
                 &mut out.bytes,
                 column.kind,
-                self.records.get(row, self.first + place),
+                self.records.get(row, self.first + index),
             );
             between = ",";
         }

@@ -7,12 +7,12 @@ use percent_encoding::percent_decode_str;
 /// are read: a list that is too long has a refusal of its own.
 const PARAMETERS_MAX: usize = 1_000;
 /// Levels of brackets. No parameter of any list has more: four of `$and` and `$or`,
-/// each with a place, then a relation, a field, an operator and `[]`.
+/// each with an index, then a relation, a field, an operator and `[]`.
 const DEPTH_MAX: usize = 11;
 /// Dots in a key.
 const DOTS_MAX: usize = 1;
 
-/// What was sent for one key.
+/// The values and nested keys of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// One text.
@@ -37,7 +37,7 @@ impl Value {
 /// Reads a query string.
 ///
 /// # Errors
-/// What is wrong with it, naming the parameter.
+/// The issue, naming the parameter.
 pub fn parse(query: &str) -> Result<Vec<(String, Value)>, String> {
     let mut root = Node::default();
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
@@ -52,7 +52,7 @@ pub fn parse(query: &str) -> Result<Vec<(String, Value)>, String> {
                 key.escape_debug()
             ));
         }
-        root.place(&path, value);
+        root.insert(&path, value);
     }
     Ok(root
         .children
@@ -128,7 +128,7 @@ impl Node {
         self.children.iter().any(|(name, _)| name == key)
     }
 
-    fn place(&mut self, path: &[String], value: String) {
+    fn insert(&mut self, path: &[String], value: String) {
         let Some((key, rest)) = path.split_first() else {
             self.values.push(value);
             return;
@@ -141,7 +141,7 @@ impl Node {
                 self.children.len() - 1
             }
         };
-        self.children[at].1.place(rest, value);
+        self.children[at].1.insert(rest, value);
     }
 
     fn finish(self) -> Value {

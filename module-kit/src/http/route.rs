@@ -29,13 +29,13 @@ pub struct Route<D: 'static, C: 'static> {
     pub id: &'static str,
     /// What answers a request.
     pub handler: fn(&D, Request<'_>) -> Answer,
-    /// What it takes and returns.
+    /// Its input and output.
     pub declaration: Declaration<C>,
 }
 
-/// What a route takes and returns.
+/// The input and output of a route.
 pub struct Declaration<C: 'static> {
-    /// What it does, for a person.
+    /// A summary for readers.
     pub summary: &'static str,
     /// The part of the module that it belongs to.
     pub tag: &'static str,
@@ -47,18 +47,18 @@ pub struct Declaration<C: 'static> {
     pub returns: Returns,
 }
 
-/// What a route takes in its query.
+/// The query of a route.
 #[derive(Clone, Copy)]
 pub enum Query {
     /// Nothing; what is sent is passed over.
     Nothing,
-    /// What is shown.
+    /// The shown fields.
     Fields,
     /// All that a list takes.
     List(&'static Filters),
 }
 
-/// What a success shows.
+/// The answer of a success.
 #[derive(Clone, Copy)]
 pub enum Returns {
     /// `{"<name>":[…],"count":…,"offset":…,"limit":…}`
@@ -127,16 +127,16 @@ impl<C> Declaration<C> {
     }
 }
 
-/// Answers a request to the route at this place of the table. The second part is for
-/// the log, where something went wrong that is nobody's business outside.
+/// Answers a request to the route at this index of the table. The second part is for
+/// the log, about a fault that callers are not told.
 pub fn handle<D, C>(
     routes: &[Route<D, C>],
     domain: &D,
-    place: usize,
+    index: usize,
     request: Request<'_>,
 ) -> (Response, Option<String>) {
-    let Some(route) = routes.get(place) else {
-        return exchange::failed(Fault::Internal(format!("there is no route {place}")));
+    let Some(route) = routes.get(index) else {
+        return exchange::failed(Fault::Internal(format!("there is no route {index}")));
     };
     match (route.handler)(domain, request) {
         Ok(body) => (Response { status: 200, body }, None),

@@ -13,7 +13,7 @@ use crate::filter::Search;
 use crate::records::{Cell, Records};
 use crate::store::{Page, Read, Searches, StoreError, Stored, Transaction};
 
-/// One step of a schema.
+/// One migration.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
     /// Its name.

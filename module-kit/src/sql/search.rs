@@ -36,14 +36,14 @@ pub fn listed(entity: &Entity, columns: Columns) -> Cow<'static, str> {
         alias,
         ..
     } = entity.table;
-    if (0..entity.columns.len()).all(|place| columns.has(place)) {
+    if (0..entity.columns.len()).all(|index| columns.has(index)) {
         return all.into();
     }
     let mut listed = String::with_capacity(all.len());
-    for (place, column) in entity.columns.iter().enumerate() {
-        let between = if place == 0 { "" } else { ", " };
+    for (index, column) in entity.columns.iter().enumerate() {
+        let between = if index == 0 { "" } else { ", " };
         listed += between;
-        if columns.has(place) {
+        if columns.has(index) {
             listed += alias;
             listed.push('.');
             listed += column.name;
@@ -170,7 +170,7 @@ fn check_pattern(database: &impl Queries, pattern: &str) -> Stored<()> {
 
 /// NULLs come last in ascending order and first in descending, as in PostgreSQL.
 /// Columns that always have a value are spared that, so that their index is used.
-/// What is equal comes in the order in which it was made.
+/// Equal rows come in the order of their creation.
 fn order(entity: &Entity, search: &Search) -> String {
     let (alias, order) = (entity.table.alias, search.order);
     if order == BY_ID {
@@ -199,13 +199,13 @@ fn order(entity: &Entity, search: &Search) -> String {
     )
 }
 
-/// What the row of another end is called within the row of an alias: no name hides another
+/// The alias of a related row within the row of an alias: no name hides another
 /// of a statement, however deep it stands.
 fn alias_of(target: &Entity, alias: &str) -> String {
     format!("{alias}_{}", target.table.alias)
 }
 
-/// What a relation leads to, and the tables that hold what is tied by it to the row of an alias.
+/// The target of a relation, and the tables that join it to the row of an alias.
 fn tied(relation: &Relation, alias: &str) -> Option<(&'static Entity, String)> {
     let target = relation.target?;
     let (name, other) = (target.table.name, alias_of(target, alias));
@@ -251,7 +251,7 @@ struct Statement {
 }
 
 impl Statement {
-    /// ` and …`, or nothing where there is no condition.
+    /// ` and …`, or nothing without a condition.
     fn write_filter(&mut self, entity: &Entity, alias: &str, filter: &Filter) {
         match filter {
             Filter::All(filters) => filters
@@ -271,7 +271,7 @@ impl Statement {
     }
 
     fn write(&mut self, entity: &Entity, alias: &str, filter: &Filter) {
-        let name = |place: usize| format!("{alias}.{}", entity.columns[place].name);
+        let name = |index: usize| format!("{alias}.{}", entity.columns[index].name);
         match filter {
             Filter::All(filters) => self.write_joined(entity, alias, filters, " and ", "true"),
             Filter::Any(filters) => self.write_joined(entity, alias, filters, " or ", "false"),

@@ -1,4 +1,4 @@
-//! What the `fields` parameter shows of customers, addresses and groups.
+//! The `fields` parameter of customers, addresses and groups.
 
 use wares_module_kit::entity::Entity;
 use wares_module_kit::http::fields::Selection;
@@ -10,7 +10,7 @@ fn show(entity: &'static Entity, selection: &Selection) -> String {
     let columns = selection
         .columns
         .iter()
-        .map(|place| entity.columns[*place].name.to_owned());
+        .map(|index| entity.columns[*index].name.to_owned());
     let relations = selection.relations.iter().map(|related| {
         let inner = related
             .relation

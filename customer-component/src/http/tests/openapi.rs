@@ -1,4 +1,4 @@
-//! What the routes of this module say of themselves.
+//! The descriptions of this module's routes.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn operations(compat: Compat) -> impl Iterator<Item = String> {
         compat,
         ..Settings::default()
     };
-    (0..Api::ROUTES.len()).map(move |place| Api::operation(place, settings))
+    (0..Api::ROUTES.len()).map(move |index| Api::operation(index, settings))
 }
 
 fn operation_of(id: &str, compat: Compat) -> Value {

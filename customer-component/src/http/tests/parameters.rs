@@ -1,4 +1,4 @@
-//! What the lists of this module may be filtered by, and what is refused.
+//! The filters of this module's lists, and refusals.
 
 use wares_module_kit::fault::Fault;
 use wares_module_kit::filter::{BY_ID, Comparison, Filter, Order, Search};
@@ -38,7 +38,11 @@ fn texts(texts: &[&str]) -> Vec<String> {
 }
 
 fn compare(column: &str, comparison: Comparison, text: &str) -> Filter {
-    Filter::Compare(CUSTOMER.place(column).unwrap(), comparison, text.to_owned())
+    Filter::Compare(
+        CUSTOMER.index_of(column).unwrap(),
+        comparison,
+        text.to_owned(),
+    )
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn found(shop: &Shop, entity: &'static Entity, filter: Filter) -> Vec<String> {
     shown(&page, name_column(entity)).0
 }
 
-/// What the version before `casefold` wrote: lower case, without its later columns.
+/// Rows as the version before `casefold` wrote them: lower case, without later columns.
 const INSERT_BEFORE: &str = "
     insert into customer (id, first_name, email, created_at, updated_at, search_text)
     values (?1, ?2, ?3, '2026', '2026', ?4)";
@@ -150,7 +150,7 @@ fn an_email_is_taken_in_any_case_where_case_is_ignored() {
                 .to_owned()
         ))
     );
-    // What is gone takes no email.
+    // A deleted customer has no email.
     shop.delete_customer(&ann).unwrap();
     let ann = create(&shop, "ann@b.co").unwrap();
     rename(&shop, &ann, "other@b.co").unwrap();
@@ -236,7 +236,7 @@ fn the_store_in_memory_takes_emails_as_the_database_does() {
             }
             let _ = shop.delete_customer(ids.first().map_or("", String::as_str));
         }
-        for (place, id) in ids.iter().enumerate() {
+        for (index, id) in ids.iter().enumerate() {
             let change = |email: &str| {
                 shop.update_customer(CustomerUpdate {
                     id: id.clone(),
@@ -246,7 +246,7 @@ fn the_store_in_memory_takes_emails_as_the_database_does() {
                 .is_ok()
             };
             outcomes.push(change("ANN@B.CO"));
-            outcomes.push(change(&format!("new{}@b.co", place / 2)));
+            outcomes.push(change(&format!("new{}@b.co", index / 2)));
         }
         outcomes
     }

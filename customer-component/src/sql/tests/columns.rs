@@ -53,7 +53,7 @@ fn a_list_reads_the_columns_that_it_shows() {
         };
         let (response, _) = domain.handle(route.unwrap(), request);
         assert_eq!(response.status, 200, "{path}?{query}");
-        // What each statement reads, up to its table.
+        // The columns that each statement reads, up to its table.
         let statements = domain.store.0.statements.borrow();
         let parts = statements.iter().map(|statement| {
             let columns = statement.trim_start().strip_prefix("select ").unwrap();
@@ -96,7 +96,7 @@ fn a_list_reads_the_columns_that_it_shows() {
             ),
         ]
     );
-    // What is filtered and ordered by is not read either.
+    // Columns of filters and order are not read either.
     assert_eq!(
         selected(
             list,

@@ -26,7 +26,7 @@ use crate::types::{NewAddress, NewCustomer, NewGroup};
 
 use native::Native;
 
-/// Fills a store with a few odd things; gives the ids of customers and groups.
+/// Fills a store with unusual records; returns the ids of customers and groups.
 fn fill<S: Store>(store: S) -> (Domain<S, NoHooks>, Vec<String>, Vec<String>) {
     let domain = Domain::new(store, NoHooks, Compat::Medusa2);
     let people = [
@@ -71,7 +71,7 @@ fn fill<S: Store>(store: S) -> (Domain<S, NoHooks>, Vec<String>, Vec<String>) {
         })
         .collect();
     let add = |group: usize, who: &[usize]| {
-        let ids = who.iter().map(|place| customers[*place].clone()).collect();
+        let ids = who.iter().map(|index| customers[*index].clone()).collect();
         domain
             .change_members(&groups[group], ids, Vec::new(), None)
             .unwrap();

@@ -44,8 +44,8 @@ fn failed(error: rusqlite::Error) -> SqlError {
 
 /// `$3` is the third parameter, wherever it stands; to SQLite it is a name.
 fn bind(statement: &mut Statement<'_>, parameters: &[Cell<'_>]) -> Result<(), SqlError> {
-    for (place, cell) in parameters.iter().enumerate() {
-        let name = format!("${}", place + 1);
+    for (index, cell) in parameters.iter().enumerate() {
+        let name = format!("${}", index + 1);
         let index = statement
             .parameter_index(&name)
             .map_err(failed)?

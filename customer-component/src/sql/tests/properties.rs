@@ -1,4 +1,4 @@
-//! What holds for every query string that anybody may send.
+//! Properties of every possible query string.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -196,7 +196,7 @@ proptest! {
     #[test]
     fn what_was_sent_never_becomes_part_of_a_statement(query in query()) {
         for entity in ENTITIES {
-            // What is refused gets nowhere near a statement.
+            // A refused query makes no statement.
             let Ok(search) = searched(entity, &query) else { continue };
             let other = Search { filter: plain(&search.filter), ..search.clone() };
             prop_assert_eq!(statements(entity, &search), statements(entity, &other));

@@ -14,16 +14,16 @@ use super::route::{Method, Query, Returns, Route};
 
 use schemas::{metadata_bound, reference, with_id};
 
-/// The operation object of the route at this place of the table, as JSON. Path
+/// The operation object of the route at this index of the table, as JSON. Path
 /// parameters, credentials and the answers that are the same for all routes are the
 /// host's to add. `context` is what bodies depend on.
 pub fn operation<D, C: Copy>(
     routes: &[Route<D, C>],
-    place: usize,
+    index: usize,
     paging: Paging,
     context: C,
 ) -> String {
-    let route = &routes[place];
+    let route = &routes[index];
     let declaration = &route.declaration;
     let mut operation = json!({
         "operationId": route.id,

@@ -13,7 +13,7 @@ fn parameter(name: &str, description: &str, schema: Value) -> Value {
     json!({"name": name, "in": "query", "description": description, "schema": schema})
 }
 
-/// What is shown.
+/// The shown fields.
 pub fn fields() -> Value {
     parameter(
         "fields",

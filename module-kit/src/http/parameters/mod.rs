@@ -21,11 +21,11 @@ const NULL: &str = "null";
 pub struct Parameter {
     /// Its name.
     pub name: &'static str,
-    /// What it takes.
+    /// Its type.
     pub accepts: Accepts,
 }
 
-/// What a parameter takes.
+/// The type of a parameter.
 #[derive(Clone, Copy)]
 pub enum Accepts {
     /// A text, or several.
@@ -71,9 +71,9 @@ impl Parameter {
     }
 }
 
-/// What a list of an entity may be filtered by.
+/// The filters of a list of an entity.
 pub struct Filters {
-    /// What is filtered.
+    /// The entity.
     pub entity: &'static Entity,
     /// By what.
     pub parameters: &'static [Parameter],
@@ -98,11 +98,11 @@ impl Paging {
     };
 }
 
-/// What a list is asked for.
+/// The query of a list.
 pub struct List {
-    /// What is looked for.
+    /// The filter, the order and the page.
     pub search: Search,
-    /// What is shown of it.
+    /// The shown fields.
     pub selection: Selection,
 }
 

@@ -1,4 +1,4 @@
-//! Reads single parameters, and collects what is wrong with them.
+//! Reads single parameters, and collects their issues.
 
 use crate::clock;
 use crate::entity::{Entity, Kind, Relation};
@@ -21,7 +21,7 @@ pub const LOGIC_DEPTH_MAX: usize = 4;
 /// Parameters being read.
 #[derive(Default)]
 pub(super) struct Reader {
-    /// What is wrong so far.
+    /// The issues so far.
     pub(super) issues: Issues,
 }
 
@@ -92,10 +92,10 @@ impl Reader {
             },
             None => (None, entity, name),
         };
-        let place = target
-            .place(name)
-            .filter(|place| target.columns[*place].kind != Kind::Json);
-        if place.is_none() {
+        let index = target
+            .index_of(name)
+            .filter(|index| target.columns[*index].kind != Kind::Json);
+        if index.is_none() {
             self.issues.wrong(
                 "order",
                 format!("Field 'order' names no field to order by, got: '{text}'"),
@@ -103,7 +103,7 @@ impl Reader {
         }
         Order {
             through,
-            column: place.unwrap_or(0),
+            column: index.unwrap_or(0),
             descending,
         }
     }
@@ -219,7 +219,7 @@ impl Reader {
         value: &Value,
     ) -> Filter {
         let name = parameter.name;
-        let column = entity.place(name).unwrap_or(0);
+        let column = entity.index_of(name).unwrap_or(0);
         match (parameter.accepts, value) {
             // Medusa's schema takes either of two texts here, and names neither.
             (Accepts::Flag, Value::Text(text)) if !is_flag(text) => {
