@@ -98,7 +98,7 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
         .map(|watched| watched.follow(shop.manager.clone()))
         .transpose()?;
     let listeners = runtime.block_on(async { bound.listen() })?;
-    let places = listeners.places()?;
+    let places = listeners.addresses()?;
     // Before anybody is told that the host serves, and may want to stop it again.
     let drain = Duration::from_millis(config.server.drain_ms);
     let (ending, stop) = Ending::prepare(drain, shop.manager.unfinished())?;

@@ -1,4 +1,4 @@
-//! Where connections come in: one listener for each IP that is served.
+//! The addresses that the host listens on: one listener for each IP.
 
 use std::future::poll_fn;
 use std::io;
@@ -11,46 +11,46 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
 /// Connections that wait to be accepted, on each listener.
 const BACKLOG: u32 = 1024;
-/// How often a port is looked for that is free everywhere.
+/// Attempts to find a port that is free on all IPs.
 const PORT_TRIES: usize = 16;
 
-/// Why nothing can be listened on.
+/// Why the host cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// The setting is no place.
+    /// The setting is not `host:port`.
     #[error("cannot listen on {0}: write host:port, or :port for every interface")]
-    NoPlace(String),
-    /// The host's name leads nowhere.
+    Invalid(String),
+    /// The host's name has no IP.
     #[error("cannot listen on {listen}: {source}")]
     NoIp {
-        /// What was to be listened on.
+        /// The setting.
         listen: String,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A place is not to be had.
-    #[error("cannot listen on {shown}: {source}", shown = shown(.listen, .place))]
-    Place {
-        /// What was to be listened on.
+    /// An address cannot be bound.
+    #[error("cannot listen on {shown}: {source}", shown = shown(.listen, .address))]
+    Unavailable {
+        /// The setting.
         listen: String,
-        /// One of the places that it means.
-        place: SocketAddr,
-        /// What the system says.
+        /// The address, one of those of the setting.
+        address: SocketAddr,
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-fn shown(listen: &str, place: &SocketAddr) -> String {
-    let place = place.to_string();
-    if listen == place {
-        place
+fn shown(listen: &str, address: &SocketAddr) -> String {
+    let address = address.to_string();
+    if listen == address {
+        address
     } else {
-        format!("{listen}: {place}")
+        format!("{listen}: {address}")
     }
 }
 
-/// All that one setting means, with one port, taken and not listened on yet: whoever
-/// connects is refused.
+/// The sockets of all addresses of one setting, with one port, bound and not yet listening:
+/// connections are refused.
 #[derive(Debug)]
 pub struct Bound {
     listen: String,
@@ -59,20 +59,20 @@ pub struct Bound {
 
 impl Bound {
     /// Takes `host:port`, on every IP of the host's name; with `:port` on every
-    /// interface, IPv4 and IPv6. IPs that this machine does not have are left out where
-    /// others are there. With port 0, all have the same one.
+    /// interface, IPv4 and IPv6. IPs that this machine does not have are left out if
+    /// others remain. With port 0, all get the same one.
     ///
     /// # Errors
-    /// When any other IP is not to be had, or none is left.
+    /// When any other IP cannot be bound, or no IP is left.
     pub async fn take(listen: &str) -> Result<Self, ListenError> {
-        let places = resolve(listen).await?;
-        let any_port = places.iter().all(|place| place.port() == 0);
+        let addresses = resolve(listen).await?;
+        let any_port = addresses.iter().all(|address| address.port() == 0);
         let mut tries = if any_port { PORT_TRIES } else { 1 };
         loop {
             tries -= 1;
-            match bind_all(listen, &places) {
-                // Somebody else has the port on another IP than the one that it was found on.
-                Err(ListenError::Place { source, .. })
+            match bind_all(listen, &addresses) {
+                // Another process has the port on another IP than the one that it was found on.
+                Err(ListenError::Unavailable { source, .. })
                     if tries > 0 && source.kind() == io::ErrorKind::AddrInUse => {}
                 Ok(sockets) => {
                     let listen = listen.to_owned();
@@ -83,18 +83,18 @@ impl Bound {
         }
     }
 
-    /// Listens on all of it.
+    /// Listens on all sockets.
     ///
     /// # Errors
-    /// When the system does not let it.
+    /// When the system refuses.
     pub fn listen(self) -> Result<Listeners, ListenError> {
         let mut listeners = Vec::with_capacity(self.sockets.len());
         for socket in self.sockets {
-            let place = socket.local_addr();
-            let listener = socket.listen(BACKLOG).map_err(|source| match place {
-                Ok(place) => ListenError::Place {
+            let address = socket.local_addr();
+            let listener = socket.listen(BACKLOG).map_err(|source| match address {
+                Ok(address) => ListenError::Unavailable {
                     listen: self.listen.clone(),
-                    place,
+                    address,
                     source,
                 },
                 Err(source) => ListenError::NoIp {
@@ -108,25 +108,25 @@ impl Bound {
     }
 }
 
-/// Listeners on all that one setting means, with one port.
+/// The listeners of one setting, with one port.
 #[derive(Debug)]
 pub struct Listeners {
     listeners: Vec<TcpListener>,
-    /// Which one is asked first.
+    /// The index of the listener that is polled first.
     turn: usize,
 }
 
 impl Listeners {
-    /// Where it listens.
+    /// Returns the addresses that it listens on.
     ///
     /// # Errors
-    /// When the system does not tell them.
-    pub fn places(&self) -> io::Result<Vec<SocketAddr>> {
+    /// When the system does not return them.
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         self.listeners.iter().map(TcpListener::local_addr).collect()
     }
 
-    /// The next connection, wherever it comes in. Who is on the other end of
-    /// one is told in IPv4 where that is spoken.
+    /// Accepts the next connection of any listener. An IPv4 peer has an IPv4 address, also
+    /// on an IPv6 socket.
     pub(super) async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, mut peer) = poll_fn(|context| {
             for _ in 0..self.listeners.len() {
@@ -145,9 +145,9 @@ impl Listeners {
 }
 
 async fn resolve(listen: &str) -> Result<Vec<SocketAddr>, ListenError> {
-    let no_place = || ListenError::NoPlace(listen.to_owned());
-    let (host, port) = listen.rsplit_once(':').ok_or_else(no_place)?;
-    let port: u16 = port.parse().map_err(|_| no_place())?;
+    let invalid = || ListenError::Invalid(listen.to_owned());
+    let (host, port) = listen.rsplit_once(':').ok_or_else(invalid)?;
+    let port: u16 = port.parse().map_err(|_| invalid())?;
     if host.is_empty() {
         let every = [
             IpAddr::from(Ipv4Addr::UNSPECIFIED),
@@ -159,39 +159,39 @@ async fn resolve(listen: &str) -> Result<Vec<SocketAddr>, ListenError> {
         listen: listen.to_owned(),
         source,
     };
-    let mut places: Vec<SocketAddr> = Vec::new();
-    for place in lookup_host(listen).await.map_err(failed)? {
-        if !places.contains(&place) {
-            places.push(place);
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for address in lookup_host(listen).await.map_err(failed)? {
+        if !addresses.contains(&address) {
+            addresses.push(address);
         }
     }
-    if places.is_empty() {
+    if addresses.is_empty() {
         return Err(failed(io::Error::from(io::ErrorKind::AddrNotAvailable)));
     }
-    Ok(places)
+    Ok(addresses)
 }
 
-fn bind_all(listen: &str, places: &[SocketAddr]) -> Result<Vec<TcpSocket>, ListenError> {
-    let failed = |place: SocketAddr| {
-        move |source| ListenError::Place {
+fn bind_all(listen: &str, addresses: &[SocketAddr]) -> Result<Vec<TcpSocket>, ListenError> {
+    let failed = |address: SocketAddr| {
+        move |source| ListenError::Unavailable {
             listen: listen.to_owned(),
-            place,
+            address,
             source,
         }
     };
-    let is_alone = places.len() == 1;
+    let is_alone = addresses.len() == 1;
     let mut sockets: Vec<TcpSocket> = Vec::new();
     let mut left_out = None;
-    let mut port = places.first().map_or(0, SocketAddr::port);
-    for place in places {
-        let place = SocketAddr::new(place.ip(), port);
-        match bind_one(place, is_alone) {
+    let mut port = addresses.first().map_or(0, SocketAddr::port);
+    for address in addresses {
+        let address = SocketAddr::new(address.ip(), port);
+        match bind_one(address, is_alone) {
             Ok(socket) => {
-                port = socket.local_addr().map_err(failed(place))?.port();
+                port = socket.local_addr().map_err(failed(address))?.port();
                 sockets.push(socket);
             }
-            Err(error) if is_unavailable(&error) => left_out = Some(failed(place)(error)),
-            Err(error) => return Err(failed(place)(error)),
+            Err(error) if is_unavailable(&error) => left_out = Some(failed(address)(error)),
+            Err(error) => return Err(failed(address)(error)),
         }
     }
     match left_out {
@@ -204,24 +204,24 @@ fn bind_all(listen: &str, places: &[SocketAddr]) -> Result<Vec<TcpSocket>, Liste
     }
 }
 
-/// Takes one IP. One of IPv6 beside others takes nothing but IPv6; alone, it
-/// takes what the system lets it.
-fn bind_one(place: SocketAddr, is_alone: bool) -> io::Result<TcpSocket> {
-    let socket = if place.is_ipv4() {
+/// Binds one address. One of IPv6 beside others takes only IPv6; alone, it takes what the
+/// system allows.
+fn bind_one(address: SocketAddr, is_alone: bool) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
         TcpSocket::new_v6()?
     };
-    // Connections of a host that ended are no reason to wait.
+    // Do not wait for the connections of an earlier host.
     socket.set_reuseaddr(true)?;
-    if place.is_ipv6() && !is_alone {
+    if address.is_ipv6() && !is_alone {
         set_ipv6_v6only(&socket, true)?;
     }
-    socket.bind(place)?;
+    socket.bind(address)?;
     Ok(socket)
 }
 
-/// Whether this machine has no such IP, or none of its kind.
+/// Whether this machine lacks the IP, or its family.
 fn is_unavailable(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
         || Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT)
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_host_and_port_and_nothing_else() {
+    fn an_address_is_host_and_port_and_nothing_else() {
         runtime().block_on(async {
             for listen in ["", "9001", "localhost", "localhost:", ":http", ":65536"] {
                 let refused = Bound::take(listen).await.unwrap_err().to_string();
@@ -247,15 +247,15 @@ mod tests {
                 assert_eq!(refused, said);
             }
             let listeners = Bound::take("127.0.0.1:0").await.unwrap().listen().unwrap();
-            let places = listeners.places().unwrap();
-            assert!(places.len() == 1 && places[0].ip() == Ipv4Addr::LOCALHOST);
+            let addresses = listeners.addresses().unwrap();
+            assert!(addresses.len() == 1 && addresses[0].ip() == Ipv4Addr::LOCALHOST);
         });
     }
 
     #[test]
     fn an_ip_that_this_machine_does_not_have_is_left_out_beside_others() {
         runtime().block_on(async {
-            // For documentation alone (RFC 5737 and 3849): nobody has it.
+            // For documentation only (RFC 5737 and 3849): no machine has it.
             let none = |ip: &str| SocketAddr::new(ip.parse().unwrap(), 0);
             let (foreign, foreign_6) = (none("192.0.2.1"), none("2001:db8::1"));
             let both = bind_all("x:0", &[foreign, none("127.0.0.1"), foreign_6]).unwrap();
@@ -274,9 +274,10 @@ mod tests {
         runtime().block_on(async {
             let ips = ["127.0.0.1:0", "127.0.0.2:0"].map(|ip| ip.parse().unwrap());
             let all = bind_all("name:0", &ips).unwrap();
-            let places: Vec<SocketAddr> = all.iter().map(|one| one.local_addr().unwrap()).collect();
-            assert_eq!(places[0].port(), places[1].port());
-            let port = places[0].port();
+            let addresses: Vec<SocketAddr> =
+                all.iter().map(|one| one.local_addr().unwrap()).collect();
+            assert_eq!(addresses[0].port(), addresses[1].port());
+            let port = addresses[0].port();
             let taken = SocketAddr::from(([127, 0, 0, 2], port));
             drop(all);
             let _busy = std::net::TcpListener::bind(taken).unwrap();

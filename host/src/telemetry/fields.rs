@@ -48,7 +48,7 @@ impl Visitor<'_> {
 
 impl Visit for Visitor<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        // `log.…` is what the crate `log` says of a line's place.
+        // The crate `log` adds the call site as `log.…`.
         if self.result.is_ok() && !field.name().starts_with("log.") {
             self.result = self.write(field.name(), &format!("{value:?}"));
         }

@@ -1,7 +1,7 @@
-//! How often the host itself says the same in a second: of one module, from one place
-//! in the code. So whatever a component or a caller can make the host log, a failed
-//! call or a warning, is bounded without its own account of it. What components log
-//! has budgets of its own.
+//! A bound a second on equal lines of the host itself: those of one module from one call
+//! site. So every line that a component or a caller can make the host log, about a failed
+//! call or a warning, is bounded without an account of its own. The lines of components
+//! have budgets of their own.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -26,13 +26,13 @@ const ENTRIES_MAX: usize = 1_000;
 /// What is said: by whom, and of which module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Said {
-    place: &'static Metadata<'static>,
+    call_site: &'static Metadata<'static>,
     module: Option<String>,
 }
 
 impl Hash for Said {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.place.callsite().hash(state);
+        self.call_site.callsite().hash(state);
         self.module.hash(state);
     }
 }
@@ -58,7 +58,7 @@ impl Entries {
             }
         }
         let room = Room {
-            lines: lines_max(said.place.level()),
+            lines: lines_max(said.call_site.level()),
             bytes: usize::MAX,
         };
         let window = self.0.entry(said).or_default();
@@ -93,14 +93,14 @@ pub(super) struct Repeats;
 
 impl<S: Subscriber> Layer<S> for Repeats {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
-        let place = event.metadata();
-        if matches!(place.target(), DROPPED | COMPONENT) {
+        let call_site = event.metadata();
+        if matches!(call_site.target(), DROPPED | COMPONENT) {
             return true;
         }
         let mut module = Module(None);
         event.record(&mut module);
         let said = Said {
-            place,
+            call_site,
             module: module.0,
         };
         let (takes, over) = entries().takes(said.clone(), Instant::now());
@@ -124,10 +124,10 @@ fn tell(said: &Said, dropped: Dropped) {
     tracing::warn!(
         target: DROPPED,
         module,
-        file = said.place.file().unwrap_or_default(),
-        line = said.place.line().unwrap_or_default(),
+        file = said.call_site.file().unwrap_or_default(),
+        line = said.call_site.line().unwrap_or_default(),
         "the host said the same more than {} times a second: {} lines were dropped",
-        lines_max(said.place.level()),
+        lines_max(said.call_site.level()),
         dropped.lines
     );
 }
@@ -155,7 +155,7 @@ mod tests {
     use std::time::Duration;
 
     /// Something that the host says, at a level.
-    macro_rules! place {
+    macro_rules! call_site {
         ($level:expr) => {{
             struct Callsite;
             impl tracing::callsite::Callsite for Callsite {
@@ -177,16 +177,16 @@ mod tests {
         }};
     }
 
-    fn said(place: &'static Metadata<'static>, module: &str) -> Said {
+    fn said(call_site: &'static Metadata<'static>, module: &str) -> Said {
         Said {
-            place,
+            call_site,
             module: Some(module.to_owned()),
         }
     }
 
     #[test]
     fn the_same_of_the_same_module_is_said_so_often_a_second() {
-        let (failed, warned) = (place!(Level::ERROR), place!(Level::WARN));
+        let (failed, warned) = (call_site!(Level::ERROR), call_site!(Level::WARN));
         let mut entries = Entries::default();
         let now = Instant::now();
         for _ in 0..LINES_MAX {
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_was_dropped_is_told_where_nothing_follows_and_forgotten() {
-        let failed = place!(Level::ERROR);
+        let failed = call_site!(Level::ERROR);
         let mut entries = Entries::default();
         let now = Instant::now();
         for _ in 0..LINES_MAX + 5 {
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_is_counted_apart_is_bounded() {
-        let failed = place!(Level::ERROR);
+        let failed = call_site!(Level::ERROR);
         let mut entries = Entries::default();
         let now = Instant::now();
         for module in 0..2 * ENTRIES_MAX {

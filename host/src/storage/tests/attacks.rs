@@ -9,9 +9,9 @@ use super::*;
 
 /// Tries a statement in every way that a session offers.
 fn refuse(sql: &str) {
-    let place = place();
-    insert(&mut place.session(), "kept").unwrap();
-    let mut session = place.session();
+    let fixture = fixture();
+    insert(&mut fixture.session(), "kept").unwrap();
+    let mut session = fixture.session();
     let mut tried = vec![
         session.query(sql, &[]).map(drop),
         session.execute(sql, &[]).map(drop),
@@ -26,8 +26,8 @@ fn refuse(sql: &str) {
             "{sql}: {refused:?}"
         );
     }
-    assert_eq!(place.things(), 1, "{sql}");
-    assert_eq!(insert(&mut place.session(), "next"), Ok(1), "{sql}");
+    assert_eq!(fixture.things(), 1, "{sql}");
+    assert_eq!(insert(&mut fixture.session(), "next"), Ok(1), "{sql}");
 }
 
 #[test]
@@ -113,9 +113,9 @@ fn transactions_of_its_own() {
 
 #[test]
 fn statements_that_the_host_itself_has_run() {
-    let place = place();
+    let fixture = fixture();
     for _ in 0..3 {
-        assert_eq!(count(&mut place.session()), 0);
+        assert_eq!(count(&mut fixture.session()), 0);
     }
     for own in [
         "begin",
@@ -124,7 +124,7 @@ fn statements_that_the_host_itself_has_run() {
         "savepoint member",
         "rollback",
     ] {
-        let mut session = place.session();
+        let mut session = fixture.session();
         assert_eq!(count(&mut session), 0);
         let refused = session.query(own, &[]);
         assert!(
@@ -149,7 +149,7 @@ fn functions_that_take_as_long_as_a_product() {
     refuse("select json_patch('{}', '{}')");
     refuse("select jsonb_patch('{}', '{}')");
     refuse("select unhex('ab', 'x')");
-    let place = place();
+    let fixture = fixture();
     // SQLite's own take the square of a million for each of these.
     for (long, expected) in [
         ("select instr(h, substr(h, 1, 500000) || 'b')", 0),
@@ -169,7 +169,7 @@ fn functions_that_take_as_long_as_a_product() {
     ] {
         let with = "with t (h, s) as
             (select printf('%.*c', 999999, 'a'), replace(hex(zeroblob(250000)), '0', 'é'))";
-        let mut session = place.session_with(|limits| limits.statement_ms = 60_000);
+        let mut session = fixture.session_with(|limits| limits.statement_ms = 60_000);
         let got = session.query(&format!("{with} {long} from t"), &[]);
         assert_eq!(got.as_ref().map(integer), Ok(expected), "{long}");
     }
@@ -177,7 +177,7 @@ fn functions_that_take_as_long_as_a_product() {
 
 #[test]
 fn functions_that_are_done_otherwise_give_what_sqlite_gives() {
-    let place = place();
+    let fixture = fixture();
     let sqlite = rusqlite::Connection::open_in_memory().unwrap();
     for call in [
         "instr('Größe', 'e')",
@@ -211,7 +211,7 @@ fn functions_that_are_done_otherwise_give_what_sqlite_gives() {
     ] {
         let statement = format!("select quote({call}) || typeof({call})");
         let theirs: Option<String> = sqlite.query_row(&statement, [], |row| row.get(0)).unwrap();
-        let ours = place.session().query(&statement, &[]).unwrap();
+        let ours = fixture.session().query(&statement, &[]).unwrap();
         assert_eq!(&ours.data[5..], theirs.unwrap().as_bytes(), "{call}");
     }
     refuse("select instr('1.5', 1.5)");
@@ -235,36 +235,36 @@ fn no_statement_at_all() {
         "\0",
         "select '\0'",
     ] {
-        let place = place();
-        let refused = place.session().query(nothing, &[]);
+        let fixture = fixture();
+        let refused = fixture.session().query(nothing, &[]);
         assert!(
             refused.is_err() || refused.is_ok_and(|rows| rows.count <= 1),
             "{nothing}"
         );
-        assert_eq!(place.things(), 0);
+        assert_eq!(fixture.things(), 0);
     }
 }
 
 #[test]
 fn writing_where_only_reading_is_allowed() {
-    let place = place();
+    let fixture = fixture();
     let sneaky = "insert into thing (name) values ('x') returning id";
-    let refused = place.session().query(sneaky, &[]);
+    let refused = fixture.session().query(sneaky, &[]);
     assert!(matches!(refused, Err(SqlError::Invalid(_))), "{refused:?}");
-    assert_eq!(place.things(), 0);
-    let mut session = place.session();
+    assert_eq!(fixture.things(), 0);
+    let mut session = fixture.session();
     session.begin().unwrap();
     assert_eq!(session.transaction_query(sneaky, &[]).unwrap().count, 1);
     session.commit().unwrap();
-    assert_eq!(place.things(), 1);
+    assert_eq!(fixture.things(), 1);
 }
 
 #[test]
 fn a_statement_without_end() {
-    let place = place();
+    let fixture = fixture();
     let endless =
         "with recursive n (n) as (select 1 union all select n + 1 from n) select count(*) from n";
-    let mut session = place.session_with(|limits| limits.statement_ms = 20);
+    let mut session = fixture.session_with(|limits| limits.statement_ms = 20);
     assert_eq!(session.query(endless, &[]), Err(SqlError::Timeout));
     assert_eq!(count(&mut session), 0);
     session.begin().unwrap();
@@ -274,19 +274,19 @@ fn a_statement_without_end() {
     let ended = session.transaction_execute(endless, &[]);
     assert!(matches!(ended, Err(SqlError::Timeout)), "{ended:?}");
     drop(session);
-    insert(&mut place.session(), "next").unwrap();
+    insert(&mut fixture.session(), "next").unwrap();
 }
 
 #[test]
 fn values_without_end() {
-    let place = place();
+    let fixture = fixture();
     for huge in [
         "select zeroblob(1000000000)",
         "select hex(zeroblob(3000000))",
         "select zeroblob(4194305)",
         "select replace(hex(zeroblob(9000)), '0', hex(zeroblob(9000)))",
     ] {
-        let refused = place.session().query(huge, &[]);
+        let refused = fixture.session().query(huge, &[]);
         assert!(
             matches!(refused, Err(SqlError::LimitExceeded(_))),
             "{huge}: {:?}",
@@ -294,14 +294,14 @@ fn values_without_end() {
         );
     }
     let long = format!("select {}", "1+".repeat(1_000_000));
-    assert!(place.session().query(&long, &[]).is_err());
+    assert!(fixture.session().query(&long, &[]).is_err());
     let deep = format!("select {}1{}", "(".repeat(5_000), ")".repeat(5_000));
-    assert!(place.session().query(&deep, &[]).is_err());
+    assert!(fixture.session().query(&deep, &[]).is_err());
 }
 
 #[test]
 fn memory_without_end() {
-    let place = place();
+    let fixture = fixture();
     let n = "with recursive n (x) as (select 1 union all select x + 1 from n)";
     for hoard in [
         format!("select {}", vec!["randomblob(4000000)"; 100].join(", ")),
@@ -314,7 +314,7 @@ fn memory_without_end() {
             select x from n order by randomblob(100000)"
             .to_owned(),
     ] {
-        let mut session = place.session_with(|limits| limits.memory_bytes_max = 32 * 1024 * 1024);
+        let mut session = fixture.session_with(|limits| limits.memory_bytes_max = 32 * 1024 * 1024);
         let refused = session.query(&hoard, &[]);
         assert_eq!(
             refused.map(|rows| rows.count),
@@ -331,20 +331,20 @@ fn memory_without_end() {
         assert_eq!(session.query(modest, &[]).unwrap().count, 50);
     }
     // A transaction that it happens in can be gone; the next one is as good as any.
-    let mut session = place.session_with(|limits| limits.memory_bytes_max = 8 * 1024 * 1024);
+    let mut session = fixture.session_with(|limits| limits.memory_bytes_max = 8 * 1024 * 1024);
     session.begin().unwrap();
     let hoard =
         format!("insert into thing (name) {n} select hex(randomblob(10000)) from n limit 100000");
     assert!(session.transaction_execute(&hoard, &[]).is_err());
     drop(session);
-    assert_eq!(place.things(), 0);
-    assert_eq!(insert(&mut place.session(), "next"), Ok(1));
+    assert_eq!(fixture.things(), 0);
+    assert_eq!(insert(&mut fixture.session(), "next"), Ok(1));
 }
 
 #[test]
 fn a_row_as_wide_as_the_whole_result() {
-    let place = place();
-    let mut session = place.session_with(|limits| limits.result_bytes_max = 1_000_000);
+    let fixture = fixture();
+    let mut session = fixture.session_with(|limits| limits.result_bytes_max = 1_000_000);
     let row = format!("select {}", vec!["zeroblob(900000)"; 50].join(", "));
     assert_eq!(
         session.query(&row, &[]).map(|rows| rows.count),
@@ -356,8 +356,8 @@ fn a_row_as_wide_as_the_whole_result() {
 
 #[test]
 fn a_rehearsal_keeps_nothing() {
-    let place = place();
-    let mut rehearsal = place.database.rehearsal(&SessionLimits::default());
+    let fixture = fixture();
+    let mut rehearsal = fixture.database.rehearsal(&SessionLimits::default());
     assert_eq!(insert(&mut rehearsal, "tried"), Ok(1));
     rehearsal.begin().unwrap();
     rehearsal
@@ -365,9 +365,9 @@ fn a_rehearsal_keeps_nothing() {
         .unwrap();
     assert_eq!(rehearsal.commit(), Ok(()));
     drop(rehearsal);
-    assert_eq!(place.things(), 0);
-    assert_eq!(insert(&mut place.session(), "kept"), Ok(1));
-    assert_eq!(place.things(), 1);
+    assert_eq!(fixture.things(), 0);
+    assert_eq!(insert(&mut fixture.session(), "kept"), Ok(1));
+    assert_eq!(fixture.things(), 1);
 }
 
 #[test]
@@ -405,8 +405,8 @@ fn steps_that_meddle_with_what_is_the_hosts() {
         ("create index i on _wares_events (name);", "not authorized"),
         ("alter table _wares_events add column x;", "not authorized"),
     ] {
-        let place = place();
-        let mut session = place.session();
+        let fixture = fixture();
+        let mut session = fixture.session();
         session.begin().unwrap();
         session.emit("thing.made", "{}").unwrap();
         session.commit().unwrap();
@@ -415,10 +415,10 @@ fn steps_that_meddle_with_what_is_the_hosts() {
             step("0001", THINGS),
             step("0002", &format!("create table fine (x); {statements}")),
         ]);
-        let refused = place.database.migrate(&bad).unwrap_err().to_string();
+        let refused = fixture.database.migrate(&bad).unwrap_err().to_string();
         assert!(refused.contains(reason), "{statements}: {refused}");
         // All is as it was, and opens again.
-        let path = place.folder.path().join("x.db");
+        let path = fixture.folder.path().join("x.db");
         let database = Database::open(&path, &DatabaseOptions::default()).unwrap();
         assert_eq!(database.events(0, 10).unwrap()[0].id, 1);
         let good = schema([
@@ -438,8 +438,8 @@ fn steps_that_meddle_with_what_is_the_hosts() {
 
 #[test]
 fn statements_that_take_memory_to_be_kept() {
-    let place = place();
-    let mut session = place.session_with(|limits| {
+    let fixture = fixture();
+    let mut session = fixture.session_with(|limits| {
         limits.memory_bytes_max = 64 * 1024 * 1024;
         limits.statement_ms = 60_000;
     });
@@ -455,7 +455,7 @@ fn statements_that_take_memory_to_be_kept() {
 
 #[test]
 fn readers_that_keep_the_log_from_beginning_anew() {
-    let place = place_with(&DatabaseOptions {
+    let fixture = fixture_with(&DatabaseOptions {
         log_bytes_max: 256 * 1024,
         ..DatabaseOptions::default()
     });
@@ -466,7 +466,7 @@ fn readers_that_keep_the_log_from_beginning_anew() {
                 // Each snapshot overlaps with the next.
                 let mut sessions = VecDeque::new();
                 while !done.load(Ordering::Relaxed) {
-                    let mut session = place.session();
+                    let mut session = fixture.session();
                     count(&mut session);
                     sessions.push_back(session);
                     if sessions.len() > 1 {
@@ -477,12 +477,12 @@ fn readers_that_keep_the_log_from_beginning_anew() {
         }
         for number in 0..60 {
             let name = format!("{number}").repeat(100_000);
-            insert(&mut place.session(), &name).unwrap();
-            let log = place.folder.path().join("x.db-wal");
+            insert(&mut fixture.session(), &name).unwrap();
+            let log = fixture.folder.path().join("x.db-wal");
             let bytes = std::fs::metadata(log).unwrap().len();
             assert!(bytes < 6 * 1024 * 1024, "the log has {bytes} bytes");
         }
         done.store(true, Ordering::Relaxed);
     });
-    assert_eq!(place.things(), 60);
+    assert_eq!(fixture.things(), 60);
 }

@@ -12,29 +12,29 @@ use crate::storage::statement::Guarded;
 const WRITERS: usize = 16;
 
 /// Waits until so many sessions stand before the writer.
-fn until_waiting(place: &Place, count: usize) {
-    while place.database.writer().waiting() < count {
+fn until_waiting(fixture: &Fixture, count: usize) {
+    while fixture.database.writer().waiting() < count {
         thread::yield_now();
     }
 }
 
 #[test]
 fn commits_that_wait_together_share_a_sync() {
-    let place = place();
-    let before = place.database.writer().syncs();
-    let mut first = place.session();
+    let fixture = fixture();
+    let before = fixture.database.writer().syncs();
+    let mut first = fixture.session();
     first.begin().unwrap();
     first.transaction_execute(INSERT, &[text("first")]).unwrap();
     thread::scope(|scope| {
         for number in 0..WRITERS {
-            let place = &place;
-            scope.spawn(move || insert(&mut place.session(), &format!("n{number}")).unwrap());
+            let fixture = &fixture;
+            scope.spawn(move || insert(&mut fixture.session(), &format!("n{number}")).unwrap());
         }
-        until_waiting(&place, WRITERS);
+        until_waiting(&fixture, WRITERS);
         first.commit().unwrap();
     });
-    let syncs = place.database.writer().syncs() - before;
-    assert_eq!(place.things(), WRITERS as i64 + 1);
+    let syncs = fixture.database.writer().syncs() - before;
+    assert_eq!(fixture.things(), WRITERS as i64 + 1);
     assert!(
         (1..=WRITERS as u64).contains(&syncs),
         "{syncs} syncs for {} commits",
@@ -44,16 +44,16 @@ fn commits_that_wait_together_share_a_sync() {
 
 #[test]
 fn who_rolls_back_in_a_batch_takes_nobody_along() {
-    let place = place();
-    insert(&mut place.session(), "taken").unwrap();
-    let mut first = place.session();
+    let fixture = fixture();
+    insert(&mut fixture.session(), "taken").unwrap();
+    let mut first = fixture.session();
     first.begin().unwrap();
     first.transaction_execute(INSERT, &[text("first")]).unwrap();
     thread::scope(|scope| {
         for number in 0..WRITERS {
-            let place = &place;
+            let fixture = &fixture;
             scope.spawn(move || {
-                let mut session = place.session();
+                let mut session = fixture.session();
                 session.begin().unwrap();
                 session
                     .transaction_execute(INSERT, &[text(&format!("n{number}"))])
@@ -72,38 +72,38 @@ fn who_rolls_back_in_a_batch_takes_nobody_along() {
                 }
             });
         }
-        until_waiting(&place, WRITERS);
+        until_waiting(&fixture, WRITERS);
         first.commit().unwrap();
     });
     let kept = (0..WRITERS).filter(|number| number % 3 != 1).count() as i64;
-    assert_eq!(place.things(), kept + 2);
+    assert_eq!(fixture.things(), kept + 2);
 }
 
 #[test]
 fn the_first_of_a_batch_may_roll_back_while_others_wait() {
-    let place = place();
-    let mut first = place.session();
+    let fixture = fixture();
+    let mut first = fixture.session();
     first.begin().unwrap();
     first.transaction_execute(INSERT, &[text("gone")]).unwrap();
     thread::scope(|scope| {
         for number in 0..WRITERS {
-            let place = &place;
-            scope.spawn(move || insert(&mut place.session(), &format!("n{number}")).unwrap());
+            let fixture = &fixture;
+            scope.spawn(move || insert(&mut fixture.session(), &format!("n{number}")).unwrap());
         }
-        until_waiting(&place, WRITERS);
+        until_waiting(&fixture, WRITERS);
         first.rollback();
     });
-    assert_eq!(place.things(), WRITERS as i64);
+    assert_eq!(fixture.things(), WRITERS as i64);
 }
 
 #[test]
 fn who_gives_up_waiting_leaves_no_batch_behind() {
-    let place = place();
+    let fixture = fixture();
     let barrier = Barrier::new(2);
     thread::scope(|scope| {
-        let (place, barrier) = (&place, &barrier);
+        let (fixture, barrier) = (&fixture, &barrier);
         let holder = scope.spawn(move || {
-            let mut session = place.session();
+            let mut session = fixture.session();
             session.begin().unwrap();
             session
                 .transaction_execute(INSERT, &[text("held")])
@@ -113,30 +113,30 @@ fn who_gives_up_waiting_leaves_no_batch_behind() {
             session.commit().unwrap();
         });
         barrier.wait();
-        let mut hasty = place.session_with(|limits| limits.writer_wait_ms = 1);
+        let mut hasty = fixture.session_with(|limits| limits.writer_wait_ms = 1);
         assert_eq!(hasty.begin(), Err(SqlError::Busy));
         barrier.wait();
         holder.join().unwrap();
     });
-    assert_eq!(place.things(), 1);
-    insert(&mut place.session(), "next").unwrap();
+    assert_eq!(fixture.things(), 1);
+    insert(&mut fixture.session(), "next").unwrap();
 }
 
 #[test]
 fn a_lone_writer_syncs_once_a_commit() {
-    let place = place();
-    let before = place.database.writer().syncs();
+    let fixture = fixture();
+    let before = fixture.database.writer().syncs();
     for number in 0..5 {
-        insert(&mut place.session(), &format!("n{number}")).unwrap();
+        insert(&mut fixture.session(), &format!("n{number}")).unwrap();
     }
-    assert_eq!(place.database.writer().syncs() - before, 5);
+    assert_eq!(fixture.database.writer().syncs() - before, 5);
 }
 
 #[test]
 fn work_of_the_host_that_panics_leaves_the_writer_to_others() {
-    let place = place();
-    insert(&mut place.session(), "before").unwrap();
-    let writer = place.database.writer();
+    let fixture = fixture();
+    insert(&mut fixture.session(), "before").unwrap();
+    let writer = fixture.database.writer();
     let panics = |work: &dyn Fn(&Guarded)| {
         let work = || writer.alone(Duration::from_secs(1), work);
         assert!(catch_unwind(AssertUnwindSafe(work)).is_err());
@@ -155,9 +155,9 @@ fn work_of_the_host_that_panics_leaves_the_writer_to_others() {
             panic!("meant");
         });
     });
-    assert_eq!(place.things(), 1);
-    insert(&mut place.session(), "after").unwrap();
-    assert_eq!(place.things(), 2);
+    assert_eq!(fixture.things(), 1);
+    insert(&mut fixture.session(), "after").unwrap();
+    assert_eq!(fixture.things(), 2);
     let in_memory = writer.alone(Duration::from_secs(1), |connection| {
         let host = connection.host();
         host.pragma_query_value(None, "temp_store", |row| row.get::<_, i64>(0))

@@ -5,7 +5,7 @@ use super::*;
 
 #[test]
 fn what_was_committed_is_there_when_the_file_is_opened_again() {
-    let Place { folder, database } = place();
+    let Fixture { folder, database } = fixture();
     insert(&mut database.session(&SessionLimits::default()), "a").unwrap();
     database.close();
     drop(database);
@@ -16,14 +16,14 @@ fn what_was_committed_is_there_when_the_file_is_opened_again() {
 
 #[test]
 fn two_processes_on_one_file_lose_nothing() {
-    let place = place();
+    let fixture = fixture();
     let other = Database::open(
-        &place.folder.path().join("x.db"),
+        &fixture.folder.path().join("x.db"),
         &DatabaseOptions::default(),
     )
     .unwrap();
     std::thread::scope(|scope| {
-        for (name, database) in [("a", &place.database), ("b", &other)] {
+        for (name, database) in [("a", &fixture.database), ("b", &other)] {
             scope.spawn(move || {
                 for number in 0..50 {
                     let mut session = database.session(&SessionLimits::default());
@@ -32,81 +32,84 @@ fn two_processes_on_one_file_lose_nothing() {
             });
         }
     });
-    assert_eq!(place.things(), 100);
+    assert_eq!(fixture.things(), 100);
     assert_eq!(count(&mut other.session(&SessionLimits::default())), 100);
 }
 
 #[test]
 fn steps_that_find_no_room_are_told_from_those_that_are_wrong() {
-    let place = place_with(&DatabaseOptions {
+    let fixture = fixture_with(&DatabaseOptions {
         bytes_max: 40 * 4_096,
         ..DatabaseOptions::default()
     });
     let then = |statements: &str| schema([step("0001", THINGS), step("0002", statements)]);
     let failed = |statements: &str| {
-        let error = place.database.activate(&then(statements), &["a"]);
+        let error = fixture.database.activate(&then(statements), &["a"]);
         error.unwrap_err()
     };
     let full = failed("create table box (x); insert into box values (zeroblob(1000000));");
     assert!(full.is_full(), "{full}");
     let wrong = failed("insert into nowhere values (1);");
     assert!(!wrong.is_full(), "{wrong}");
-    assert_eq!(place.database.activated().unwrap().active, None);
+    assert_eq!(fixture.database.activated().unwrap().active, None);
     assert!(!SqlError::Trouble(Trouble::Damaged).is_full());
 }
 
 #[test]
 fn a_full_disk_is_told_and_nothing_that_was_kept_is_lost() {
-    let place = place_with(&DatabaseOptions {
+    let fixture = fixture_with(&DatabaseOptions {
         bytes_max: 40 * 4_096,
         ..DatabaseOptions::default()
     });
     let long = |number: usize| text(&format!("{number}{}", "x".repeat(2_000)));
     let mut kept = 0;
     let full = loop {
-        match place.session().execute(INSERT, &[long(kept)]) {
+        match fixture.session().execute(INSERT, &[long(kept)]) {
             Ok(_) => kept += 1,
             Err(error) => break error,
         }
     };
     assert_eq!(full, SqlError::Trouble(Trouble::Full));
     assert!(kept > 5);
-    assert_eq!(place.things(), kept as i64);
-    let mut session = place.session();
+    assert_eq!(fixture.things(), kept as i64);
+    let mut session = fixture.session();
     session.begin().unwrap();
     let failed = session.transaction_execute(INSERT, &[text(&"y".repeat(50_000))]);
     assert!(
         matches!(failed, Err(SqlError::Trouble(Trouble::Full))),
         "{failed:?}"
     );
-    assert!(session.commit().is_err() || place.things() == kept as i64);
-    assert_eq!(place.things(), kept as i64);
-    place.session().execute("delete from thing", &[]).unwrap();
-    insert(&mut place.session(), "room again").unwrap();
-    assert_eq!(place.things(), 1);
+    assert!(session.commit().is_err() || fixture.things() == kept as i64);
+    assert_eq!(fixture.things(), kept as i64);
+    fixture.session().execute("delete from thing", &[]).unwrap();
+    insert(&mut fixture.session(), "room again").unwrap();
+    assert_eq!(fixture.things(), 1);
 }
 
 #[test]
 fn steps_run_once_and_in_order() {
-    let place = place();
+    let fixture = fixture();
     let first = step("0001", THINGS);
     let second = step(
         "0002",
         "alter table thing add column colour text; create index c on thing (colour);",
     );
     let both = schema([first.clone(), second.clone()]);
-    assert_eq!(place.database.pending(&both).unwrap(), ["0002"]);
-    assert_eq!(place.database.migrate(&both).unwrap(), ["0002"]);
-    assert_eq!(place.database.migrate(&both).unwrap(), Vec::<String>::new());
-    place
+    assert_eq!(fixture.database.pending(&both).unwrap(), ["0002"]);
+    assert_eq!(fixture.database.migrate(&both).unwrap(), ["0002"]);
+    assert_eq!(
+        fixture.database.migrate(&both).unwrap(),
+        Vec::<String>::new()
+    );
+    fixture
         .session()
         .query("select colour from thing", &[])
         .unwrap();
-    let changed = place
+    let changed = fixture
         .database
         .migrate(&schema([step("0001", "select 1;"), second.clone()]));
     assert!(matches!(changed, Err(MigrationError::Changed(name)) if name == "0001"));
-    let twice = place
+    let twice = fixture
         .database
         .migrate(&schema([first.clone(), second.clone(), second]));
     assert!(matches!(twice, Err(MigrationError::Duplicate(name)) if name == "0002"));
@@ -114,7 +117,7 @@ fn steps_run_once_and_in_order() {
 
 #[test]
 fn a_step_that_fails_leaves_nothing() {
-    let place = place();
+    let fixture = fixture();
     for bad in [
         "create table other (x); insert into nowhere values (1);",
         "create table _wares_other (x);",
@@ -126,7 +129,7 @@ fn a_step_that_fails_leaves_nothing() {
         "create virtual table other using rtree (id, a, b);",
         "create temp table other (x);",
     ] {
-        let failed = place
+        let failed = fixture
             .database
             .migrate(&schema([step("0001", THINGS), step("0002", bad)]));
         assert!(
@@ -134,16 +137,16 @@ fn a_step_that_fails_leaves_nothing() {
             "{bad}"
         );
         assert!(
-            place.session().query("select * from other", &[]).is_err(),
+            fixture.session().query("select * from other", &[]).is_err(),
             "{bad}"
         );
-        assert_eq!(place.things(), 0);
+        assert_eq!(fixture.things(), 0);
     }
 }
 
 #[test]
 fn full_text_search_works_through_a_session() {
-    let place = place();
+    let fixture = fixture();
     let words = step(
         "0002",
         "create virtual table words using fts5 (name, content = 'thing', content_rowid = 'id', tokenize = 'trigram');
@@ -154,19 +157,19 @@ fn full_text_search_works_through_a_session() {
              insert into words (words, rowid, name) values ('delete', old.id, old.name);
          end;",
     );
-    place
+    fixture
         .database
         .migrate(&schema([step("0001", THINGS), words]))
         .unwrap();
-    insert(&mut place.session(), "a long name").unwrap();
-    insert(&mut place.session(), "another").unwrap();
+    insert(&mut fixture.session(), "a long name").unwrap();
+    insert(&mut fixture.session(), "another").unwrap();
     let found = |word: &str| {
         let sql =
             "select count(*) from thing where id in (select rowid from words where words match $1)";
-        integer(&place.session().query(sql, &[text(word)]).unwrap())
+        integer(&fixture.session().query(sql, &[text(word)]).unwrap())
     };
     assert_eq!((found("\"ong n\""), found("\"nothing\"")), (1, 0));
-    place.session().execute("delete from thing", &[]).unwrap();
+    fixture.session().execute("delete from thing", &[]).unwrap();
     assert_eq!(found("\"ong n\""), 0);
 }
 
@@ -179,12 +182,12 @@ fn temporary_files_of_steps_are_bounded() {
         select hex(randomblob(50000)) as x from n order by 1;
         drop table long;";
     for (temporary_bytes_max, fails) in [(1024 * 1024, true), (1024 * 1024 * 1024, false)] {
-        let place = place_with(&DatabaseOptions {
+        let fixture = fixture_with(&DatabaseOptions {
             temporary_bytes_max,
             ..DatabaseOptions::default()
         });
         let steps = schema([step("0001", THINGS), step("0002", sort)]);
-        let failed = place.database.migrate(&steps).err();
+        let failed = fixture.database.migrate(&steps).err();
         assert_eq!(
             failed.map(|error| error.to_string()),
             fails.then(|| {
@@ -192,7 +195,7 @@ fn temporary_files_of_steps_are_bounded() {
                     .to_owned()
             })
         );
-        assert_eq!(insert(&mut place.session(), "next"), Ok(1));
+        assert_eq!(insert(&mut fixture.session(), "next"), Ok(1));
     }
 }
 
@@ -213,14 +216,14 @@ fn a_file_that_is_no_database_is_named() {
 
 #[test]
 fn steps_without_end_are_ended_and_leave_nothing() {
-    let place = place_with(&DatabaseOptions {
+    let fixture = fixture_with(&DatabaseOptions {
         migration_ms: 50,
         ..DatabaseOptions::default()
     });
     let n = "with recursive n (x) as (select 1 union all select x + 1 from n)";
     let endless =
         format!("create table other (x); insert into other {n} select x from n where x < 0;");
-    let failed = place
+    let failed = fixture
         .database
         .migrate(&schema([step("0001", THINGS), step("0002", &endless)]));
     assert_eq!(
@@ -231,5 +234,5 @@ fn steps_without_end_are_ended_and_leave_nothing() {
         step("0001", THINGS),
         step("0002", "create table other (x);"),
     ]);
-    assert_eq!(place.database.migrate(&short).unwrap(), ["0002"]);
+    assert_eq!(fixture.database.migrate(&short).unwrap(), ["0002"]);
 }

@@ -14,7 +14,7 @@ use super::{
     Database, DatabaseOptions, Migration, Rows, Schema, Session, SessionLimits, SqlError, Value,
 };
 
-/// A table that everything is tried on.
+/// The tables of these tests.
 const THINGS: &str = "
     create table shelf (id text primary key) strict;
     create table thing (
@@ -25,7 +25,7 @@ const THINGS: &str = "
     ) strict;";
 
 /// A database with that table, in a folder of its own.
-struct Place {
+struct Fixture {
     folder: TempDir,
     database: Database,
 }
@@ -37,7 +37,7 @@ fn step(name: &str, statements: &str) -> Migration {
     }
 }
 
-/// What a component says that does not speak of older versions.
+/// The schema of a component that does not mention older versions.
 fn schema(steps: impl Into<Vec<Migration>>) -> Schema {
     Schema {
         steps: steps.into(),
@@ -45,18 +45,18 @@ fn schema(steps: impl Into<Vec<Migration>>) -> Schema {
     }
 }
 
-fn place() -> Place {
-    place_with(&DatabaseOptions::default())
+fn fixture() -> Fixture {
+    fixture_with(&DatabaseOptions::default())
 }
 
-fn place_with(options: &DatabaseOptions) -> Place {
+fn fixture_with(options: &DatabaseOptions) -> Fixture {
     let folder = TempDir::new().unwrap();
     let database = Database::open(&folder.path().join("x.db"), options).unwrap();
     database.migrate(&schema([step("0001", THINGS)])).unwrap();
-    Place { folder, database }
+    Fixture { folder, database }
 }
 
-impl Place {
+impl Fixture {
     fn session(&self) -> Session {
         self.database.session(&SessionLimits::default())
     }

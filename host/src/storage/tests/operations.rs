@@ -11,20 +11,20 @@ use super::*;
 
 const WORDS: &str = "create virtual table words using fts5 (x, tokenize = 'unicode61');";
 
-fn words() -> Place {
-    let place = place();
+fn words() -> Fixture {
+    let fixture = fixture();
     let steps = [step("0001", THINGS), step("0002", WORDS)];
-    place.database.migrate(&schema(steps)).unwrap();
-    place
+    fixture.database.migrate(&schema(steps)).unwrap();
+    fixture
 }
 
-fn say(place: &Place, sql: &str, parameters: &[Value]) -> Result<u64, SqlError> {
-    place.session().execute(sql, parameters)
+fn say(fixture: &Fixture, sql: &str, parameters: &[Value]) -> Result<u64, SqlError> {
+    fixture.session().execute(sql, parameters)
 }
 
-fn find(place: &Place, query: &str) -> Result<i64, SqlError> {
+fn find(fixture: &Fixture, query: &str) -> Result<i64, SqlError> {
     let sql = "select count(*) from words where words match $1";
-    let mut session = place.session();
+    let mut session = fixture.session();
     Ok(integer(&session.query(sql, &[text(query)])?))
 }
 
@@ -37,9 +37,9 @@ fn is_limit<T: std::fmt::Debug>(result: &Result<T, SqlError>, what: &str) {
 
 /// What a step of a schema fails with, if it fails.
 fn fails(statements: &str) -> Option<String> {
-    let place = place();
+    let fixture = fixture();
     let steps = schema([step("0001", THINGS), step("0002", statements)]);
-    place
+    fixture
         .database
         .migrate(&steps)
         .err()
@@ -48,14 +48,14 @@ fn fails(statements: &str) -> Option<String> {
 
 #[test]
 fn functions_of_full_text_search_that_take_the_square_of_a_text() {
-    let place = words();
+    let fixture = words();
     say(
-        &place,
+        &fixture,
         "insert into words (x) values ('one two three')",
         &[],
     )
     .unwrap();
-    let ask = |sql: &str| place.session().query(sql, &[]).map(|rows| rows.count);
+    let ask = |sql: &str| fixture.session().query(sql, &[]).map(|rows| rows.count);
     for (function, message) in [
         (
             "snippet(words, 0, '<', '>', '…', 5)",
@@ -79,7 +79,7 @@ fn functions_of_full_text_search_that_take_the_square_of_a_text() {
         'snippet(0, ''<'', ''>'', ''…'', 5)'";
     assert_eq!(ask(by_rank), refused);
     let for_good = "insert into words (words, rank) values ('rank', 'highlight(0, ''<'', ''>'')')";
-    say(&place, for_good, &[]).unwrap();
+    say(&fixture, for_good, &[]).unwrap();
     assert_eq!(
         ask("select rank from words where words match 'two'"),
         refused
@@ -101,8 +101,8 @@ fn functions_of_full_text_search_that_take_the_square_of_a_text() {
 
 #[test]
 fn queries_of_full_text_search_that_take_as_long_as_a_product() {
-    let place = words();
-    say(&place, "insert into words (x) values ('a b a c a')", &[]).unwrap();
+    let fixture = words();
+    say(&fixture, "insert into words (x) values ('a b a c a')", &[]).unwrap();
     let repeated = |word: &str, count: u32| vec![word; count as usize].join(" ");
     for (near, fits) in [(PHRASES_MAX, true), (PHRASES_MAX + 1, false)] {
         for query in [
@@ -110,7 +110,7 @@ fn queries_of_full_text_search_that_take_as_long_as_a_product() {
             repeated("a", near),
             repeated("\"\"", near),
         ] {
-            let found = find(&place, &query);
+            let found = find(&fixture, &query);
             if fits {
                 assert!(found.is_ok(), "{query}: {found:?}");
             } else {
@@ -119,39 +119,39 @@ fn queries_of_full_text_search_that_take_as_long_as_a_product() {
         }
     }
     let phrase = |count: u32| format!("\"{}\"", repeated("a", count));
-    assert_eq!(find(&place, &phrase(PHRASE_WORDS_MAX)), Ok(0));
-    is_limit(&find(&place, &phrase(PHRASE_WORDS_MAX + 1)), "a phrase");
+    assert_eq!(find(&fixture, &phrase(PHRASE_WORDS_MAX)), Ok(0));
+    is_limit(&find(&fixture, &phrase(PHRASE_WORDS_MAX + 1)), "a phrase");
     // One that is computed is a query as any other, and so is one in other words.
     let computed =
         "select count(*) from words where words match replace(hex(zeroblob(100)), '00', 'a ')";
-    is_limit(&place.session().query(computed, &[]), computed);
+    is_limit(&fixture.session().query(computed, &[]), computed);
     let called = "select count(*) from words(replace(hex(zeroblob(100)), '00', 'a '))";
-    is_limit(&place.session().query(called, &[]), called);
-    assert_eq!(find(&place, "a NOT d"), Ok(1));
+    is_limit(&fixture.session().query(called, &[]), called);
+    assert_eq!(find(&fixture, "a NOT d"), Ok(1));
     // Many queries one after the other are as good as one.
     let many = "with recursive n (x) as (select 1 union all select x + 1 from n limit 2000)
         select count(*) from n, words where words match 'a b c a'";
     assert_eq!(
-        place.session().query(many, &[]).as_ref().map(integer),
+        fixture.session().query(many, &[]).as_ref().map(integer),
         Ok(2000)
     );
 }
 
 #[test]
 fn texts_of_full_text_search_that_are_too_long() {
-    let place = words();
+    let fixture = words();
     let insert = "insert into words (x) values (replace(hex(zeroblob($1)), '00', 'a '))";
-    let fill = |words: u32| say(&place, insert, &[Value::Integer(words.into())]);
+    let fill = |words: u32| say(&fixture, insert, &[Value::Integer(words.into())]);
     assert_eq!(fill(WORDS_MAX), Ok(1));
     is_limit(&fill(WORDS_MAX + 1), "a text");
-    assert_eq!(find(&place, "a"), Ok(1));
+    assert_eq!(find(&fixture, "a"), Ok(1));
     // The worst query that is let pass on the longest text, by its time.
     let begun = Instant::now();
     let near = format!(
         "NEAR({}, 1000000)",
         vec!["a"; PHRASES_MAX as usize].join(" ")
     );
-    let found = find(&place, &near);
+    let found = find(&fixture, &near);
     assert!(
         matches!(
             found,
@@ -164,51 +164,51 @@ fn texts_of_full_text_search_that_are_too_long() {
         "{:?}",
         begun.elapsed()
     );
-    let mut session = place.session_with(|limits| limits.statement_ms = 0);
+    let mut session = fixture.session_with(|limits| limits.statement_ms = 0);
     let ended = session.execute(insert, &[Value::Integer(100_000)]);
     assert_eq!(ended, Err(SqlError::Timeout));
 }
 
 #[test]
 fn commands_of_full_text_search_are_ended_by_the_clock() {
-    let place = words();
+    let fixture = words();
     let many = "insert into words (x)
         with recursive n (x) as (select 1 union all select x + 1 from n limit 5000)
         select 'word' || x || ' and w' || (x * 7) from n";
-    assert_eq!(say(&place, many, &[]), Ok(5000));
-    assert_eq!(find(&place, "word17"), Ok(1));
+    assert_eq!(say(&fixture, many, &[]), Ok(5000));
+    assert_eq!(find(&fixture, "word17"), Ok(1));
     for command in ["rebuild", "integrity-check"] {
         let sql = format!("insert into words (words) values ('{command}')");
-        let mut hasty = place.session_with(|limits| limits.statement_ms = 0);
+        let mut hasty = fixture.session_with(|limits| limits.statement_ms = 0);
         assert_eq!(
             hasty.execute(&sql, &[]),
             Err(SqlError::Timeout),
             "{command}"
         );
         drop(hasty);
-        assert_eq!(find(&place, "word17"), Ok(1), "{command}");
-        assert_eq!(say(&place, &sql, &[]).err(), None, "{command}");
-        assert_eq!(find(&place, "word17"), Ok(1), "{command}");
+        assert_eq!(find(&fixture, "word17"), Ok(1), "{command}");
+        assert_eq!(say(&fixture, &sql, &[]).err(), None, "{command}");
+        assert_eq!(find(&fixture, "word17"), Ok(1), "{command}");
     }
-    assert_eq!(find(&place, "word17"), Ok(1));
+    assert_eq!(find(&fixture, "word17"), Ok(1));
 }
 
 #[test]
 fn all_rows_at_once_go_one_by_one() {
-    let place = place();
+    let fixture = fixture();
     let some = "insert into thing (name)
         with recursive n (x) as (select 1 union all select x + 1 from n limit 1000)
         select 'n' || x from n";
-    say(&place, some, &[]).unwrap();
-    let mut hasty = place.session_with(|limits| limits.statement_ms = 0);
+    say(&fixture, some, &[]).unwrap();
+    let mut hasty = fixture.session_with(|limits| limits.statement_ms = 0);
     assert_eq!(
         hasty.execute("delete from thing", &[]),
         Err(SqlError::Timeout)
     );
     drop(hasty);
-    assert_eq!(place.things(), 1000);
-    assert_eq!(say(&place, "delete from thing", &[]), Ok(1000));
-    assert_eq!(place.things(), 0);
+    assert_eq!(fixture.things(), 1000);
+    assert_eq!(say(&fixture, "delete from thing", &[]), Ok(1000));
+    assert_eq!(fixture.things(), 0);
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn what_looks_at_no_clock_is_interrupted_from_outside() {
 
 #[test]
 fn like_and_glob_are_sqlites_and_end() {
-    let place = place();
+    let fixture = fixture();
     let sqlite = Connection::open_in_memory().unwrap();
     let texts = [
         "'abc'", "'ABC'", "''", "'a%c'", "'äÖ_'", "'a]b'", "'a-c'", "121", "x'6162'", "null",
@@ -245,17 +245,17 @@ fn like_and_glob_are_sqlites_and_end() {
             "'Ä%'", "'1_1'", "121", "'%_%_%'", "'a%bc%'", "null",
         ] {
             for operator in ["like", "not like"] {
-                same(&place, &sqlite, &format!("{text} {operator} {pattern}"));
+                same(&fixture, &sqlite, &format!("{text} {operator} {pattern}"));
             }
         }
         for pattern in ["'a\\%c'", "'\\%'", "'\\'", "'%\\'", "'\\a\\b\\c'", "'\\_%'"] {
             same(
-                &place,
+                &fixture,
                 &sqlite,
                 &format!("{text} like {pattern} escape '\\'"),
             );
         }
-        same(&place, &sqlite, &format!("{text} like 'a%%c' escape '%'"));
+        same(&fixture, &sqlite, &format!("{text} like 'a%%c' escape '%'"));
         for pattern in [
             "'abc'",
             "'*'",
@@ -277,7 +277,7 @@ fn like_and_glob_are_sqlites_and_end() {
             "'[ä-ö]*'",
             "null",
         ] {
-            same(&place, &sqlite, &format!("{text} glob {pattern}"));
+            same(&fixture, &sqlite, &format!("{text} glob {pattern}"));
         }
     }
     let long = [
@@ -289,11 +289,11 @@ fn like_and_glob_are_sqlites_and_end() {
         ("select $1 like $2", &long[1]),
         ("select $1 glob $2", &text(&glob)),
     ] {
-        let mut session = place.session_with(|limits| limits.statement_ms = 50);
+        let mut session = fixture.session_with(|limits| limits.statement_ms = 50);
         let ended = session.query(sql, &[long[0].clone(), pattern.clone()]);
         assert_eq!(ended, Err(SqlError::Timeout), "{sql}");
     }
-    let refused = place
+    let refused = fixture
         .session()
         .query("select 'a' like $1", &[text(&"a".repeat(1025))]);
     assert_eq!(
@@ -304,18 +304,18 @@ fn like_and_glob_are_sqlites_and_end() {
     );
 }
 
-fn same(place: &Place, sqlite: &Connection, expression: &str) {
+fn same(fixture: &Fixture, sqlite: &Connection, expression: &str) {
     let statement = format!("select coalesce({expression}, 7)");
     let theirs: i64 = sqlite.query_row(&statement, [], |row| row.get(0)).unwrap();
-    let ours = integer(&place.session().query(&statement, &[]).unwrap());
+    let ours = integer(&fixture.session().query(&statement, &[]).unwrap());
     assert_eq!(ours, theirs, "{expression}");
 }
 
 #[test]
 fn texts_are_folded_without_regard_to_case() {
-    let place = place();
+    let fixture = fixture();
     let value_of = |expression: &str| {
-        let rows = place
+        let rows = fixture
             .session()
             .query(&format!("select {expression}"), &[])?;
         Ok(integer(&rows))
@@ -348,7 +348,7 @@ fn texts_are_folded_without_regard_to_case() {
 
 #[test]
 fn a_pattern_is_kept_for_the_rows_of_a_statement_and_no_longer() {
-    let place = place();
+    let fixture = fixture();
     let sqlite = Connection::open_in_memory().unwrap();
     // Another pattern, another escape and null in every row, in turn.
     for expression in [
@@ -361,7 +361,7 @@ fn a_pattern_is_kept_for_the_rows_of_a_statement_and_no_longer() {
         let rows = "(values ('a^_c', '^'), ('a_c', '!'), (null, '^'), ('abc', null), ('a_c', '^'))";
         let digits = format!("group_concat(coalesce({expression}, 7), '')");
         same(
-            &place,
+            &fixture,
             &sqlite,
             &format!("(select cast('1' || {digits} as integer) from {rows})"),
         );
@@ -371,11 +371,11 @@ fn a_pattern_is_kept_for_the_rows_of_a_statement_and_no_longer() {
         let sum = vec![vec![one; 40].join(" + "); count / 40];
         let sum = sum.iter().map(|sum| format!("({sum})")).collect::<Vec<_>>();
         let sql = format!("select {} from thing", sum.join(" + "));
-        let mut session = place.session_with(|limits| limits.memory_bytes_max = 16 << 20);
+        let mut session = fixture.session_with(|limits| limits.memory_bytes_max = 16 << 20);
         session.query(&sql, &[text(pattern)]).map(|rows| rows.count)
     };
-    insert(&mut place.session(), "one").unwrap();
-    insert(&mut place.session(), "two").unwrap();
+    insert(&mut fixture.session(), "one").unwrap();
+    insert(&mut fixture.session(), "two").unwrap();
     assert_eq!(ask(80, &"_".repeat(1024)), Ok(2));
     assert_eq!(ask(1200, "%"), Ok(2));
     assert!(matches!(
@@ -388,9 +388,9 @@ fn a_pattern_is_kept_for_the_rows_of_a_statement_and_no_longer() {
 
 #[test]
 fn regular_expressions_take_memory_of_the_statement() {
-    let place = place();
+    let fixture = fixture();
     let megabytes =
-        |count: usize| place.session_with(|limits| limits.memory_bytes_max = count << 20);
+        |count: usize| fixture.session_with(|limits| limits.memory_bytes_max = count << 20);
     let ask = |session: &mut Session, pattern: &str| {
         session
             .query("select 'a' regexp $1", &[text(pattern)])
@@ -420,7 +420,7 @@ fn regular_expressions_take_memory_of_the_statement() {
     ));
     assert_eq!(ask(&mut megabytes(16), "^\\w$"), Ok(1));
     // Many patterns in one statement are not all kept.
-    let mut patient = place.session_with(|limits| limits.statement_ms = 60_000);
+    let mut patient = fixture.session_with(|limits| limits.statement_ms = 60_000);
     let before = memory::used();
     let many: Vec<String> = (0..300)
         .map(|n| format!("x regexp '\\w{{2}}{n}'"))
@@ -493,7 +493,7 @@ fn names_of_sqlite_and_of_pragmas() {
 
 #[test]
 fn tables_of_sqlite_that_a_statement_has_no_use_for() {
-    let place = words();
+    let fixture = words();
     for table in [
         "dbstat",
         "pragma_function_list",
@@ -501,7 +501,7 @@ fn tables_of_sqlite_that_a_statement_has_no_use_for() {
         "main.pragma_table_list",
         "fts3tokenize",
     ] {
-        let refused = place
+        let refused = fixture
             .session()
             .query(&format!("select count(*) from {table}"), &[]);
         assert!(
@@ -509,7 +509,7 @@ fn tables_of_sqlite_that_a_statement_has_no_use_for() {
             "{table}: {refused:?}"
         );
     }
-    let each = place
+    let each = fixture
         .session()
         .query("select count(*) from json_each('[1, 2]')", &[]);
     assert_eq!(each.as_ref().map(integer), Ok(2));
@@ -551,8 +551,8 @@ fn tables_of_full_text_search_whose_words_nobody_counts() {
 /// SQLite looks at no clock where it jumps nowhere: in one expression of many calls.
 #[test]
 fn an_expression_ends_with_its_statement_however_long_it_is() {
-    let place = place();
-    place
+    let fixture = fixture();
+    fixture
         .database
         .migrate(&schema([step("0001", THINGS)]))
         .unwrap();
@@ -571,7 +571,7 @@ fn an_expression_ends_with_its_statement_however_long_it_is() {
     let long = text(&"a".repeat(3_000_000));
     for _ in 0..2 {
         let begun = Instant::now();
-        let mut session = place.database.session(&limits);
+        let mut session = fixture.database.session(&limits);
         let ended = session
             .query(&sql, std::slice::from_ref(&long))
             .map(|rows| rows.count);

@@ -5,8 +5,8 @@ use super::*;
 
 #[test]
 fn rows_come_packed() {
-    let place = place();
-    let rows = place
+    let fixture = fixture();
+    let rows = fixture
         .session()
         .query(
             "select null, -2, 0.5, 'é', x'00ff' union all select $1, $2, $3, $4, $5",
@@ -39,8 +39,8 @@ fn rows_come_packed() {
 
 #[test]
 fn parameters_are_bound_by_their_number() {
-    let place = place();
-    let rows = place.session().query(
+    let fixture = fixture();
+    let rows = fixture.session().query(
         "select $2 - $1 + $2",
         &[Value::Integer(1), Value::Integer(10)],
     );
@@ -53,7 +53,7 @@ fn parameters_are_bound_by_their_number() {
         ("select :a", vec![Value::Null]),
         ("select $0", vec![Value::Null]),
     ] {
-        let refused = place.session().query(sql, &parameters);
+        let refused = fixture.session().query(sql, &parameters);
         assert!(
             matches!(refused, Err(SqlError::Invalid(_))),
             "{sql}: {refused:?}"
@@ -63,8 +63,8 @@ fn parameters_are_bound_by_their_number() {
 
 #[test]
 fn a_transaction_is_seen_by_others_once_it_commits() {
-    let place = place();
-    let mut session = place.session();
+    let fixture = fixture();
+    let mut session = fixture.session();
     session.begin().unwrap();
     session.transaction_execute(INSERT, &[text("a")]).unwrap();
     assert_eq!(
@@ -75,22 +75,22 @@ fn a_transaction_is_seen_by_others_once_it_commits() {
         ),
         1
     );
-    assert_eq!(place.things(), 0);
+    assert_eq!(fixture.things(), 0);
     session.commit().unwrap();
-    assert_eq!(place.things(), 1);
+    assert_eq!(fixture.things(), 1);
 }
 
 #[test]
 fn a_transaction_that_is_not_committed_leaves_nothing() {
-    let place = place();
-    let mut session = place.session();
+    let fixture = fixture();
+    let mut session = fixture.session();
     session.begin().unwrap();
     session.transaction_execute(INSERT, &[text("a")]).unwrap();
     session.emit("thing.created", "{}").unwrap();
     drop(session);
-    assert_eq!(place.things(), 0);
-    assert_eq!(place.database.events(0, 10), Ok(Vec::new()));
-    let mut session = place.session();
+    assert_eq!(fixture.things(), 0);
+    assert_eq!(fixture.database.events(0, 10), Ok(Vec::new()));
+    let mut session = fixture.session();
     session.begin().unwrap();
     session.transaction_execute(INSERT, &[text("a")]).unwrap();
     session.rollback();
@@ -98,30 +98,30 @@ fn a_transaction_that_is_not_committed_leaves_nothing() {
         session.commit(),
         Err(SqlError::Invalid("no transaction is open".to_owned()))
     );
-    assert_eq!(place.things(), 0);
+    assert_eq!(fixture.things(), 0);
 }
 
 #[test]
 fn after_an_error_a_transaction_is_as_before_the_statement() {
-    let place = place();
-    insert(&mut place.session(), "taken").unwrap();
-    let mut session = place.session();
+    let fixture = fixture();
+    insert(&mut fixture.session(), "taken").unwrap();
+    let mut session = fixture.session();
     session.begin().unwrap();
     session.transaction_execute(INSERT, &[text("a")]).unwrap();
     let two = "insert into thing (name) values ('b'), ('taken')";
     assert!(session.transaction_execute(two, &[]).is_err());
     session.commit().unwrap();
-    let names = place
+    let names = fixture
         .session()
         .query("select name from thing where name = 'b'", &[])
         .unwrap();
-    assert_eq!((names.count, place.things()), (0, 2));
+    assert_eq!((names.count, fixture.things()), (0, 2));
 }
 
 #[test]
 fn a_broken_rule_is_told_with_its_kind_and_columns() {
-    let place = place();
-    insert(&mut place.session(), "taken").unwrap();
+    let fixture = fixture();
+    insert(&mut fixture.session(), "taken").unwrap();
     for (sql, kind, columns) in [
         (
             "insert into thing (name) values ('taken')",
@@ -146,12 +146,12 @@ fn a_broken_rule_is_told_with_its_kind_and_columns() {
     ] {
         let columns = columns.into_iter().map(str::to_owned).collect();
         assert_eq!(
-            place.session().execute(sql, &[]),
+            fixture.session().execute(sql, &[]),
             Err(SqlError::Constraint { kind, columns }),
             "{sql}"
         );
     }
-    let check = place
+    let check = fixture
         .session()
         .execute("insert into thing (name, size) values ('x', 0)", &[]);
     assert!(
@@ -164,24 +164,24 @@ fn a_broken_rule_is_told_with_its_kind_and_columns() {
         ),
         "{check:?}"
     );
-    assert_eq!(place.things(), 1);
+    assert_eq!(fixture.things(), 1);
 }
 
 #[test]
 fn a_session_reads_one_snapshot_until_it_writes() {
-    let place = place();
-    let mut session = place.session();
+    let fixture = fixture();
+    let mut session = fixture.session();
     assert_eq!(count(&mut session), 0);
-    insert(&mut place.session(), "other's").unwrap();
-    assert_eq!((count(&mut session), place.things()), (0, 1));
+    insert(&mut fixture.session(), "other's").unwrap();
+    assert_eq!((count(&mut session), fixture.things()), (0, 1));
     insert(&mut session, "own").unwrap();
     assert_eq!(count(&mut session), 2);
 }
 
 #[test]
 fn one_transaction_at_a_time() {
-    let place = place();
-    let mut session = place.session();
+    let fixture = fixture();
+    let mut session = fixture.session();
     session.begin().unwrap();
     assert_eq!(
         session.begin(),
@@ -202,13 +202,13 @@ fn one_transaction_at_a_time() {
             Err(SqlError::Invalid("no transaction is open".to_owned()))
         );
     }
-    assert_eq!(place.things(), 1);
+    assert_eq!(fixture.things(), 1);
 }
 
 #[test]
 fn whoever_holds_the_writer_too_long_loses_it() {
-    let place = place();
-    let mut session = place.session_with(|limits| limits.transaction_hold_ms = 0);
+    let fixture = fixture();
+    let mut session = fixture.session_with(|limits| limits.transaction_hold_ms = 0);
     session.begin().unwrap();
     // Some work that takes longer than no time at all.
     while session.query("select 1", &[]).is_ok()
@@ -219,48 +219,48 @@ fn whoever_holds_the_writer_too_long_loses_it() {
         lost,
         Err(SqlError::Invalid("no transaction is open".to_owned()))
     );
-    insert(&mut place.session(), "next").unwrap();
+    insert(&mut fixture.session(), "next").unwrap();
 }
 
 #[test]
 fn whoever_waits_too_long_for_the_writer_is_told() {
-    let place = place();
-    let mut holder = place.session();
+    let fixture = fixture();
+    let mut holder = fixture.session();
     holder.begin().unwrap();
-    let mut waiting = place.session_with(|limits| limits.writer_wait_ms = 10);
+    let mut waiting = fixture.session_with(|limits| limits.writer_wait_ms = 10);
     assert_eq!(waiting.begin(), Err(SqlError::Busy));
     holder.transaction_execute(INSERT, &[text("a")]).unwrap();
     holder.commit().unwrap();
     insert(&mut waiting, "b").unwrap();
-    assert_eq!(place.things(), 2);
+    assert_eq!(fixture.things(), 2);
 }
 
 #[test]
 fn results_statements_and_parameters_are_bounded() {
-    let place = place();
+    let fixture = fixture();
     let many = "with recursive n (n) as (select 1 union all select n + 1 from n where n < 100) select n from n";
-    let mut session = place.session_with(|limits| limits.rows_max = 100);
+    let mut session = fixture.session_with(|limits| limits.rows_max = 100);
     assert_eq!(session.query(many, &[]).unwrap().count, 100);
     let limited =
         |session: &mut Session, sql: &str| session.query(sql, &[]).unwrap_err().to_string();
-    let mut session = place.session_with(|limits| limits.rows_max = 99);
+    let mut session = fixture.session_with(|limits| limits.rows_max = 99);
     assert_eq!(
         limited(&mut session, many),
         "more than 99 rows (sql_rows_max)"
     );
-    let mut session = place.session_with(|limits| limits.result_bytes_max = 100);
+    let mut session = fixture.session_with(|limits| limits.result_bytes_max = 100);
     assert_eq!(
         limited(&mut session, many),
         "more than 100 bytes of rows (sql_result_bytes_max)"
     );
-    let mut session = place.session_with(|limits| limits.statements_max = 2);
+    let mut session = fixture.session_with(|limits| limits.statements_max = 2);
     assert!(session.query("select 1", &[]).is_ok() && session.query("select 1", &[]).is_ok());
     assert_eq!(
         limited(&mut session, "select 1"),
         "more than 2 statements in one call (sql_statements_max)"
     );
     let long = Value::Blob(vec![0; 5 * 1024 * 1024]);
-    let refused = place.session().query("select length($1)", &[long]);
+    let refused = fixture.session().query("select length($1)", &[long]);
     assert!(
         matches!(refused, Err(SqlError::LimitExceeded(_))),
         "{refused:?}"
@@ -269,8 +269,8 @@ fn results_statements_and_parameters_are_bounded() {
 
 #[test]
 fn events_are_kept_with_their_transaction() {
-    let place = place();
-    let mut session = place.session();
+    let fixture = fixture();
+    let mut session = fixture.session();
     session.begin().unwrap();
     session.emit("thing.created", "{\"id\":1}").unwrap();
     for (name, data) in [
@@ -291,19 +291,19 @@ fn events_are_kept_with_their_transaction() {
         Err(SqlError::LimitExceeded(_))
     ));
     session.commit().unwrap();
-    let events = place.database.events(0, 10).unwrap();
+    let events = fixture.database.events(0, 10).unwrap();
     let told: Vec<_> = events
         .iter()
         .map(|event| (event.id, event.name.as_str(), event.data.as_str()))
         .collect();
     assert_eq!(told, [(1, "thing.created", "{\"id\":1}")]);
-    assert_eq!(place.database.events(1, 10), Ok(Vec::new()));
+    assert_eq!(fixture.database.events(1, 10), Ok(Vec::new()));
 }
 
 #[test]
 fn texts_are_matched_by_regular_expressions() {
-    let place = place();
-    let mut session = place.session();
+    let fixture = fixture();
+    let mut session = fixture.session();
     for name in ["box_1", "box_2", "bag_1"] {
         insert(&mut session, name).unwrap();
     }

@@ -11,8 +11,8 @@ use super::super::condition::{Condition, words};
 use super::super::{MigrationError, SessionLimits, StorageError, Trouble};
 use super::*;
 
-fn file(place: &Place) -> PathBuf {
-    place.folder.path().join("x.db")
+fn file(fixture: &Fixture) -> PathBuf {
+    fixture.folder.path().join("x.db")
 }
 
 fn moved<T>() -> Result<T, SqlError> {
@@ -58,40 +58,40 @@ fn each_error_of_sqlite_that_speaks_of_the_database_has_its_words() {
 
 #[test]
 fn a_transaction_whose_file_is_moved_is_refused_and_leaves_nothing() {
-    let place = place();
-    let (file, aside) = (file(&place), place.folder.path().join("aside"));
-    insert(&mut place.session(), "kept").unwrap();
-    let mut session = place.session();
+    let fixture = fixture();
+    let (file, aside) = (file(&fixture), fixture.folder.path().join("aside"));
+    insert(&mut fixture.session(), "kept").unwrap();
+    let mut session = fixture.session();
     session.begin().unwrap();
     session
         .transaction_execute(INSERT, &[text("refused")])
         .unwrap();
     fs::rename(&file, &aside).unwrap();
     assert_eq!(session.commit(), moved());
-    assert_eq!(place.session().begin(), moved());
+    assert_eq!(fixture.session().begin(), moved());
     assert_eq!(
-        place.session().query("select 1", &[]).map(|_| ()),
+        fixture.session().query("select 1", &[]).map(|_| ()),
         moved::<()>()
     );
     let none = schema([]);
-    assert!(place.database.activate(&none, &["a"]).is_err());
+    assert!(fixture.database.activate(&none, &["a"]).is_err());
     assert!(!file.exists());
     fs::rename(&aside, &file).unwrap();
-    assert_eq!(place.things(), 1);
-    insert(&mut place.session(), "next").unwrap();
-    assert_eq!(place.things(), 2);
+    assert_eq!(fixture.things(), 1);
+    insert(&mut fixture.session(), "next").unwrap();
+    assert_eq!(fixture.things(), 2);
 }
 
 #[test]
 fn all_members_of_a_batch_are_refused_where_its_file_is_moved() {
-    let place = place();
-    let (file, aside) = (file(&place), place.folder.path().join("aside"));
-    let mut first = place.session();
+    let fixture = fixture();
+    let (file, aside) = (file(&fixture), fixture.folder.path().join("aside"));
+    let mut first = fixture.session();
     first.begin().unwrap();
     first.transaction_execute(INSERT, &[text("a")]).unwrap();
     std::thread::scope(|scope| {
-        let second = scope.spawn(|| insert(&mut place.session(), "b"));
-        while place.database.writer().waiting() < 1 {
+        let second = scope.spawn(|| insert(&mut fixture.session(), "b"));
+        while fixture.database.writer().waiting() < 1 {
             std::thread::yield_now();
         }
         fs::rename(&file, &aside).unwrap();
@@ -99,19 +99,19 @@ fn all_members_of_a_batch_are_refused_where_its_file_is_moved() {
         assert_eq!(second.join().unwrap(), moved());
     });
     fs::rename(&aside, &file).unwrap();
-    assert_eq!(place.things(), 0);
+    assert_eq!(fixture.things(), 0);
 }
 
 #[test]
 fn what_lies_in_the_place_of_a_log_that_was_moved_is_left_alone() {
-    let place = place();
-    insert(&mut place.session(), "kept").unwrap();
-    let log = place.folder.path().join("x.db-wal");
+    let fixture = fixture();
+    insert(&mut fixture.session(), "kept").unwrap();
+    let log = fixture.folder.path().join("x.db-wal");
     fs::remove_file(&log).unwrap();
     fs::write(&log, "another one's").unwrap();
-    assert_eq!(insert(&mut place.session(), "refused"), moved());
-    place.database.close();
-    let Place { folder, database } = place;
+    assert_eq!(insert(&mut fixture.session(), "refused"), moved());
+    fixture.database.close();
+    let Fixture { folder, database } = fixture;
     drop(database);
     assert_eq!(fs::read_to_string(&log).unwrap(), "another one's");
     fs::remove_file(&log).unwrap();
@@ -122,11 +122,11 @@ fn what_lies_in_the_place_of_a_log_that_was_moved_is_left_alone() {
 
 #[test]
 fn another_process_is_waited_for_so_long_and_a_wait_before_counts() {
-    let place = place();
-    let other = Connection::open(file(&place)).unwrap();
+    let fixture = fixture();
+    let other = Connection::open(file(&fixture)).unwrap();
     other.execute_batch("begin immediate").unwrap();
     let waits = |before_ms: u64| {
-        let session = place.session_with(|limits| limits.writer_wait_ms = 600);
+        let session = fixture.session_with(|limits| limits.writer_wait_ms = 600);
         let mut session = session.after(Duration::from_millis(before_ms));
         let begun = Instant::now();
         assert_eq!(session.begin(), Err(SqlError::Busy));
@@ -139,53 +139,53 @@ fn another_process_is_waited_for_so_long_and_a_wait_before_counts() {
         "{rest:?}"
     );
     assert!(none < rest, "{none:?}");
-    let mut reader = place.session();
+    let mut reader = fixture.session();
     assert_eq!(count(&mut reader), 0);
     other.execute_batch("commit").unwrap();
     // It is free, so what was waited for before does not matter.
-    let mut session = place.session().after(Duration::from_secs(10));
+    let mut session = fixture.session().after(Duration::from_secs(10));
     insert(&mut session, "next").unwrap();
 }
 
 #[test]
 fn a_log_that_others_read_is_waited_for_no_longer_than_the_writer_is() {
-    let place = place_with(&DatabaseOptions {
+    let fixture = fixture_with(&DatabaseOptions {
         log_bytes_max: 1,
         other_process_wait_ms: 30_000,
         ..DatabaseOptions::default()
     });
-    let other = Connection::open(file(&place)).unwrap();
+    let other = Connection::open(file(&fixture)).unwrap();
     other
         .execute_batch("begin; select count(*) from thing;")
         .unwrap();
     let begun = Instant::now();
-    let mut session = place.session_with(|limits| limits.writer_wait_ms = 100);
+    let mut session = fixture.session_with(|limits| limits.writer_wait_ms = 100);
     for name in ["a", "b", "c"] {
         insert(&mut session, name).unwrap();
     }
     assert!(begun.elapsed() < Duration::from_secs(15));
-    assert_eq!(place.things(), 3);
+    assert_eq!(fixture.things(), 3);
 }
 
 #[test]
 fn a_damaged_file_is_told_from_a_wrong_statement() {
-    let place = place();
+    let fixture = fixture();
     for number in 0..500 {
-        insert(&mut place.session(), &format!("{number:0200}")).unwrap();
+        insert(&mut fixture.session(), &format!("{number:0200}")).unwrap();
     }
-    place.database.close();
+    fixture.database.close();
     let mut written = fs::OpenOptions::new()
         .write(true)
-        .open(file(&place))
+        .open(file(&fixture))
         .unwrap();
     let length = written.metadata().unwrap().len();
     // All but the page that says what there is.
     written.seek(SeekFrom::Start(4_096)).unwrap();
     let rest = usize::try_from(length).unwrap() - 4_096;
     written.write_all(&vec![0xa5; rest]).unwrap();
-    let condition = place.database.condition();
+    let condition = fixture.database.condition();
     assert_eq!(condition.trouble(), None);
-    let read = place
+    let read = fixture
         .session()
         .query("select sum(length(name)) from thing", &[]);
     assert_eq!(read.err(), Some(SqlError::Trouble(Trouble::Damaged)));
@@ -193,7 +193,7 @@ fn a_damaged_file_is_told_from_a_wrong_statement() {
     // Its first page can still be read and written.
     condition.look();
     assert_eq!(condition.trouble(), Some(Trouble::Damaged));
-    let wrong = place.session().query("select x from thing", &[]);
+    let wrong = fixture.session().query("select x from thing", &[]);
     assert!(matches!(wrong, Err(SqlError::Invalid(_))), "{wrong:?}");
 }
 
@@ -211,12 +211,12 @@ fn who_is_in_trouble_is_named_as_operators_know_it() {
 
 #[test]
 fn trouble_lasts_until_what_is_wrong_is_over() {
-    let place = place_with(&DatabaseOptions {
+    let fixture = fixture_with(&DatabaseOptions {
         bytes_max: 100 * 4_096,
         other_process_wait_ms: 50,
         ..DatabaseOptions::default()
     });
-    let condition = place.database.condition();
+    let condition = fixture.database.condition();
     let after_a_look = || {
         condition.look();
         condition.trouble()
@@ -225,41 +225,41 @@ fn trouble_lasts_until_what_is_wrong_is_over() {
     let fill = |name: usize| {
         let name = text(&format!("{name}"));
         let sql = "insert into thing (name) values ($1 || $2)";
-        place.session().execute(sql, &[name, long.clone()])
+        fixture.session().execute(sql, &[name, long.clone()])
     };
     let full = (0..).find_map(|name| fill(name).err());
     assert_eq!(full, Some(SqlError::Trouble(Trouble::Full)));
     // A small write finds room, and a large one none.
-    insert(&mut place.session(), "small").unwrap();
+    insert(&mut fixture.session(), "small").unwrap();
     assert_eq!(after_a_look(), Some(Trouble::Full));
-    place.session().execute("delete from thing", &[]).unwrap();
+    fixture.session().execute("delete from thing", &[]).unwrap();
     assert_eq!(after_a_look(), None);
 
-    let other = Connection::open(file(&place)).unwrap();
+    let other = Connection::open(file(&fixture)).unwrap();
     other.execute_batch("begin immediate").unwrap();
-    let mut hasty = place.session_with(|limits| limits.writer_wait_ms = 0);
+    let mut hasty = fixture.session_with(|limits| limits.writer_wait_ms = 0);
     assert_eq!(hasty.begin(), Err(SqlError::Busy));
     assert_eq!(after_a_look(), Some(Trouble::Locked));
     other.execute_batch("rollback").unwrap();
     assert_eq!(after_a_look(), None);
     other.execute_batch("begin immediate").unwrap();
     let steps = schema([step("0001", THINGS)]);
-    let refused = place.database.activate(&steps, &["a"]);
+    let refused = fixture.database.activate(&steps, &["a"]);
     assert!(
         matches!(refused, Err(MigrationError::Sql(SqlError::Busy))),
         "{refused:?}"
     );
     assert_eq!(after_a_look(), Some(Trouble::Locked));
     other.execute_batch("rollback").unwrap();
-    place.database.activate(&steps, &["a"]).unwrap();
+    fixture.database.activate(&steps, &["a"]).unwrap();
     assert_eq!(after_a_look(), None);
 
-    let aside = place.folder.path().join("aside");
-    fs::rename(file(&place), &aside).unwrap();
+    let aside = fixture.folder.path().join("aside");
+    fs::rename(file(&fixture), &aside).unwrap();
     assert_eq!(after_a_look(), Some(Trouble::Moved));
     // Another file of the same name is another one.
-    fs::copy(&aside, file(&place)).unwrap();
+    fs::copy(&aside, file(&fixture)).unwrap();
     assert_eq!(after_a_look(), Some(Trouble::Moved));
-    fs::rename(&aside, file(&place)).unwrap();
+    fs::rename(&aside, file(&fixture)).unwrap();
     assert_eq!(after_a_look(), None);
 }

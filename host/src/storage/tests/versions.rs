@@ -21,18 +21,18 @@ fn version(steps: usize, steps_needed: Option<u32>) -> Schema {
 }
 
 /// A database on which these versions were active, one after another.
-fn after(versions: &[Schema]) -> Place {
-    let place = place();
+fn after(versions: &[Schema]) -> Fixture {
+    let fixture = fixture();
     for version in versions {
-        place.database.migrate(version).unwrap();
+        fixture.database.migrate(version).unwrap();
     }
-    place
+    fixture
 }
 
 /// What a version is told, as the one that may bring the schema forward and as another.
-fn told(place: &Place, version: &Schema) -> String {
-    let pending = place.database.pending(version);
-    let migrated = place.database.migrate(version);
+fn told(fixture: &Fixture, version: &Schema) -> String {
+    let pending = fixture.database.pending(version);
+    let migrated = fixture.database.migrate(version);
     let told = format!("{migrated:?}");
     if told == "Ok([])" || migrated.is_err() {
         assert_eq!(format!("{pending:?}"), told);
@@ -48,64 +48,69 @@ fn too_old(step: &str, needed: u32, known: u32) -> String {
 
 #[test]
 fn an_older_version_goes_on_where_the_newest_one_allows_it() {
-    let place = after(&[version(4, Some(2))]);
-    assert_eq!(told(&place, &version(3, None)), "");
-    assert_eq!(told(&place, &version(2, Some(1))), "");
-    assert_eq!(told(&place, &version(1, None)), too_old("0002", 2, 1));
-    assert_eq!(told(&place, &schema([])), too_old("0001", 2, 0));
+    let fixture = after(&[version(4, Some(2))]);
+    assert_eq!(told(&fixture, &version(3, None)), "");
+    assert_eq!(told(&fixture, &version(2, Some(1))), "");
+    assert_eq!(told(&fixture, &version(1, None)), too_old("0002", 2, 1));
+    assert_eq!(told(&fixture, &schema([])), too_old("0001", 2, 0));
     // What the older ones said changes nothing.
-    assert_eq!(told(&place, &version(4, Some(2))), "");
-    assert_eq!(told(&place, &version(2, None)), "");
-    insert(&mut place.session(), "still served").unwrap();
-    assert_eq!(place.things(), 1);
+    assert_eq!(told(&fixture, &version(4, Some(2))), "");
+    assert_eq!(told(&fixture, &version(2, None)), "");
+    insert(&mut fixture.session(), "still served").unwrap();
+    assert_eq!(fixture.things(), 1);
 }
 
 #[test]
 fn a_version_that_does_not_say_needs_all_its_steps() {
-    let place = after(&[version(2, Some(1)), version(3, None)]);
-    assert_eq!(told(&place, &version(2, Some(1))), too_old("0003", 3, 2));
-    assert_eq!(told(&place, &version(3, None)), "");
+    let fixture = after(&[version(2, Some(1)), version(3, None)]);
+    assert_eq!(told(&fixture, &version(2, Some(1))), too_old("0003", 3, 2));
+    assert_eq!(told(&fixture, &version(3, None)), "");
 }
 
 #[test]
 fn a_version_without_a_new_step_may_say_otherwise() {
-    let place = after(&[version(3, Some(3))]);
-    assert_eq!(told(&place, &version(1, None)), too_old("0002", 3, 1));
+    let fixture = after(&[version(3, Some(3))]);
+    assert_eq!(told(&fixture, &version(1, None)), too_old("0002", 3, 1));
     // A process beside the host's reads, and leaves what is kept alone.
-    place.database.pending(&version(3, Some(1))).unwrap();
-    assert_eq!(told(&place, &version(1, None)), too_old("0002", 3, 1));
-    place.database.migrate(&version(3, Some(1))).unwrap();
-    assert_eq!(told(&place, &version(1, None)), "");
-    place.database.migrate(&version(3, Some(2))).unwrap();
-    assert_eq!(told(&place, &version(1, None)), too_old("0002", 2, 1));
+    fixture.database.pending(&version(3, Some(1))).unwrap();
+    assert_eq!(told(&fixture, &version(1, None)), too_old("0002", 3, 1));
+    fixture.database.migrate(&version(3, Some(1))).unwrap();
+    assert_eq!(told(&fixture, &version(1, None)), "");
+    fixture.database.migrate(&version(3, Some(2))).unwrap();
+    assert_eq!(told(&fixture, &version(1, None)), too_old("0002", 2, 1));
 }
 
 #[test]
 fn data_from_before_there_was_a_record_needs_all_its_steps() {
-    let place = after(&[version(3, Some(1))]);
-    let beside = Connection::open(place.folder.path().join("x.db")).unwrap();
+    let fixture = after(&[version(3, Some(1))]);
+    let beside = Connection::open(fixture.folder.path().join("x.db")).unwrap();
     beside
         .execute("delete from _wares_steps_needed", [])
         .unwrap();
-    assert_eq!(told(&place, &version(2, None)), too_old("0003", 3, 2));
+    assert_eq!(told(&fixture, &version(2, None)), too_old("0003", 3, 2));
     // As does what a host from before brought further: the record is of another schema.
-    place.database.migrate(&version(3, Some(1))).unwrap();
+    fixture.database.migrate(&version(3, Some(1))).unwrap();
     beside
         .execute(
             "insert into _wares_migrations (name, digest, applied_at) values ('0009', '', '')",
             [],
         )
         .unwrap();
-    assert_eq!(told(&place, &version(3, None)), too_old("0009", 4, 3));
+    assert_eq!(told(&fixture, &version(3, None)), too_old("0009", 4, 3));
 }
 
 #[test]
 fn an_activation_that_is_ended_leaves_what_was_before_to_go_back_to() {
-    let place = place();
-    let activate = |digests: &[&str]| place.database.activate(&version(1, None), digests).unwrap();
+    let fixture = fixture();
+    let activate = |digests: &[&str]| {
+        fixture
+            .database
+            .activate(&version(1, None), digests)
+            .unwrap()
+    };
     let told = || {
-        let activated = place.database.activated().unwrap();
-        let history = Database::history_in(&place.folder.path().join("x.db")).unwrap();
+        let activated = fixture.database.activated().unwrap();
+        let history = Database::history_in(&fixture.folder.path().join("x.db")).unwrap();
         assert_eq!(history.activated_at.is_some(), activated.active.is_some());
         let or_none = |digest: Option<String>| digest.unwrap_or_else(|| "-".to_owned());
         format!(
@@ -131,50 +136,50 @@ fn an_activation_that_is_ended_leaves_what_was_before_to_go_back_to() {
 
 #[test]
 fn what_is_said_is_kept_with_the_steps_or_not_at_all() {
-    let place = after(&[version(2, Some(1))]);
+    let fixture = after(&[version(2, Some(1))]);
     let mut bad = version(3, Some(3));
     bad.steps
         .push(step("0004", "insert into nowhere values (1);"));
-    let failed = place.database.migrate(&bad);
+    let failed = fixture.database.migrate(&bad);
     assert!(
         matches!(&failed, Err(MigrationError::Failed { step, .. }) if step == "0004"),
         "{failed:?}"
     );
-    assert_eq!(told(&place, &version(1, None)), "");
+    assert_eq!(told(&fixture, &version(1, None)), "");
 }
 
 #[test]
 fn only_a_beginning_of_what_ran_is_an_older_version() {
-    let place = after(&[version(3, Some(1))]);
+    let fixture = after(&[version(3, Some(1))]);
     let other = Schema {
         steps: vec![step("0001", THINGS), step("0002-other", "select 1;")],
         steps_needed: None,
     };
     let unknown = "this data has seen the step 0002, which this component does not have, and not all of those that it has";
-    assert_eq!(told(&place, &other), unknown);
+    assert_eq!(told(&fixture, &other), unknown);
     let mut changed = version(2, None);
     changed.steps[1].statements.push(' ');
     assert_eq!(
-        told(&place, &changed),
+        told(&fixture, &changed),
         "the step 0002 has changed since it ran on this data"
     );
     let mut gap = version(3, None);
     gap.steps.remove(1);
-    assert_eq!(told(&place, &gap), unknown);
+    assert_eq!(told(&fixture, &gap), unknown);
 }
 
 #[test]
 fn a_step_between_others_lets_no_older_version_go_on() {
     let mut between = version(3, Some(1));
     between.steps.insert(1, step("0001-b", "select 1;"));
-    let place = after(&[version(3, Some(1)), between]);
-    assert_eq!(told(&place, &version(3, None)), too_old("0001-b", 4, 3));
+    let fixture = after(&[version(3, Some(1)), between]);
+    assert_eq!(told(&fixture, &version(3, None)), too_old("0001-b", 4, 3));
 }
 
 #[test]
 fn more_steps_are_not_needed_than_there_are() {
-    let place = place();
-    let said = told(&place, &version(1, Some(2)));
+    let fixture = fixture();
+    let said = told(&fixture, &version(1, Some(2)));
     assert_eq!(said, "it says that 2 steps are needed, and has 1");
-    assert_eq!(told(&place, &version(1, Some(0))), "");
+    assert_eq!(told(&fixture, &version(1, Some(0))), "");
 }
