@@ -104,7 +104,7 @@ fn a_file_is_served_only_with_a_signature() {
     let keys = [public(&ours)];
     let bytes = marked("version=1.0.0");
     let mut folder = data();
-    let by_none = "the signature is by none of versions.public_keys, or for other bytes";
+    let by_none = "no key of versions.public_keys made the signature, or it is for other bytes";
     for (signature, why) in [
         (None, UNSIGNED),
         (Some(sign(&theirs, &bytes)), by_none),

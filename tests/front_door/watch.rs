@@ -182,7 +182,7 @@ fn until_said(shop: &Shop, file: &Path, what: &str) {
 }
 
 const SERVED: &str = "s after it was saved";
-const IS_GONE: &str = "is gone: what is served goes on, until there is a component in its place";
+const IS_GONE: &str = "is missing: the loaded component serves until a file is there again";
 
 #[test]
 fn a_folder_that_is_removed_and_created_again_is_watched() {

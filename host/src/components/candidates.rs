@@ -1,6 +1,5 @@
-//! What each module may be served from, in the order in which that is tried. A
-//! component that cannot be served is left out, and keeps nothing else from being
-//! served.
+//! The components that may serve each module, in the order in which they are tried. A
+//! component that cannot be served is left out, and keeps no other from being served.
 
 use std::any::Any;
 use std::cmp::Ordering;
@@ -12,33 +11,33 @@ use super::store::{ComponentStore, digest};
 use super::version::{Version, VersionError};
 use crate::printable::cut;
 
-/// What is said of a component that is refused, in bytes: names in it are the
-/// component's, and as long as it likes.
+/// The longest reason of a refused component, in bytes: names in it are the component's, of
+/// any length.
 pub(super) const REASON_BYTES_MAX: usize = 4_000;
 
 /// A component that cannot be served.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Its module, where that is known.
+    /// Its module, if known.
     pub module: Option<String>,
     /// Where the component is from.
     pub origin: String,
-    /// SHA-256 of the component in hexadecimal, where it could be read.
+    /// SHA-256 of the component in hexadecimal, if it could be read.
     pub digest: Option<String>,
-    /// Which source it is of.
+    /// Its source.
     pub rank: Rank,
-    /// What is wrong with it, beginning with where it is from.
+    /// The reason, beginning with the origin.
     pub reason: String,
 }
 
-/// A module that is not served from what goes first.
+/// A module that is not served by its first component.
 #[derive(Clone, Debug)]
 pub struct Fallback {
     /// The module.
     pub module: String,
     /// SHA-256 of the component that serves.
     pub digest: String,
-    /// What serves, and what went wrong with all that goes before it.
+    /// The serving component, and the faults of all before it.
     pub detail: String,
 }
 
@@ -53,13 +52,13 @@ pub struct PassedOver {
     pub version: String,
     /// SHA-256 of the component in hexadecimal.
     pub digest: String,
-    /// Where it comes from.
+    /// Its origin.
     pub origin: Origin,
-    /// Where the one that serves comes from.
+    /// The origin of the serving component.
     pub serves: Rank,
 }
 
-/// What tells which of two components is the newer one.
+/// The age of a component, for comparisons.
 struct Age {
     digest: String,
     version: semver::Version,
@@ -90,10 +89,10 @@ impl Age {
     }
 }
 
-/// A component that a module may be served from.
+/// A component that may serve a module.
 enum Candidate {
     Loaded(Box<Version>, Rank, String),
-    /// A version that was active before, by its digest. It is loaded if it comes to that.
+    /// A version that was active before, by its digest. It is loaded when it is tried.
     Earlier(String),
 }
 
@@ -112,7 +111,7 @@ pub struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    /// Loads all that was found, but for versions that were active before.
+    /// Loads all found components, except versions that were active before.
     pub fn new(found: Found, versions: ComponentStore, load: Load<'a>) -> Self {
         let mut candidates = Self {
             modules: BTreeMap::new(),
@@ -132,9 +131,9 @@ impl<'a> Candidates<'a> {
         for (name, digests) in found.earlier {
             let module = candidates.modules.entry(name).or_default();
             let first_file = module.iter().position(|one| one.rank() > Rank::Earlier);
-            let place = first_file.unwrap_or(module.len());
+            let index = first_file.unwrap_or(module.len());
             for digest in digests.into_iter().rev() {
-                module.insert(place, Candidate::Earlier(digest));
+                module.insert(index, Candidate::Earlier(digest));
             }
         }
         candidates
@@ -144,7 +143,7 @@ impl<'a> Candidates<'a> {
         let rank = source.rank;
         let others = self.modules.entry(module.name().to_owned()).or_default();
         match others.back() {
-            // Which of two files is meant cannot be told.
+            // It is ambiguous which of two files to serve.
             Some(Candidate::Loaded(_, Rank::File, other)) if rank == Rank::File => {
                 let reason = format!(
                     "{other} and {} are both the module {}",
@@ -178,8 +177,8 @@ impl<'a> Candidates<'a> {
     }
 
     /// The names of all modules, those that have data here for longest first, and those
-    /// without any last: of two that cannot be served together, the first one is, and
-    /// who is new takes no routes of who was there before.
+    /// without any last: of two that cannot be served together the first one is,
+    /// and a new module takes no routes of an older one.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = self
             .modules
@@ -194,7 +193,7 @@ impl<'a> Candidates<'a> {
         names.into_iter().map(|(.., name)| name).collect()
     }
 
-    /// The modules as they are served if nothing goes wrong.
+    /// The modules as they are served without faults.
     pub fn first(&self) -> impl Iterator<Item = &Version> {
         let candidates = self.modules.values();
         candidates.filter_map(|candidates| match candidates.front()? {
@@ -203,8 +202,8 @@ impl<'a> Candidates<'a> {
         })
     }
 
-    /// Gives `take` what the module may be served from, one after another, until it
-    /// takes one. `None` where it takes none, or there is no such module.
+    /// Passes the module's components to `take`, one after another, until it accepts one.
+    /// `None` if it accepts none, or the module is unknown.
     pub fn choose<T>(
         &mut self,
         name: &str,
@@ -291,17 +290,17 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// What cannot be served, as far as it was tried.
+    /// The components that were tried and cannot be served.
     pub fn failures(&self) -> &[Failure] {
         &self.failures
     }
 
-    /// The modules that are not served from what goes first.
+    /// The modules that are not served by their first component.
     pub fn fallbacks(&self) -> &[Fallback] {
         &self.fallbacks
     }
 
-    /// The components that are newer than those that serve in their place.
+    /// The components that are newer than those that serve instead.
     pub fn passed_over(&self) -> &[PassedOver] {
         &self.passed_over
     }
@@ -312,7 +311,7 @@ impl<'a> Candidates<'a> {
             || self
                 .failures
                 .iter()
-                // What failed before it said its name may be anything.
+                // A component that failed before it returned its name may be any module.
                 .any(|failure| {
                     failure
                         .module
@@ -331,14 +330,14 @@ impl Candidate {
     }
 }
 
-/// Does what concerns one component: a panic in it is no reason to serve no other.
+/// Runs a step for one component: a panic in it does not affect others.
 fn tried<T>(origin: &str, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     caught(work, |said| format!("{origin}: {said}"))
         .map_err(|reason| cut(&reason, REASON_BYTES_MAX).into_owned())
 }
 
-/// A panic is a fault of the host's, and ends what it happened in alone. `fault` makes
-/// an error of what is said of it.
+/// Runs a closure; a panic is a fault of the host and ends only this. `fault` makes an error
+/// of its text.
 pub(super) fn caught<T, E>(
     work: impl FnOnce() -> Result<T, E>,
     fault: impl FnOnce(String) -> E,
@@ -347,7 +346,7 @@ pub(super) fn caught<T, E>(
         .unwrap_or_else(|panic| Err(fault(fault_of_the_host(&*panic))))
 }
 
-/// What is said of a panic.
+/// The text of a panic.
 fn fault_of_the_host(panic: &(dyn Any + Send)) -> String {
     let said = panic
         .downcast_ref::<String>()

@@ -15,13 +15,13 @@ use crate::printable::cut;
 pub const SEGMENTS_MAX: usize = 16;
 /// The name of a parameter, in bytes.
 const NAME_BYTES_MAX: usize = 64;
-/// What an error shows of a segment, in bytes.
+/// The part of a segment that an error shows, in bytes.
 const SHOWN_BYTES_MAX: usize = 100;
 
 /// The root, which is the host's. No component can declare it, or be granted it as a prefix.
 const ROOT: &str = "/";
 
-/// What is the host's: these paths and all below them. Each is one or two literal
+/// The paths of the host: these and all below them. Each is one or two literal
 /// segments, in lower case. A component neither declares one nor gets a request for one.
 const HOST_ROOTS: [(&str, Option<&str>); 9] = [
     ("auth", None),
@@ -35,7 +35,7 @@ const HOST_ROOTS: [(&str, Option<&str>); 9] = [
     ("admin", Some("api-keys")),
 ];
 
-/// Prefixes that a module has unless the operator says otherwise.
+/// Prefixes of a module without a setting of the operator.
 pub const DEFAULT_PREFIXES: [&str; 3] = ["/admin", "/store", "/hooks"];
 
 /// A path pattern of a route.
@@ -127,9 +127,9 @@ impl Pattern {
 
     /// # Errors
     /// When the pattern lies at or below a path of the host's. One that merely
-    /// matches such a path, as `/admin/{x}` does, is asked for the others.
+    /// matches such a path, as `/admin/{x}` does, serves only the others.
     pub fn check_not_host(&self) -> Result<(), PathError> {
-        let literal = |place: usize| match self.segments.get(place) {
+        let literal = |index: usize| match self.segments.get(index) {
             Some(Segment::Literal(literal)) => Some(&**literal),
             _ => None,
         };
@@ -172,7 +172,7 @@ impl PathPrefix {
         })
     }
 
-    /// What is granted unless the operator says otherwise: [`DEFAULT_PREFIXES`].
+    /// The prefixes without a setting of the operator: [`DEFAULT_PREFIXES`].
     pub fn defaults() -> Vec<Self> {
         let prefixes = DEFAULT_PREFIXES.iter();
         prefixes
@@ -234,8 +234,8 @@ fn check_not_host(first: Option<&str>, second: Option<&str>) -> Result<(), PathE
     }
 }
 
-/// Whether the path of a request is the host's, in whatever case and encoding: no
-/// component is asked for it, whether the host has an endpoint there or not.
+/// Whether the path of a request belongs to the host, in any case and encoding: no
+/// component is called for it, whether the host has an endpoint there or not.
 pub fn belongs_to_host(path: &str) -> bool {
     if path == ROOT {
         return true;
@@ -255,14 +255,14 @@ fn matches_decoded(segment: &str, literal: &str) -> bool {
     segment.len() >= literal.len() && decoded(segment).eq_ignore_ascii_case(literal.as_bytes())
 }
 
-/// A segment that stands for this one or the one above it, percent-encoded or not.
+/// Whether a segment means the current or the parent one, percent-encoded or not.
 /// It means one path to a client or proxy that resolves it, and another to one that does not.
 pub(super) fn is_dots(segment: &str) -> bool {
     // Six bytes are two encoded dots.
     segment.len() <= 6 && matches!(&*decoded(segment), b"." | b"..")
 }
 
-/// The bytes that percent-encoding stands for; what is no encoding stays as it is.
+/// Percent-decodes a text; an invalid encoding stays as it is.
 fn decoded(segment: &str) -> Cow<'_, [u8]> {
     let bytes = segment.as_bytes();
     if !bytes.contains(&b'%') {

@@ -1,29 +1,29 @@
-//! What the log says once of a version, however often there is cause.
+//! Remarks that the log has once for a version, however often they apply.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-/// Causes that are told apart.
+/// Distinct causes.
 const CAUSES_MAX: usize = 64;
 
-/// What was said of a version already. A version that is put in service once more
-/// keeps it.
+/// The remarks already logged for a version. A version that is put in service once more
+/// keeps them.
 #[derive(Default)]
 pub struct Remarks(Mutex<BTreeSet<String>>);
 
-/// Whether something is to be said.
+/// Whether to log a remark.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Remark {
     /// For the first time.
     First,
-    /// For the first time, and no cause that differs is told of after it.
+    /// For the first time, and no other cause is logged after it.
     Last,
-    /// It was said, or there are too many causes.
+    /// It was logged, or there are too many causes.
     Said,
 }
 
 impl Remarks {
-    /// Keeps that there is a cause. It is a short text.
+    /// Records a cause, a short text.
     pub fn on(&self, cause: &str) -> Remark {
         let mut causes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if causes.len() >= CAUSES_MAX || causes.contains(cause) {

@@ -1,5 +1,5 @@
 //! Signatures of components: minisign's, by keys that the operator names. Where they are
-//! required, nothing is served without one, wherever it comes from, but what is built in.
+//! required, only built-in components are served without one, wherever they come from.
 
 use std::sync::LazyLock;
 
@@ -17,51 +17,51 @@ pub struct Keys(Vec<(String, PublicKey)>);
 /// Why a signature is no proof.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// There is none, and there has to be one.
+    /// It is missing, and required.
     #[error("it is not signed, and versions.require_signature is set")]
     Missing,
-    /// It is not what minisign writes.
+    /// It is not in minisign's format.
     #[error("the signature is not one of minisign's: {0}")]
     Malformed(String),
-    /// There is no key to hold it against.
-    #[error("it is signed, and versions.public_keys names no key to hold that against")]
+    /// No key is listed to check it.
+    #[error("it is signed, and versions.public_keys has no key to check that")]
     NoKeys,
     /// No key has made it for these bytes.
-    #[error("the signature is by none of versions.public_keys, or for other bytes")]
+    #[error("no key of versions.public_keys made the signature, or it is for other bytes")]
     Wrong,
-    /// The version was kept without one, and there has to be one.
+    /// The version was installed without one, and it is required.
     #[error(
         "the version was installed without a signature, and versions.require_signature is set: install it \
          once more with its signature"
     )]
     MissingOfVersion,
-    /// The version was signed by a key that is not named any more.
+    /// The version was signed by a key that is not listed.
     #[error(
         "the version is signed by {0}, which versions.public_keys does not name: install it once more with \
          a signature by one of those"
     )]
     OtherKey(String),
-    /// What is known of the version cannot be read.
-    #[error("who signed the version cannot be read: {0}")]
+    /// The record of the version cannot be read.
+    #[error("the signer of the version cannot be read: {0}")]
     Unread(String),
 }
 
-/// Whose components are served.
+/// The signers whose components are served.
 pub struct Trust {
     keys: Keys,
     required: bool,
 }
 
-/// What is built in is trusted as the host itself is, by whatever way it comes.
+/// A built-in component is trusted as the host itself is, wherever it comes from.
 static BUILT_IN: LazyLock<Vec<String>> =
     LazyLock::new(|| BUNDLED.iter().map(|(_, bytes)| digest(bytes)).collect());
 
-/// What is kept in place of a key with a version that was built in: it stays trusted where
-/// a later program has another one built in. No key is written like this.
+/// Stored instead of a key for a version that was built in: it stays trusted when a later
+/// program has another one built in. No key has this form.
 const BY_PROGRAM: &str = "built-in";
 
-/// Who is kept as the one who vouches for a component with this digest: the key that
-/// signed it, or the program that it is built into.
+/// Returns the stored signer of a component with this digest: the key that signed it, or
+/// the program that it is built into.
 pub(super) fn kept_signer(digest: &str, signed_by: Option<String>) -> Option<String> {
     signed_by.or_else(|| is_built_in(digest).then(|| BY_PROGRAM.to_owned()))
 }
@@ -71,13 +71,12 @@ fn is_built_in(digest: &str) -> bool {
 }
 
 impl Trust {
-    /// Takes components that are signed by these keys, and others unless a signature is
-    /// required.
+    /// Accepts components that these keys signed, and others unless a signature is required.
     pub fn new(keys: Keys, required: bool) -> Self {
         Self { keys, required }
     }
 
-    /// The key that signed what is to be installed. `None` where there is no signature, and
+    /// The key that signed a component to be installed. `None` if it has no signature, and
     /// none is required.
     pub(super) fn check(
         &self,
@@ -104,9 +103,8 @@ impl Trust {
         }
     }
 
-    /// The key that signed the component of a file, as `FILE.minisig` beside it says. `None`
-    /// where that says nothing that holds, and no signature is required, and for what is no
-    /// file.
+    /// The key that signed the component of a file, by `FILE.minisig` beside it. `None` if that
+    /// proves nothing and no signature is required, and for components that are no files.
     pub(super) fn check_file(&self, source: &Source) -> Result<Option<String>, SignatureError> {
         if !matches!(source.rank, Rank::Configured | Rank::File) {
             return Ok(None);
@@ -119,8 +117,8 @@ impl Trust {
         }
     }
 
-    /// The key that signed what a module may be served from at the start; `kept` tells
-    /// what is known of a version.
+    /// The key that signed a component that may serve a module at the start; `kept` returns the
+    /// record of a version.
     ///
     /// # Errors
     /// When it may not be served.
@@ -147,7 +145,7 @@ impl Keys {
     /// Keys as minisign writes them, in base 64.
     ///
     /// # Errors
-    /// With the first one that is none.
+    /// With the first invalid one.
     pub fn new(keys: &[String]) -> Result<Self, String> {
         keys.iter()
             .map(|key| match PublicKey::from_base64(key.trim()) {
@@ -162,7 +160,7 @@ impl Keys {
         self.0.iter().any(|(text, _)| text == key)
     }
 
-    /// The key that signed these bytes. `None` where there is no signature, and none is required.
+    /// The key that signed these bytes. `None` without a signature, if none is required.
     fn check(
         &self,
         bytes: &[u8],
@@ -212,7 +210,7 @@ mod tests {
         assert_eq!(kept.as_deref(), Some(BY_PROGRAM));
         assert_eq!(check(&built_in, None), Ok(()));
         assert_eq!(check(&another, kept), Ok(()));
-        // What was never built in is not vouched for.
+        // A component that was never built in has no signer.
         assert_eq!(kept_signer(&another, None), None);
         assert_eq!(check(&another, None), Err(SignatureError::MissingOfVersion));
         let key = || Some("key".to_owned());

@@ -16,7 +16,7 @@ use crate::storage::{Database, timestamp};
 /// The largest file of a signature, in bytes.
 const SIGNATURE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Where a component is from. What stands first goes before the others.
+/// The source of a component. Earlier ones have precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     /// A file that the configuration names.
@@ -31,10 +31,10 @@ pub enum Rank {
     BuiltIn,
 }
 
-/// Where the component that a module is served from comes from.
+/// The origin of the component that serves a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// Which of its sources.
+    /// Its source.
     pub rank: Rank,
     /// For messages: a path, the name of a version or of a bundled component.
     pub place: String,
@@ -44,7 +44,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// One word for programs.
+    /// The word for programs.
     pub fn kind(&self) -> &'static str {
         match self.rank {
             Rank::Configured => "setting",
@@ -69,34 +69,34 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The bytes of a component, and where they are from.
+/// The bytes of a component, and their origin.
 pub struct Source {
     /// For messages: a path, or the name of a bundled component.
     pub origin: String,
     /// When it was changed or activated; as in [`Origin`].
     pub since: Option<String>,
-    /// The name of the module, where it is known before the component is asked.
+    /// The name of the module, if it is known before the component is called.
     pub name: Option<String>,
     /// The component.
     pub bytes: Cow<'static, [u8]>,
-    /// Which of several sources of one module goes first.
+    /// The precedence among several sources of one module.
     pub rank: Rank,
-    /// What minisign wrote of it, in the file beside it.
+    /// Its minisign signature, in the file beside it.
     pub signature: Option<String>,
 }
 
 /// A component that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The system does not read it, or it is no file.
+    /// The system cannot read it, or it is no file.
     #[error("cannot read {path}: {source}", path = path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: io::Error,
     },
-    /// It is larger than any component may be. It was not read.
+    /// It is larger than the bound, and was not read.
     #[error("{path}: {reason} (compile.component_bytes_max)", path = path.display())]
     TooLarge {
         /// The file.
@@ -107,7 +107,7 @@ pub enum SourceError {
 }
 
 impl Source {
-    /// The component in a file of at most so many bytes.
+    /// Reads a component from a file of at most this many bytes.
     ///
     /// # Errors
     /// When the file cannot be read, is no regular file, or is larger.
@@ -130,7 +130,7 @@ impl Source {
             name: None,
             bytes: Cow::Owned(bytes),
             rank: Rank::File,
-            // One that cannot be read signs nothing.
+            // An unreadable signature is none.
             signature: files::read_text(Path::new(&beside), SIGNATURE_BYTES_MAX).ok(),
         })
     }
@@ -138,7 +138,7 @@ impl Source {
     /// The version of a module with this digest.
     ///
     /// # Errors
-    /// When its file is not there, or not what it was.
+    /// When its file is missing or changed.
     pub(super) fn version(
         versions: &ComponentStore,
         module: &str,
@@ -166,12 +166,12 @@ impl Source {
     }
 }
 
-/// What a version of a module is called in messages.
+/// The name of a version of a module in messages.
 pub(super) fn version_name(module: &str, digest: &str) -> String {
     format!("version {} of {module}", short(digest))
 }
 
-/// When a file was changed, as far as the system tells.
+/// When a file was changed, if the system knows.
 fn changed(path: &Path) -> Option<String> {
     let changed = fs::metadata(path).and_then(|file| file.modified());
     changed.ok().map(timestamp)
@@ -180,7 +180,7 @@ fn changed(path: &Path) -> Option<String> {
 /// All that a host may serve.
 #[derive(Default)]
 pub struct Found {
-    /// The components, those that go first at the beginning.
+    /// The components, in order of precedence.
     pub sources: Vec<Source>,
     /// By module, the digests of versions that were active before, the last one first.
     pub earlier: BTreeMap<String, Vec<String>>,
@@ -191,7 +191,7 @@ pub struct Found {
 }
 
 /// All components that a host may serve: those of `configured` (name and file), the
-/// active versions in the data folder, those in `folder` if there is such a folder,
+/// active versions in the data folder, those in `folder` if it exists,
 /// and those that the binary carries.
 ///
 /// # Errors
@@ -230,7 +230,7 @@ pub(super) fn without_versions(
 }
 
 impl Found {
-    /// Keeps that the folder of components which the settings name is not there.
+    /// Records that the folder of components which the settings name is missing.
     pub fn misses(&mut self, folder: &Path) {
         let origin = folder.display().to_string();
         self.failures.push(Failure {
@@ -280,8 +280,8 @@ impl Found {
         }
     }
 
-    /// How many modules may be served at the most: those of the sources, and those of
-    /// which versions that were active before are all that is left.
+    /// The greatest number of modules that may be served: those of the sources, and those with
+    /// only versions that were active before.
     pub(crate) fn modules_max(&self) -> usize {
         let has_source = |name: &str| {
             let mut names = self.sources.iter().filter_map(|one| one.name.as_deref());
@@ -303,7 +303,7 @@ impl Found {
             };
             let history = match Database::history_in(&file) {
                 Ok(history) => history,
-                // Which version is active cannot be told: what serves is not it.
+                // The active version is unknown, so no other may serve for it.
                 Err(error) => {
                     let origin = format!("active version of {name}");
                     self.failures.push(Failure {
@@ -336,8 +336,8 @@ impl Found {
     }
 }
 
-/// The files of a folder with this extension, in the order of their names; none where
-/// there is no such folder.
+/// The files of a folder with this extension, in the order of their names; none if the
+/// folder is missing.
 fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, SourceError> {
     let failed = |source| SourceError::File {
         path: folder.to_owned(),

@@ -1,5 +1,5 @@
-//! For whoever develops a module: its component is served anew whenever its file
-//! changes. What is wrong with it is said, and the one before goes on.
+//! For developers of a module: its component is reloaded whenever its file changes. The log
+//! has the fault of a refused one, and the component before serves on.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,25 +13,25 @@ use std::{fs, io, thread};
 use super::changes::{ChangeError, Manager};
 use super::source::Source;
 
-/// How often it is looked where the paths lead. The system tells of changes in the folders
-/// that were there at first, and not of others that come into their places.
+/// How often the paths are resolved. The system reports changes in the folders that existed
+/// at first, and not in others that replace them.
 const LOOK: Duration = Duration::from_millis(50);
-/// A file is read once nobody has written it for so long.
+/// A file is read once it has been unchanged for this long.
 const QUIET: Duration = Duration::from_millis(50);
-/// A file is gone once it was not there for so long: some tools remove it before they
-/// write another one.
+/// A file counts as missing after this long: some tools remove it before they write another
+/// one.
 const GONE: Duration = Duration::from_secs(1);
 
 /// Files that cannot be watched.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
-    /// There is neither a file nor a folder.
+    /// Neither a file nor a folder exists.
     #[error(
         "there is nothing to watch: make the folder {folder}, or name a component with modules.NAME.component",
         folder = .0.display()
     )]
     Nothing(PathBuf),
-    /// There is no thread, or no working directory.
+    /// The system has no thread left, or no working directory.
     #[error("cannot watch for changes: {0}")]
     Io(#[from] io::Error),
 }
@@ -49,36 +49,36 @@ pub struct Watched {
     seen: Seen,
 }
 
-/// What the paths of components led to, each at the same time.
+/// The targets of the paths of components, at one time.
 type Seen = BTreeMap<PathBuf, Stamp>;
 
-/// What tells a file from any that was there before.
+/// The identity of a file, different from any earlier one at its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp {
     device: u64,
     inode: u64,
     bytes: u64,
-    /// When it was written, and when anything of it changed, in seconds and nanoseconds.
+    /// When it was written, and when its metadata changed, in seconds and nanoseconds.
     written: (i64, i64),
     changed: (i64, i64),
 }
 
-/// A path that leads to something else than before.
+/// A path with another target than before.
 struct Change {
-    /// What it leads to; `None` where that is nothing.
+    /// Its target; `None` if it has none.
     stamp: Option<Stamp>,
     /// Since when.
     since: Instant,
-    /// When it led to what it did before.
+    /// When it had its earlier target.
     before: SystemTime,
 }
 
 impl Watched {
-    /// Notes what the files that the settings name (module and file), and the components in
-    /// `folder` if there is such a folder, are now.
+    /// Notes the state of the files that the settings name (module and file), and of the
+    /// components in `folder` if it exists.
     ///
     /// # Errors
-    /// When there is nothing to watch.
+    /// When neither a file nor a folder can be watched.
     pub fn note<'a>(
         configured: impl IntoIterator<Item = (&'a str, &'a Path)>,
         folder: &Path,
@@ -100,10 +100,10 @@ impl Watched {
         Ok(watched)
     }
 
-    /// Has the manager serve what changes from here on.
+    /// Lets the manager reload components that change from here on.
     ///
     /// # Errors
-    /// When there is no thread for it.
+    /// When the system has no thread left.
     pub fn follow(self, manager: Arc<Manager>) -> Result<Watch, WatchError> {
         let files = self.configured.iter().map(|(file, _)| file);
         for path in files.chain([&self.folder]) {
@@ -116,7 +116,7 @@ impl Watched {
         Ok(Watch { _stop: stop })
     }
 
-    /// What the paths lead to now, whatever links and folders lie on the way.
+    /// The present targets of the paths, through all links and folders.
     fn look(&self) -> Seen {
         let in_folder = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let components = in_folder
@@ -132,7 +132,7 @@ impl Watched {
             .collect()
     }
 
-    /// The module that a file is said to be, where the settings say so.
+    /// The module that the settings name for a file.
     fn name(&self, path: &Path) -> Option<&str> {
         let mut configured = self.configured.iter();
         let (_, name) = configured.find(|(file, _)| file == path)?;
@@ -195,7 +195,7 @@ fn follow(mut watched: Watched, stopped: &Receiver<()>, manager: &Manager) {
                 None => {
                     watched.seen.remove(&path);
                     tracing::warn!(
-                        "{} is gone: what is served goes on, until there is a component in its place",
+                        "{} is missing: the loaded component serves until a file is there again",
                         path.display()
                     );
                 }
@@ -205,18 +205,18 @@ fn follow(mut watched: Watched, stopped: &Receiver<()>, manager: &Manager) {
 }
 
 impl Change {
-    /// Whether the path has led there for long enough.
+    /// Whether the path has had this target for long enough.
     fn is_settled(&self) -> bool {
         let patience = if self.stamp.is_some() { QUIET } else { GONE };
         self.since.elapsed() >= patience
     }
 }
 
-/// Serves what a path leads to. It led elsewhere, or nowhere, when `before` was.
+/// Reloads the target of a path. It had another target, or none, at `before`.
 fn serve_anew(path: &Path, watched: &Watched, before: SystemTime, is_new: bool, manager: &Manager) {
     let file = path.display();
     let written = fs::metadata(path).and_then(|file| file.modified());
-    // What a link leads to may have been written long ago.
+    // The target of a link may have been written long ago.
     let saved = written.map_or(before, |written| written.max(before));
     let done = match Source::read(path, manager.component_bytes_max()) {
         Ok(source) => manager.reload(&Source {

@@ -128,9 +128,7 @@ pub enum UserError {
     #[error("there is no user with the email {0}; `wares user list` shows all")]
     Unknown(String),
     /// Without this one nobody could sign in.
-    #[error(
-        "{0} is the only user: make another one first (wares user create), or nobody could sign in"
-    )]
+    #[error("{0} is the only user: create another one first (wares user create)")]
     Last(String),
     /// The database.
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! The other side of a connection: requests, and their answers.
+//! A client of a host: requests, and their answers.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -14,21 +14,21 @@ use tokio::task::JoinHandle;
 /// The largest answer to a challenge, in bytes.
 const PROOF_BYTES_MAX: usize = 4 * 1024;
 
-/// Why there is no answer.
+/// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The connection broke.
     #[error("the host does not answer: {0}")]
     Broken(#[from] hyper::Error),
-    /// What is asked is no request.
+    /// The request is invalid.
     #[error("that cannot be asked: {0}")]
     Request(#[from] hyper::http::Error),
-    /// Whoever is on the other end does not answer a challenge.
+    /// The other end does not answer a challenge.
     #[error("it does not answer a challenge")]
     NoProof,
 }
 
-/// What is asked of a host.
+/// A request to a host.
 pub struct Ask {
     method: Method,
     path: String,
@@ -42,7 +42,7 @@ impl Ask {
         Self::new(Method::GET, path)
     }
 
-    /// That something is forgotten.
+    /// A request to delete.
     pub fn delete(path: impl Into<String>) -> Self {
         Self::new(Method::DELETE, path)
     }
@@ -56,7 +56,7 @@ impl Ask {
         }
     }
 
-    /// A component, and what minisign wrote of it in base 64.
+    /// A component, and its minisign signature in base 64.
     pub fn put(path: impl Into<String>, component: Vec<u8>, signature: Option<String>) -> Self {
         let mut headers = vec![("content-type", "application/wasm".to_owned())];
         headers.extend(signature.map(|text| ("wares-signature", text)));
@@ -77,7 +77,7 @@ impl Ask {
     }
 }
 
-/// One connection to a host, on which one thing after another is asked.
+/// One connection to a host, for requests one after another.
 pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
     driver: JoinHandle<hyper::Result<()>>,
@@ -87,7 +87,7 @@ impl Connection {
     /// Begins to speak HTTP on a stream.
     ///
     /// # Errors
-    /// When that cannot be.
+    /// When the handshake fails.
     pub async fn begin(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> Result<Self, ClientError> {
@@ -97,18 +97,18 @@ impl Connection {
         Ok(Self { sender, driver })
     }
 
-    /// Asks as the one whom the token names, and returns the status and the body of the
+    /// Sends a request as the actor of the token, and returns the status and the body of the
     /// answer.
     ///
     /// # Errors
-    /// When there is no whole answer.
+    /// When the answer is not complete.
     pub async fn ask(&mut self, ask: Ask, token: &str) -> Result<(u16, Vec<u8>), ClientError> {
         let (status, body) = self.send(ask, Some(token)).await?;
         Ok((status, body.collect().await?.to_bytes().to_vec()))
     }
 
-    /// Asks whoever is on the other end to prove that it is the host of a data folder, and
-    /// returns what it answers with. Nothing is sent but the challenge.
+    /// Asks the other end to prove that it is the host of a data folder, and returns its
+    /// answer. Sends only the challenge.
     ///
     /// # Errors
     /// When it has no such answer.

@@ -1,6 +1,6 @@
-//! What comes on an HTTP/2 connection beside requests and bodies: PING, SETTINGS,
-//! PRIORITY and the like, which the HTTP library answers by itself. Reads the
-//! frames' heads as they pass, and counts. Never changes or holds a byte.
+//! Frames of an HTTP/2 connection beside requests and bodies: PING, SETTINGS, PRIORITY and
+//! the like, which the HTTP library answers by itself. Reads the frames' heads as they
+//! pass, and counts. Never changes or holds a byte.
 
 use crate::http::Bucket;
 
@@ -10,38 +10,38 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const END_STREAM: u8 = 1;
 
-/// One frame without work, in tokens; one of `DATA` is less, the more it brings.
+/// One frame without work, in tokens; one of `DATA` costs less, the longer it is.
 const FRAME: u64 = 256;
 /// A read of fewer bytes than any request has, in tokens.
 const TINY_READ: u64 = FRAME / 4;
 const TINY_READ_BYTES: usize = 16;
-/// Frames without work: so many at once, and so many a second.
+/// The bounds on frames without work: at once, and a second.
 const FRAMES_MAX: u64 = 1000;
 const FRAMES_A_SECOND: u64 = 100;
-/// What a request earns: its answer is acknowledged, and perhaps measured by a PING.
+/// The tokens of a request: its answer is acknowledged, and perhaps measured by a PING.
 const EARNED_BY_REQUEST: u64 = 2 * FRAME;
-/// Bytes sent that earn a frame: the other side opens its window again.
+/// The sent bytes that earn a frame: the other side opens its window again.
 const SENT_BYTES_A_FRAME: u64 = 4096;
 /// Heads that may be on their way to becoming requests.
 const UNBORN_MAX: u64 = 200;
 
-/// Counts what comes on one connection.
+/// Counts the frames of one connection.
 #[derive(Debug)]
 pub(super) struct Traffic {
     budget: Bucket,
-    /// The frame that is being read; none where the connection does not speak HTTP/2.
+    /// The frame that is being read; `None` if the connection does not speak HTTP/2.
     frame: Option<Partial>,
-    /// Heads of requests that came, and those of them that were paid for.
+    /// Received heads of requests, and those of them that became requests.
     heads: u64,
     unborn: u64,
 }
 
-/// A frame that has come in part.
+/// A partly received frame.
 #[derive(Debug, Default)]
 struct Partial {
     head: [u8; HEAD_BYTES],
     seen: usize,
-    /// Bytes of the payload that are to come.
+    /// The missing bytes of the payload.
     payload: usize,
 }
 
@@ -55,12 +55,12 @@ impl Traffic {
         }
     }
 
-    /// From here on there are frames.
+    /// Starts to count frames.
     pub(super) fn is_http_2(&mut self) {
         self.frame = Some(Partial::default());
     }
 
-    /// Whether there are frames.
+    /// Whether the connection has frames.
     pub(super) fn speaks_http_2(&self) -> bool {
         self.frame.is_some()
     }
@@ -70,8 +70,8 @@ impl Traffic {
         self.budget.earn(bytes as u64 * FRAME / SENT_BYTES_A_FRAME);
     }
 
-    /// Counts what one read brought. `requests` is how many there ever were.
-    /// Returns `false` where that was more without work than a connection may bring.
+    /// Counts the bytes of one read. `requests` is the number of all requests so far.
+    /// Returns `false` after more frames without work than a connection may send.
     pub(super) fn came(&mut self, mut bytes: &[u8], requests: u64) -> bool {
         if bytes.len() < TINY_READ_BYTES && !bytes.is_empty() && !self.budget.spend(TINY_READ) {
             return false;
@@ -137,7 +137,7 @@ mod tests {
         traffic
     }
 
-    /// How many of these frames a connection may bring at once, however they are cut.
+    /// The number of these frames that a connection may send at once, in reads of any size.
     fn taken(frame: &[u8], piece: usize) -> usize {
         let mut traffic = http_2();
         let all = frame.repeat(2000);

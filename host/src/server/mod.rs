@@ -32,7 +32,7 @@ pub struct ServerLimits {
     pub connections_max: usize,
     /// Request line and headers, in bytes.
     pub head_bytes_max: usize,
-    /// Until a request's head must have arrived.
+    /// The time within which a request's head must arrive.
     pub head_timeout: Duration,
     /// How long open requests may take after the signal to stop.
     pub drain: Duration,
@@ -40,14 +40,14 @@ pub struct ServerLimits {
 
 /// Streams of one HTTP/2 connection at the same time.
 const STREAMS_MAX: u32 = 100;
-/// What one of them may bring before it is read, in bytes.
+/// The unread bytes of one of them.
 const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
-/// What all of them may, on one connection.
+/// The unread bytes of all of them, on one connection.
 const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
-/// How long requests may take on a connection that is to end for what it asks to no purpose.
+/// How long open requests may take on a connection that ends for its refused requests.
 const SPENT_DRAIN: Duration = Duration::from_secs(1);
-/// A pause after a failed accept, for example because there are no file
-/// descriptors left: trying at once would only spin.
+/// A pause after a failed accept, for example when no file descriptors are left: an
+/// immediate retry would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves one connection to this process itself, until its other side is dropped.
@@ -65,8 +65,8 @@ pub async fn serve_one(stream: impl AsyncRead + AsyncWrite + Unpin, app: Arc<App
     }
 }
 
-/// Serves until `stop` resolves, then finishes what is open, no longer than the
-/// drain time. Gives the number of connections that did not finish by then.
+/// Serves until `stop` resolves, then finishes open requests within the drain time.
+/// Returns the number of connections that did not finish by then.
 pub async fn run(
     mut listeners: Listeners,
     app: Arc<App>,
@@ -89,17 +89,17 @@ pub async fn run(
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
     let (stopping, _) = watch::channel(());
-    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let permits = Arc::new(Semaphore::new(limits.connections_max));
     let housekeeping = tokio::spawn({
         let app = app.clone();
         async move { app.give_back_memory().await }
     });
     tokio::pin!(stop);
     loop {
-        let place = tokio::select! {
+        let permit = tokio::select! {
             biased;
             () = &mut stop => break,
-            place = places.clone().acquire_owned() => place,
+            permit = permits.clone().acquire_owned() => permit,
         };
         let (stream, peer) = tokio::select! {
             biased;
@@ -138,7 +138,7 @@ pub async fn run(
         tokio::spawn(async move {
             let ended = attend(serving, &connection, stopped).await;
             tracing::debug!(%peer, reason = %ended, "connection ended");
-            drop(place);
+            drop(permit);
         });
     }
     drop(listeners);
@@ -151,7 +151,7 @@ pub async fn run(
     }
 }
 
-/// An error with what it came of.
+/// The text of an error with its causes.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -162,8 +162,8 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Serves a connection to its end, and returns what ended it. When the host is to stop,
-/// and when the connection is spent, its open requests are finished first.
+/// Serves a connection to its end, and returns the reason of the end. When the host stops,
+/// or the connection has used up its budget, its open requests are finished first.
 async fn attend<I, S, B>(
     serving: auto::Connection<'static, I, S, TokioExecutor>,
     connection: &Connection,
@@ -179,8 +179,8 @@ where
     TokioExecutor: HttpServerConnExec<S::Future, B>,
 {
     tokio::pin!(serving);
-    let (rests, spent) = (connection.rests(), connection.is_spent());
-    tokio::pin!(rests, spent);
+    let (idle, spent) = (connection.rests(), connection.is_spent());
+    tokio::pin!(idle, spent);
     let (mut is_stopping, mut is_spent) = (false, false);
     let over = tokio::time::sleep(SPENT_DRAIN);
     tokio::pin!(over);
@@ -190,14 +190,14 @@ where
                 Ok(()) => "the other side closed it".to_owned(),
                 Err(error) => causes(&*error),
             },
-            () = &mut rests => return "nothing goes on".to_owned(),
+            () = &mut idle => return "idle timeout".to_owned(),
             () = &mut spent, if !is_spent => {
                 is_spent = true;
                 over.as_mut().reset(tokio::time::Instant::now() + SPENT_DRAIN);
                 serving.as_mut().graceful_shutdown();
             }
             () = &mut over, if is_spent => {
-                return "too many requests led nowhere".to_owned();
+                return "too many refused requests".to_owned();
             }
             _ = stopped.changed(), if !is_stopping => {
                 is_stopping = true;

@@ -1,5 +1,5 @@
-//! A connection's bytes as they pass: waited for no longer than a time until the first
-//! tell which HTTP it speaks, and counted where the HTTP library does not. A refusal that
+//! A connection's bytes as they pass: the first ones, which tell the version of HTTP, have
+//! a timeout, and frames that the HTTP library does not count are counted. A refusal that
 //! the library writes by itself gets a body here, and time to be read.
 
 use std::future::Future;
@@ -15,31 +15,31 @@ use tokio::time::{Sleep, sleep};
 use super::frames::Traffic;
 use crate::http::{Connection, refusal_with_body};
 
-/// What an HTTP/2 connection begins with. Until it is told from HTTP/1, nobody
-/// else holds the connection to a time.
+/// The first bytes of an HTTP/2 connection. Until they distinguish it from HTTP/1, no other
+/// timeout applies.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What a client may still send after it was refused, in bytes and time. To close the
-/// connection before would take the refusal from it.
+/// The bytes and time in which a client may still send after a refusal. Closing the
+/// connection earlier could discard the refusal.
 const LINGER_BYTES_MAX: usize = 1024 * 1024;
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_READ_BYTES: usize = 8 * 1024;
 
-/// A stream whose first bytes are not waited for without end, and that ends when it
-/// brings too much that is no work.
+/// A stream with a timeout for its first bytes, which ends after too many frames without
+/// work.
 pub(super) struct Patient<S> {
     stream: S,
     connection: Arc<Connection>,
     traffic: Traffic,
-    /// Ends the wait for the first bytes, until they are there.
+    /// The timeout of the first bytes, until they have arrived.
     opening: Option<Pin<Box<Sleep>>>,
-    /// How much of the preface has come.
+    /// The received bytes of the preface.
     seen: usize,
     head_bytes_max: usize,
-    /// What was written before is with the system: what comes next begins an answer, or
-    /// is the rest of the body of one.
+    /// Earlier writes are with the system: the next bytes begin an answer, or continue the
+    /// body of one.
     is_flushed: bool,
-    /// What is written in place of a refusal without a body, and how much of it is.
+    /// The replacement of a refusal without a body, and its written bytes.
     refusal: Option<(Vec<u8>, usize)>,
     lingering: Option<Lingering>,
 }
@@ -51,7 +51,7 @@ struct Lingering {
 }
 
 impl<S> Patient<S> {
-    /// Waits so long for the first bytes.
+    /// Waits this long for the first bytes.
     pub(super) fn new(
         stream: S,
         connection: Arc<Connection>,
@@ -71,7 +71,7 @@ impl<S> Patient<S> {
         }
     }
 
-    /// Looks at what has come first, and returns what comes after it.
+    /// Checks the first bytes, and returns the bytes after them.
     fn see<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let missing = &PREFACE[self.seen..];
         self.seen += bytes.len();
@@ -91,8 +91,8 @@ impl<S> Patient<S> {
         if self.traffic.came(bytes, self.connection.requests_ever()) {
             return Ok(());
         }
-        tracing::debug!(peer = %self.connection.peer(), "too much comes that is no work");
-        Err(io::Error::other("too much comes that is no work"))
+        tracing::debug!(peer = %self.connection.peer(), "too many frames without work");
+        Err(io::Error::other("too many frames without work"))
     }
 
     fn written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -103,7 +103,7 @@ impl<S> Patient<S> {
         written
     }
 
-    /// Whether these bytes are a refusal of the HTTP library's own, which is then replaced.
+    /// Whether these bytes are a refusal by the HTTP library itself, which is then replaced.
     fn replaces(&mut self, bytes: &[u8]) -> bool {
         if self.refusal.is_some() {
             return true;
@@ -118,7 +118,7 @@ impl<S> Patient<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Patient<S> {
-    /// Writes a refusal in the place of so many bytes.
+    /// Writes a refusal instead of this many bytes.
     fn poll_refuse(
         &mut self,
         context: &mut Context<'_>,
@@ -141,7 +141,7 @@ impl<S: AsyncWrite + Unpin> Patient<S> {
 }
 
 impl<S: AsyncRead + Unpin> Patient<S> {
-    /// Takes what a client still sends after it was refused, and drops it.
+    /// Reads and drops bytes that a client sends after a refusal.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let lingering = self.lingering.get_or_insert_with(|| Lingering {
             over: Box::pin(sleep(LINGER)),
@@ -186,7 +186,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         }
         match &mut this.opening {
             Some(opening) if read.is_pending() => opening.as_mut().poll(context).map(|()| {
-                let late = "it does not begin";
+                let late = "no first bytes within server.head_timeout_ms";
                 Err(io::Error::new(io::ErrorKind::TimedOut, late))
             }),
             _ => read,

@@ -40,7 +40,7 @@ fn only_signed_components_where_signatures_are_required() {
         "wrong_signature",
         "it is not signed, and versions.require_signature is set",
     );
-    let by_none = "the signature is by none of versions.public_keys, or for other bytes";
+    let by_none = "no key of versions.public_keys made the signature, or it is for other bytes";
     with(&sign(&stranger.sk, &bytes)).refuses(400, "wrong_signature", by_none);
     with(&sign(&pair.sk, b"other bytes")).refuses(400, "wrong_signature", by_none);
     with("rubbish").refuses(
