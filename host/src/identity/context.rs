@@ -1,12 +1,12 @@
-//! Who is signed in, as Medusa's clients are told when a session begins: what their
-//! token says.
+//! The signed-in user, as Medusa's clients get it when a session begins: the claims of their
+//! token.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Directory, unix_now};
 
-/// Who is signed in, in Medusa's words and order.
+/// The signed-in user, in Medusa's words and order.
 #[derive(Serialize, Deserialize)]
 pub struct AuthContext {
     actor_id: String,
@@ -22,9 +22,9 @@ pub struct AuthContext {
 }
 
 impl Directory {
-    /// Returns what the token in an `Authorization` header says, where that proved that a
-    /// request is from this user. Where a session proved it, there is no token: the
-    /// times are those of a session that begins.
+    /// Returns the claims of the token in an `Authorization` header that proved a request to
+    /// be from this user. A session has no token: then the times are those of a session that
+    /// begins.
     pub fn auth_context(&self, authorization: Option<&str>, user_id: &str) -> AuthContext {
         let token = authorization.and_then(|value| value.rsplit_once(' '));
         let said = token.and_then(|(_, token)| self.tokens.context(token));

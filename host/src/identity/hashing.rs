@@ -1,5 +1,5 @@
-//! Where passwords are hashed: on at most two threads with a short queue before them,
-//! so that a flood of sign-ins takes neither all memory nor all processors. Each
+//! Hashes passwords on at most two threads with a short queue before them, so that a flood
+//! of sign-ins takes neither all memory nor all processors. Each
 //! thread keeps the memory that it hashes in.
 
 use std::collections::VecDeque;
@@ -13,17 +13,17 @@ use super::passwords::Hasher;
 
 /// Hashes at the same time.
 const THREADS_MAX: usize = 2;
-/// Hashes that wait for one of those to end. What is beyond would wait for longer
-/// than a person likes to.
+/// Hashes that wait for one of those to end. Further ones would wait longer than users
+/// accept.
 pub(super) const WAITING_MAX: usize = 16;
 
 type Job = Box<dyn FnOnce(&mut Hasher) + Send>;
 
-/// No hash more is taken now.
+/// The queue of hashes is full.
 #[derive(Debug)]
 pub(super) struct Full;
 
-/// The threads, which begin where they are first needed.
+/// The threads, which start when they are first needed.
 #[derive(Default)]
 pub(super) struct Pool {
     queue: Arc<Queue>,
@@ -78,10 +78,10 @@ impl Queue {
 }
 
 impl Pool {
-    /// Has a thread do this, unless the caller that waits for the result is gone by then.
+    /// Runs this on a thread, unless the caller has gone by then.
     ///
     /// # Errors
-    /// When as many wait as may, or the machine has no thread left.
+    /// When the queue is full, or the system has no thread left.
     pub(super) fn submit<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Hasher) -> T + Send + 'static,
@@ -89,7 +89,7 @@ impl Pool {
         let (sender, receiver) = oneshot::channel();
         let job = Box::new(move |hasher: &mut Hasher| {
             if !sender.is_closed() {
-                // The caller may be gone by now.
+                // The caller may have gone.
                 let _ = sender.send(work(hasher));
             }
         });

@@ -5,11 +5,11 @@ use crate::clock;
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// A fresh id: `prefix_` and 26 characters.
+/// Returns a fresh id: `prefix_` and 26 characters.
 pub(super) fn new(prefix: &str) -> String {
     let bits = clock::uuid().as_u128();
     let digits = (0..26)
         .rev()
-        .map(|place| char::from(ALPHABET[(bits >> (place * 5)) as usize & 31]));
+        .map(|index| char::from(ALPHABET[(bits >> (index * 5)) as usize & 31]));
     format!("{prefix}_{}", digits.collect::<String>())
 }

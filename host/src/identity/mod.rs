@@ -40,7 +40,7 @@ pub enum ActorKind {
     User,
     /// A secret API key.
     ApiKey,
-    /// A command of `wares` of someone who can write the data folder.
+    /// A command of `wares`, run by a user of the system who can write the data folder.
     Operator,
 }
 
@@ -55,16 +55,16 @@ pub struct Actor {
     pub generation: i64,
 }
 
-/// What proves who makes a request.
+/// The credential of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// The `Authorization` header.
     Header,
-    /// The session cookie, which a browser sends for whichever page asks it to.
+    /// The session cookie, which a browser sends for every page.
     Cookie,
 }
 
-/// How long proofs hold.
+/// How long credentials are valid.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetimes {
     /// Of a token.
@@ -73,19 +73,19 @@ pub struct Lifetimes {
     pub session: Duration,
 }
 
-/// Why somebody is not let in.
+/// Why a sign-in is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// The email is unknown or the password wrong; which, is not said.
+    /// The email is unknown or the password wrong; the message does not tell which.
     #[error("Invalid email or password")]
     Wrong,
-    /// Too many wrong tries.
+    /// Too many wrong passwords.
     #[error("Too many failed attempts: try again in {0} s")]
     TooMany(u64),
-    /// Too many tries at once of one peer.
+    /// Too many attempts at once of one peer.
     #[error("Too many attempts at once: try again in a moment")]
     Crowded,
-    /// Too many tries at once of all.
+    /// Too many attempts at once of all peers.
     #[error("Too many people sign in at this moment: try again in a moment")]
     Busy,
     /// The database.
@@ -115,7 +115,7 @@ pub enum UserError {
     /// The email has a user already.
     #[error("there is a user with the email {0} already")]
     Exists(String),
-    /// The email is none.
+    /// The email is invalid.
     #[error("'{0}' is not an email, like ann@shop.example")]
     Email(String),
     /// The password is too short.
@@ -127,7 +127,7 @@ pub enum UserError {
     /// No user has the email.
     #[error("there is no user with the email {0}; `wares user list` shows all")]
     Unknown(String),
-    /// Without this one nobody could sign in.
+    /// It is the only user, so no user could sign in without it.
     #[error("{0} is the only user: create another one first (wares user create)")]
     Last(String),
     /// The database.
@@ -135,11 +135,11 @@ pub enum UserError {
     Storage(#[from] StorageError),
 }
 
-/// What a first start found.
+/// The result of creating the first admin.
 pub enum FirstAdmin {
-    /// There are users already.
+    /// Users exist already.
     Existing,
-    /// An admin was made. The password is here if it is a random one.
+    /// An admin was created; with the password if it is a random one.
     Created {
         /// The admin's.
         email: String,
@@ -166,14 +166,14 @@ fn check_password(password: &str) -> Result<(), UserError> {
     Ok(())
 }
 
-/// All that the host knows of who may use it.
+/// The users, keys, sessions and tokens of the host.
 pub struct Directory {
     accounts: Arc<Accounts>,
     hashers: Pool,
     tokens: Tokens,
     proofs: Proofs,
-    /// Where commands find the host that serves the data folder, if this process is that.
-    place: OnceLock<String>,
+    /// The address at which commands find this process, if it serves the data folder.
+    address: OnceLock<String>,
     throttle: Arc<Throttle>,
     lifetimes: Lifetimes,
 }
@@ -192,17 +192,17 @@ impl Directory {
             hashers: Pool::default(),
             tokens,
             proofs,
-            place: OnceLock::new(),
+            address: OnceLock::new(),
             throttle: Arc::default(),
             lifetimes,
         })
     }
 
-    /// Whether [`Self::ensure_admin`] would make an admin of these, or needs none. `file`
-    /// is the host's own database, which is not made where it is missing.
+    /// Whether [`Self::ensure_admin`] would accept these, or needs none. `file` is the host's
+    /// own database, which is not created if it is missing.
     ///
     /// # Errors
-    /// When the email is none or the password too short, or the database cannot be read.
+    /// When the email is invalid or the password too short, or the database cannot be read.
     pub fn check_first_admin(
         file: &Path,
         email: &str,
@@ -215,10 +215,10 @@ impl Directory {
         password.map_or(Ok(()), check_password)
     }
 
-    /// Makes the first admin if nobody may sign in yet.
+    /// Creates the first admin if no user exists.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be created.
     pub fn ensure_admin(
         &self,
         email: &str,
@@ -239,11 +239,11 @@ impl Directory {
         })
     }
 
-    /// Makes a user who may sign in. Slow on purpose; blocks until it is done. Where it is
-    /// said by whom, the audit keeps it.
+    /// Creates a user. Slow on purpose; blocks until it is done. With `by`, the audit has an
+    /// entry.
     ///
     /// # Errors
-    /// When the email is taken or none, or the password too short.
+    /// When the email is taken or invalid, or the password too short.
     pub fn create_user(
         &self,
         email: &str,
@@ -270,7 +270,7 @@ impl Directory {
         }
     }
 
-    /// All users, in the order in which they were made.
+    /// Returns all users, in the order of their creation.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -278,18 +278,17 @@ impl Directory {
         self.accounts.users()
     }
 
-    /// The user with this email, however it is written.
+    /// Returns the user with this email, in any case.
     ///
     /// # Errors
-    /// When there is none.
+    /// When no user has it.
     pub fn user_by_email(&self, email: &str) -> Result<User, UserError> {
         let email = email.trim();
         let found = self.accounts.user_by_email(email)?;
         found.ok_or_else(|| UserError::Unknown(email.to_owned()))
     }
 
-    /// Gives a user another password. Tokens and sessions of the user end with the one
-    /// before. Slow on purpose; blocks until it is done.
+    /// Changes a user's password. Earlier tokens and sessions of the user become invalid. Slow on purpose; blocks until it is done.
     ///
     /// # Errors
     /// When the password is too short, or the user was deleted.
@@ -303,11 +302,11 @@ impl Directory {
         }
     }
 
-    /// Deletes the user with this email. Tokens and sessions of the user end; keys that the
-    /// user made are the shop's, and stay.
+    /// Deletes the user with this email. The user's tokens and sessions become invalid; keys
+    /// that the user created belong to the shop, and stay.
     ///
     /// # Errors
-    /// When there is none, or no other.
+    /// When no user has it, or it is the only user.
     pub fn delete_user(&self, email: &str, by: &str) -> Result<User, UserError> {
         let email = email.trim();
         let deletion = self.accounts.delete_user(email, |user, deletion| {
@@ -325,8 +324,7 @@ impl Directory {
         }
     }
 
-    /// Has what a user says of itself changed, unless `change` refuses. `None` where no user
-    /// has this id.
+    /// Changes a user's own fields, unless `change` refuses. `None` if no user has this id.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -338,7 +336,7 @@ impl Directory {
         self.accounts.change_profile(id, change)
     }
 
-    /// The hash of a password that is long enough.
+    /// Hashes a password that is long enough.
     fn password(&self, password: &str) -> Result<String, UserError> {
         check_password(password)?;
         self.hash(password).map_err(UserError::Hash)
@@ -354,8 +352,8 @@ impl Directory {
     }
 
     /// Checks an email and a password, and returns a token. Slow on purpose, and
-    /// as slow for an unknown email as for a wrong password. A caller that goes before
-    /// the password is looked at has made no try.
+    /// as slow for an unknown email as for a wrong password. If the caller goes before
+    /// the password is checked, the attempt is not counted.
     ///
     /// # Errors
     /// When they are wrong, were wrong too often, or too many sign in at once.
@@ -385,40 +383,39 @@ impl Directory {
         }
     }
 
-    /// A fresh token for a user who is signed in. It is void where the password was changed
+    /// Returns a fresh token for a signed-in user. It is invalid if the password was changed
     /// since the user of this generation signed in.
     pub fn issue_token(&self, user_id: &str, generation: i64) -> String {
         self.tokens.issue(user_id, generation, unix_now())
     }
 
-    /// A token for a command that was started by this user of the system. It holds
-    /// for a moment.
+    /// Returns a token, valid for minutes, for a command of this user of the system.
     pub fn issue_operator_token(&self, name: &str) -> String {
         self.tokens.issue_operator(name, unix_now())
     }
 
-    /// Says that this process is the host that commands find at a place. It stays so.
-    pub fn serve_at(&self, place: &str) {
-        let _ = self.place.set(place.to_owned());
+    /// Records that commands find this process as the host at an address. The first one stays.
+    pub fn serve_at(&self, address: &str) {
+        let _ = self.address.set(address.to_owned());
     }
 
-    /// What proves to whoever made a challenge that this is the host of its data folder,
-    /// found at its own place. `None` where it serves at none.
+    /// Returns the proof, for the maker of a challenge, that this is the host of its data
+    /// folder, found at its own address. `None` if it serves at none.
     pub fn prove(&self, challenge: &str) -> Option<String> {
-        self.proofs.make(challenge, self.place.get()?)
+        self.proofs.make(challenge, self.address.get()?)
     }
 
-    /// Whether a proof is that of the host of this data folder, found at this place.
-    pub fn is_proof(&self, proof: &str, challenge: &str, place: &str) -> bool {
-        self.proofs.is_right(proof, challenge, place)
+    /// Whether a proof is that of the host of this data folder, found at this address.
+    pub fn is_proof(&self, proof: &str, challenge: &str, address: &str) -> bool {
+        self.proofs.is_right(proof, challenge, address)
     }
 
-    /// A challenge that nobody has seen before.
+    /// Returns a random challenge.
     pub fn challenge() -> String {
         hex::encode(random_bytes())
     }
 
-    /// The user with this id.
+    /// Returns the user with this id.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -426,7 +423,7 @@ impl Directory {
         self.accounts.user_by_id(id)
     }
 
-    /// Begins a session, and returns what its cookie holds. `None` where the password was
+    /// Begins a session, and returns the value of its cookie. `None` if the password was
     /// changed since the user of this generation signed in.
     ///
     /// # Errors
@@ -459,7 +456,7 @@ impl Directory {
         self.lifetimes.session
     }
 
-    /// Makes a secret API key, and gives it with its secret, which is shown this once.
+    /// Creates a secret API key, and returns it with its secret, which is shown only once.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -485,7 +482,7 @@ impl Directory {
         Ok((key, token))
     }
 
-    /// All keys, oldest first.
+    /// Returns all keys, oldest first.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -493,7 +490,7 @@ impl Directory {
         self.accounts.keys()
     }
 
-    /// The key with this id.
+    /// Returns the key with this id.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -501,9 +498,8 @@ impl Directory {
         self.accounts.key_by_id(id)
     }
 
-    /// Makes a key void from a moment on. An end that was set before gives way to
-    /// an earlier one. `false` where there is none with this id that is valid for
-    /// longer.
+    /// Revokes a key from a time on, which may be earlier than a revocation before. `false` if
+    /// no key has this id, or it ends earlier.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -516,7 +512,7 @@ impl Directory {
         self.accounts.revoke_key(id, by, &timestamp(at))
     }
 
-    /// Gives a key another title; `false` where there is none with this id.
+    /// Renames a key; `false` if no key has this id.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -524,7 +520,7 @@ impl Directory {
         self.accounts.rename_key(id, title)
     }
 
-    /// Forgets a key that is void; `false` where it still works.
+    /// Deletes a revoked key; `false` if it is still valid.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -532,8 +528,8 @@ impl Directory {
         self.accounts.delete_key(id)
     }
 
-    /// Who a request is from, by its `Authorization` header or its session
-    /// cookie, and by which of the two. `None` where it proves no identity.
+    /// Returns the actor of a request by its `Authorization` header or its session cookie, and
+    /// which of the two proved it. `None` if neither does.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -589,7 +585,7 @@ impl Directory {
         let Some((user_id, generation)) = self.tokens.verify(token) else {
             return Ok(None);
         };
-        // A token outlives its user, and its user's password, only on paper.
+        // A token is invalid without its user, or with an earlier password.
         let present = self.accounts.generation(&user_id)?;
         Ok((present == Some(generation)).then(|| user_actor(user_id, generation)))
     }
@@ -603,7 +599,7 @@ fn user_actor(id: String, generation: i64) -> Actor {
     }
 }
 
-/// What the audit keeps of something that was done with a user.
+/// The audit entry of a change of a user.
 fn act(act: &str, user: &User, by: &str) -> Act {
     Act {
         number: 0,
@@ -617,8 +613,8 @@ fn act(act: &str, user: &User, by: &str) -> Act {
     }
 }
 
-/// The key in `sk_…`, or in base 64 of `sk_…` or of `sk_…:`. A password beside
-/// it means that somebody means something else.
+/// The key in `sk_…`, or in base 64 of `sk_…` or of `sk_…:`. With a password
+/// beside it, the header is no key.
 fn basic_key(credentials: &str) -> Option<String> {
     if credentials.starts_with("sk_") {
         return Some(credentials.to_owned());
@@ -640,7 +636,7 @@ fn random_bytes() -> [u8; 32] {
     bytes
 }
 
-/// Letters and digits alone, so that it can be pasted anywhere.
+/// Only letters and digits, so that it can be pasted anywhere.
 fn random_password() -> String {
     const ALPHABET: &[u8] = b"abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     random_bytes()

@@ -1,5 +1,5 @@
-//! Passwords: argon2id with OWASP's parameters. Knows nothing of whose they are, nor
-//! of how many are hashed at the same time; see `hashing`.
+//! Passwords: argon2id with OWASP's parameters. Knows neither their users nor how many are
+//! hashed at the same time; see `hashing`.
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -13,17 +13,17 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// The length of a hash, in bytes.
 const OUTPUT_BYTES: usize = 32;
-/// Hashed with the password of an unknown user, so that time does not tell.
+/// Hashed with the password of an unknown user, so that the time is the same.
 const DECOY_SALT: [u8; 16] = [0; 16];
 
-/// Hashes one password after the other in the same memory.
+/// Hashes passwords one after another in the same memory.
 #[derive(Default)]
 pub(super) struct Hasher {
     /// Empty until the first hash.
     blocks: Vec<Block>,
 }
 
-/// A hash that was stored, as it is to be compared with.
+/// A stored hash, ready to compare.
 struct Stored {
     params: Params,
     salt: Salt,
@@ -33,7 +33,7 @@ struct Stored {
 impl Stored {
     /// Reads a PHC string. Parameters that take more memory or time than those that
     /// the host hashes with are refused: write access to the database must not
-    /// decide what a sign-in takes.
+    /// decide the cost of a sign-in.
     fn read(text: &str) -> Result<Self, String> {
         let parsed = PasswordHash::new(text).map_err(|error| error.to_string())?;
         let params = Params::try_from(&parsed).map_err(|error| error.to_string())?;
@@ -64,7 +64,7 @@ impl Stored {
 }
 
 impl Hasher {
-    /// A PHC string with a salt of its own.
+    /// Returns a PHC string with a random salt.
     pub(super) fn hash(&mut self, password: &str) -> Result<String, String> {
         let params = own_params();
         let salt = Salt::generate();
@@ -81,8 +81,7 @@ impl Hasher {
         Ok(hash.to_string())
     }
 
-    /// Whether a password is the one that was hashed; never without a hash, which
-    /// takes as long.
+    /// Whether a password matches a hash; `false` without a hash, after the same time.
     pub(super) fn verify(&mut self, password: &str, hash: Option<&str>) -> bool {
         let stored = hash.map(Stored::read).transpose();
         let stored = stored.unwrap_or_else(|reason| {
@@ -93,7 +92,7 @@ impl Hasher {
             None
         });
         let Some(stored) = stored else {
-            // Nothing is compared with it.
+            // The output is not compared.
             let _ = self.output(password, &DECOY_SALT, &own_params(), OUTPUT_BYTES);
             return false;
         };
@@ -137,7 +136,7 @@ mod tests {
     use super::*;
     use argon2::PasswordHasher;
 
-    /// What the crate's own way to hash stores, with other parameters.
+    /// A hash that the crate's own function stores, with other parameters.
     fn stored(params: Params) -> String {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         argon2
@@ -169,7 +168,7 @@ mod tests {
             assert!(hasher.verify("correct horse", Some(&hash)), "{hash}");
             assert!(!hasher.verify("wrong horse", Some(&hash)), "{hash}");
         }
-        // The decoy of one call is not taken for the hash of another.
+        // The decoy of one call is not mistaken for the hash of another.
         assert!(!hasher.verify("", None));
     }
 

@@ -1,12 +1,12 @@
-//! How a host proves to commands that it serves their data folder. The key lies in the
-//! folder and is used for nothing else. What is proved holds for one challenge and one
-//! place, IP and port: whoever took over those of an earlier run cannot have the proof
-//! made by the host, which listens elsewhere.
+//! Proofs of a host to commands that it serves their data folder. The key is in the folder
+//! and has no other use. A proof holds for one challenge and one address, IP and port: a
+//! program that listens at the address of an earlier run cannot use a proof of the host,
+//! which listens elsewhere.
 
 use jsonwebtoken::crypto::{sign, verify};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 
-/// What every signed text begins with.
+/// The beginning of every signed text.
 const LABEL: &str = "wares: the host of this data folder";
 /// The length of a challenge: 32 bytes in hexadecimal.
 pub const CHALLENGE_LENGTH: usize = 64;
@@ -29,21 +29,21 @@ impl Proofs {
         }
     }
 
-    /// The proof that answers a challenge: an HMAC-SHA-256 in base 64. `None` where the
-    /// key is of the wrong kind.
-    pub(super) fn make(&self, challenge: &str, place: &str) -> Option<String> {
-        let text = text(challenge, place);
+    /// Returns the proof for a challenge: an HMAC-SHA-256 in base 64. `None` if the key has the
+    /// wrong length.
+    pub(super) fn make(&self, challenge: &str, address: &str) -> Option<String> {
+        let text = text(challenge, address);
         sign(text.as_bytes(), &self.encoding, Algorithm::HS256).ok()
     }
 
-    pub(super) fn is_right(&self, proof: &str, challenge: &str, place: &str) -> bool {
-        let text = text(challenge, place);
+    pub(super) fn is_right(&self, proof: &str, challenge: &str, address: &str) -> bool {
+        let text = text(challenge, address);
         verify(proof, text.as_bytes(), &self.decoding, Algorithm::HS256).unwrap_or(false)
     }
 }
 
-fn text(challenge: &str, place: &str) -> String {
-    format!("{LABEL}\n{challenge}\n{place}")
+fn text(challenge: &str, address: &str) -> String {
+    format!("{LABEL}\n{challenge}\n{address}")
 }
 
 #[cfg(test)]

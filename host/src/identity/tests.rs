@@ -235,7 +235,7 @@ fn tokens_and_sessions_end_with_the_password_that_they_were_issued_for() {
         .unwrap();
     assert!(bearer(directory.issue_token(&user.id, 0)).is_none());
     assert_eq!(directory.authenticate(None, Some(&before)).unwrap(), None);
-    // Whoever signed in before begins no session after.
+    // A sign-in from before begins no session after it.
     assert!(session(&user).is_none());
     assert!(bearer(directory.issue_token(&other.id, 0)).is_some());
     assert!(session(&other).unwrap().is_some());

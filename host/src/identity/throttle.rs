@@ -1,13 +1,12 @@
-//! Slows guessing down: after a few wrong passwords in a row, each further one
-//! doubles the wait. Counted for an email from one peer, and more loosely for
-//! a peer and for an email alone: a stranger who guesses does not lock out the
-//! person whose email it is, and cannot go on from one email to the next.
+//! Slows guessing down: after some wrong passwords in a row, each further one doubles the
+//! wait. Counted for an email from one peer, and with higher bounds for a peer and for an
+//! email alone: a guessing stranger does not lock out the owner of the email, and cannot
+//! continue with other emails.
 //!
-//! A try is reserved before its password is looked at. Who sends hundreds at
-//! once has no more of them looked at than one after the other: as many tries may
-//! be under way as could fail without a wait. The others wait in line for what
-//! becomes of those, so that right passwords that come together all get in, and
-//! wrong ones make those behind them wait.
+//! An attempt is reserved before its password is checked. Of hundreds sent at once no more
+//! are checked than in sequence: as many attempts may be under way as could fail without a
+//! wait. The others wait in a queue for their outcome, so that right passwords at once all
+//! get in, and wrong ones delay those behind them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -18,34 +17,33 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
-/// Counts that are kept. Beyond, the ones that have been quiet the longest go.
+/// Counts that are kept. Beyond, those without an attempt for the longest time go.
 const ENTRIES_MAX: usize = 10_000;
-/// Tries of one peer that may be under way: less than half of what is hashed and
-/// waits for it, so that one peer does not turn the others away.
+/// Attempts of one peer that may be under way: fewer than half of those that are hashed and
+/// wait, so that one peer does not block the others.
 const UNDER_WAY_OF_PEER_MAX: u32 = 8;
-/// Tries that may wait in line: of one peer, and of all.
+/// Attempts that may wait in the queue: of one peer, and of all.
 const IN_LINE_OF_PEER_MAX: usize = 32;
 const IN_LINE_MAX: usize = 256;
-/// How long one waits in line. Two tries under way take a moment, so this is for
-/// what is not foreseen.
+/// How long an attempt waits in the queue. Normally it takes a fraction of a second.
 const IN_LINE_FOR_MAX: Duration = Duration::from_secs(10);
 
-/// Why a try is not made.
+/// Why an attempt is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// Tries before this one failed: so many seconds have to pass.
+    /// Earlier attempts failed: this many seconds have to pass.
     TooEarly(u64),
-    /// As many tries of this peer wait in line as may.
+    /// The queue of this peer is full.
     Crowded,
-    /// As many tries of all peers wait in line as may, or this one has waited too long.
+    /// The queue of all peers is full, or this attempt has waited too long.
     Busy,
 }
 
-/// Why a try cannot be made at this moment.
+/// Why an attempt cannot be made at this moment.
 #[derive(Debug, PartialEq, Eq)]
 enum NotYet {
     TooEarly(u64),
-    /// Others are under way, and what becomes of them decides.
+    /// Others are under way, and their outcome decides.
     UnderWay,
 }
 
@@ -57,7 +55,7 @@ enum Key {
 }
 
 impl Key {
-    /// Wrong tries that cost nothing.
+    /// Wrong attempts without a wait.
     fn free(&self) -> u32 {
         match self {
             Self::Both(..) => 5,
@@ -66,7 +64,7 @@ impl Key {
         }
     }
 
-    /// Tries that may be under way after so many that failed.
+    /// Attempts that may be under way after this many failures.
     fn under_way_max(&self, failures: u32) -> u32 {
         let left = self.free().saturating_sub(failures).max(1);
         match self {
@@ -83,8 +81,7 @@ struct Count {
 }
 
 impl Count {
-    /// The failures that still count: half of them after each longest wait in which
-    /// there was none.
+    /// The failures that still count: half of them after each longest wait without one.
     fn failures_at(&self, now: Instant) -> u32 {
         let passed = now.saturating_duration_since(self.last).as_secs();
         let halvings = u32::try_from(passed / WAIT_MAX.as_secs()).unwrap_or(u32::MAX);
@@ -99,7 +96,7 @@ impl Count {
     }
 }
 
-/// Whose try it is: an email, whatever its length, and where it comes from.
+/// The key of an attempt: an email of any length, and its peer.
 #[derive(Clone)]
 struct Who {
     peer: IpAddr,
@@ -117,7 +114,7 @@ impl Who {
     }
 }
 
-/// What one subscriber has: all of an IP of version 4, or 64 bits of one of version 6.
+/// The network of one subscriber: a whole IPv4 address, or 64 bits of an IPv6 one.
 fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
@@ -125,22 +122,22 @@ fn network(peer: IpAddr) -> IpAddr {
     }
 }
 
-/// Counts tries.
+/// Counts attempts.
 #[derive(Default)]
 pub(super) struct Throttle {
     state: Mutex<State>,
-    /// A try has ended.
+    /// Notifies that an attempt has ended.
     ended: Notify,
 }
 
 #[derive(Default)]
 struct State {
     counts: HashMap<Key, Count>,
-    /// Those who wait in line, by their peers.
+    /// The attempts in the queue, by peer.
     in_line: HashMap<IpAddr, usize>,
 }
 
-/// What became of a try.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     NotMade,
@@ -148,8 +145,8 @@ enum Outcome {
     Right,
 }
 
-/// A try that may be made, or is. Unless it is said to have begun, it counts as not
-/// made when this goes; then, unless it succeeds, as a wrong one.
+/// A reserved attempt. When dropped before `begins`, it counts as not made; after it, as wrong
+/// unless it succeeded.
 pub(super) struct Attempt {
     throttle: Arc<Throttle>,
     who: Who,
@@ -157,12 +154,12 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// The password is looked at from here on.
+    /// The password is checked from here on.
     pub(super) fn begins(&mut self) {
         self.outcome = Outcome::Wrong;
     }
 
-    /// It was right: the failures of this email from this peer are forgotten.
+    /// The password was right: resets the failures of this email from this peer.
     pub(super) fn succeeds(&mut self) {
         self.outcome = Outcome::Right;
     }
@@ -175,13 +172,13 @@ impl Drop for Attempt {
     }
 }
 
-/// A place in line, as long as this lives.
-struct Place<'a> {
+/// A ticket of the queue, until dropped.
+struct Ticket<'a> {
     throttle: &'a Throttle,
     peer: IpAddr,
 }
 
-impl Drop for Place<'_> {
+impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         let mut state = self.throttle.lock();
         if let Some(count) = state.in_line.get_mut(&self.peer) {
@@ -194,10 +191,10 @@ impl Drop for Place<'_> {
 }
 
 impl Throttle {
-    /// Reserves a try, after those that are under way where they decide on it.
+    /// Reserves an attempt, after those under way if their outcome decides on it.
     ///
     /// # Errors
-    /// When it is too early for another try, or too many are made at once.
+    /// When it is too early for another attempt, or too many are made at once.
     pub(super) async fn admit(
         self: &Arc<Self>,
         email: &str,
@@ -209,11 +206,11 @@ impl Throttle {
             Err(NotYet::TooEarly(seconds)) => return Err(Refused::TooEarly(seconds)),
             Err(NotYet::UnderWay) => {}
         }
-        let _place = self.stand_in_line(who.peer)?;
+        let _place = self.join_queue(who.peer)?;
         let turn = async {
             loop {
                 let mut ended = std::pin::pin!(self.ended.notified());
-                // Before looking, so that no end is missed in between.
+                // Before the check, so that no end is missed in between.
                 ended.as_mut().enable();
                 match self.reserve(&who, Instant::now()) {
                     Ok(attempt) => return Ok(attempt),
@@ -231,7 +228,7 @@ impl Throttle {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stand_in_line(&self, peer: IpAddr) -> Result<Place<'_>, Refused> {
+    fn join_queue(&self, peer: IpAddr) -> Result<Ticket<'_>, Refused> {
         let mut state = self.lock();
         if state.in_line.values().sum::<usize>() >= IN_LINE_MAX {
             return Err(Refused::Busy);
@@ -241,13 +238,13 @@ impl Throttle {
             return Err(Refused::Crowded);
         }
         *count += 1;
-        Ok(Place {
+        Ok(Ticket {
             throttle: self,
             peer,
         })
     }
 
-    /// Counts a try as one that is under way, for all of its keys at once.
+    /// Counts an attempt as under way, for all of its keys at once.
     fn reserve(self: &Arc<Self>, who: &Who, now: Instant) -> Result<Attempt, NotYet> {
         let mut state = self.lock();
         let known = |key: &Key| state.counts.get(key);
@@ -316,7 +313,7 @@ impl State {
         })
     }
 
-    /// Forgets counts where there are too many. Those of tries that are under way stay.
+    /// Drops counts if there are too many. Those of attempts under way stay.
     fn make_room(&mut self, now: Instant) {
         if self.counts.len() + 3 > ENTRIES_MAX {
             self.counts.retain(|_, count| {
@@ -324,8 +321,8 @@ impl State {
             });
         }
         if self.counts.len() + 3 > ENTRIES_MAX {
-            // Those that make a try wait go last: otherwise tries at other emails would
-            // have them forgotten.
+            // Those that delay an attempt go last: otherwise attempts at other emails would
+            // drop them.
             let is_light = |key: &Key, count: &Count| count.failures < key.free();
             let lights = self
                 .counts
@@ -335,7 +332,7 @@ impl State {
             let may_go = |key: &Key, count: &Count| {
                 count.under_way == 0 && (!lights_go || is_light(key, count))
             };
-            // A tenth at once: finding the quietest means looking at all of them.
+            // A tenth at once: finding the quietest reads all of them.
             let may_all_go = self.counts.iter().filter(|(key, count)| may_go(key, count));
             let mut times: Vec<Instant> = may_all_go.map(|(_, count)| count.last).collect();
             if times.len() > ENTRIES_MAX / 10 {
@@ -390,7 +387,7 @@ mod tests {
         Arc::default()
     }
 
-    /// Whether a try could be made; it is not.
+    /// Whether an attempt could be made, without making it.
     fn may(
         throttle: &Arc<Throttle>,
         email: &str,
@@ -400,7 +397,7 @@ mod tests {
         throttle.reserve(&Who::new(email, from), now).map(drop)
     }
 
-    /// A try whose password is wrong, or right.
+    /// An attempt whose password is wrong, or right.
     fn tried(throttle: &Arc<Throttle>, email: &str, from: IpAddr, outcome: Outcome, now: Instant) {
         let who = Who::new(email, from);
         for key in &who.keys {
@@ -512,7 +509,7 @@ mod tests {
         );
         assert_eq!(may(&throttle, ANN, peer(2), now), Ok(()));
         drop(others);
-        // One is not made, one succeeds: their places are free again.
+        // One is not made, one succeeds: their reservations are free again.
         attempts.pop();
         let mut right = attempts.pop().unwrap();
         right.begins();
@@ -589,13 +586,13 @@ mod tests {
     fn the_line_is_bounded_for_one_peer_and_for_all_and_who_goes_leaves_it() {
         let throttle = throttle();
         let of_one: Vec<_> = (0..IN_LINE_OF_PEER_MAX)
-            .map(|_| throttle.stand_in_line(peer(0)).ok().unwrap())
+            .map(|_| throttle.join_queue(peer(0)).ok().unwrap())
             .collect();
-        let refused = |from| throttle.stand_in_line(from).err();
+        let refused = |from| throttle.join_queue(from).err();
         assert_eq!(refused(peer(0)), Some(Refused::Crowded));
         assert_eq!(refused(peer(1)), None);
         let of_others: Vec<_> = (IN_LINE_OF_PEER_MAX..IN_LINE_MAX)
-            .map(|number| throttle.stand_in_line(peer(number as u8)).ok().unwrap())
+            .map(|number| throttle.join_queue(peer(number as u8)).ok().unwrap())
             .collect();
         assert_eq!(refused(peer(0)), Some(Refused::Busy));
         assert_eq!(refused(peer(1)), Some(Refused::Busy));

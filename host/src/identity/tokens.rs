@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{AuthContext, unix_now};
 
-/// Somebody who signed in.
+/// A user who signed in.
 const USER: &str = "user";
-/// A command of somebody who can read the secret that tokens are signed with.
+/// A command of a user of the system who can read the secret that signs tokens.
 const OPERATOR: &str = "operator";
-/// How long a command has to say what it wants, in seconds: a component is to be sent.
+/// How long a command's token is valid, in seconds: it may have to send a component.
 const OPERATOR_LIFETIME_S: i64 = 300;
 
 #[derive(Serialize, Deserialize)]
@@ -31,7 +31,7 @@ struct Claims {
     app_metadata: AppMetadata,
     #[serde(default)]
     user_metadata: Empty,
-    /// Of the user, when it was issued. Tokens of before there were any have the first one.
+    /// The user's generation when it was issued. Tokens without one have the first.
     #[serde(default)]
     generation: i64,
     iat: i64,
@@ -54,14 +54,14 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// What a valid token says, as clients may know it.
+    /// The claims of a valid token for clients.
     pub(super) fn context(&self, token: &str) -> Option<AuthContext> {
         self.read::<AuthContext>(token, |said| said.exp)
     }
 
     pub(super) fn new(secret: &[u8], lifetime: Duration) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
-        // It knows no time before 1970, so that is read here.
+        // The library knows no time before 1970, so that is read here.
         validation.validate_exp = false;
         Self {
             encoding: EncodingKey::from_secret(secret),
@@ -71,7 +71,7 @@ impl Tokens {
         }
     }
 
-    /// A token for a user of this generation, valid from `now` (seconds since 1970).
+    /// Returns a token for a user of this generation, valid from `now` (seconds since 1970).
     pub(super) fn issue(&self, user_id: &str, generation: i64, now: i64) -> String {
         self.sign(&Claims {
             actor_id: user_id.to_owned(),
@@ -90,7 +90,7 @@ impl Tokens {
         })
     }
 
-    /// A token for a command, valid from `now` (seconds since 1970).
+    /// Returns a token for a command, valid from `now` (seconds since 1970).
     pub(super) fn issue_operator(&self, name: &str, now: i64) -> String {
         self.sign(&Claims {
             actor_id: name.to_owned(),
@@ -110,20 +110,20 @@ impl Tokens {
     fn sign(&self, claims: &Claims) -> String {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.encoding).unwrap_or_else(
             |error| {
-                // Only a key of the wrong kind could do this. An empty token lets nobody in.
+                // Only a key of the wrong length could fail. An empty token is invalid.
                 tracing::error!(%error, "a token could not be signed");
                 String::new()
             },
         )
     }
 
-    /// The user that a valid token stands for, and the generation that it was issued to.
+    /// Returns the user of a valid token, and the generation that it was issued for.
     pub(super) fn verify(&self, token: &str) -> Option<(String, i64)> {
         let claims = self.verify_as(USER, token)?;
         Some((claims.actor_id, claims.generation))
     }
 
-    /// The operator that a valid token stands for.
+    /// Returns the operator of a valid token.
     pub(super) fn verify_operator(&self, token: &str) -> Option<String> {
         Some(self.verify_as(OPERATOR, token)?.actor_id)
     }
@@ -133,8 +133,8 @@ impl Tokens {
         (claims.actor_type == kind).then_some(claims)
     }
 
-    /// What a token says that is signed and has not expired. `exp` gives the last second
-    /// that it is valid in.
+    /// Returns the claims of a signed token that has not expired. `exp` is the last second in
+    /// which it is valid.
     fn read<T: DeserializeOwned>(&self, token: &str, exp: fn(&T) -> i64) -> Option<T> {
         let said = jsonwebtoken::decode::<T>(token, &self.decoding, &self.validation);
         let claims = said.ok()?.claims;

@@ -1,6 +1,6 @@
-//! How much each component may log in a second, over all its calls, versions and
-//! instances. What does not fit is counted, and one line tells how much it was: with
-//! the next line that fits, or after a moment if no line fits.
+//! The log lines of each component in a second, over all its calls, versions and instances.
+//! Lines beyond the budget are counted, and one line reports their number: with the next line
+//! within it, or shortly after if none is.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::DROPPED;
 use super::window::{Dropped, Room, Window};
 
-/// What one component may log in a second.
+/// The budget of one component a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLimits {
     /// Lines.
@@ -19,7 +19,7 @@ pub struct LogLimits {
     pub bytes_per_s_max: usize,
 }
 
-/// What a component has logged in this second.
+/// The lines of a component in this second.
 #[derive(Debug)]
 pub struct LogBudget {
     component: Arc<str>,
@@ -28,16 +28,15 @@ pub struct LogBudget {
     dropped_lines: AtomicU64,
 }
 
-/// The budgets of all components, by their names. There are as many as modules were
-/// ever loaded, and a component's name is no longer than 64 bytes.
+/// The budgets of all components, by their names: one for each module that was loaded, with
+/// a name of at most 64 bytes.
 static BUDGETS: Mutex<BTreeMap<Arc<str>, Arc<LogBudget>>> = Mutex::new(BTreeMap::new());
 
-/// Who logs before it has said who it is.
+/// The name of components that have not returned their name yet.
 const LOADED: &str = "(loading)";
 
 impl LogBudget {
-    /// The one budget of the component with this name. The limits count where it is
-    /// asked for first.
+    /// Returns the budget of the component with this name. The first call sets the limits.
     pub fn of(component: &str, limits: LogLimits) -> Arc<Self> {
         let mut budgets = BUDGETS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(budget) = budgets.get(component) {
@@ -48,7 +47,7 @@ impl LogBudget {
         budget
     }
 
-    /// The budget that all components share which are loaded, and have no name yet.
+    /// Returns the budget that components without a known name share while they are loaded.
     pub fn of_loading(limits: LogLimits) -> Arc<Self> {
         Self::of(LOADED, limits)
     }
@@ -65,7 +64,7 @@ impl LogBudget {
         }
     }
 
-    /// Whether there is room for a line of so many bytes in this second.
+    /// Whether a line of this many bytes fits into this second.
     pub fn takes(&self, bytes: usize) -> bool {
         let (takes, over) = self.takes_at(bytes, Instant::now());
         if let Some(dropped) = over {
@@ -74,7 +73,7 @@ impl LogBudget {
         takes
     }
 
-    /// The same at a given time, with what was dropped in a second that is over.
+    /// The same at a given time, with the dropped lines of a second that is over.
     fn takes_at(&self, bytes: usize, now: Instant) -> (bool, Option<Dropped>) {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         let over = window.turn(now);
@@ -109,7 +108,7 @@ fn all() -> Vec<Arc<LogBudget>> {
     budgets.values().cloned().collect()
 }
 
-/// Tells what was dropped in seconds that are over.
+/// Reports the dropped lines of seconds that are over.
 pub(super) fn flush(now: Instant) {
     for budget in all() {
         if let Some(dropped) = budget.over_at(now) {
@@ -118,7 +117,7 @@ pub(super) fn flush(now: Instant) {
     }
 }
 
-/// The lines that each component logged beyond its budget, since the host was started.
+/// The lines of each component beyond its budget, since the start of the host.
 pub(crate) fn dropped_lines() -> Vec<(Arc<str>, u64)> {
     let counted = |budget: Arc<LogBudget>| {
         (

@@ -1,5 +1,5 @@
-//! How the fields of a line of the log look as text: `name=value`, each on the one
-//! line, whatever stands in it.
+//! The fields of a line of the log as text: `name=value`, each on one line, whatever its
+//! value.
 
 use std::fmt::{self, Debug};
 

@@ -1,6 +1,6 @@
-//! The host's log: how its lines look, and how many of them there may be. Every line
-//! goes to standard error through here; none of it is unbounded by what components or
-//! callers do, and no text of theirs looks like anything else.
+//! The host's log: the form of its lines, and their bounds. Every line goes to standard error
+//! through here; components and callers cannot make it grow without bound, and their text
+//! cannot imitate other lines.
 
 mod budget;
 mod fields;
@@ -20,29 +20,28 @@ use crate::printable::{Printer, cut};
 pub(crate) use budget::dropped_lines;
 pub use budget::{LogBudget, LogLimits};
 
-/// How often it is looked whether lines were dropped of which nothing was said yet.
+/// How often dropped lines that are not reported yet are checked for.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What is logged of a panic's message, in bytes.
+/// The logged part of a panic's message, in bytes.
 const PANIC_BYTES_MAX: usize = 2 * 1024;
-/// The target of what components log. It has budgets of its own.
+/// The target of the lines of components, which have budgets of their own.
 pub(crate) const COMPONENT: &str = "component";
-/// Lines of the host's own on lines that were dropped. They have no bound but this
-/// one: one a second for each of whom they speak.
+/// Lines of the host about dropped lines. Their only bound is one a second for each subject.
 const DROPPED: &str = "dropped";
 
-/// Begins to log. A second time changes nothing.
+/// Starts the log. A second call changes nothing.
 ///
 /// # Errors
-/// When the machine has no thread left.
+/// When the system has no thread left.
 pub(crate) fn start(filter: EnvFilter, json: bool) -> std::io::Result<()> {
     let subscriber = tracing_subscriber::registry()
         .with(filter)
         .with(repeats::Repeats);
-    // It would say so on standard error, and panic where nobody reads that: a terminal that
-    // closes must not keep the host from ending in order.
+    // Otherwise it would report to standard error, and panic without a reader: a closing
+    // terminal must not keep the host from ending in order.
     let lines = tracing_subscriber::fmt::layer().log_internal_errors(false);
-    // A subscriber that is set already goes on.
+    // A subscriber that is already set stays.
     let _ = if json {
         let lines = lines
             .with_writer(|| Printer::of_json(std::io::stderr()))
@@ -67,8 +66,8 @@ pub(crate) fn start(filter: EnvFilter, json: bool) -> std::io::Result<()> {
         .map(drop)
 }
 
-/// A panic is a line of the log like any other: its text may be of others, and who
-/// causes one may cause many.
+/// Logs a panic as a line like any other: its text may be foreign, and one caller may cause
+/// many.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
     let message = panic.payload_as_str().unwrap_or("no message");
@@ -81,14 +80,14 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     );
 }
 
-/// Says what was dropped up to the end.
+/// Reports all dropped lines at the end.
 pub(crate) fn end() {
     let over = Instant::now() + LOOK;
     budget::flush(over);
     repeats::flush(over);
 }
 
-/// Says what was dropped, if nothing said so yet and the second is over.
+/// Reports dropped lines, if no line has and the second is over.
 pub(crate) fn flush() {
     let now = Instant::now();
     budget::flush(now);

@@ -16,14 +16,14 @@ use tracing_subscriber::layer::{Context, Layer};
 use super::window::{Dropped, Room, Window};
 use super::{COMPONENT, DROPPED};
 
-/// Lines a second. Below `info` they are what an operator has asked for, a line for
-/// each request as well.
+/// Lines a second. Below `info` they are those that an operator has enabled, a line for each
+/// request as well.
 const LINES_MAX: u32 = 100;
 const LINES_MAX_BELOW_INFO: u32 = 10_000;
-/// What is counted apart. Modules' names are the only part that is not in the code.
+/// The key of a count. Modules' names are the only part that is not in the code.
 const ENTRIES_MAX: usize = 1_000;
 
-/// What is said: by whom, and of which module.
+/// A kind of line: its call site and its module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Said {
     call_site: &'static Metadata<'static>,
@@ -47,11 +47,10 @@ fn entries() -> MutexGuard<'static, Entries> {
 }
 
 impl Entries {
-    /// Whether it may be said once more; and what was dropped of it before, in a second
-    /// that is over.
+    /// Whether it may be logged once more; and its dropped lines of a second that is over.
     fn takes(&mut self, mut said: Said, now: Instant) -> (bool, Option<Dropped>) {
         if self.0.len() >= ENTRIES_MAX && !self.0.contains_key(&said) {
-            // Whatever dropped something stays until that is told.
+            // A count with dropped lines stays until they are reported.
             self.0.retain(|_, window| window.is_current(now));
             if self.0.len() >= ENTRIES_MAX {
                 said.module = None;
@@ -66,7 +65,7 @@ impl Entries {
         (window.takes(0, room), over)
     }
 
-    /// Forgets what was said in seconds that are over, and returns what was dropped of it.
+    /// Drops the counts of seconds that are over, and returns their dropped lines.
     fn over(&mut self, now: Instant) -> Vec<(Said, Dropped)> {
         let mut over = Vec::new();
         self.0.retain(|said, window| {
@@ -111,7 +110,7 @@ impl<S: Subscriber> Layer<S> for Repeats {
     }
 }
 
-/// Tells what was dropped in seconds that are over.
+/// Reports the dropped lines of seconds that are over.
 pub(super) fn flush(now: Instant) {
     let over = entries().over(now);
     for (said, dropped) in over {
@@ -154,7 +153,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// Something that the host says, at a level.
+    /// A line of the host, at a level.
     macro_rules! call_site {
         ($level:expr) => {{
             struct Callsite;

@@ -1,18 +1,18 @@
-//! So much a second: seconds follow each other without a gap between those in which
-//! something happens, and each has the same room.
+//! A bound a second: seconds follow each other without a gap while lines are logged, and
+//! each has the same room.
 
 use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What fits into a second.
+/// The room of a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Room {
     pub lines: u32,
     pub bytes: usize,
 }
 
-/// What was dropped within a second.
+/// The dropped lines of a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Dropped {
     pub lines: u64,
@@ -30,7 +30,7 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Whether a line of so many bytes fits. It counts as dropped if it does not.
+    /// Whether a line of this many bytes fits. It counts as dropped if it does not.
     pub(super) fn takes(&mut self, bytes: usize, room: Room) -> bool {
         let (lines, total) = (
             self.lines.saturating_add(1),
@@ -46,8 +46,7 @@ impl Window {
         fits
     }
 
-    /// Begins another second, if this one is over. Returns what was dropped in it, if
-    /// anything was.
+    /// Begins another second, if this one is over. Returns its dropped lines, if any.
     pub(super) fn turn(&mut self, now: Instant) -> Option<Dropped> {
         if self.is_current(now) {
             return None;
