@@ -331,7 +331,7 @@ fn a_watched_file_is_reloaded_only_with_a_signature() {
     fs::write(shop.data.path().join("modules/marked.wasm"), &second).unwrap();
     let log = shop
         .server
-        .wait_for_log("is not served: the signature is by none of versions.public_keys");
+        .wait_for_log("is not served: no key of versions.public_keys made the signature");
     assert!(log.contains("marked.wasm"), "{log}");
     assert_eq!(serving(&shop).as_deref(), Some("1.0.0"));
     // The signature comes first, so that it is there when the component is.
