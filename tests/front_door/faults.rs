@@ -227,9 +227,7 @@ fn a_file_that_is_no_database() {
     }
     let said = refuse(folder.path(), &[]);
     assert!(
-        said.contains(
-            "customer.db: it is no database: stop the host, and put a backup in its place"
-        ),
+        said.contains("customer.db: it is no database: stop the host, and replace it by a backup"),
         "{said}"
     );
 }

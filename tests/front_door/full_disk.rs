@@ -152,7 +152,7 @@ fn a_host_starts_on_a_full_disk_and_serves_requests_that_need_no_room() {
     let log = shop
         .server
         .wait_for_log("the database of the module customer is in trouble");
-    let why = "there is no room for it: make room on the disk that it lies on, or raise \
+    let why = "the disk is full: free space on its disk, or raise \
                limits.database_bytes_max where it is as large as that";
     assert!(log.contains(why), "{log}");
     // For this the host releases what it held.
@@ -212,7 +212,7 @@ fn a_start_without_room_names_the_path() {
     let said = text(&ended.stderr);
     let last = said.lines().last().unwrap_or_default();
     let words = format!(
-        "{}: there is no room for it: make room on the disk that it lies on",
+        "{}: the disk is full: free space on its disk",
         folder.path().join("host.db").display()
     );
     // Warnings of the start may come before it.

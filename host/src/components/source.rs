@@ -385,7 +385,7 @@ mod tests {
             found.failures[0].reason,
             format!(
                 "active version of broken: {}/broken.db: it is no database: \
-                 stop the host, and put a backup in its place",
+                 stop the host, and replace it by a backup",
                 modules.display()
             )
         );

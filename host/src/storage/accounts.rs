@@ -1,6 +1,6 @@
-//! The host's own database: who may sign in, with what, and the host's secrets.
-//! Several processes may use it at once; every look-up goes to the file, so
-//! that what one of them revokes is gone for all at the next request.
+//! The host's own database: users, credentials, and the host's secrets. Several processes
+//! may use it at once; every look-up goes to the file, so that a revocation by one of them
+//! holds for all at the next request.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::host_file::{HostFile, connect, named};
 use super::registry::{Act, record};
 use super::{StorageError, now};
 
-/// A person who may sign in.
+/// A user.
 #[derive(Clone, Debug)]
 pub struct User {
     /// `user_…`
@@ -20,9 +20,9 @@ pub struct User {
     pub email: String,
     /// A PHC string.
     pub password_hash: String,
-    /// Counts the changes of the password. Tokens of an earlier generation are void.
+    /// Counts the changes of the password. Tokens of an earlier generation are invalid.
     pub generation: i64,
-    /// What the user says of itself.
+    /// The user's own fields.
     pub profile: Profile,
     /// RFC 3339 in UTC.
     pub created_at: String,
@@ -30,7 +30,7 @@ pub struct User {
     pub updated_at: String,
 }
 
-/// What a user says of itself.
+/// The fields that users set themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// For people.
@@ -43,10 +43,10 @@ pub struct Profile {
     pub metadata: Option<String>,
 }
 
-/// What came of deleting a user.
+/// The result of deleting a user.
 #[derive(Debug)]
 pub enum Deletion {
-    /// The user is gone.
+    /// The user is deleted.
     Deleted(Box<User>),
     /// No user has this email.
     Unknown,
@@ -59,11 +59,11 @@ pub enum Deletion {
 pub struct ApiKey {
     /// `apk_…`
     pub id: String,
-    /// What it is for, for people.
+    /// Its title.
     pub title: String,
     /// The secret's beginning and end.
     pub redacted: String,
-    /// Who made it; `None` for the command line.
+    /// The id of its creator; `None` for the command line.
     pub created_by: Option<String>,
     /// RFC 3339 in UTC.
     pub created_at: String,
@@ -71,9 +71,9 @@ pub struct ApiKey {
     pub updated_at: String,
     /// When it was last used, to the minute.
     pub last_used_at: Option<String>,
-    /// When it became void, or will.
+    /// When it was or will be revoked.
     pub revoked_at: Option<String>,
-    /// Who revoked it; `None` for the command line.
+    /// The id of the actor who revoked it; `None` for the command line.
     pub revoked_by: Option<String>,
 }
 
@@ -82,7 +82,7 @@ pub struct Accounts {
     file: HostFile,
 }
 
-/// The schema, a step a version.
+/// The migrations, one a version.
 const STEPS: [&str; 4] = [
     "
     create table user (
@@ -170,7 +170,7 @@ const BY_ID: &str = "id = ?1";
 const KEY_COLUMNS: &str =
     "id, title, redacted, created_by, created_at, updated_at, last_used_at, revoked_at, revoked_by";
 
-/// The host's own database, with its schema brought forward; the file is made if it is missing.
+/// Opens the host's own database and runs its migrations; the file is created if it is missing.
 pub(super) fn open(path: &Path) -> Result<HostFile, StorageError> {
     HostFile::open(path, |connection| bring_forward(path, connection))
 }
@@ -180,7 +180,7 @@ fn bring_forward(path: &Path, connection: &mut Connection) -> Result<(), Storage
     let version = |connection: &Connection| {
         connection.pragma_query_value(None, "user_version", |row| row.get(0))
     };
-    // Where nothing is to be done, nothing waits for a writer or for room on the disk.
+    // Without pending migrations, nothing waits for a writer or for room on the disk.
     if version(connection)? == known {
         return Ok(());
     }
@@ -201,7 +201,7 @@ fn bring_forward(path: &Path, connection: &mut Connection) -> Result<(), Storage
 }
 
 impl Accounts {
-    /// Opens the file, or makes one that only its owner can read.
+    /// Opens the file, or creates one that only its owner can read.
     ///
     /// # Errors
     /// When it cannot be opened, or a newer host made it.
@@ -209,8 +209,8 @@ impl Accounts {
         Ok(Self { file: open(path)? })
     }
 
-    /// Adds a user, and keeps in the audit what is given. `false` where the email has one
-    /// already; then nothing is kept.
+    /// Adds a user and an audit entry. `false` if the email has a user already; then nothing is
+    /// written.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -236,7 +236,7 @@ impl Accounts {
         })
     }
 
-    /// All users, in the order in which they were made.
+    /// Returns all users, in the order of their creation.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -249,8 +249,8 @@ impl Accounts {
         })
     }
 
-    /// Gives a user another password, by which all its tokens and sessions end, and keeps in
-    /// the audit what is given. `false` where no user has this id; then nothing is kept.
+    /// Changes a user's password, which ends all tokens and sessions, and adds an audit entry.
+    /// `false` if no user has this id; then nothing is written.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -275,7 +275,7 @@ impl Accounts {
     }
 
     /// Deletes the user with this email, and its sessions with it, unless it is the only
-    /// user. `act` says what the audit keeps of the one who goes or stays.
+    /// user. `act` returns the audit entry of the deletion or refusal.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -304,8 +304,7 @@ impl Accounts {
         })
     }
 
-    /// Has what a user says of itself changed, unless `change` refuses. `None` where no user
-    /// has this id.
+    /// Changes a user's own fields, unless `change` refuses. `None` if no user has this id.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -348,7 +347,7 @@ impl Accounts {
         })
     }
 
-    /// Whether anybody may sign in.
+    /// Whether a user exists.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -358,7 +357,7 @@ impl Accounts {
         })
     }
 
-    /// Whether there are users in this file, which is not made where it is missing.
+    /// Whether this file has users; it is not created if it is missing.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -376,7 +375,7 @@ impl Accounts {
         has_users().map_err(|error: rusqlite::Error| named(path, error.into()))
     }
 
-    /// The user with this email, however it is written.
+    /// Returns the user with this email, in any case.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -393,7 +392,7 @@ impl Accounts {
         self.file.read(|connection| found(connection, BY_ID, id))
     }
 
-    /// The generation of the user with this id; `None` where there is no such user.
+    /// Returns the generation of the user with this id; `None` for an unknown user.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -454,8 +453,8 @@ impl Accounts {
         })
     }
 
-    /// The valid key with this hash; notes that it was used, to the minute, where that
-    /// has to wait for nobody.
+    /// Returns the valid key with this hash; records its use, to the minute, if that does not
+    /// have to wait.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -488,9 +487,8 @@ impl Accounts {
         Ok(found)
     }
 
-    /// Makes a key void from a moment on. An end that was set before gives way to
-    /// an earlier one. `false` where there is none with this id that is valid for
-    /// longer.
+    /// Revokes a key from a time on, which may be earlier than a revocation before. `false` if
+    /// no key has this id, or it ends earlier.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -506,8 +504,8 @@ impl Accounts {
         })
     }
 
-    /// Gives a key another title, and notes when, unless it is the same. `false`
-    /// where there is none with this id.
+    /// Renames a key, and records when, unless the title is the same. `false` if no key has
+    /// this id.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -520,7 +518,7 @@ impl Accounts {
         })
     }
 
-    /// Forgets a key that is void. `false` where it still works.
+    /// Deletes a revoked key. `false` if it is still valid.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -536,8 +534,8 @@ impl Accounts {
         })
     }
 
-    /// Adds a session, and clears out those that ended before `now_s`. `false` where the
-    /// user is not of this generation by now; then there is none.
+    /// Adds a session, and deletes those that ended before `now_s`. `false`, without a session,
+    /// if the user is not of this generation.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -584,7 +582,7 @@ impl Accounts {
         })
     }
 
-    /// Ends a session; does nothing where there is none.
+    /// Ends a session, if it exists.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -597,7 +595,7 @@ impl Accounts {
         })
     }
 
-    /// The secret with this name; the first time, the one given.
+    /// Returns the secret with this name; the first call stores the given one.
     ///
     /// # Errors
     /// When the database cannot be read or written.
@@ -621,7 +619,7 @@ impl Accounts {
     }
 }
 
-/// The user for whom a condition on one value holds.
+/// Returns the user for whom a condition on one value holds.
 fn found(connection: &Connection, by: &str, key: &str) -> Result<Option<User>, StorageError> {
     let mut statement =
         connection.prepare_cached(&format!("select {USER_COLUMNS} from user where {by}"))?;
@@ -663,7 +661,7 @@ fn key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
 mod tests {
     use super::*;
 
-    /// What a host of an earlier version left, at this step of the schema.
+    /// A database of an earlier host, at this migration.
     fn at_step(path: &Path, step: usize) -> Connection {
         let connection = connect(path).unwrap();
         for statements in &STEPS[..step] {

@@ -1,4 +1,4 @@
-//! What a statement of a component may touch: rows of its own tables, by
+//! The rights of a component's statement: rows of its own tables, by
 //! reading and writing them, and nothing else. Asked by SQLite while it
 //! prepares a statement, so a refused one never runs.
 
@@ -293,7 +293,7 @@ pub(super) fn guest(context: AuthContext<'_>) -> Authorization {
 /// For the steps of a component's schema: its own tables, indexes, triggers and
 /// full-text tables as well.
 pub(super) fn migration(context: AuthContext<'_>) -> Authorization {
-    // What is temporary would stand before the host's tables of the same name.
+    // A temporary table would shadow the host's table of the same name.
     let is_temporary = context
         .database_name
         .is_some_and(|name| name.eq_ignore_ascii_case("temp"));

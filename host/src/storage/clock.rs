@@ -1,9 +1,7 @@
-//! The clock of a connection: what ends a statement that runs for too long, also
-//! where SQLite itself looks at nothing. SQLite asks it every so many operations;
-//! the functions of the host ask it within one; and a thread of its own sees to
-//! those operations of SQLite that notice nothing but an interruption, such as
-//! counting a large table. It counts the words of full-text search as well, of
-//! which one operation may have to do with so many.
+//! The clock of a connection ends a statement that runs for too long. SQLite reads it every
+//! few dozen operations, the functions of the host read it within one, and a separate thread
+//! interrupts operations of SQLite that read no clock, such as counting a large table. It
+//! also bounds the words of full-text search in one operation.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -13,17 +11,17 @@ use rusqlite::InterruptHandle;
 
 use super::disk::{self, Disk};
 
-/// How often the thread looks.
+/// How often the thread checks.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How often the temporary files of a migration are measured, in milliseconds.
 const MEASURE_MS: u64 = 50;
 
-/// Words of texts that full-text search reads between two looks at the clock. With
+/// Words of texts that full-text search reads between two reads of the clock. With
 /// the bounds on a query below it bounds how long one row can be matched: nothing
 /// can interrupt that.
 pub(super) const WORDS_MAX: u32 = 1024 * 1024;
-/// Phrases of full-text queries between two looks. `NEAR` takes as long as their
+/// Phrases of full-text queries between two reads. `NEAR` takes as long as their
 /// square times the words of a row.
 pub(super) const PHRASES_MAX: u32 = 32;
 /// Words of these phrases. A phrase takes as long as the product of its words and
@@ -33,26 +31,26 @@ pub(super) const PHRASE_WORDS_MAX: u32 = 512;
 /// Ends statements that run for too long.
 pub(super) struct Clock {
     base: Instant,
-    /// Nanoseconds after `base`; `u64::MAX` where nothing is to be ended.
+    /// Nanoseconds after `base`; `u64::MAX` without a deadline.
     deadline: AtomicU64,
-    /// Ends what SQLite does on the connection.
+    /// Interrupts SQLite on the connection.
     interrupt: OnceLock<InterruptHandle>,
     /// Whether the thread of clocks found the time to be up.
     is_over: Arc<AtomicBool>,
-    /// Held while an interruption is decided on, and while its time is called off.
+    /// Held while an interruption is decided, and while a deadline is removed.
     gate: Mutex<()>,
     words: AtomicU32,
     phrases: AtomicU32,
     phrase_words: AtomicU32,
     /// Whether there were too many of any of them since a deadline was set.
     too_much: AtomicBool,
-    /// Phrases of all queries there ever were.
+    /// The number of phrases of all queries.
     phrases_ever: AtomicU64,
     /// The disk that is written to, and whether it became full since a deadline was set.
     disk: OnceLock<Disk>,
     is_disk_full: AtomicBool,
-    /// What is written to files that did not go into memory, at most, when they were
-    /// measured last, in milliseconds after `base`, and whether they were too much.
+    /// The bound on temporary files, when they were last measured, in milliseconds after
+    /// `base`, and whether they exceeded it.
     spilled_bytes_max: AtomicU64,
     measured_ms: AtomicU64,
     spilled_too_much: AtomicBool,
@@ -79,7 +77,7 @@ impl Clock {
         })
     }
 
-    /// From here on the thread of clocks interrupts the connection when its time is up.
+    /// Lets the thread of clocks interrupt the connection when its time is up.
     pub(super) fn watch(self: &Arc<Self>, interrupt: InterruptHandle) {
         if self.interrupt.set(interrupt).is_ok() {
             watched().push(Arc::downgrade(self));
@@ -91,7 +89,7 @@ impl Clock {
         self.base.elapsed().as_nanos() as u64 > self.deadline.load(Ordering::Relaxed)
     }
 
-    /// A look of SQLite's, between two of its operations: says whether to end.
+    /// Called by SQLite between two operations; returns whether to end.
     pub(super) fn look(&self) -> bool {
         if self.words.load(Ordering::Relaxed) | self.phrases.load(Ordering::Relaxed) != 0 {
             self.forget_words();
@@ -99,35 +97,35 @@ impl Clock {
         self.expired() || self.ends_for_disk()
     }
 
-    /// From here on what writes to this disk ends when it is full.
+    /// Ends writes to this disk when it is full.
     pub(super) fn watch_disk(&self, disk: Disk) {
         let _ = self.disk.set(disk);
     }
 
-    /// Whether the disk that is written to has room for modules.
+    /// Whether the disk has room for modules.
     pub(super) fn has_room(&self) -> bool {
         self.disk.get().is_none_or(|disk| !disk.is_full())
     }
 
-    /// Whether what runs was ended since the disk is full.
+    /// Whether a statement was ended because the disk is full.
     pub(super) fn was_disk_full(&self) -> bool {
         self.is_disk_full.load(Ordering::Relaxed)
     }
 
-    /// What runs is ended once it has written so many bytes to files, for what does not
-    /// go into memory; `u64::MAX` where they are not measured.
+    /// Ends a statement once its temporary files have this many bytes; `u64::MAX` for no
+    /// bound.
     pub(super) fn set_spilled_bytes_max(&self, bytes: u64) {
         self.spilled_bytes_max.store(bytes, Ordering::Relaxed);
         self.spilled_too_much.store(false, Ordering::Relaxed);
     }
 
-    /// Whether what runs was ended since its files became too large.
+    /// Whether a statement was ended because its files became too large.
     pub(super) fn spilled_too_much(&self) -> bool {
         self.spilled_too_much.load(Ordering::Relaxed)
     }
 
     fn ends_for_disk(&self) -> bool {
-        // Work of the host's own has no deadline, and is not ended.
+        // The host's own work has no deadline.
         if self.deadline.load(Ordering::Relaxed) == u64::MAX {
             return false;
         }
@@ -150,7 +148,7 @@ impl Clock {
         self.spilled_too_much()
     }
 
-    /// What runs is ended from so many milliseconds on.
+    /// Ends statements after this many milliseconds.
     pub(super) fn set(&self, deadline_ms: u64) {
         let deadline = self.base.elapsed() + Duration::from_millis(deadline_ms);
         let deadline = deadline.as_nanos().try_into().unwrap_or(u64::MAX);
@@ -160,16 +158,16 @@ impl Clock {
         self.deadline.store(deadline, Ordering::Relaxed);
     }
 
-    /// Nothing is ended.
+    /// Removes the deadline.
     pub(super) fn clear(&self) {
-        // An interruption that is under way hits what it is meant for, and not what
-        // runs next on the connection.
+        // An interruption under way hits its own statement, not the next one on the
+        // connection.
         let _gate = self.gate();
         self.deadline.store(u64::MAX, Ordering::Relaxed);
         self.is_over.store(false, Ordering::Relaxed);
     }
 
-    /// Whether the thread of clocks found the time to be up, for what looks at no clock.
+    /// Whether the thread of clocks found the time to be up, for code that reads no clock.
     pub(super) fn is_over(&self) -> Arc<AtomicBool> {
         self.is_over.clone()
     }
@@ -194,7 +192,7 @@ impl Clock {
         }
     }
 
-    /// One more of these; says whether it is one too many.
+    /// Counts one more; returns whether it is one too many.
     fn counts(&self, counter: &AtomicU32, max: u32) -> bool {
         let too_much = counter.fetch_add(1, Ordering::Relaxed) >= max;
         if too_much {
@@ -203,28 +201,28 @@ impl Clock {
         !too_much
     }
 
-    /// One more word of a text; says whether full-text search may go on.
+    /// Counts a word of a text; returns whether full-text search may continue.
     pub(super) fn takes_word(&self) -> bool {
         self.counts(&self.words, WORDS_MAX)
     }
 
-    /// One more phrase of a query; says whether full-text search may go on.
+    /// Counts a phrase of a query; returns whether full-text search may continue.
     pub(super) fn takes_phrase(&self) -> bool {
         self.phrases_ever.fetch_add(1, Ordering::Relaxed);
         self.counts(&self.phrases, PHRASES_MAX)
     }
 
-    /// One more word of a phrase; says whether full-text search may go on.
+    /// Counts a word of a phrase; returns whether full-text search may continue.
     pub(super) fn takes_phrase_word(&self) -> bool {
         self.counts(&self.phrase_words, PHRASE_WORDS_MAX)
     }
 
-    /// How many phrases it has been told of.
+    /// The number of counted phrases.
     pub(super) fn phrases_ever(&self) -> u64 {
         self.phrases_ever.load(Ordering::Relaxed)
     }
 
-    /// What full-text search was refused, if it was.
+    /// The exceeded bound of full-text search, if any.
     pub(super) fn too_many_words(&self) -> Option<String> {
         self.too_much.load(Ordering::Relaxed).then(|| {
             format!(
@@ -241,7 +239,7 @@ fn watched() -> MutexGuard<'static, Vec<Weak<Clock>>> {
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts the thread that looks at all clocks, if it does not run yet.
+/// Starts the thread that checks all clocks, if it does not run yet.
 fn start_watching() {
     static STARTED: OnceLock<()> = OnceLock::new();
     STARTED.get_or_init(|| {

@@ -1,7 +1,6 @@
-//! What is wrong with a database: said once in the log, counted, and shown by `/health`
-//! until it is over. A thread looks at the files of all databases that are served, so
-//! that one that was removed or replaced is noticed where nobody writes, and so that
-//! trouble ends where nobody asks. Knows nothing of what statements do.
+//! Trouble with a database: logged once, counted, and shown by `/health` until it ends. A
+//! thread checks the files of all served databases, so that a removed or replaced one is
+//! noticed without a write, and trouble ends without a request. Knows nothing of statements.
 
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -16,30 +15,30 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use super::disk::Disk;
 use super::{SqlError, StorageError};
 
-/// How often the files are looked at.
+/// How often the files are checked.
 const LOOK: Duration = Duration::from_millis(500);
-/// Pages that a database has to have free before it counts as one with room again.
+/// Free pages of a database that counts as having room again.
 const PAGES_FREE_MIN: u64 = 16;
 /// A database and the files beside it that belong to it.
 const FILES: [&str; 3] = ["", "-wal", "-shm"];
 /// How many of these hold what is committed.
 const CONTENT_FILES: usize = 2;
 
-/// What can be wrong with a database that worked.
+/// Trouble of a database that worked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Trouble {
     /// Another process holds it for writing.
     Locked = 1,
-    /// There is no room on the disk, or in the database.
+    /// The disk or the database is full.
     Full,
     /// Its file was removed, renamed or replaced.
     Moved,
     /// This process may only read it.
     ReadOnly,
-    /// The disk does not read or write it.
+    /// It cannot be read or written.
     Unreadable,
-    /// Its content is none that SQLite knows.
+    /// Its content is damaged.
     Damaged,
 }
 
@@ -54,7 +53,7 @@ impl Trouble {
         Self::Damaged,
     ];
 
-    /// What an error of SQLite says of its database; `None` where it speaks of the statement.
+    /// Returns the trouble that an error of SQLite reports; `None` if it is about the statement.
     pub(super) fn of(error: &rusqlite::Error) -> Option<Self> {
         Self::of_code(code_of(error)?)
     }
@@ -64,7 +63,7 @@ impl Trouble {
             // The file that processes share cannot grow.
             ffi::SQLITE_IOERR_SHMSIZE => return Some(Self::Full),
             ffi::SQLITE_READONLY_DBMOVED => return Some(Self::Moved),
-            // A limit of the statement's.
+            // A limit of the statement.
             ffi::SQLITE_IOERR_NOMEM => return None,
             _ => {}
         }
@@ -90,7 +89,7 @@ impl Trouble {
         }
     }
 
-    /// What callers are told, who can do nothing about it. No path of the host is in it.
+    /// The text for callers, without a path of the host.
     pub fn for_callers(self) -> &'static str {
         match self {
             Self::Locked => "another process holds the database for writing",
@@ -102,13 +101,13 @@ impl Trouble {
         }
     }
 
-    /// What operators are told of a file, and what they can do.
+    /// The text about a file for operators, with the remedy.
     pub(super) fn for_operators(self) -> &'static str {
         match self {
             Self::Locked => {
                 "another process holds it for writing: end that process or its transaction"
             }
-            Self::Full => "there is no room for it: make room on the disk that it lies on",
+            Self::Full => "the disk is full: free space on its disk",
             Self::Moved => {
                 "it was removed, renamed or replaced: put the same file back, or stop the host and \
                  start it again with the files as they are to be"
@@ -120,7 +119,7 @@ impl Trouble {
                 "it cannot be opened, read or written: look at its disk, its folder, their permissions, \
                  and how many files this process may open"
             }
-            Self::Damaged => "it is damaged: stop the host, and put a backup in its place",
+            Self::Damaged => "it is damaged: stop the host, and replace it by a backup",
         }
     }
 
@@ -140,24 +139,24 @@ fn code_of(error: &rusqlite::Error) -> Option<i32> {
     }
 }
 
-/// An error of SQLite in words: what is wrong, and what an operator can do.
+/// The text of an error of SQLite: the trouble, and the remedy for an operator.
 pub(super) fn words(error: &rusqlite::Error) -> String {
     match (Trouble::of(error), code_of(error)) {
         (Some(trouble @ (Trouble::Unreadable | Trouble::ReadOnly)), Some(code)) => {
             format!("{} (SQLite's code {code})", trouble.for_operators())
         }
         (Some(Trouble::Damaged), Some(ffi::SQLITE_NOTADB)) => {
-            "it is no database: stop the host, and put a backup in its place".to_owned()
+            "it is no database: stop the host, and replace it by a backup".to_owned()
         }
         (Some(trouble), _) => trouble.for_operators().to_owned(),
         (None, _) => error.to_string(),
     }
 }
 
-/// A file, as its file system tells it from all others.
+/// The identity of a file in its file system.
 type Identity = (u64, u64);
 
-/// How one database is.
+/// The state of one database.
 pub(super) struct Condition {
     /// For people: the database of the module notes.
     title: String,
@@ -165,17 +164,17 @@ pub(super) struct Condition {
     label: String,
     file: PathBuf,
     paths: [Option<CString>; FILES.len()],
-    /// As they were when it was opened; nothing is compared before that.
+    /// The identities when it was opened; nothing is compared before that.
     identities: OnceLock<[Option<Identity>; FILES.len()]>,
-    /// The largest that it may become, in bytes; 0 for no limit.
+    /// Its largest size, in bytes; 0 for no limit.
     bytes_max: u64,
-    /// Whether it ends before the disk does.
+    /// Whether it must leave the host's reserve of the disk.
     leaves_reserve: bool,
     /// The trouble that it is in; 0 for none.
     present: AtomicU8,
     /// Whether it cannot even be read.
     is_down: AtomicBool,
-    /// Whether something was written since it was last looked at.
+    /// Whether it was written since the last check.
     works: AtomicBool,
     counts: [AtomicU64; Trouble::ALL.len()],
 }
@@ -185,20 +184,20 @@ pub(super) struct Condition {
 pub struct Ailing {
     /// Which: the database of the module notes.
     pub title: String,
-    /// What is wrong.
+    /// The trouble.
     pub trouble: Trouble,
     /// Whether it cannot even be read.
     pub is_down: bool,
 }
 
-/// What befell a database since the start, for `/metrics`.
+/// The troubles of a database since the start, for `/metrics`.
 #[derive(Clone, Debug)]
 pub struct Befallen {
     /// Its path in the data folder.
     pub database: String,
     /// Whether it is in trouble.
     pub is_ailing: bool,
-    /// How often each kind of trouble refused something.
+    /// How often each kind of trouble refused a read or write.
     pub counts: Vec<(Trouble, u64)>,
 }
 
@@ -217,7 +216,7 @@ fn all() -> Vec<Arc<Condition>> {
 /// The databases that are in trouble at this moment.
 pub fn ailing() -> Vec<Ailing> {
     let is_ailing = |condition: Arc<Condition>| {
-        // What can be seen without the database is looked at now.
+        // Trouble that is visible without the database is checked now.
         let _ = condition.check();
         Some(Ailing {
             title: condition.title.clone(),
@@ -228,7 +227,7 @@ pub fn ailing() -> Vec<Ailing> {
     all().into_iter().filter_map(is_ailing).collect()
 }
 
-/// What befell the databases that are served.
+/// The troubles of the served databases.
 pub fn befallen() -> Vec<Befallen> {
     let of = |condition: Arc<Condition>| Befallen {
         database: condition.label.clone(),
@@ -247,7 +246,7 @@ pub fn befallen() -> Vec<Befallen> {
 }
 
 impl Condition {
-    /// Of a database that nobody watches.
+    /// Of a database that is not watched.
     pub(super) fn new(file: &Path, bytes_max: u64, leaves_reserve: bool) -> Arc<Self> {
         let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
         let (own, folder) = (name(file), file.parent().map(name).unwrap_or_default());
@@ -281,13 +280,13 @@ impl Condition {
         known.unwrap_or_else(|| Self::new(file, 0, false))
     }
 
-    /// Remembers which files these are. They are open from here on.
+    /// Records the identities of the files, which are open from here on.
     pub(super) fn remember(&self) {
-        let identities = || std::array::from_fn(|place| self.identity(place));
+        let identities = || std::array::from_fn(|index| self.identity(index));
         self.identities.get_or_init(identities);
     }
 
-    /// From here on it is looked at now and then, counted, and shown.
+    /// Starts to check, count and show its trouble.
     pub(super) fn watch(self: &Arc<Self>) {
         let weak = Arc::downgrade(self);
         let mut watched = watched();
@@ -307,7 +306,7 @@ impl Condition {
                 .name("databases".to_owned())
                 .spawn(watch)
             {
-                tracing::error!(%error, "nobody watches over the files of the databases");
+                tracing::error!(%error, "the files of the databases are not watched");
             }
         });
     }
@@ -323,13 +322,13 @@ impl Condition {
         Trouble::from_number(self.present.load(Ordering::Relaxed))
     }
 
-    /// Whether its file is known not to be in its place.
+    /// Whether its file is known to be moved.
     pub(super) fn is_moved(&self) -> bool {
         self.present.load(Ordering::Relaxed) == Trouble::Moved as u8
     }
 
-    /// Fails where its files are known not to be in their place.
-    pub(super) fn require_place(&self) -> Result<(), Trouble> {
+    /// Fails if its files are known to be moved.
+    pub(super) fn require_unmoved(&self) -> Result<(), Trouble> {
         if self.is_moved() {
             // It may be back.
             self.check()
@@ -338,7 +337,7 @@ impl Condition {
         }
     }
 
-    /// Looks whether the files are in their place: those that were opened, and no others.
+    /// Checks that the files at their paths are those that were opened.
     pub(super) fn check(&self) -> Result<(), Trouble> {
         self.check_first(FILES.len())?;
         if self.is_moved() {
@@ -347,8 +346,8 @@ impl Condition {
         Ok(())
     }
 
-    /// Looks whether those are that hold what is committed: it is asked before and after
-    /// each commit, and each file costs a microsecond.
+    /// Checks those that hold commits: called before and after each commit, at a microsecond
+    /// a file.
     pub(super) fn check_content(&self) -> Result<(), Trouble> {
         self.check_first(CONTENT_FILES)
     }
@@ -358,30 +357,30 @@ impl Condition {
             return Ok(());
         };
         let is_missing =
-            |place: &usize| known[*place].is_some() && self.identity(*place) != known[*place];
+            |index: &usize| known[*index].is_some() && self.identity(*index) != known[*index];
         match (0..files).find(is_missing) {
-            Some(place) => {
-                self.note_moved(place);
+            Some(index) => {
+                self.note_moved(index);
                 Err(Trouble::Moved)
             }
             None => Ok(()),
         }
     }
 
-    /// Whether the log beside it is another one than that which was opened.
+    /// Whether the log beside it is another one than the opened one.
     pub(super) fn has_foreign_log(&self) -> bool {
         let known = self.identities.get().and_then(|known| known[1]);
         let present = self.identity(1);
         known.is_some() && present.is_some() && present != known
     }
 
-    fn identity(&self, place: usize) -> Option<Identity> {
-        let stat = rustix::fs::stat(self.paths[place].as_deref()?).ok()?;
+    fn identity(&self, index: usize) -> Option<Identity> {
+        let stat = rustix::fs::stat(self.paths[index].as_deref()?).ok()?;
         // Their types differ between systems.
         Some((stat.st_dev as u64, stat.st_ino as u64))
     }
 
-    /// This trouble, for whoever asked the host's own database.
+    /// This trouble as an error of the host's own database.
     pub(super) fn error(&self, trouble: Trouble) -> StorageError {
         StorageError::Trouble {
             path: self.file.clone(),
@@ -389,14 +388,14 @@ impl Condition {
         }
     }
 
-    /// Something was written.
+    /// Records a write.
     pub(super) fn has_written(&self) {
         if self.present.load(Ordering::Relaxed) != 0 {
             self.works.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Counts an error of SQLite's, where it speaks of the database.
+    /// Counts an error of SQLite, if it is about the database.
     pub(super) fn noted(&self, error: rusqlite::Error) -> rusqlite::Error {
         if let Some(trouble) = Trouble::of(&error) {
             self.note(trouble, &words(&error));
@@ -404,15 +403,14 @@ impl Condition {
         error
     }
 
-    /// Counts an error that a statement ended with.
+    /// Counts the error of a statement.
     pub(super) fn note_error(&self, error: &SqlError) {
         if let SqlError::Trouble(trouble) = error {
             self.note(*trouble, trouble.for_operators());
         }
     }
 
-    /// Counts an error that work of the host's own ended with, which waited for no writer
-    /// of this process.
+    /// Counts the error of the host's own work, which waited for no writer of this process.
     pub(super) fn note_host_error(&self, error: &SqlError) {
         match error {
             SqlError::Busy => self.note_error(&Trouble::Locked.into()),
@@ -420,15 +418,15 @@ impl Condition {
         }
     }
 
-    /// Something was refused for this reason.
+    /// Counts a refusal for this reason.
     pub(super) fn note(&self, trouble: Trouble, why: &str) {
-        if let Some(place) = Trouble::ALL.iter().position(|one| *one == trouble) {
-            self.counts[place].fetch_add(1, Ordering::Relaxed);
+        if let Some(index) = Trouble::ALL.iter().position(|one| *one == trouble) {
+            self.counts[index].fetch_add(1, Ordering::Relaxed);
         }
         let is_new = self
             .present
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |present| {
-                // Whatever else goes wrong comes of that, or is less than that.
+                // All other trouble follows from that, or is lesser.
                 let lasting = [trouble, Trouble::Moved, Trouble::Damaged];
                 let goes_on = lasting.iter().any(|one| present == *one as u8);
                 (!goes_on).then_some(trouble as u8)
@@ -454,11 +452,11 @@ impl Condition {
         }
     }
 
-    fn note_moved(&self, place: usize) {
-        if place == 0 {
+    fn note_moved(&self, index: usize) {
+        if index == 0 {
             return self.note(Trouble::Moved, Trouble::Moved.for_operators());
         }
-        let file = beside(&self.file, FILES[place]);
+        let file = beside(&self.file, FILES[index]);
         let name = file.file_name().unwrap_or_default().display();
         let why = format!(
             "{name} beside it was removed or replaced: put the same file back, or stop the host, which \
@@ -475,21 +473,21 @@ impl Condition {
         }
     }
 
-    /// Looks whether trouble has begun, or is over.
+    /// Checks whether trouble has begun or ended.
     pub(super) fn look(&self) {
         if self.check().is_err() {
             return;
         }
-        // What is damaged is not whole again because a page of it can be read.
+        // A readable page does not prove that the damage is repaired.
         let Some(trouble) = self.trouble().filter(|one| *one != Trouble::Damaged) else {
             return;
         };
-        // A small write says nothing of the room for large ones.
+        // A small write proves no room for large ones.
         if self.works.swap(false, Ordering::Relaxed) && trouble != Trouble::Full {
             return self.ends();
         }
         let tried = self.try_out();
-        // What was tried may have been another file.
+        // The tried file may have been another one.
         if self.check().is_err() {
             return;
         }
@@ -541,14 +539,14 @@ impl Condition {
     }
 }
 
-/// What came of trying out a database.
+/// The result of trying a database.
 enum Tried {
     Works,
     ReadsOnly,
     Down,
 }
 
-/// Writes what is there already.
+/// Rewrites an existing value.
 fn write_nothing(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "full")?;
     connection.execute_batch("begin immediate")?;
@@ -557,7 +555,7 @@ fn write_nothing(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("commit")
 }
 
-/// A file beside another one, whose name goes on like this.
+/// Returns the path of a file beside another one, with this suffix.
 pub(super) fn beside(file: &Path, end: &str) -> PathBuf {
     let mut path = file.as_os_str().to_owned();
     path.push(OsStr::new(end));

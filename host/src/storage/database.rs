@@ -33,7 +33,7 @@ pub struct DatabaseOptions {
     pub bytes_max: u64,
     /// Whether the size of the disk bounds the file and its log as well.
     pub within_disk: bool,
-    /// How long the steps of a schema may run, in milliseconds; 0 for no limit.
+    /// The time of all migrations, in milliseconds; 0 for no limit.
     pub migration_ms: u64,
     /// How many events are kept.
     pub events_max: u32,
@@ -41,7 +41,7 @@ pub struct DatabaseOptions {
     /// readers, to bring it into the file, in bytes; sixteen times that, and they
     /// wait longer.
     pub log_bytes_max: u64,
-    /// Temporary files of this process while a schema is brought forward, in bytes.
+    /// Temporary files of this process during migrations, in bytes.
     pub temporary_bytes_max: u64,
 }
 
@@ -105,12 +105,12 @@ impl Database {
         })))
     }
 
-    /// From here on what is wrong with it is logged, counted and shown.
+    /// Starts to log, count and show its trouble.
     pub fn watch(&self) {
         self.0.condition.watch();
     }
 
-    /// Work of the host's own that only reads, and waits for no writer.
+    /// Runs work of the host that only reads, and waits for no writer.
     fn reading<T>(&self, work: impl FnOnce(&Guarded) -> T) -> Result<T, SqlError> {
         let reader = self.0.readers.take()?;
         let done = work(&reader);
@@ -118,7 +118,7 @@ impl Database {
         Ok(done)
     }
 
-    /// Work of the host's own on the connection that writes.
+    /// Runs work of the host on the connection that writes.
     fn exclusively<T>(&self, work: impl FnOnce(&Guarded) -> T) -> Result<T, SqlError> {
         let Inner {
             writer, condition, ..
@@ -126,18 +126,17 @@ impl Database {
         writer.exclusively(condition, HOST_WAIT, work)
     }
 
-    /// Brings the schema forward, all steps or none, and gives the names of
-    /// those that ran now.
+    /// Runs pending migrations, all or none, and returns the names of those that ran.
     ///
     /// # Errors
-    /// When a step fails, or the steps are not those that this data has seen,
-    /// and the version that brought it there does not let this one go on.
+    /// When a migration fails, or the migrations are not those that ran on this data and the
+    /// version that ran them does not allow this one.
     pub fn migrate(&self, schema: &Schema) -> Result<Vec<String>, MigrationError> {
         self.activate(schema, &[])
     }
 
-    /// Brings the schema forward as [`Self::migrate`] does, and makes the last of
-    /// these versions the active one, in one transaction; none where it is
+    /// Runs pending migrations as [`Self::migrate`] does, and makes the last of these
+    /// versions the active one, in one transaction; none where it is
     /// [`migrations::ENDED`].
     ///
     /// # Errors
@@ -162,7 +161,7 @@ impl Database {
         processors::aside(migrate).map_err(|error| SqlError::Unavailable(error.to_string()))?
     }
 
-    /// Which versions were activated last.
+    /// Returns the versions that were activated last.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -170,8 +169,8 @@ impl Database {
         self.reading(|connection| Ok(migrations::activated(connection.host())?))?
     }
 
-    /// What was done with a module's data, by the file of its database, which is not made
-    /// where it is missing.
+    /// Returns the history of a module's data, by the file of its database, which is not
+    /// created if it is missing.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -181,7 +180,7 @@ impl Database {
             error,
         };
         memory::count().map_err(sqlite)?;
-        // SQLite would wait for what others write into a FIFO.
+        // SQLite would wait for a writer of a FIFO.
         if fs::metadata(path).is_ok_and(|file| !file.is_file()) {
             return Err(StorageError::File {
                 path: path.to_owned(),
@@ -203,7 +202,7 @@ impl Database {
         }
     }
 
-    /// Writes a copy of all that is committed to a new file.
+    /// Writes a copy of all committed data to a new file.
     ///
     /// # Errors
     /// When the file is there already, or the disk is full.
@@ -223,10 +222,10 @@ impl Database {
         Ok(())
     }
 
-    /// The names of the steps that have yet to run.
+    /// Returns the names of the pending migrations.
     ///
     /// # Errors
-    /// As [`Self::migrate`], but for steps that fail.
+    /// As [`Self::migrate`], except for failed migrations.
     pub fn pending(&self, schema: &Schema) -> Result<Vec<String>, MigrationError> {
         let pending =
             self.reading(|connection| migrations::pending(connection.host(), schema))??;
@@ -238,7 +237,7 @@ impl Database {
         Session::new(self.clone(), limits.clone(), Keeps::Commits)
     }
 
-    /// A session for one call of which nothing is kept, whatever it is told.
+    /// A session for one call whose commits are rolled back as well.
     pub fn rehearsal(&self, limits: &SessionLimits) -> Session {
         Session::new(self.clone(), limits.clone(), Keeps::Nothing)
     }
@@ -251,12 +250,12 @@ impl Database {
         self.reading(|connection| events::list(connection.host(), after, limit))?
     }
 
-    /// Brings what lies in the log into the file, and closes the readers. The
+    /// Moves the log into the file, and closes the readers. The
     /// database is complete without it; it only starts faster and copies whole.
     pub fn close(&self) {
         self.0.readers.close();
         let condition = &self.0.condition;
-        // Also where the file is not in its place: what was kept belongs into it.
+        // Also if the file is moved: kept data belongs into it.
         let done = self.0.writer.alone(HOST_WAIT, |connection| {
             if condition.has_foreign_log() {
                 connection.leave_log()?;
@@ -299,7 +298,7 @@ fn within_disk(path: &Path, options: &DatabaseOptions) -> DatabaseOptions {
     options
 }
 
-/// SQLite gives its log the permissions of the file, so it is enough to make that one.
+/// The log gets the permissions of the file from SQLite.
 pub(super) fn create_private(path: &Path) -> Result<(), StorageError> {
     OpenOptions::new()
         .create(true)

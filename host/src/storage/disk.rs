@@ -1,6 +1,5 @@
-//! The disk that the data lies on. The host keeps a reserve on it for itself, which it
-//! releases when nothing else is left, so that people can sign in and make room. What
-//! is for modules ends before that. Temporary files lie here as well, and are bounded.
+//! The disk of the data. The host keeps a reserve on it, which it releases when the disk is
+//! full, so that users can sign in and free space. Writes of modules end before that. Temporary files lie here as well, and are bounded.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
@@ -15,12 +14,11 @@ use rustix::fs::OFlags;
 
 use super::{StorageError, memory};
 
-/// What the host keeps for itself, in bytes, on a disk that is not small.
+/// The host's reserve, in bytes, on a disk that is not small.
 const RESERVE_BYTES: u64 = 32 * 1024 * 1024;
-/// The part of a small disk that it keeps.
+/// The host's share of a small disk.
 const RESERVE_PART: u64 = 16;
-/// How often it is asked how much is free: by the host, and while modules write, in
-/// milliseconds.
+/// How often the free space is read: by the host, and while modules write, in milliseconds.
 const ASK: Duration = Duration::from_millis(100);
 const ASK_WRITING_MS: u64 = 10;
 
@@ -31,7 +29,7 @@ const TEMPORARY_NAMES: [&str; 2] = ["/#", "/etilqs_"];
 /// The reserve of the data folder that this process serves.
 static RESERVE: OnceLock<Reserve> = OnceLock::new();
 
-/// How much there is of a disk, and how much of it is free, in bytes.
+/// The size of a disk and its free space, in bytes.
 #[derive(Clone, Copy)]
 struct Room {
     all: u64,
@@ -47,19 +45,19 @@ impl Room {
         })
     }
 
-    /// What the host keeps of it for itself.
+    /// The host's reserve on it.
     fn reserve(self) -> u64 {
         RESERVE_BYTES.min(self.all / RESERVE_PART)
     }
 }
 
-/// A file that takes up room, to be given up.
+/// A file that holds space, to be released.
 struct Reserve {
     data: PathBuf,
-    /// Its size; 0 where it is released.
+    /// Its size; 0 when released.
     held: AtomicU64,
     asked: Mutex<Option<Instant>>,
-    /// Whether it was said that there is no room.
+    /// Whether the full disk was logged.
     said: AtomicBool,
 }
 
@@ -82,7 +80,7 @@ pub fn prepare(data: &Path) -> Result<(), StorageError> {
     keep_temporary_files_in(&data.join("tmp"))
 }
 
-/// Sees to it that the host has room for what it writes of its own.
+/// Keeps room for the host's own writes.
 pub fn make_room() {
     if let Some(reserve) = RESERVE.get() {
         let mut asked = reserve.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,8 +92,8 @@ pub fn make_room() {
 }
 
 /// How large a module's database may become by the size of its disk, in bytes: half of
-/// it, without what the host keeps. What is free changes; `Disk` sees to that. `None`
-/// where the size is unknown, which some file systems say by 0.
+/// it, without the host's reserve. `Disk` checks the free space. `None` if the size is
+/// unknown, which some file systems report as 0.
 pub(super) fn share(database: &Path) -> Option<u64> {
     let room = Room::of(database).filter(|room| room.all > 0)?;
     Some((room.all.saturating_sub(room.reserve()) / 2).max(1))
@@ -112,7 +110,7 @@ impl Reserve {
         self.data.join("reserve")
     }
 
-    /// Releases what is held where there is no room, and holds it again where there is.
+    /// Releases the reserve when the disk is full, and takes it again when it is not.
     fn look(&self) {
         let Some(room) = Room::of(&self.data) else {
             return;
@@ -158,7 +156,7 @@ impl Reserve {
         if rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes).is_ok() {
             return Ok(());
         }
-        // Written, for a file system may have no blocks for what is only promised.
+        // Written, since a file system may have no blocks for an empty file of that size.
         let block = vec![0x5a; 1024 * 1024];
         let mut left = bytes;
         while left > 0 {
@@ -225,13 +223,13 @@ impl Disk {
         }
     }
 
-    /// Whether nothing is left of it but what the host keeps for itself.
+    /// Whether only the host's reserve is left of it.
     pub(super) fn is_full(&self) -> bool {
         let now_ms = self.base.elapsed().as_millis() as u64;
         if now_ms >= self.ask_ms.load(Ordering::Relaxed) {
             self.ask_ms
                 .store(now_ms + ASK_WRITING_MS, Ordering::Relaxed);
-            // What is not known is found out by writing.
+            // If it is unknown, writing will tell.
             let is_full = Room::of(&self.folder)
                 .is_some_and(|room| room.free + held() < room.reserve() + room.reserve() / 2);
             self.is_full.store(is_full, Ordering::Relaxed);
@@ -240,7 +238,7 @@ impl Disk {
     }
 }
 
-/// Has SQLite put its temporary files into a folder, which is emptied.
+/// Makes SQLite use a folder for temporary files, and empties it.
 fn keep_temporary_files_in(folder: &Path) -> Result<(), StorageError> {
     let file = |source| StorageError::File {
         path: folder.to_owned(),
@@ -251,7 +249,7 @@ fn keep_temporary_files_in(folder: &Path) -> Result<(), StorageError> {
         .mode(0o700)
         .create(folder)
         .map_err(file)?;
-    // What lies elsewhere is not the host's to remove.
+    // The host does not remove files elsewhere.
     if fs::symlink_metadata(folder).map_err(file)?.is_symlink() {
         return Err(file(io::Error::other("it is a link, not a folder")));
     }
@@ -271,7 +269,7 @@ fn keep_temporary_files_in(folder: &Path) -> Result<(), StorageError> {
         .map_err(sqlite)
 }
 
-/// What this process has of temporary files, in bytes. No other process sees them: they have
+/// The temporary files of this process, in bytes. No other process sees them: they have
 /// no names from the moment on that they are made.
 #[cfg(target_os = "linux")]
 pub(super) fn temporary_bytes() -> u64 {

@@ -1,5 +1,5 @@
-//! What can go wrong in storage, in words that a component and an operator can
-//! act on. Texts for components never hold a path of the host.
+//! Errors of storage, in texts that a component and an operator can act on. Texts for
+//! components never hold a path of the host.
 
 use std::path::PathBuf;
 
@@ -12,11 +12,11 @@ use crate::files;
 /// What kind of rule of the schema a write would have broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConstraintKind {
-    /// A second one of what may be there once.
+    /// A duplicate of a unique value.
     Unique,
-    /// A reference to what is not there.
+    /// A reference to a missing row.
     ForeignKey,
-    /// No value where there must be one.
+    /// A missing required value.
     NotNull,
     /// Any other rule of a table.
     Check,
@@ -36,13 +36,13 @@ pub enum SqlError {
     /// Another writer, of this process or of another one, held the database for too long.
     #[error("another writer holds the database")]
     Busy,
-    /// Something is wrong with the database, and not with the statement.
+    /// Trouble with the database, not with the statement.
     #[error("{}", .0.for_callers())]
     Trouble(Trouble),
-    /// The statement ran longer than its time.
+    /// The statement exceeded its time.
     #[error("the statement ran longer than its time")]
     Timeout,
-    /// More than the limits allow; the text names the limit.
+    /// A limit is exceeded; the text names it.
     #[error("{0}")]
     LimitExceeded(String),
     /// The statement is wrong or not allowed.
@@ -61,7 +61,7 @@ pub enum StorageError {
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: std::io::Error,
     },
     /// SQLite.
@@ -69,18 +69,18 @@ pub enum StorageError {
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// What SQLite says, which the text has in words already.
+        /// The error of SQLite, which the text already describes.
         error: rusqlite::Error,
     },
     /// A statement of the host's own.
     #[error("{}", words(.0))]
     Statement(rusqlite::Error),
-    /// Something is wrong with the database, and not with a statement.
+    /// Trouble with the database, not with a statement.
     #[error("{path}: {words}", path = path.display(), words = trouble.for_operators())]
     Trouble {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The trouble.
         trouble: Trouble,
     },
     /// The file was made by a newer host.
@@ -95,52 +95,52 @@ pub enum StorageError {
     },
 }
 
-/// Why a schema cannot be brought forward. Nothing was changed.
+/// Why migrations cannot run. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    /// A step fails.
+    /// A migration fails.
     #[error("the step {step} fails at its statement {statement}: {reason}")]
     Failed {
-        /// The step.
+        /// The migration.
         step: String,
         /// Which of its statements, counted from one.
         statement: usize,
-        /// What SQLite says.
+        /// The error of SQLite.
         reason: String,
     },
-    /// A step that ran here before is not what it was.
+    /// A migration that ran here has changed.
     #[error("the step {0} has changed since it ran on this data")]
     Changed(String),
-    /// This data has seen a step that the component does not know, and not the
-    /// others that it has: they are not versions of one schema.
+    /// A migration ran on this data that the component does not know, and others of its own
+    /// did not: they are not versions of one schema.
     #[error(
         "this data has seen the step {0}, which this component does not have, and not all of those that it has"
     )]
     Unknown(String),
-    /// This data has seen a step that the component does not know and cannot do without.
+    /// A migration ran on this data that the component does not know and must know.
     #[error(
         "this component is too old for its database: it does not know the step {step}, and knows {known} steps where {needed} are needed"
     )]
     TooOld {
-        /// The first step that it does not know.
+        /// The first migration that it does not know.
         step: String,
-        /// How many of the steps that have run a component has to know.
+        /// The number of migrations that a component must know.
         needed: u32,
-        /// How many of them it knows.
+        /// The number of them that it knows.
         known: u32,
     },
-    /// The component needs more steps than it has.
+    /// The component declares more needed migrations than it has.
     #[error("it says that {needed} steps are needed, and has {steps}")]
     NeedsMore {
-        /// What it says.
+        /// The declared number.
         needed: u32,
-        /// What it has.
+        /// The number of its migrations.
         steps: u32,
     },
-    /// Two steps have one name.
+    /// Two migrations have one name.
     #[error("there are two steps named {0}")]
     Duplicate(String),
-    /// The schema is behind, and this is not the moment to bring it forward.
+    /// Migrations are pending, and may not run now.
     #[error("the step {0} has yet to run: start the host once with this component")]
     Pending(String),
     /// The database itself.
@@ -149,19 +149,19 @@ pub enum MigrationError {
 }
 
 impl SqlError {
-    /// There is no room on the disk, or in the database.
+    /// The disk or the database is full.
     pub(super) fn full() -> Self {
         Self::Trouble(Trouble::Full)
     }
 
-    /// Whether there is no room on the disk, or in the database.
+    /// Whether the disk or the database is full.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Trouble(Trouble::Full))
     }
 }
 
 impl StorageError {
-    /// Whether there is no room on the disk, or in the database.
+    /// Whether the disk or the database is full.
     pub fn is_full(&self) -> bool {
         match self {
             Self::File { source, .. } => files::is_full(source),
@@ -169,7 +169,7 @@ impl StorageError {
         }
     }
 
-    /// What is wrong with the database, where it is not the statement.
+    /// The trouble with the database, if the statement is not the cause.
     pub fn trouble(&self) -> Option<Trouble> {
         match self {
             Self::Sqlite { error, .. } | Self::Statement(error) => Trouble::of(error),
@@ -186,7 +186,7 @@ impl From<rusqlite::Error> for StorageError {
 }
 
 impl MigrationError {
-    /// Whether there is no room on the disk, or in the database.
+    /// Whether the disk or the database is full.
     pub fn is_full(&self) -> bool {
         match self {
             Self::Sql(error) => error.is_full(),

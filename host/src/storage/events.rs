@@ -1,4 +1,4 @@
-//! What components tell others: rows beside their own, written in the same
+//! Events of components: rows beside their own, written in the same
 //! transaction, and so kept if and only if it commits.
 
 use rusqlite::Connection;
@@ -39,7 +39,7 @@ const LIST: &str =
 
 pub(super) fn prepare(connection: &Connection, events_max: u32) -> rusqlite::Result<()> {
     connection.execute_batch(TABLE)?;
-    // Where there is nothing to trim, nobody who writes is waited for.
+    // Without events to trim, no writer is waited for.
     let is_long: Option<bool> = connection.query_row(IS_LONG, [events_max], |row| row.get(0))?;
     if is_long == Some(true) {
         connection.execute(TRIM, [events_max])?;

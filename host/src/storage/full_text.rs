@@ -33,7 +33,7 @@ struct Kind {
     data: *mut c_void,
 }
 
-/// What one table has of it.
+/// The tokenizer of one table.
 struct Tokenizer {
     clock: Arc<Clock>,
     methods: ffi::fts5_tokenizer,
@@ -75,7 +75,7 @@ pub(super) fn bound(connection: &Connection, clock: &Arc<Clock>) -> rusqlite::Re
             },
             data: ptr::null_mut(),
         });
-        // SAFETY: all pointers are valid for the call; SQLite fills both places.
+        // SAFETY: all pointers are valid for the call; SQLite fills both pointers.
         check(unsafe {
             find(
                 api,

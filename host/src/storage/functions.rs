@@ -1,6 +1,6 @@
-//! SQL functions that components' statements have beside SQLite's own, and some of
-//! SQLite's own that do the same here in less time: nothing can interrupt a
-//! function, and SQLite's take as long as the product of what they are given.
+//! SQL functions of components' statements beside SQLite's own, and linear versions of some
+//! of SQLite's: nothing can interrupt a function, and SQLite's take time in the product of
+//! their arguments.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -64,7 +64,7 @@ fn bytes<'a>(context: &'a Context<'_>, argument: usize) -> rusqlite::Result<Opti
         ValueRef::Null => None,
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes.into()),
         ValueRef::Integer(number) => Some(number.to_string().into_bytes().into()),
-        // Nobody else writes these as SQLite does.
+        // SQLite's text form of a real is not reproducible here.
         ValueRef::Real(_) => {
             return Err(failed(
                 "instr, replace, trim, like and glob take no real number here: cast it to text",
@@ -88,7 +88,7 @@ fn text<'a>(context: &'a Context<'_>, argument: usize) -> rusqlite::Result<Optio
     }
 }
 
-/// The argument without regard to case.
+/// Folds the case of the argument.
 fn casefold(context: &Context<'_>) -> rusqlite::Result<Option<String>> {
     let text = match context.get_raw(0) {
         ValueRef::Null => return Ok(None),
@@ -109,13 +109,13 @@ fn instr(context: &Context<'_>) -> rusqlite::Result<Option<i64>> {
         return Ok(None);
     };
     let are_blobs = (0..2).all(|argument| matches!(context.get_raw(argument), ValueRef::Blob(_)));
-    let place = Finder::new(&*needle).find(&hay).map_or(0, |place| {
-        let before = hay[..place].iter();
+    let index = Finder::new(&*needle).find(&hay).map_or(0, |index| {
+        let before = hay[..index].iter();
         1 + before
             .filter(|byte| are_blobs || **byte & 0xc0 != 0x80)
             .count()
     });
-    Ok(i64::try_from(place).ok())
+    Ok(i64::try_from(index).ok())
 }
 
 /// The first argument, with the third wherever the second stood.
@@ -136,10 +136,10 @@ fn replace(context: &Context<'_>) -> rusqlite::Result<Option<String>> {
     }
     let mut replaced = String::new();
     let mut rest = 0;
-    for place in finder.find_iter(all.as_bytes()) {
-        replaced.push_str(&all[rest..place]);
+    for index in finder.find_iter(all.as_bytes()) {
+        replaced.push_str(&all[rest..index]);
         replaced.push_str(&new);
-        rest = place + old.len();
+        rest = index + old.len();
     }
     replaced.push_str(&all[rest..]);
     Ok(Some(replaced))

@@ -1,5 +1,5 @@
 //! The file of the host's own database: a connection that reads, and one that writes,
-//! so that who a request is from is known also while a write waits for another process.
+//! so that requests are authenticated also while a write waits for another process.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use super::condition::{Condition, Trouble};
 use super::database::create_private;
 use super::{StorageError, disk, memory};
 
-/// How long a write waits for others: of this process, and of another one.
+/// How long a write waits for others, of this process and of other ones.
 const WRITER_WAIT: Duration = Duration::from_secs(2);
 /// Writes that wait at the same time: each has a thread.
 const WAITING_MAX: usize = 256;
@@ -28,13 +28,13 @@ pub(super) struct HostFile {
 }
 
 struct Writer {
-    /// `None` while somebody writes.
+    /// `None` while a write runs.
     connection: Option<Connection>,
     waiting: usize,
 }
 
 impl HostFile {
-    /// Opens the file, or makes one that only its owner can read. `prepare` sees to its schema.
+    /// Opens the file, or makes one that only its owner can read. `prepare` runs its migrations.
     pub(super) fn open(
         path: &Path,
         prepare: impl FnOnce(&mut Connection) -> Result<(), StorageError>,
@@ -71,8 +71,8 @@ impl HostFile {
         work(&connection).map_err(|error| self.noted(error))
     }
 
-    /// Writes, in one transaction, for which there has to be room on the disk. It is
-    /// durable when this returns, in the file that is in its place.
+    /// Writes, in one transaction, if the disk has room. It is durable when this returns, in
+    /// the file at its path.
     pub(super) fn write<T>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError>,
@@ -81,7 +81,7 @@ impl HostFile {
         written.map_err(|error| self.noted(error))
     }
 
-    /// Writes where that has to wait for nobody. It may as well not be done.
+    /// Writes if that does not have to wait; otherwise the write is skipped.
     pub(super) fn write_if_free(&self, work: impl FnOnce(&Connection) -> Result<(), StorageError>) {
         let written = self.write_within(Duration::ZERO, work);
         if let Err(error) = written.map_err(|error| named(&self.path, error)) {
@@ -105,13 +105,13 @@ impl HostFile {
         let done = transact(connection, until, check, work);
         if done.is_ok() {
             self.condition.has_written();
-            // Where it lies is looked at once more: it may have been moved meanwhile.
+            // Its path is checked once more: it may have been moved meanwhile.
             check()?;
         }
         done
     }
 
-    /// The connection that writes, once nobody else has it.
+    /// Waits for the connection that writes.
     fn take(&self, until: Instant) -> Result<Held<'_>, StorageError> {
         let mut writer = self.lock();
         let mut waits = false;
@@ -142,9 +142,9 @@ impl HostFile {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fails where its files are known not to be in their place.
+    /// Fails if its files are known to be moved.
     fn in_place(&self) -> Result<(), StorageError> {
-        self.in_place_of(Condition::require_place)
+        self.in_place_of(Condition::require_unmoved)
     }
 
     fn in_place_of(
@@ -160,8 +160,8 @@ impl HostFile {
                 path,
                 error: self.condition.noted(error),
             },
-            // Whoever waited behind one who waits for another process. That the file is
-            // elsewhere is counted where it is seen.
+            // This write waited behind one that waits for another process. A moved file is
+            // counted where it is noticed.
             StorageError::Trouble {
                 trouble: Trouble::Locked,
                 ..
@@ -181,7 +181,7 @@ struct Held<'a> {
 }
 
 impl Drop for Held<'_> {
-    /// Frees it, with nothing open on it, also where what was done on it panicked.
+    /// Frees it, with nothing open on it, also after a panic.
     fn drop(&mut self) {
         if let Some(connection) = &self.connection
             && !connection.is_autocommit()
@@ -194,7 +194,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Does the work in a transaction, and commits it if the files are in their place.
+/// Runs the work in a transaction, and commits it if the files are at their paths.
 fn transact<T>(
     connection: &Connection,
     until: Instant,
@@ -209,7 +209,7 @@ fn transact<T>(
     Ok(done)
 }
 
-/// An error, with the file that it is about.
+/// An error with its file.
 pub(super) fn named(path: &Path, error: StorageError) -> StorageError {
     match error {
         StorageError::Statement(error) => StorageError::Sqlite {

@@ -1,7 +1,6 @@
-//! The memory that SQLite takes. What a statement holds while it runs (rows that
-//! it sorts or has seen, values, a wide row) is bounded by nothing else, so every
-//! allocation is counted for the thread that makes it, and one beyond the
-//! statement's budget is refused: that statement ends, and no other.
+//! The memory of SQLite. SQLite does not bound the memory of a running statement (rows that
+//! it sorts or deduplicates, values, a wide row), so every allocation is counted for its
+//! thread, and one beyond the statement's budget is refused: only that statement ends.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
@@ -13,19 +12,19 @@ use rusqlite::ffi;
 use crate::threads::processors;
 
 thread_local! {
-    /// What this thread has allocated, without what it has freed, in bytes. Below
-    /// zero where it freed what another one allocated.
+    /// The allocations of this thread less what it has freed, in bytes. Negative if it freed
+    /// allocations of another one.
     static USED: Cell<i64> = const { Cell::new(0) };
-    /// What it may get to.
+    /// Its bound.
     static USED_MAX: Cell<i64> = const { Cell::new(i64::MAX) };
-    /// Whether something was refused under the present budget.
+    /// Whether an allocation was refused under the present budget.
     static REFUSED: Cell<bool> = const { Cell::new(false) };
     /// Whether the time of what this thread runs is up: nothing is allocated then. SQLite
     /// looks at no clock in an expression, however long it is.
     static IS_OVER: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
-/// What SQLite holds of what the calling thread allocated, in bytes.
+/// The bytes of the calling thread's allocations that SQLite holds.
 pub(super) fn used() -> i64 {
     USED.get()
 }
@@ -41,11 +40,11 @@ struct Allocator {
     size: unsafe extern "C" fn(*mut c_void) -> c_int,
 }
 
-/// Until it is dropped, the calling thread gets so much memory more for SQLite.
+/// A budget of memory for SQLite on the calling thread, until dropped.
 pub(super) struct Budget(());
 
 impl Budget {
-    /// So many bytes, and none from when `is_over` says that the time is up.
+    /// A budget of this many bytes, and none once `is_over` returns true.
     pub(super) fn of(bytes: usize, is_over: Arc<AtomicBool>) -> Self {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         USED_MAX.set(USED.get().saturating_add(bytes));
@@ -54,7 +53,7 @@ impl Budget {
         Self(())
     }
 
-    /// Whether there was not enough of it.
+    /// Whether an allocation was refused.
     pub(super) fn was_exceeded(&self) -> bool {
         REFUSED.get()
     }
@@ -71,7 +70,7 @@ impl Drop for Budget {
 /// this is dropped.
 pub(super) struct Charge(usize);
 
-/// Counts so many bytes more. `None` where the budget has not as many left.
+/// Counts this many bytes more. `None` if they exceed the budget.
 pub(super) fn charge(bytes: usize) -> Option<Charge> {
     let counted = i64::try_from(bytes).ok()?;
     affords(counted).then(|| {
@@ -97,8 +96,8 @@ impl Drop for Charge {
     }
 }
 
-/// Has SQLite count what it allocates. Has to come before all else that is asked
-/// of SQLite, and does nothing from the second time on.
+/// Makes SQLite count its allocations. Has to precede every use of SQLite; later calls do
+/// nothing.
 ///
 /// # Errors
 /// When SQLite has been used before, so that nothing would be bounded.
@@ -151,10 +150,10 @@ fn install() -> c_int {
     methods.xFree = Some(counted_free);
     methods.xRealloc = Some(counted_realloc);
     // SAFETY: SQLite copies the table. Its functions do what the ones that were in
-    // it do, or give no memory, which an allocator may at any time. SQLite refuses
+    // it do, or return no memory, which an allocator may at any time. SQLite refuses
     // both settings once it is in use, so no allocation is freed by the other kind.
     unsafe {
-        // The total of all threads, which nobody reads, would cost every allocation a lock.
+        // The total of all threads, which has no reader, would cost every allocation a lock.
         let quiet = ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0);
         match ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw mut methods) {
             ffi::SQLITE_OK => quiet,
@@ -163,10 +162,10 @@ fn install() -> c_int {
     }
 }
 
-/// From so many bytes on, filling what was allocated takes a while.
+/// The size from which filling an allocation takes a while.
 const MUCH: i64 = 64 * 1024;
 
-/// Whether so many bytes more can be had.
+/// Whether this many bytes more fit into the budget.
 fn affords(bytes: i64) -> bool {
     if bytes >= MUCH {
         processors::give_way();

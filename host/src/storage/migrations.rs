@@ -1,5 +1,5 @@
-//! The steps of a component's schema: which ones this data has seen, how the
-//! others are brought about, all or none, and which older versions may go on.
+//! The migrations of a component: those that ran on this data, running the others, all or
+//! none, and which older versions may still serve.
 
 use std::collections::HashSet;
 
@@ -9,22 +9,22 @@ use sha2::{Digest, Sha256};
 use super::statement::Guarded;
 use super::{MigrationError, SqlError, authorizer, now};
 
-/// One step of a schema.
+/// One migration.
 #[derive(Clone, Debug)]
 pub struct Migration {
-    /// Unique among the component's steps.
+    /// Unique among the component's migrations.
     pub name: String,
     /// Statements after one another, each ended by `;`.
     pub statements: String,
 }
 
-/// What a component says of its schema.
+/// A component's declaration of its schema.
 #[derive(Clone, Debug)]
 pub struct Schema {
-    /// Every step since the first version, oldest first.
+    /// Every migration since the first version, oldest first.
     pub steps: Vec<Migration>,
-    /// How many of the steps a version has to know to work on what all of them
-    /// leave; `None` for all.
+    /// The number of migrations that a version must know to work on a database on which all
+    /// have run; `None` for all.
     pub steps_needed: Option<u32>,
 }
 
@@ -50,7 +50,7 @@ pub(super) const TABLES: &str = "
         digest text not null,
         activated_at text not null
     ) strict";
-/// In place of a digest: from here on no version is active.
+/// Instead of a digest: no version is active.
 pub const ENDED: &str = "";
 const ACTIVATE: &str = "insert into _wares_activations (digest, activated_at) values (?1, ?2)";
 /// Empty where the last activation was ended.
@@ -69,7 +69,7 @@ const ACTIVATIONS: &str = "
 const SEEN: &str = "select name, digest from _wares_migrations order by number";
 const RECORD: &str = "insert into _wares_migrations (name, digest, applied_at) values (?1, ?2, ?3)";
 
-/// All that a schema names, and what it belongs to.
+/// All objects of a schema, and their tables.
 const NAMES: &str = "select type, name, tbl_name, sql is null from main.sqlite_schema";
 /// The host's own tables.
 const OWN_TABLES: [&str; 4] = [
@@ -89,8 +89,8 @@ const RECORD_NEEDED: &str = "
     insert into _wares_steps_needed (steps, needed) values (?1, ?2)
     on conflict (steps) do update set needed = excluded.needed where needed <> excluded.needed";
 
-/// The steps that have yet to run. None where the data went further than the
-/// component, and the version that brought it there lets this one go on.
+/// Returns the pending migrations; none if the data is ahead of the component and the version
+/// that ran the others allows it.
 pub(super) fn pending<'a>(
     connection: &Connection,
     schema: &'a Schema,
@@ -118,7 +118,7 @@ pub(super) fn pending<'a>(
         .collect())
 }
 
-/// Whether what a component says makes sense by itself.
+/// Checks a component's declaration by itself.
 fn check(schema: &Schema) -> Result<(), MigrationError> {
     let steps = &schema.steps;
     let mut names = HashSet::new();
@@ -134,8 +134,8 @@ fn check(schema: &Schema) -> Result<(), MigrationError> {
     }
 }
 
-/// Whether a component that does not know the step `unknown` may work on this
-/// data: it knows the first of the steps that ran, and enough of them.
+/// Whether a component that does not know the migration `unknown` may work on this data: it
+/// knows the first of those that ran, and enough of them.
 fn check_older(
     connection: &Connection,
     seen: &[(String, String)],
@@ -151,7 +151,7 @@ fn check_older(
         .query_row(NEEDED, [count(seen)], |row| row.get(0))
         .optional()
         .map_err(SqlError::from)?;
-    // Without a record: this data is from before there was one.
+    // Data of earlier versions has no record.
     let needed = needed.unwrap_or(count(seen));
     if known < needed {
         return Err(MigrationError::TooOld {
@@ -170,7 +170,7 @@ fn seen(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
         .collect()
 }
 
-/// How many there are. A component's answer is far too small for more.
+/// Their number. A component's answer is too small for more.
 fn count<T>(steps: &[T]) -> u32 {
     u32::try_from(steps.len()).unwrap_or(u32::MAX)
 }
@@ -179,8 +179,8 @@ fn digest_of(step: &Migration) -> String {
     hex::encode(Sha256::digest(&step.statements))
 }
 
-/// Runs the steps that have yet to run, keeps what the component says of older
-/// versions, and that the last of these versions is active now, in one transaction.
+/// Runs the pending migrations, and records the component's declaration on older versions and
+/// the last of these versions as active, in one transaction.
 pub(super) fn migrate(
     connection: &Guarded,
     schema: &Schema,
@@ -188,7 +188,7 @@ pub(super) fn migrate(
 ) -> Result<Vec<String>, MigrationError> {
     if pending(connection.host(), schema)?.is_empty() {
         if activated.is_empty() && is_recorded(connection.host(), schema).map_err(SqlError::from)? {
-            // Nothing is written, so nobody who writes is waited for.
+            // Nothing is written, so no writer is waited for.
             return Ok(Vec::new());
         }
         return in_transaction(connection, schema, activated);
@@ -253,9 +253,9 @@ fn run(connection: &Guarded, schema: &Schema) -> Result<Vec<String>, MigrationEr
     Ok(names)
 }
 
-/// What the steps of a schema have done to the host's part of the database, or to
-/// SQLite's, if they have: SQLite does not ask about the other end of a foreign key, or
-/// about the new name of a table.
+/// Returns a violation by migrations of the host's part of the database, or of SQLite's:
+/// SQLite does not ask about the other end of a foreign key, or about the new name of a
+/// table.
 fn meddles(connection: &Connection, last_event_before: i64) -> rusqlite::Result<Option<String>> {
     for name in names(connection)? {
         if let Some(reason) = name.meddles() {
@@ -272,12 +272,12 @@ fn meddles(connection: &Connection, last_event_before: i64) -> rusqlite::Result<
     Ok((!untouched).then(|| "it changes the numbers of events".to_owned()))
 }
 
-/// Something in a schema.
+/// An object of a schema.
 struct Name {
     kind: String,
     name: String,
     table: String,
-    /// Whether SQLite made it by itself, for something else.
+    /// Whether SQLite created it by itself, for another object.
     is_implied: bool,
 }
 
@@ -300,7 +300,7 @@ impl Name {
     fn meddles(&self) -> Option<String> {
         let is_own =
             OWN_TABLES.contains(&&*self.table) && (self.kind == "table" || self.is_implied);
-        // SQLite itself sees to it that nothing else takes such a name.
+        // SQLite itself reserves such names.
         let is_sqlites = authorizer::is_schema(&self.name);
         if is_own || is_sqlites && !authorizer::is_own(&self.table) {
             return None;
@@ -313,8 +313,8 @@ impl Name {
     }
 }
 
-/// Whether a table has a foreign key to one of the host's. The pragma is asked as a
-/// statement: it has no name that a table could stand before.
+/// Whether a table has a foreign key to one of the host's. The pragma is run as a
+/// statement: no table can shadow its name.
 fn refers_to_own(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     let mut refers = false;
     connection.pragma(Some("main"), "foreign_key_list", table, |key| {
@@ -340,13 +340,13 @@ fn uncounted(connection: &Guarded) -> rusqlite::Result<Option<String>> {
     Ok(None)
 }
 
-/// The number of the last event there ever was.
+/// The number of the last event.
 fn last_event(connection: &Connection) -> rusqlite::Result<i64> {
     let last = connection.query_row(LAST_EVENT, [], |row| row.get(0));
     Ok(last.optional()?.unwrap_or(0))
 }
 
-/// Keeps what a component says of older versions, if it knows all of the schema.
+/// Records a component's declaration on older versions, if it knows the whole schema.
 fn record_needed(connection: &Connection, schema: &Schema) -> rusqlite::Result<()> {
     match to_record(connection, schema)? {
         Some(record) => connection.execute(RECORD_NEEDED, record).map(drop),
@@ -354,7 +354,7 @@ fn record_needed(connection: &Connection, schema: &Schema) -> rusqlite::Result<(
     }
 }
 
-/// Whether what there is to record of a schema stands there already.
+/// Whether the record of a schema is up to date.
 fn is_recorded(connection: &Connection, schema: &Schema) -> rusqlite::Result<bool> {
     let Some([all, needed]) = to_record(connection, schema)? else {
         return Ok(true);
@@ -365,16 +365,16 @@ fn is_recorded(connection: &Connection, schema: &Schema) -> rusqlite::Result<boo
     Ok(recorded == Some(needed))
 }
 
-/// After how many steps how many of them a version has to know; `None` where that is
-/// for a later version to say.
+/// After how many migrations a version must know how many of them; `None` if a later version
+/// decides.
 fn to_record(connection: &Connection, schema: &Schema) -> rusqlite::Result<Option<[u32; 2]>> {
     let seen = seen(connection)?;
     let all = count(&schema.steps);
     if count(&seen) > all {
         return Ok(None);
     }
-    // A step that was put between others ran after them: what the first so
-    // many left is then not what the component counts by.
+    // A migration inserted between others ran after them, so the component's count does not
+    // match the order of the data.
     let in_order = seen
         .iter()
         .zip(&schema.steps)
@@ -386,7 +386,7 @@ fn to_record(connection: &Connection, schema: &Schema) -> rusqlite::Result<Optio
     Ok(Some([all, needed]))
 }
 
-/// The version that was activated last, and the one before that. None where none ever was.
+/// The version that was activated last, and the one before that. `None` if none ever was.
 pub(super) fn activated(connection: &Connection) -> rusqlite::Result<Activated> {
     let one = |sql| connection.query_row(sql, [], |row| row.get(0)).optional();
     let active: Option<String> = one(ACTIVE)?;
@@ -396,7 +396,7 @@ pub(super) fn activated(connection: &Connection) -> rusqlite::Result<Activated> 
     })
 }
 
-/// What was done with a module's data.
+/// The history of a module's data.
 pub(super) fn history(connection: &Connection) -> rusqlite::Result<History> {
     let mut known = HashSet::new();
     let mut activations = Vec::new();
@@ -418,10 +418,10 @@ pub(super) fn history(connection: &Connection) -> rusqlite::Result<History> {
     })
 }
 
-/// What was done with a module's data since there is any.
+/// The history of a module's data since its creation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    /// When the first step of its schema ran; RFC 3339 in UTC.
+    /// When its first migration ran; RFC 3339 in UTC.
     pub since: Option<String>,
     /// The versions that were activated, by their digests, the last one at the
     /// beginning. None from before an activation was ended.
@@ -430,7 +430,7 @@ pub struct History {
     pub activated_at: Option<String>,
 }
 
-/// Which versions of a module were activated last, by their digests.
+/// The versions of a module that were activated last, by their digests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activated {
     /// The one that is active; `None` where none was ever activated, or that was ended.

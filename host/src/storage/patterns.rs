@@ -15,7 +15,7 @@ const PATTERN_BYTES_MAX: usize = 4 * 1024;
 /// A compiled pattern, in bytes. With the length of the text it bounds how long one
 /// match can take: nothing can interrupt it.
 const COMPILED_BYTES_MAX: usize = 256 * 1024;
-/// What a search may keep of the states that it has come by, in bytes.
+/// The memory of a search for its states, in bytes.
 const STATES_BYTES_MAX: usize = 256 * 1024;
 /// How deep parentheses may lie within one another.
 const NEST_MAX: u32 = 100;
@@ -36,29 +36,29 @@ struct Kept {
     text: String,
     regex: Regex,
     cache: Cache,
-    /// What it takes, with its cache.
+    /// Its memory, with its cache.
     charge: Charge,
 }
 
-/// Why a pattern was not looked for.
+/// Why a pattern was not matched.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PatternError {
     /// The statement has no memory left for it.
     NoMemory,
-    /// What is wrong with it, on one line.
+    /// The fault, on one line.
     Wrong(String),
 }
 
 impl Patterns {
-    /// Whether something in the text is what the pattern says.
+    /// Whether the pattern matches in the text.
     ///
     /// # Errors
     /// When the pattern cannot be read, or needs too much memory.
     pub(super) fn are_in(&self, pattern: &str, text: &str) -> Result<bool, PatternError> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = kept.iter().position(|kept| kept.text == pattern);
+        let index = kept.iter().position(|kept| kept.text == pattern);
         // While it is asked it is not among those that are kept, and so is gone where that fails.
-        let mut asked = match place.and_then(|place| kept.remove(place)) {
+        let mut asked = match index.and_then(|index| kept.remove(index)) {
             Some(asked) => asked,
             None => Kept::read(pattern)?,
         };
@@ -125,7 +125,7 @@ fn bytes_to_read(pattern: &str) -> usize {
     pattern.len() * BYTES_PER_LETTER + classes * BYTES_PER_CLASS
 }
 
-/// What is wrong with a pattern, on one line.
+/// The fault of a pattern, on one line.
 fn reason(error: &BuildError) -> String {
     if let Some(bytes) = error.size_limit() {
         return format!(

@@ -28,7 +28,7 @@ impl Readers {
 
     /// A reader with a snapshot of what is committed now.
     pub(super) fn take(&self) -> Result<Guarded, SqlError> {
-        self.condition.require_place()?;
+        self.condition.require_unmoved()?;
         let free = self
             .free
             .lock()
@@ -45,11 +45,11 @@ impl Readers {
         Ok(reader)
     }
 
-    /// Opens the file, if it is in its place.
+    /// Opens the file, if it is at its path.
     fn open(&self) -> Result<Guarded, SqlError> {
         self.condition.check()?;
         let opened = Guarded::open(&self.path, &self.options, &self.condition, true);
-        // Before anything is made of another one that took its place meanwhile.
+        // Before a file that replaced it meanwhile is used.
         self.condition.check()?;
         opened.map_err(|error| self.condition.noted(error).into())
     }

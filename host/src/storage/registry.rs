@@ -1,6 +1,5 @@
-//! What the host's own database knows of versions of modules: which are
-//! installed, and everything that was done with them. Which one is active stands
-//! in the module's own database, beside the schema that it was activated with.
+//! The versions of modules in the host's own database: which are installed, and their audit
+//! entries. The module's own database has the active one, beside its schema.
 
 use std::path::Path;
 
@@ -16,7 +15,7 @@ pub struct Installed {
     pub module: String,
     /// SHA-256 of the component, in hexadecimal.
     pub digest: String,
-    /// What the component says of itself.
+    /// The component's own version and summary.
     pub version: String,
     /// Of the component.
     pub size_bytes: u64,
@@ -29,7 +28,7 @@ pub struct Installed {
     pub signed_by: Option<String>,
 }
 
-/// Something that was done, or refused.
+/// An audit entry: an action that was done or refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act {
     /// Counts up.
@@ -50,7 +49,7 @@ pub struct Act {
     pub detail: String,
 }
 
-/// Versions and acts, in the host's own database.
+/// Versions and audit entries, in the host's own database.
 pub struct Registry {
     file: HostFile,
 }
@@ -58,7 +57,7 @@ pub struct Registry {
 const COLUMNS: &str = "module, digest, version, size_bytes, installed_at, installed_by, signed_by";
 
 impl Registry {
-    /// Opens the host's own database, or makes it.
+    /// Opens the host's own database, or creates it.
     ///
     /// # Errors
     /// When it cannot be opened.
@@ -125,7 +124,7 @@ impl Registry {
         })
     }
 
-    /// Forgets a version, and says whether another module has the same component.
+    /// Deletes a version, and returns whether another module has the same component.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -141,7 +140,7 @@ impl Registry {
         })
     }
 
-    /// Keeps what was done, or refused. `number` and `at` are given here.
+    /// Writes an audit entry, and sets its `number` and `at`.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -149,8 +148,8 @@ impl Registry {
         self.file.write(|connection| record(connection, act))
     }
 
-    /// Whether what is done could be kept now: nobody else holds the database for writing,
-    /// or gives it back in time.
+    /// Checks that an audit entry could be written now: no other process holds the database for
+    /// writing for too long.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -158,7 +157,7 @@ impl Registry {
         self.file.write(|_| Ok(()))
     }
 
-    /// What was done, newest first, before the act with this number.
+    /// Returns the audit entries, newest first, before the one with this number.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -185,7 +184,7 @@ impl Registry {
     }
 }
 
-/// Keeps what was done, or refused, within whatever transaction is open.
+/// Writes an audit entry within an open transaction, if one is open.
 pub(super) fn record(connection: &Connection, act: &Act) -> Result<(), StorageError> {
     connection
         .prepare_cached(

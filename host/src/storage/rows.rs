@@ -1,4 +1,4 @@
-//! The rows that a statement gave, packed into one buffer as
+//! The rows of a statement, packed into one buffer as
 //! `wares:platform/sql` lays it out. No allocation a cell.
 
 use rusqlite::types::ValueRef;

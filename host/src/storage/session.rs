@@ -1,4 +1,4 @@
-//! What one call of a component does with its database: reads in one snapshot,
+//! The use of a database by one call of a component: reads in one snapshot,
 //! and at most one transaction at a time, all within the call's limits.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::statement::Guarded;
 use super::writer::Lease;
 use super::{Rows, SqlError, Value};
 
-/// What the statements of one call may use.
+/// The limits of the statements of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionLimits {
     /// One statement, in milliseconds.
@@ -59,7 +59,7 @@ pub struct Session {
     has_kept: bool,
 }
 
-/// What becomes of a session's transactions.
+/// The fate of a session's transactions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keeps {
     /// Those that it commits are kept.
@@ -131,9 +131,9 @@ impl Session {
             ));
         }
         self.count(&[])?;
-        // What is read after a write must not come from a snapshot before it.
+        // A read after a write must not see a snapshot before it.
         self.end_snapshot();
-        self.database.condition().require_place()?;
+        self.database.condition().require_unmoved()?;
         let wait = Duration::from_millis(self.limits.writer_wait_ms);
         let wait = wait.saturating_sub(std::mem::take(&mut self.waited));
         let transaction = self.database.writer().begin(wait)?;
@@ -142,7 +142,7 @@ impl Session {
         Ok(())
     }
 
-    /// Runs one statement that gives rows, in the open transaction.
+    /// Runs one statement that returns rows, in the open transaction.
     ///
     /// # Errors
     /// When none is open, or the statement is wrong, not allowed, or beyond a limit.
@@ -197,7 +197,7 @@ impl Session {
         self.has_kept
     }
 
-    /// Takes the open transaction back; does nothing where none is open.
+    /// Rolls back the open transaction, if one is open.
     pub fn rollback(&mut self) {
         self.transaction = None;
     }
@@ -217,7 +217,7 @@ impl Session {
         let connection = transaction.connection()?;
         let result = work(connection);
         if result.is_err() && connection.is_autocommit() {
-            // SQLite took all of it back, as it does when the disk is full.
+            // SQLite rolled all of it back, as it does when the disk is full.
             self.transaction = None;
         }
         result

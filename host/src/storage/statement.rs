@@ -28,39 +28,37 @@ const STATEMENTS_CACHED: usize = 128;
 /// A statement that takes more memory than this once it is prepared, in bytes, is
 /// not kept.
 const STATEMENT_BYTES_KEPT: i64 = 256 * 1024;
-/// Instructions of SQLite's virtual machine between two looks at the clock. Few,
-/// since a single one may call a function on values as large as they may be.
+/// Instructions of SQLite's virtual machine between two reads of the clock. A single one
+/// may call a function on values of the largest size.
 const STEPS_PER_LOOK: i32 = 50;
 /// The largest value, and the largest row, in bytes.
 pub(super) const VALUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Pages of cache of a reader, in KiB (negative, as SQLite wants it).
 const READER_CACHE_KIB: i32 = -8 * 1024;
-/// Pages of cache of the writer. There is one, and what it changes all over the
-/// file should not have to be written and read again within a batch.
+/// Pages of cache of the one writer: pages that it changes all over the file should not be
+/// written and read again within a batch.
 const WRITER_CACHE_KIB: i32 = -64 * 1024;
 
-/// Memory that SQLite takes for one step of a schema, in bytes. What they sort
-/// beyond that goes to a file.
+/// Memory of SQLite for one migration, in bytes. Larger sorts go to a file.
 const MIGRATION_MEMORY_BYTES_MAX: usize = 512 * 1024 * 1024;
 
-/// How long the steps of a schema may run where nothing bounds it, in milliseconds: a year.
+/// The time of migrations without a limit, in milliseconds: a year.
 const MIGRATION_MS_MAX: u64 = 365 * 24 * 60 * 60 * 1000;
 
 /// The longest statement that makes a virtual table, in bytes. FTS5 reads the letters
 /// that are named in it in the square of their number, whenever it is opened.
 const TABLE_BYTES_MAX: usize = 4 * 1024;
 
-/// How many times as long as it should be the log may become before every commit
-/// waits for those who read.
+/// The multiple of its bound that the log may reach before every commit waits for readers.
 const LOG_TIMES_MAX: u64 = 16;
-/// How long a commit waits for those who read before that, and how often.
+/// How long a commit waits for readers before that, and how often.
 const LOG_WAIT: Duration = Duration::from_millis(50);
 const LOG_RETRY: Duration = Duration::from_secs(1);
 
-/// What is said of a statement that fails, in bytes: SQLite repeats parts of it.
+/// The longest text about a failed statement, in bytes: SQLite repeats parts of it.
 const REASON_BYTES_MAX: usize = 1_000;
 
-/// Whose statements a connection is preparing.
+/// The owner of the statements that a connection prepares.
 #[derive(Clone, Copy)]
 #[repr(u8)]
 pub(super) enum Mode {
@@ -74,7 +72,7 @@ pub(super) struct Guarded {
     connection: Connection,
     mode: Arc<AtomicU8>,
     clock: Arc<Clock>,
-    /// Whether what was prepared last makes a virtual table.
+    /// Whether the last prepared statement makes a virtual table.
     makes_table: Arc<AtomicBool>,
     migration_ms: u64,
     temporary_bytes_max: u64,
@@ -82,18 +80,18 @@ pub(super) struct Guarded {
     condition: Arc<Condition>,
 }
 
-/// The file that commits go to first, until they are brought into the database.
+/// The write-ahead log: commits go there before they reach the database.
 struct Log {
     path: PathBuf,
     bytes_max: u64,
-    /// How long work of the host's own waits for others who use the database.
+    /// How long the host's own work waits for other users of the database.
     wait: Duration,
-    /// When it was last tried to begin it anew, and could not be.
+    /// When truncating it last failed.
     tried: Cell<Option<Instant>>,
 }
 
-/// Statements of components that run on a connection. When it is dropped, also by a
-/// panic, the connection is the host's again, and nothing on it is ended.
+/// Marks that statements of components run on a connection. When it is dropped, also by a
+/// panic, the connection is the host's again, without a deadline.
 struct Guests<'a>(&'a Guarded);
 
 impl<'a> Guests<'a> {
@@ -109,7 +107,7 @@ impl Drop for Guests<'_> {
     }
 }
 
-/// A deadline for what runs on a connection, until it is dropped.
+/// A deadline for the statements of a connection, until dropped.
 struct Timed<'a>(&'a Clock);
 
 impl<'a> Timed<'a> {
@@ -136,7 +134,7 @@ impl Drop for Migrating<'_> {
         } = self.0;
         clock.set_spilled_bytes_max(u64::MAX);
         clock.clear();
-        // What is kept would be prepared anew as it runs, with whatever triggers there are then.
+        // Kept statements would be prepared again as they run, with the triggers of then.
         connection.flush_prepared_statement_cache();
         // Within a transaction, where temporary tables lie cannot be changed.
         let ended = if connection.is_autocommit() {
@@ -146,7 +144,7 @@ impl Drop for Migrating<'_> {
         };
         let reset = ended.and_then(|()| connection.pragma_update(None, "temp_store", "memory"));
         if let Err(error) = reset {
-            tracing::error!(%error, "a connection goes on as it was for a migration");
+            tracing::error!(%error, "a connection keeps the settings of a migration");
         }
     }
 }
@@ -183,7 +181,7 @@ impl Guarded {
         reading: bool,
     ) -> rusqlite::Result<Self> {
         memory::count()?;
-        // Not made here: where the file is gone, another one would take its place.
+        // Not created here: if the file is missing, another one would replace it.
         let mut connection = Connection::open_with_flags(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -284,25 +282,24 @@ impl Guarded {
         })
     }
 
-    /// How the database is.
+    /// The state of the database.
     pub(super) fn condition(&self) -> &Arc<Condition> {
         &self.condition
     }
 
-    /// From here on nothing on the connection waits for another process, but for
-    /// what is said to.
+    /// Lets nothing on the connection wait for another process, except work that asks for it.
     pub(super) fn wait_for_nobody(&self) -> rusqlite::Result<()> {
         self.connection.busy_timeout(Duration::ZERO)
     }
 
-    /// When the connection is closed, it removes no log. The one that lies beside the
-    /// database is another one's.
+    /// Keeps the log when the connection is closed, since the log beside the database belongs
+    /// to another one.
     pub(super) fn leave_log(&self) -> rusqlite::Result<()> {
         let setting = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         self.connection.set_db_config(setting, true).map(drop)
     }
 
-    /// Work that waits for another process, no longer than `wait`.
+    /// Runs work that waits for another process for at most `wait`.
     pub(super) fn waiting_for<T>(
         &self,
         wait: Duration,
@@ -314,20 +311,20 @@ impl Guarded {
         done
     }
 
-    /// Work of the host's own, that waits for another process.
+    /// Runs work of the host that waits for another process.
     pub(super) fn waiting_for_others<T>(&self, work: impl FnOnce() -> T) -> T {
         if let Err(error) = self.connection.busy_timeout(self.log.wait) {
-            tracing::error!(%error, "a connection waits for nobody");
+            tracing::error!(%error, "a connection does not wait for other processes");
         }
-        // Also where the work panics: what comes next may not wait.
+        // Also if the work panics: the next work may not wait.
         let _patient = Patient(self);
         work()
     }
 
-    /// Begins the log anew once it has grown too long. SQLite does that only when
-    /// nobody reads, and with enough readers somebody always does; so this waits
-    /// for those who read now: a moment, now and then, and longer at every commit
-    /// once the log has become many times as long, but never longer than `most`.
+    /// Truncates the log once it has grown too long. SQLite does that only without readers,
+    /// and with many readers one is always active; so this waits for the present ones: at
+    /// intervals for a short time, and longer at every commit once the log has reached a
+    /// multiple of its bound, but never longer than `most`.
     pub(super) fn bound_log(&self, most: Duration) {
         let log = &self.log;
         let bytes = std::fs::metadata(&log.path).map_or(0, |file| file.len());
@@ -351,7 +348,7 @@ impl Guarded {
         } else {
             if !lately() {
                 let log = log.path.display();
-                tracing::warn!(%log, bytes, "the log of a database stays long: somebody reads on");
+                tracing::warn!(%log, bytes, "the write-ahead log could not be truncated: a reader is active");
             }
             log.tried.set(Some(Instant::now()));
         }
@@ -363,12 +360,12 @@ impl Guarded {
         &self.connection
     }
 
-    /// Whether SQLite is in no transaction, be it that it ended one by itself.
+    /// Whether SQLite is in no transaction, also if it ended one by itself.
     pub(super) fn is_autocommit(&self) -> bool {
         self.connection.is_autocommit()
     }
 
-    /// Fails where the disk has no room left for modules.
+    /// Fails if the disk has no room left for modules.
     pub(super) fn require_room(&self) -> Result<(), SqlError> {
         if self.clock.has_room() {
             Ok(())
@@ -379,7 +376,7 @@ impl Guarded {
         }
     }
 
-    /// Runs a guest's statement that gives rows.
+    /// Runs a guest's statement that returns rows.
     pub(super) fn query(
         &self,
         sql: &str,
@@ -402,7 +399,7 @@ impl Guarded {
         })
     }
 
-    /// Runs a guest's statement that writes, and gives the number of rows it changed.
+    /// Runs a guest's statement that writes, and returns the number of changed rows.
     pub(super) fn execute(
         &self,
         sql: &str,
@@ -412,15 +409,15 @@ impl Guarded {
         self.guest(limits, sql, parameters, |statement| {
             if statement.column_count() > 0 {
                 return Err(SqlError::Invalid(
-                    "execute gives no rows: use query in a transaction".to_owned(),
+                    "execute returns no rows: use query in a transaction".to_owned(),
                 ));
             }
             Ok(statement.raw_execute()? as u64)
         })
     }
 
-    /// Work in which steps of a schema run: with a deadline for all of them, and
-    /// with files for what does not go into memory.
+    /// Runs migrations: with a deadline for all of them, and with files for data beyond the
+    /// memory.
     pub(super) fn migrating<T>(&self, work: impl FnOnce() -> T) -> rusqlite::Result<T> {
         // Within a transaction it cannot be changed.
         self.connection.pragma_update(None, "temp_store", "file")?;
@@ -434,30 +431,29 @@ impl Guarded {
         Ok(work())
     }
 
-    /// Runs the statements of one step of a schema, and gives how many they were.
-    /// What is wrong comes with the place of the statement that failed, counted
-    /// from one.
+    /// Runs the statements of one migration, and returns their number. An error has the number
+    /// of the failed statement, counted from one.
     pub(super) fn migrate(&self, statements: &str) -> Result<usize, (usize, String)> {
         let budget = Budget::of(MIGRATION_MEMORY_BYTES_MAX, self.clock.is_over());
         let guests = Guests::begin(self, Mode::Migration);
         let mut batch = Batch::new(&self.connection, statements);
-        let mut place = 1;
+        let mut position = 1;
         let done = loop {
             let ran = match batch.next() {
-                Ok(None) => break Ok(place - 1),
+                Ok(None) => break Ok(position - 1),
                 Ok(Some(statement)) if self.is_long_table(&statement) => {
-                    break Err((place, long_table()));
+                    break Err((position, long_table()));
                 }
                 Ok(Some(mut statement)) => run_to_end(&mut statement),
                 Err(error) => Err(error),
             };
             if let Err(error) = ran {
-                break Err((place, error));
+                break Err((position, error));
             }
-            place += 1;
+            position += 1;
         };
         drop(guests);
-        done.map_err(|(place, error)| {
+        done.map_err(|(position, error)| {
             let reason = if budget.was_exceeded() {
                 format!("it needs more than {MIGRATION_MEMORY_BYTES_MAX} bytes of memory")
             } else if let Some(reason) = self.clock.too_many_words() {
@@ -479,7 +475,7 @@ impl Guarded {
             } else {
                 cut(&words(&error), REASON_BYTES_MAX).into_owned()
             };
-            (place, reason)
+            (position, reason)
         })
     }
 
@@ -516,9 +512,9 @@ impl Guarded {
         drop(guests);
         drop(timed);
         let result = match result {
-            // It got no memory from then on, whatever SQLite makes of that.
+            // It gets no memory from then on, which SQLite may report as any error.
             Err(_) if was_over => Err(SqlError::Timeout),
-            // Whatever SQLite makes of it.
+            // A refused allocation may surface as any SQLite error.
             Err(_) if budget.was_exceeded() => Err(SqlError::LimitExceeded(format!(
                 "more than {} bytes of memory for one statement (sql_memory_bytes_max)",
                 limits.memory_bytes_max
@@ -570,10 +566,10 @@ fn bind(statement: &mut Statement<'_>, parameters: &[Value]) -> Result<(), SqlEr
             .ok_or_else(|| SqlError::Invalid("parameters are written $1, $2, …".to_owned()))?;
         let value = number
             .checked_sub(1)
-            .and_then(|place| parameters.get(place))
+            .and_then(|position| parameters.get(position))
             .ok_or_else(|| {
                 SqlError::Invalid(format!(
-                    "there is no parameter ${number}: {count} were given"
+                    "the statement has ${number}, and {count} parameters were given"
                 ))
             })?;
         statement.raw_bind_parameter(index, value)?;

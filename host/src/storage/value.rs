@@ -18,7 +18,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// What it counts against the limit on parameters, in bytes.
+    /// Its size for the limit on parameters, in bytes.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Null => 0,

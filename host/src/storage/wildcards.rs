@@ -12,7 +12,7 @@ const LETTERS_PER_LOOK: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Expired;
 
-/// A pattern, read once for all that is compared with it.
+/// A pattern, parsed once for all texts.
 pub(super) struct Pattern {
     parts: Vec<Part>,
     ignores_case: bool,
@@ -70,7 +70,7 @@ impl Pattern {
         }
     }
 
-    /// What it takes, in bytes.
+    /// Its memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let ranges = self.parts.iter().map(|part| match part {
             Part::Set { ranges, .. } => ranges.capacity() * size_of::<(char, char)>(),
@@ -79,27 +79,27 @@ impl Pattern {
         self.parts.capacity() * size_of::<Part>() + ranges.sum::<usize>()
     }
 
-    /// Whether all of a text is what the pattern says.
+    /// Whether the pattern matches a whole text.
     ///
     /// # Errors
     /// When the time of the statement is up.
     pub(super) fn matches(&self, text: &str, clock: &Clock) -> Result<bool, Expired> {
-        let (mut place, mut rest) = (0, text);
-        // Where to go on when what follows the last run does not fit here.
+        let (mut index, mut rest) = (0, text);
+        // Where to continue when the part after the last run does not match here.
         let mut retry = None;
         for step in 1_usize.. {
             if step.is_multiple_of(LETTERS_PER_LOOK) && clock.expired() {
                 return Err(Expired);
             }
             let mut letters = rest.chars();
-            match (self.parts.get(place), letters.next()) {
+            match (self.parts.get(index), letters.next()) {
                 (Some(Part::Run), _) => {
-                    place += 1;
-                    retry = Some((place, rest));
+                    index += 1;
+                    retry = Some((index, rest));
                 }
                 (None, None) => return Ok(true),
                 (Some(part), Some(letter)) if self.fits(part, letter) => {
-                    place += 1;
+                    index += 1;
                     rest = letters.as_str();
                 }
                 // Nothing further on has as many letters.
@@ -111,7 +111,7 @@ impl Pattern {
                     let mut letters = from.chars();
                     letters.next();
                     retry = Some((start, letters.as_str()));
-                    (place, rest) = (start, letters.as_str());
+                    (index, rest) = (start, letters.as_str());
                 }
             }
         }

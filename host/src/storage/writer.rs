@@ -1,16 +1,16 @@
-//! The one connection that writes, handed from session to session in the order
-//! in which they asked, and the batches that make many commits share one sync.
+//! The one connection that writes, handed from session to session in the order of their
+//! requests, and the batches in which many commits share one sync.
 //!
 //! A batch is one SQLite transaction, and each session's transaction but the
-//! first is a savepoint in it. Who commits while another session waits hands the
-//! connection over instead of syncing, and waits; who commits while nobody
-//! waits, or when the batch is full, commits the batch with one sync, and all
-//! its members get that commit's result. So nobody is answered before its write
-//! is on disk, nobody reads what is not, and a lone writer waits for nobody.
+//! first is a savepoint in it. A session that commits while another one waits
+//! hands the connection over instead of syncing, and waits. One that commits while no other
+//! waits, or when the batch is full, commits the batch with one sync, and all its members
+//! get that result. So a write is answered and read only once it is on disk, and a lone
+//! writer does not wait.
 //!
-//! Who waits, in the queue, for another process or for the end of a batch, gives back
-//! the place that its thread has; see [`crate::threads::permits`]. A write is answered as kept
-//! where the file that it is in was in its place before the commit and after it.
+//! A session that waits, in the queue, for another process or for the end of a batch, returns
+//! the permit of its thread; see [`crate::threads::permits`]. A write is a success if its file
+//! was at its path before the commit and after it.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -25,7 +25,7 @@ use crate::threads::permits::Waiting;
 
 /// Commits that may share a sync.
 const MEMBERS_MAX: usize = 64;
-/// How old a batch may be when it takes in one more member.
+/// The greatest age of a batch that takes one more member.
 const AGE_MAX: Duration = Duration::from_millis(20);
 
 const BEGIN_BATCH: &str = "begin immediate";
@@ -38,10 +38,10 @@ const ROLLBACK: &str = "rollback to member; release member";
 /// The writer of one database.
 pub(super) struct Writer {
     condition: Arc<Condition>,
-    /// Whether another process had the database when a batch was last to begin.
+    /// Whether another process had the database when the last batch was to begin.
     is_held_elsewhere: AtomicBool,
     state: Mutex<State>,
-    /// Something changed: the connection is free, or another session is next.
+    /// Notifies that the connection is free, or another session is next.
     turn: Condvar,
 }
 
@@ -74,7 +74,7 @@ pub(super) struct Lease {
     connection: Option<Guarded>,
     batch: Arc<Batch>,
     begun: Instant,
-    /// What was left of the time to wait when the connection was there.
+    /// The rest of the waiting time when the connection was free.
     wait_left: Duration,
     /// Whether the transaction is a savepoint. The first of a batch needs none,
     /// and long ones are several times faster without: SQLite walks what a
@@ -102,7 +102,7 @@ impl Writer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the connection, no longer than `wait`, and begins a transaction on it.
+    /// Waits for the connection for at most `wait`, and begins a transaction on it.
     pub(super) fn begin(self: &Arc<Self>, wait: Duration) -> Result<Lease, SqlError> {
         let until = Instant::now() + wait;
         let (connection, batch) = self.acquire(until)?;
@@ -182,8 +182,8 @@ impl Writer {
         }
     }
 
-    /// Gives up waiting. If a batch was handed on and nobody else is there to
-    /// take it, it must be ended here, or its members would wait for ever.
+    /// Stops waiting. If a batch was handed on and no other session can take it, it must be
+    /// ended here, or its members would wait forever.
     fn leave(&self, mut state: MutexGuard<'_, State>) {
         let orphan = if state.waiting.is_empty() && state.batch.is_some() {
             state.connection.take()
@@ -201,14 +201,14 @@ impl Writer {
                 let synced = commit(&connection, &batch, Duration::ZERO);
                 self.put_back(connection, synced);
             }
-            // Whoever stood behind may be next now.
+            // The session behind may be next.
             _ => self.turn.notify_all(),
         }
     }
 
-    /// Work of the host's own on the connection, outside any batch, in the file that is
-    /// in its place. Where it panics, what it has not committed is taken back, and the
-    /// connection is free for others.
+    /// Runs work of the host on the connection, outside any batch, if the file is at its path.
+    /// If it panics, its uncommitted changes are rolled back, and the connection is free for
+    /// others.
     pub(super) fn exclusively<T>(
         &self,
         condition: &Condition,
@@ -253,8 +253,8 @@ impl Writer {
         self.turn.notify_all();
     }
 
-    /// Frees the connection with the batch still open on it, if somebody waits
-    /// who will go on with it. Otherwise gives it back.
+    /// Frees the connection with the batch still open on it, if a session waits that will
+    /// continue it. Otherwise returns it.
     fn hand_over(&self, connection: Guarded, batch: &Arc<Batch>) -> Option<Guarded> {
         let mut state = self.lock();
         if state.waiting.is_empty() {
@@ -320,10 +320,10 @@ impl Batch {
 }
 
 impl Lease {
-    /// The connection, as long as the transaction stands.
+    /// Returns the connection while the transaction is open.
     ///
     /// # Errors
-    /// When it was ended from outside.
+    /// When SQLite has ended it.
     pub(super) fn connection(&self) -> Result<&Guarded, SqlError> {
         self.connection
             .as_ref()
@@ -361,7 +361,7 @@ impl Lease {
         batch.wait()
     }
 
-    /// Takes the transaction back, and nothing of the batch's other members.
+    /// Rolls the transaction back, and nothing of the batch's other members.
     pub(super) fn rollback(&mut self) {
         if let Some(connection) = &self.connection {
             // Where it is the first, what is open is its own, and goes when it is settled.
@@ -369,7 +369,7 @@ impl Lease {
                 && !connection.is_autocommit()
                 && let Err(error) = connection.host().execute_batch(ROLLBACK)
             {
-                // Then the whole batch goes: nobody in it was told that it is kept.
+                // Then the whole batch is rolled back: no member was answered.
                 let error = condition::words(&error);
                 tracing::error!(error, "a transaction could not be taken back alone");
                 let _ = connection.host().execute_batch(ROLLBACK_BATCH);
@@ -378,8 +378,8 @@ impl Lease {
         self.settle();
     }
 
-    /// Ends the batch, or hands it on where nobody waits for its end, and lets
-    /// the next session have the connection.
+    /// Ends the batch, or hands it on if no session waits for its end, and lets the next
+    /// session have the connection.
     fn settle(&mut self) {
         let Some(connection) = self.connection.take() else {
             return;
@@ -397,12 +397,11 @@ impl Lease {
 }
 
 /// Commits the batch that is open on the connection, and tells its members.
-/// Gives the number of syncs that it took. `wait` is how long it may wait for readers
-/// after that.
+/// Returns the number of its syncs. `wait` is the longest wait for readers after that.
 fn commit(connection: &Guarded, batch: &Batch, wait: Duration) -> u64 {
     let members = batch.lock().members;
     if connection.is_autocommit() {
-        // Either it never began, or SQLite took all of it back by itself.
+        // Either it never began, or SQLite rolled all of it back by itself.
         if members > 0 {
             batch.finish(Err(Trouble::Full.into()));
         }
@@ -415,7 +414,7 @@ fn commit(connection: &Guarded, batch: &Batch, wait: Duration) -> u64 {
         }
         return 0;
     }
-    let result = commit_in_place(connection);
+    let result = commit_unmoved(connection);
     if result.is_err() && !connection.is_autocommit() {
         let _ = connection.host().execute_batch(ROLLBACK_BATCH);
     }
@@ -428,9 +427,9 @@ fn commit(connection: &Guarded, batch: &Batch, wait: Duration) -> u64 {
     1
 }
 
-/// Commits, if the files are in their place, and fails where they are not any longer
-/// once that is done: nobody knows then whether what was written will be found.
-fn commit_in_place(connection: &Guarded) -> Result<(), SqlError> {
+/// Commits, if the files are at their paths, and fails if they are moved afterwards: then
+/// it is unknown whether the write will be found.
+fn commit_unmoved(connection: &Guarded) -> Result<(), SqlError> {
     let condition = connection.condition();
     condition.check_content()?;
     let committed = connection.host().execute_batch(COMMIT_BATCH);
@@ -440,7 +439,7 @@ fn commit_in_place(connection: &Guarded) -> Result<(), SqlError> {
 }
 
 impl Drop for Lease {
-    /// A session that ends without a word, by a trap for example, is rolled back.
+    /// A session that is dropped, by a trap for example, is rolled back.
     fn drop(&mut self) {
         if self.connection.is_some() {
             self.rollback();
