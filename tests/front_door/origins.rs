@@ -63,7 +63,7 @@ fn a_cookie_alone_changes_nothing_for_a_page_of_another_origin() {
         refuses(
             &send(request, &[]),
             "it has neither 'Sec-Fetch-Site' nor 'Origin', one of which every browser sends; a program sends \
-             'Authorization' in place of the cookie",
+             'Authorization' instead of the cookie",
         );
         let foreign = send(request, &[("origin", &sibling)]);
         refuses(&foreign, &format!("it has 'Origin: {sibling}'"));

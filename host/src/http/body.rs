@@ -1,7 +1,7 @@
-//! Request bodies: read within their limit, unpacked, and brought into the one
-//! form that modules see: a JSON object or array in UTF-8, or nothing.
-//! A body that cannot be read is refused as such, also where credentials are
-//! missing; but of those that lead nowhere no more than `SCREENED_BYTES_MAX` is kept.
+//! Request bodies: read within their limit, unpacked, and converted to the one form that
+//! modules see: a JSON object or array in UTF-8, or nothing. A body that cannot be read is
+//! refused as such, also without credentials; but of a body without an endpoint at most
+//! `SCREENED_BYTES_MAX` is kept.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -23,52 +23,52 @@ use super::room::{Hold, Room};
 /// Levels of a form's `a[b][c]` keys.
 const FORM_DEPTH_MAX: usize = 16;
 
-/// What is read of a body that is too large, as a multiple of what is allowed.
-/// A client that is cut off while it sends may never see the answer.
+/// The read part of a body that is too large, as a multiple of the limit. A client whose
+/// connection closes while it sends may never see the answer.
 const DRAIN_FACTOR: usize = 100;
 
-/// What is kept, in bytes, of a body whose request leads nowhere.
+/// The kept part, in bytes, of a body without an endpoint.
 pub(super) const SCREENED_BYTES_MAX: usize = 16 * 1024;
 
-/// What may be there at once, in bytes, without being counted: such a body needs no room.
+/// The size, in bytes, of a body that is not counted if it arrives at once.
 const WHOLE_BYTES_MAX: usize = 16 * 1024;
 
-/// What a request takes, in bytes, while it waits among others of its connection.
+/// The memory of a request, in bytes, while it waits among others of its connection.
 pub(super) const WAITING_BYTES: usize = 4 * 1024;
-/// What a header takes beside its name and value, in bytes.
+/// The memory of a header beside its name and value, in bytes.
 const HEADER_BYTES: usize = 160;
-/// What a head alone on its connection may have without being counted, in bytes.
+/// The size of a head, alone on its connection, that is not counted, in bytes.
 const HEAD_BYTES_FREE: usize = 8 * 1024;
 
-/// Pieces that any body may come in. Each costs the same, however small it is.
+/// Pieces of a body of any size. Each has the same cost, however small it is.
 const PIECES_FREE: usize = 1000;
-/// One more piece for so many bytes.
+/// The bytes that allow one more piece.
 const PIECE_BYTES: usize = 256;
 
-/// Within what a body is read.
+/// The limits of reading a body.
 pub(super) struct Bounds<'a> {
     /// The largest body, in bytes, packed and unpacked.
     pub bytes_max: usize,
-    /// What is kept of it, in bytes; a larger one is read, and neither kept nor checked.
+    /// The kept part, in bytes; a larger one is read, and neither kept nor checked.
     pub kept_bytes_max: usize,
-    /// Until all of it must have arrived.
+    /// The time within which all of it must arrive.
     pub patience: Duration,
-    /// Where the memory of what is kept comes from.
+    /// The room for its kept memory.
     pub room: &'a Arc<Room>,
 }
 
-/// A body that was read.
+/// A body.
 #[derive(Debug, Default)]
 pub(super) struct Received {
     pub bytes: Bytes,
-    /// Its memory, to be held as long as it is worked on.
+    /// Its memory, held while it is in use.
     pub hold: Option<Hold>,
 }
 
 /// Reads and checks a body. Of one that is not kept, nothing is returned.
 ///
 /// # Errors
-/// The answer to give instead: 400, 408, 413, 415 or 503.
+/// The answer to return instead: 400, 408, 413, 415 or 503.
 pub(super) async fn read(
     head: &Parts,
     body: Incoming,
@@ -90,7 +90,7 @@ pub(super) async fn read(
 /// Reads a body of any kind as it is.
 ///
 /// # Errors
-/// The answer to give instead: 400, 408, 413 or 503.
+/// The answer to return instead: 400, 408, 413 or 503.
 pub(super) async fn read_bytes(
     head: &Parts,
     mut body: Incoming,
@@ -107,7 +107,7 @@ pub(super) async fn read_bytes(
 }
 
 /// Reads a body that is not used, up to a limit, so that its sender sees the answer.
-/// Where there is no room for what waits meanwhile, it is not waited for.
+/// Without room for its memory, it is not waited for.
 pub(super) async fn discard(
     head: &Parts,
     mut body: Incoming,
@@ -130,11 +130,11 @@ pub(super) async fn discard(
             pieces += 1;
         }
     };
-    // Whoever is slower than that has had the time to look for an answer.
+    // A slower client has had the time to read the answer.
     let _ = tokio::time::timeout(patience, all).await;
 }
 
-/// The answer to a body that takes too long.
+/// The answer to a body that is too slow.
 fn late() -> Refusal {
     parser_error(
         StatusCode::REQUEST_TIMEOUT,
@@ -143,7 +143,7 @@ fn late() -> Refusal {
     )
 }
 
-/// The answer to a body that finds no room beside those that are being received.
+/// The answer to a body without room beside those that are being received.
 pub(super) fn no_room() -> Refusal {
     Box::new(Answer::busy(
         "Too many bytes of other requests are being received",
@@ -155,7 +155,7 @@ fn pieces_max(seen: usize) -> usize {
     PIECES_FREE + seen / PIECE_BYTES
 }
 
-/// What a request takes while its body is waited for, in bytes. Over HTTP/1 there is one
+/// The memory of a request while its body is awaited, in bytes. Over HTTP/1 there is one
 /// a connection, and their number is bounded.
 fn waiting_bytes(head: &Parts) -> usize {
     let bytes = |(name, value): (&HeaderName, &HeaderValue)| {
@@ -169,7 +169,7 @@ fn waiting_bytes(head: &Parts) -> usize {
     }
 }
 
-/// The next piece, if it is there; `None` where it has to be waited for.
+/// The next piece, if it is there; `None` if it must be awaited.
 async fn at_once(body: &mut Incoming) -> Option<Option<Result<Frame<Bytes>, hyper::Error>>> {
     tokio::select! {
         biased;
@@ -183,7 +183,7 @@ async fn collect(
     body: &mut Incoming,
     bounds: &Bounds<'_>,
 ) -> Result<Received, Refusal> {
-    // The head waits as long as the body does, also where that is not kept.
+    // The head stays as long as the body, also if that is not kept.
     let (mut waiting, mut hold) = (None, bounds.room.enter());
     let mut bytes = BytesMut::new();
     let (mut seen, mut pieces) = (0_usize, 0_usize);
@@ -253,8 +253,8 @@ fn decode(headers: &HeaderMap, bytes: Bytes, bytes_max: usize) -> Result<Bytes, 
         check_json(&text)?;
         Ok(text)
     } else if media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        // A page of any origin can have a browser send a form, and with it what
-        // credentials the browser keeps; this header it cannot.
+        // A page of any origin can let a browser send a form with the browser's stored
+        // credentials, but not this header.
         if !headers.contains_key(AUTHORIZATION) {
             return Err(parser_error(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -299,7 +299,7 @@ fn inflate(headers: &HeaderMap, bytes: Bytes, bytes_max: usize) -> Result<Bytes,
             ));
         }
     };
-    // One byte more than allowed tells a body that fits from one that does not, however far it would unpack.
+    // One byte more than allowed proves that a body does not fit, however far it would unpack.
     let mut unpacked = Vec::new();
     reader
         .take(bytes_max as u64 + 1)
@@ -382,7 +382,7 @@ fn without_mark(text: Option<String>, charset: &str) -> Result<Bytes, Refusal> {
     }
 }
 
-/// That the text is one JSON object or array, without keeping any of it.
+/// Checks that the text is one JSON object or array, without keeping it.
 fn check_json(text: &[u8]) -> Result<(), Refusal> {
     match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => return Err(malformed("the JSON text is empty")),

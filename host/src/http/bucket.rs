@@ -1,4 +1,4 @@
-//! A token bucket: so much at once, and so much a second.
+//! A token bucket: a bound at once, and a rate a second.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// A full bucket of `max` tokens, to which so many come back a second.
+    /// A full bucket of `max` tokens, with this many more a second.
     #[must_use]
     pub fn new(max: u64, per_second: u64) -> Self {
         Self {
@@ -23,7 +23,7 @@ impl Bucket {
         }
     }
 
-    /// Spends tokens; `false` where there are not as many, and those that are left are gone.
+    /// Spends tokens; `false` if it has fewer, and then it is empty.
     pub fn spend(&mut self, tokens: u64) -> bool {
         if self.left < tokens {
             self.fill(Instant::now());
@@ -33,7 +33,7 @@ impl Bucket {
         enough
     }
 
-    /// Puts tokens in that were earned, as far as there is room.
+    /// Adds earned tokens, up to the bound.
     pub fn earn(&mut self, tokens: u64) {
         self.left = self.left.saturating_add(tokens).min(self.max);
     }
@@ -44,7 +44,7 @@ impl Bucket {
         let tokens = self.per_second.saturating_mul(millis) / 1000;
         if tokens > 0 {
             self.earn(tokens);
-            // What is less than one token is counted at the next time.
+            // A fraction of a token is counted the next time.
             self.filled =
                 now - Duration::from_millis(millis - millis.min(tokens * 1000 / self.per_second));
         }

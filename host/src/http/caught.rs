@@ -1,5 +1,5 @@
-//! A panic while a request is answered: a fault of the host's. That request is answered
-//! with 500, and its connection stays open.
+//! A panic while a request is answered, a fault of the host: the answer is 500, and the
+//! connection stays open.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use super::envelope::Answer;
 
-/// The answer, or a 500 in its place if making it panics.
+/// The answer, or a 500 if making it panics.
 pub(super) async fn caught(request_id: &str, answer: impl Future<Output = Answer>) -> Answer {
     let mut answer = pin!(answer);
     let answered = std::future::poll_fn(|context| {

@@ -1,5 +1,5 @@
-//! What goes on on one connection: the requests that are worked on, the answers
-//! that wait to be taken, and what was asked of it to no purpose.
+//! The state of one connection: requests in work, answers that wait for the client to read
+//! them, and refused requests.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -16,34 +16,34 @@ use super::bucket::Bucket;
 use super::outgoing::Outgoing;
 use super::room::{Hold, Room};
 
-/// Bytes of answers that wait on one connection. Where hardly any do, one more may,
-/// however large it is.
+/// Bytes of answers that wait on one connection. If hardly any wait, one more of any size
+/// may.
 const WAITING_BYTES_MAX: usize = 8 * 1024 * 1024;
 const HARDLY_ANY_BYTES: usize = 1024 * 1024;
-/// An answer of so many bytes may wait beside any others of its connection.
+/// An answer of at most this many bytes may wait beside any others of its connection.
 const MODEST_BYTES: usize = 64 * 1024;
-/// Of one of so many bytes no byte is counted.
+/// The bytes of a smaller answer are not counted.
 const TINY_BYTES: usize = 1024;
 
-/// What must be taken of waiting answers, in bytes a millisecond.
+/// The rate at which waiting answers must be read, in bytes a millisecond.
 const TAKEN_BYTES_A_MS: usize = 1;
-/// Within how many times the patience all that waits must be taken at the least.
+/// The multiple of the timeout within which all waiting bytes must be read.
 const PATIENCES: usize = 20;
-/// By how much less patience there is when memory for answers is scarce.
+/// The divisor of the timeout when memory for answers is scarce.
 const PRESSED: u32 = 10;
 
-/// Requests that lead nowhere: so many at once, and so many a second.
+/// Refused requests: at once, and a second.
 const FRUITLESS_MAX: u64 = 1000;
 const FRUITLESS_A_SECOND: u64 = 200;
 
-/// How long a connection is waited for.
+/// The timeouts of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// Until a head that began to arrive is there.
+    /// Of a head that has begun to arrive.
     pub head: Duration,
-    /// Until enough is taken of the answers that wait.
+    /// Of reading enough of the waiting answers.
     pub taking: Duration,
-    /// Until something is asked.
+    /// Of the next request.
     pub idle: Duration,
 }
 
@@ -53,35 +53,34 @@ pub struct Connection {
     peer: SocketAddr,
     began: Instant,
     patience: Patience,
-    /// Where the memory of waiting answers comes from.
+    /// The room for waiting answers.
     sending: Arc<Room>,
-    /// Requests that the host is at work on.
+    /// Requests in work.
     requests: AtomicUsize,
-    /// Requests that there ever were.
+    /// All requests so far.
     requests_ever: AtomicU64,
-    /// Answers that wait to be taken, and what they take.
+    /// Waiting answers, and their bytes.
     answers: AtomicUsize,
     waiting_bytes: AtomicUsize,
-    /// What was taken since `progress_ms`.
+    /// Bytes read since `progress_ms`.
     taken_bytes: AtomicUsize,
-    /// When enough of what waits was taken, in milliseconds after `began`.
+    /// When enough waiting bytes had been read, in milliseconds after `began`.
     progress_ms: AtomicU64,
-    /// When something last was asked or taken, in milliseconds after `began`.
+    /// The last request or read, in milliseconds after `began`.
     last_ms: AtomicU64,
-    /// When a head began to arrive that is not there yet, in milliseconds after `began`;
-    /// 0 where none did.
+    /// When an incomplete head began to arrive, in milliseconds after `began`; 0 without one.
     head_ms: AtomicU64,
     fruitless: Mutex<Bucket>,
     is_spent: AtomicBool,
     spent: Notify,
-    /// A request was refused in the middle of what it sends.
+    /// Whether a request was refused while it still sends.
     is_refused: AtomicBool,
 }
 
-/// The host is at work on a request as long as this lives.
+/// Marks a request in work, until dropped.
 pub(super) struct AtWork<'a>(&'a Connection);
 
-/// An answer that waits to be taken.
+/// An answer that waits for the client to read it.
 #[derive(Debug)]
 pub(super) struct Waiting {
     connection: Arc<Connection>,
@@ -111,12 +110,12 @@ impl Connection {
         }
     }
 
-    /// Who is on the other end.
+    /// The peer.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
 
-    /// Requests that there ever were on it.
+    /// All requests on it so far.
     pub fn requests_ever(&self) -> u64 {
         self.requests_ever.load(Relaxed)
     }
@@ -128,39 +127,39 @@ impl Connection {
         AtWork(self)
     }
 
-    /// What came is no head of HTTP/1.
+    /// The received bytes are no head of HTTP/1.
     pub fn awaits_no_head(&self) {
         self.head_ms.store(0, Relaxed);
     }
 
-    /// Bytes came over HTTP/1: those of a head, where no request is worked on.
+    /// Records bytes over HTTP/1: those of a head, if no request is in work.
     pub fn came(&self) {
         if self.requests.load(Relaxed) == 0 && self.head_ms.load(Relaxed) == 0 {
             self.head_ms.store(self.now_ms().max(1), Relaxed);
         }
     }
 
-    /// Notes that a request is refused, of which more may come that is not read.
+    /// Records the refusal of a request that may still send.
     pub fn refuse(&self) {
         self.is_refused.store(true, Relaxed);
     }
 
-    /// Whether a request was refused of which more may come.
+    /// Whether a request was refused that may still send.
     pub fn is_refused(&self) -> bool {
         self.is_refused.load(Relaxed)
     }
 
-    /// Whether no request is worked on, and no byte of an answer's body waits.
+    /// Whether no request is in work, and no byte of an answer's body waits.
     pub fn is_quiet(&self) -> bool {
         self.requests.load(Relaxed) == 0 && self.answers.load(Relaxed) == 0
     }
 
-    /// Returns whether one more answer may be made: others do not wait in masses.
+    /// Returns whether one more answer may be made, since few others wait.
     pub(super) fn has_room(&self) -> bool {
         self.waiting_bytes.load(Relaxed) <= WAITING_BYTES_MAX
     }
 
-    /// Has an answer wait until it is taken; `None` where there is no room for it.
+    /// Lets an answer wait until it is read; `None` without room for it.
     pub(super) fn send(self: &Arc<Self>, bytes: Bytes, version: Version) -> Option<Outgoing> {
         if bytes.is_empty() {
             return Some(Outgoing::empty());
@@ -181,7 +180,7 @@ impl Connection {
             {
                 hold.grow(weight)
             }
-            // So that connections which keep many answers waiting leave room to those that do not.
+            // So that connections with many waiting answers leave room to others.
             Some(hold) => {
                 (weight <= MODEST_BYTES || waiting + weight <= WAITING_BYTES_MAX)
                     && hold.grow_within_half(weight)
@@ -202,7 +201,7 @@ impl Connection {
         })
     }
 
-    /// Counts a request that led nowhere. Returns whether the connection is to end by it.
+    /// Counts a refused request. Returns whether the connection must end.
     pub(super) fn spend(&self) -> bool {
         let mut fruitless = self
             .fruitless
@@ -214,13 +213,13 @@ impl Connection {
         self.is_spent.load(Relaxed)
     }
 
-    /// Until more was asked to no purpose than a connection may.
+    /// Resolves after too many refused requests.
     pub async fn is_spent(&self) {
         self.spent.notified().await;
     }
 
-    /// Until nothing has been asked for a while, a head does not come to its end, or
-    /// hardly anything was taken of what waits.
+    /// Resolves when the connection is idle, a head is incomplete, or waiting answers are not
+    /// read, for longer than the timeout.
     pub async fn rests(&self) {
         loop {
             let now = self.now_ms();
@@ -261,8 +260,8 @@ impl Connection {
     }
 }
 
-/// What an answer takes while it waits, in bytes. Bytes that others hold as well take
-/// nothing; over HTTP/1 there is one answer a connection, and their number is bounded.
+/// The counted bytes of an answer while it waits. Shared bytes do not count; over HTTP/1
+/// there is one answer a connection, and their number is bounded.
 fn weight(bytes: &Bytes, version: Version) -> usize {
     let own = if bytes.len() > TINY_BYTES && bytes.is_unique() {
         bytes.len()
@@ -284,7 +283,7 @@ impl Drop for AtWork<'_> {
 }
 
 impl Waiting {
-    /// Notes that so many bytes of the answer were taken.
+    /// Records that this many bytes of the answer were read.
     pub(super) fn took(&self, bytes: usize) {
         let connection = &self.connection;
         let taken = connection.taken_bytes.fetch_add(bytes, Relaxed) + bytes;
@@ -327,7 +326,7 @@ mod tests {
         vec![0; bytes].into()
     }
 
-    /// How many such answers may wait at once.
+    /// The number of such answers that may wait at once.
     fn waiting(connection: &Arc<Connection>, answer: fn() -> Bytes, version: Version) -> usize {
         let answers: Vec<_> = (0..1000)
             .map_while(|_| connection.send(answer(), version))
@@ -342,10 +341,10 @@ mod tests {
         assert_eq!(waiting(&one, || own(2000 * KIB), Version::HTTP_2), 4);
         assert_eq!(waiting(&one, || own(20_000 * KIB), Version::HTTP_2), 1);
         assert_eq!(waiting(&one, || own(60 * KIB), Version::HTTP_2), 1000);
-        // All were given back.
+        // All were returned.
         assert_eq!(one.waiting_bytes.load(Relaxed), 0);
         assert!(large.enter().grow(256 * KIB * KIB));
-        // One that is large beside some that are small.
+        // A large one beside some small ones.
         let small: Vec<_> = (0..100)
             .map(|_| one.send(own(10), Version::HTTP_2).unwrap())
             .collect();

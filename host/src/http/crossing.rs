@@ -1,6 +1,6 @@
-//! What crosses between HTTP and a component. Which headers do is listed in
-//! `crate::headers`; here they are taken out of requests and put on answers.
-//! Nothing of a component's answer reaches a caller by another way.
+//! The crossing between HTTP and a component. `crate::headers` lists the headers that cross;
+//! here they are read from requests and set on answers. No other part of a component's
+//! answer reaches a caller.
 
 use hyper::header::{
     CONNECTION, CONTENT_DISPOSITION, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
@@ -21,14 +21,13 @@ use super::routes::percent_decode;
 
 /// Headers that a component's answer may have.
 const HEADERS_MAX: usize = 100;
-/// Their names and values together, in bytes; clients take hardly more.
+/// Their names and values together, in bytes; clients accept hardly more.
 const HEADERS_BYTES_MAX: usize = 64 * 1024;
 /// A media type with its parameters, in bytes.
 const MEDIA_TYPE_BYTES_MAX: usize = 255;
-/// What is kept and shown of the name of a header, in bytes.
+/// The kept and shown part of the name of a header, in bytes.
 const NAME_BYTES_MAX: usize = 100;
-/// How many times a segment is percent-decoded to find what it names; one that is encoded
-/// more often is refused.
+/// How many times a segment is percent-decoded; one that is encoded more often is refused.
 const DECODED_MAX: usize = 5;
 
 /// Headers that an answer has once or not at all.
@@ -45,10 +44,10 @@ const SINGLE: [HeaderName; 7] = [
 const NO_304: &str =
     "the answer has the status 304, which a request without a condition does not get";
 
-/// Browsers take the type as it is said, and guess no other.
+/// Browsers use the type as sent, and guess no other.
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-/// Gives a document an origin of its own, and lets it run nothing: it was written
-/// by a component, and not by the host whose origin the viewer is signed in to.
+/// Sets an origin of its own for a document, and lets it run no script: a component wrote it,
+/// not the host whose origin the viewer is signed in to.
 const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox");
 
 /// The headers of a request that a route asked for and that a component may see,
@@ -81,15 +80,15 @@ fn is_hop(headers: &HeaderMap, name: &str) -> bool {
         .any(|hop| hop.trim().eq_ignore_ascii_case(name))
 }
 
-/// A component's answer, with what it may set alone.
+/// A component's answer, with only the headers that it may set.
 #[derive(Debug)]
 pub struct Crossed {
-    /// What is left.
+    /// The remaining answer.
     pub answer: Answer,
     dropped: Vec<Dropped>,
 }
 
-/// A header that stayed behind.
+/// A dropped header.
 #[derive(Debug)]
 struct Dropped {
     name: HeaderName,
@@ -150,7 +149,7 @@ pub fn answer_of(response: components::Response) -> Result<Crossed, CallError> {
     Ok(Crossed { answer, dropped })
 }
 
-/// Why an answer to a request without a condition cannot be sent, if that is so.
+/// Why an answer to a request without a condition cannot be sent, if it cannot.
 pub fn fault_in(response: components::Response) -> Option<String> {
     match answer_of(response) {
         Ok(crossed) => crossed.is_304().then(|| NO_304.to_owned()),
@@ -174,9 +173,8 @@ fn objection(before: &HeaderMap, name: &HeaderName, value: &str) -> Option<&'sta
 }
 
 impl Crossed {
-    /// Brings the answer to one request to its end: `owns` says whether a path is
-    /// the component's own. Says in the log what stayed behind, once for each name
-    /// and version.
+    /// Completes the answer to one request: `owns` returns whether a path is the component's
+    /// own. Logs dropped headers, once for each name and version.
     pub(super) fn settle(
         mut self,
         parts: &Parts,
@@ -199,7 +197,7 @@ impl Crossed {
         self.answer.status == StatusCode::NOT_MODIFIED
     }
 
-    /// Takes a `Location` away that leads out of the component's own paths.
+    /// Drops a `Location` that leads out of the component's own paths.
     pub fn keep_within(&mut self, owns: impl Fn(&str) -> bool) {
         let Some(location) = self.answer.headers.get(LOCATION) else {
             return;
@@ -251,8 +249,8 @@ fn is_json(value: &HeaderValue) -> bool {
 }
 
 /// Whether a text is one media type and its parameters (RFC 9110, 8.3.1). Types that
-/// hold further answers, with headers of their own, are none here; and there is no
-/// comma, at which browsers part one type from the next.
+/// hold further answers, with headers of their own, are refused, and so is a
+/// comma, at which browsers separate types.
 fn is_media_type(value: &str) -> bool {
     let mut parts = value.split(';');
     let essence = parts.next().unwrap_or_default().trim_ascii_end();
@@ -285,7 +283,7 @@ fn is_token(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-/// Whether a text between quotes can be taken for nothing else.
+/// Whether a text between quotes is unambiguous.
 fn is_plain(text: &str) -> bool {
     text.bytes()
         .all(|byte| (byte == b' ' || byte.is_ascii_graphic()) && !b"\"\\,".contains(&byte))

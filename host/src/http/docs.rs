@@ -24,8 +24,8 @@ pub(super) const PAGE: &str = "/docs";
 /// How the page's own scripts begin.
 const SCRIPT: &str = "<script ";
 
-/// The page asks this host, and nobody else. Of scripts those run that the page
-/// names itself: below other paths of this host is what components answer.
+/// The page sends requests only to this host, and runs only the scripts that it names itself:
+/// components answer below other paths of this host.
 fn policy(scripts: &str) -> String {
     format!(
         "default-src 'none'; script-src {scripts}; style-src 'self' 'unsafe-inline'; \

@@ -6,7 +6,7 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RET
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
-/// The media type of all that is not said to be something else.
+/// The default media type.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// An answer before the transport's headers are put on it.
@@ -20,7 +20,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// An answer in place of what a function is to give.
+/// An answer instead of a function's result.
 pub type Refusal = Box<Answer>;
 
 impl Answer {
@@ -62,7 +62,7 @@ impl Answer {
         }
     }
 
-    /// The one answer to missing or wrong credentials. It says no more, so that it helps nobody to guess.
+    /// The one answer to missing or wrong credentials. Its text does not help to guess.
     pub fn unauthorized() -> Self {
         Self::bytes(
             StatusCode::UNAUTHORIZED,
@@ -91,13 +91,13 @@ impl Answer {
         Self::error(StatusCode::METHOD_NOT_ALLOWED, "not_allowed", &message).with(ALLOW, &allowed)
     }
 
-    /// The host is busy: come back after so many seconds.
+    /// The host is busy: retry after this many seconds.
     pub fn busy(message: &str, retry_after_s: u64) -> Self {
         Self::error(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
             .with(RETRY_AFTER, &retry_after_s.to_string())
     }
 
-    /// Something went wrong that is nobody's business outside; the log has it.
+    /// A fault of the host; only the log has the reason.
     pub fn unknown_error() -> Self {
         Self::bytes(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -108,13 +108,13 @@ impl Answer {
         )
     }
 
-    /// What an error says.
+    /// The text of an error.
     pub fn message(&self) -> String {
         let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
         body["message"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// The same with one more header; a value that no header can hold is left out.
+    /// The same with one more header; an invalid value is left out.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {

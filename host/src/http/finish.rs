@@ -1,5 +1,4 @@
-//! The last step of every answer: its fingerprint, and what a conditional
-//! request or a HEAD leaves of it.
+//! The last step of every answer: its fingerprint, conditional requests and HEAD.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -13,7 +12,7 @@ use sha1::{Digest, Sha1};
 
 use super::envelope::Answer;
 
-/// What of the request the last step depends on.
+/// The request headers that conditional answers need.
 pub struct Conditions {
     reading: bool,
     head: bool,
@@ -109,7 +108,7 @@ fn has_no_content(status: StatusCode) -> bool {
     )
 }
 
-/// Takes away what tells of content that is not there.
+/// Removes the headers about missing content.
 fn strip(headers: &mut HeaderMap) {
     for name in [
         CONTENT_TYPE,
@@ -121,7 +120,7 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// A weak tag of the form that Express gives: the length in hexadecimal, and
+/// A weak tag in Express' form: the length in hexadecimal, and
 /// the first 27 characters of the body's SHA-1 in base 64.
 fn etag(body: &[u8]) -> String {
     let digest = STANDARD_NO_PAD.encode(Sha1::digest(body));

@@ -1,6 +1,6 @@
-//! What HTTP asks of a request's head and the HTTP library does not look at: which host
-//! it names, what its target is, and how its body is framed. A proxy that reads one of
-//! these otherwise than the host would take a part of one request for another.
+//! Rules of HTTP for a request's head that the HTTP library does not check: the host that it
+//! names, its target, and the framing of its body. A proxy that reads one of these
+//! differently would read a part of one request as another.
 
 use hyper::header::{HOST, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
@@ -10,14 +10,14 @@ use hyper::{Method, StatusCode, Version};
 use super::envelope::{Answer, Refusal};
 use crate::printable::cut;
 
-/// What a message shows of what was sent, in bytes.
+/// The part of the input that a message shows, in bytes.
 const SHOWN_BYTES_MAX: usize = 100;
 
 /// Checks a head by RFC 9112, sections 3.2, 3.3 and 6.1, and RFC 9113, section 8.3.1.
 ///
 /// # Errors
-/// The answer to give instead: 400, or 501 for a transfer coding. Where the request ends
-/// cannot be told then; the connection has to end.
+/// The answer to return instead: 400, or 501 for a transfer coding. Then the end of the
+/// request is unknown, and the connection has to end.
 pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
     check_host(parts)?;
     check_target(parts)?;
@@ -49,14 +49,14 @@ fn check_host(parts: &Parts) -> Result<(), Refusal> {
             if parts.version >= Version::HTTP_2
                 && !is_same_place(host.as_bytes(), authority, parts) =>
         {
-            Err(bad("The Host header and :authority name two places"))
+            Err(bad("The Host header and :authority differ"))
         }
         _ => Ok(()),
     }
 }
 
-/// The target is a path; or a whole URI, of which the host is another one's than the
-/// `Host` header may say, and goes before it.
+/// The target is a path, or a whole URI, whose host may differ from the `Host` header and has
+/// precedence.
 fn check_target(parts: &Parts) -> Result<(), Refusal> {
     let uri = &parts.uri;
     if uri.path() == "*" && parts.method != Method::OPTIONS {
@@ -122,20 +122,20 @@ fn shown(text: &str) -> String {
 }
 
 /// Splits `host:port`; the port may be missing.
-fn split(place: &[u8]) -> (&[u8], &[u8]) {
-    let end_of_host = match place.iter().position(|byte| *byte == b']') {
+fn split(authority: &[u8]) -> (&[u8], &[u8]) {
+    let end_of_host = match authority.iter().position(|byte| *byte == b']') {
         Some(bracket) => bracket + 1,
         None => {
-            let colon = place.iter().position(|byte| *byte == b':');
-            colon.unwrap_or(place.len())
+            let colon = authority.iter().position(|byte| *byte == b':');
+            colon.unwrap_or(authority.len())
         }
     };
-    place.split_at(end_of_host)
+    authority.split_at(end_of_host)
 }
 
 /// Whether this is `uri-host [ ":" port ]` of RFC 9110, section 7.2.
-fn is_host_and_port(place: &[u8]) -> bool {
-    let (host, port) = split(place);
+fn is_host_and_port(authority: &[u8]) -> bool {
+    let (host, port) = split(authority);
     let is_port = match port.split_first() {
         None => true,
         Some((b':', digits)) => digits.iter().all(u8::is_ascii_digit),
@@ -151,7 +151,7 @@ fn is_host_and_port(place: &[u8]) -> bool {
 fn is_ip_literal(text: &[u8]) -> bool {
     let ipv6 = str::from_utf8(text).ok();
     let is_ipv6 = |text: &str| text.parse::<std::net::Ipv6Addr>().is_ok();
-    // One of a kind to come: `v1.` and what follows.
+    // A future form: `v1.` and more.
     let is_later = |text: &[u8]| {
         let later = text.strip_prefix(b"v").or_else(|| text.strip_prefix(b"V"));
         later.is_some_and(|text| {
@@ -187,7 +187,7 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
 
-/// Whether a `Host` header names the place that `:authority` does.
+/// Whether a `Host` header names the same authority as `:authority`.
 fn is_same_place(host: &[u8], authority: &Authority, parts: &Parts) -> bool {
     let default_port: &[u8] = match parts.uri.scheme_str() {
         Some("https") => b":443",

@@ -1,6 +1,6 @@
-//! Where a request comes from that changes something on the strength of a session
-//! cookie alone. A browser sends the cookie with whatever a page of another port
-//! or of a sibling host has it send; an `Authorization` header it does not.
+//! The origin of a request that changes something with a session cookie alone. A browser
+//! sends the cookie with every request that a page of another port or of a sibling host
+//! makes it send, but no `Authorization` header.
 
 use hyper::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use hyper::http::request::Parts;
@@ -12,12 +12,12 @@ use super::cors::Cors;
 use super::envelope::{Answer, Refusal};
 use crate::identity::Proof;
 
-/// What browsers say of where a request comes from.
+/// The header in which browsers report the origin of a request.
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// The scheme that a client spoke with the proxy before the host. The host itself
-/// speaks no TLS: `None` where no proxy is trusted to say.
+/// speaks no TLS: `None` without a trusted proxy.
 pub(super) fn scheme<'a>(headers: &'a HeaderMap, options: &HttpOptions) -> Option<&'a str> {
     if !options.trust_forwarded {
         return None;
@@ -32,11 +32,11 @@ pub(super) fn is_https(headers: &HeaderMap, options: &HttpOptions) -> bool {
     scheme(headers, options).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
 }
 
-/// That a request may change something, if it is one that does: it brings more than
-/// the session cookie, or comes from a page of the host's own or of a listed origin.
+/// Checks that a request that changes something may do so: it has more than the session
+/// cookie, or comes from a page of the host's own or of a listed origin.
 ///
 /// # Errors
-/// A 403 that says what is missing.
+/// A 403 that names what is missing.
 pub(super) fn check(
     parts: &Parts,
     proof: Proof,
@@ -60,7 +60,7 @@ pub(super) fn check(
         (Sent::Once(origin), Sent::Never) => format!("it has 'Origin: {}'", shown(origin)),
         (Sent::Never, Sent::Never) => {
             "it has neither 'Sec-Fetch-Site' nor 'Origin', one of which every browser sends; \
-             a program sends 'Authorization' in place of the cookie"
+             a program sends 'Authorization' instead of the cookie"
                 .to_owned()
         }
         _ => "it has 'Sec-Fetch-Site' or 'Origin' more than once".to_owned(),
@@ -79,7 +79,7 @@ pub(super) fn check(
 enum Sent<'a> {
     Never,
     Once(&'a HeaderValue),
-    /// There is no telling which one holds.
+    /// More than once: it is ambiguous which one is valid.
     Often,
 }
 
@@ -97,7 +97,7 @@ fn shown(value: &HeaderValue) -> String {
     crate::printable::cut(value.to_str().unwrap_or("?"), 100).into_owned()
 }
 
-/// Whether an origin is that of the host itself, as the caller calls it.
+/// Whether an origin is that of the host itself, by the caller's name for it.
 fn is_own(origin: &HeaderValue, parts: &Parts, options: &HttpOptions) -> bool {
     let split = || {
         let (scheme, authority) = origin.to_str().ok()?.split_once("://")?;

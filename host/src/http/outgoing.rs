@@ -1,5 +1,5 @@
-//! Bodies on their way out. They tell what is taken of them, so that
-//! a connection is known for what it keeps waiting.
+//! Bodies of answers on their way out. They report the bytes that the client reads, so that
+//! the waiting bytes of a connection are known.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,13 +16,13 @@ pub struct Outgoing {
     is_broken: bool,
 }
 
-/// An answer that there was no room for, and that must not be asked for once more.
+/// An answer without room, whose request must not be retried.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer found no room beside those that are not taken")]
 pub struct NoRoom;
 
 impl Outgoing {
-    /// A body that nothing is to be known of.
+    /// A body that is not counted.
     pub(super) fn empty() -> Self {
         Self {
             held: None,
@@ -30,7 +30,7 @@ impl Outgoing {
         }
     }
 
-    /// A body that waits to be taken.
+    /// A body that waits for the client to read it.
     pub(super) fn new(bytes: Bytes, waiting: Waiting) -> Self {
         Self {
             held: Some(Held { bytes, waiting }),
@@ -38,7 +38,7 @@ impl Outgoing {
         }
     }
 
-    /// A body that breaks off before its first byte.
+    /// A body that fails before its first byte.
     pub(super) fn broken() -> Self {
         Self {
             held: None,
@@ -75,7 +75,7 @@ impl Body for Outgoing {
     }
 }
 
-/// Bytes that wait to be taken.
+/// Bytes that wait for the client.
 #[derive(Debug)]
 pub struct Held {
     bytes: Bytes,

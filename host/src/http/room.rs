@@ -1,19 +1,19 @@
-//! Memory that many requests share: each takes what it needs as it grows, and
-//! gives it back when it is done. What finds no room is refused at once, and never waits.
+//! Memory that many requests share: each takes bytes as it grows, and returns them when it is
+//! done. A request without room is refused at once, and never waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// So many bytes, and no more, for all who take from here.
+/// A bounded number of bytes for all holders.
 #[derive(Debug)]
 pub(super) struct Room {
     taken: AtomicUsize,
-    /// The most that was taken since it last was asked for.
+    /// The most bytes held since it was last read.
     most: AtomicUsize,
     bytes_max: usize,
 }
 
-/// Bytes that were taken; they are given back when this is dropped.
+/// Held bytes; returned when dropped.
 #[derive(Debug)]
 pub(super) struct Hold {
     room: Arc<Room>,
@@ -29,7 +29,7 @@ impl Room {
         })
     }
 
-    /// Begins a hold of nothing.
+    /// Begins with no bytes held.
     pub(super) fn enter(self: &Arc<Self>) -> Hold {
         Hold {
             room: self.clone(),
@@ -37,7 +37,7 @@ impl Room {
         }
     }
 
-    /// Returns how many bytes were given back since this last was asked, at the least.
+    /// Returns a lower bound on the bytes returned since the last call.
     pub(super) fn given_back(&self) -> usize {
         let taken = self.taken.load(Ordering::Relaxed);
         self.most
@@ -45,19 +45,19 @@ impl Room {
             .saturating_sub(taken)
     }
 
-    /// Returns whether so much is taken that none should be kept for long.
+    /// Returns whether so many bytes are held that none should be kept for long.
     pub(super) fn is_pressed(&self) -> bool {
         self.taken.load(Ordering::Relaxed) > self.bytes_max / 4
     }
 }
 
 impl Hold {
-    /// Takes so many bytes more; `false` where there is no room for them, and nothing was taken.
+    /// Takes this many bytes more; `false`, taking none, if they exceed the room.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
         self.grow_within(bytes, self.room.bytes_max)
     }
 
-    /// Takes so many bytes more, if no more than half of the room is taken then.
+    /// Takes this many bytes more, if at most half of the room is held then.
     pub(super) fn grow_within_half(&mut self, bytes: usize) -> bool {
         self.grow_within(bytes, self.room.bytes_max / 2)
     }

@@ -1,5 +1,5 @@
-//! Refusals of the HTTP library, which answers a head that it cannot read by itself and
-//! without a body. Gives them the form of every other error.
+//! Refusals by the HTTP library, which answers an unreadable head by itself and without a
+//! body. Converts them to the form of every other error.
 
 use std::net::SocketAddr;
 
@@ -8,13 +8,13 @@ use hyper::StatusCode;
 use super::envelope::Answer;
 use crate::clock;
 
-/// How such a refusal begins: it is of the client's making.
+/// The beginning of such a refusal, a 4xx.
 const BEGINNING: &[u8] = b"HTTP/1.1 4";
-/// Headers that the library may take, which no setting changes.
+/// The library's fixed bound on the number of headers.
 const HEADERS_MAX: usize = 100;
 
-/// The refusal with a body, if these bytes are one of the library's own: a head without
-/// a body, on which no answer of the host's is. The connection ends after it.
+/// Returns the refusal with a body, if these bytes are a refusal by the library: a head without
+/// a body, unlike every answer of the host. The connection ends after it.
 pub(crate) fn with_body(
     written: &[u8],
     peer: SocketAddr,
@@ -31,7 +31,7 @@ pub(crate) fn with_body(
         match line.split_once(": ")? {
             ("content-length", "0") | ("connection", "close") => {}
             ("date", _) => date = Some(line),
-            // It is an answer of the host's.
+            // An answer of the host.
             _ => return None,
         }
     }

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use super::STACK_BYTES_OF_HOST;
 use super::fairness::Fairness;
-use crate::threads::permits::{self, Places};
+use crate::threads::permits::{self, Permits};
 use crate::threads::processors::{self, AtWork, Place, ThreadNumber};
 
 /// Runs jobs on threads of its own.
@@ -380,8 +380,8 @@ impl Queue {
     }
 }
 
-impl Places for Queue {
-    fn give_back(&self) {
+impl Permits for Queue {
+    fn release(&self) {
         let mut state = lock(&self.state);
         state.running -= 1;
         let idle = state.wakes(&self.options);
@@ -391,7 +391,7 @@ impl Places for Queue {
         }
     }
 
-    fn take_again(&self) {
+    fn reacquire(&self) {
         lock(&self.state).running += 1;
     }
 }

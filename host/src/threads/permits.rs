@@ -1,46 +1,46 @@
-//! Waiting for others. A thread that has one of a number of places, and waits for what
-//! somebody else holds, gives its place back meanwhile, so that those who do not need
-//! what it waits for can go on. Knows nothing of what is waited for.
+//! Permits of threads that wait. A thread with one of a number of permits that waits for
+//! another thread or process returns its permit meanwhile, so that calls which do not wait
+//! can run. Knows nothing of the subject of the wait.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// Places that a number of threads share.
-pub(crate) trait Places: Send + Sync {
-    /// The calling thread needs its place no more.
-    fn give_back(&self);
-    /// It needs it again, at once: what it has got by now others wait for.
-    fn take_again(&self);
+/// Permits that threads share.
+pub(crate) trait Permits: Send + Sync {
+    /// Returns the permit of the calling thread.
+    fn release(&self);
+    /// Takes it again, at once: others wait for what the thread has got by now.
+    fn reacquire(&self);
 }
 
 thread_local! {
-    static PLACES: RefCell<Option<Arc<dyn Places>>> = const { RefCell::new(None) };
+    static PERMITS: RefCell<Option<Arc<dyn Permits>>> = const { RefCell::new(None) };
 }
 
-/// What the calling thread runs from here on has one of these places.
-pub(crate) fn share(places: Arc<dyn Places>) {
-    PLACES.set(Some(places));
+/// Lets the calling thread run with one of these permits.
+pub(crate) fn share(permits: Arc<dyn Permits>) {
+    PERMITS.set(Some(permits));
 }
 
-/// The calling thread waits, as long as this lives.
-pub(crate) struct Waiting(Option<Arc<dyn Places>>);
+/// Marks that the calling thread waits, until dropped.
+pub(crate) struct Waiting(Option<Arc<dyn Permits>>);
 
 impl Waiting {
-    /// Gives the place back, where the thread has one.
+    /// Returns the thread's permit, if it has one.
     pub(crate) fn begin() -> Self {
-        let places = PLACES.take();
-        if let Some(places) = &places {
-            places.give_back();
+        let permits = PERMITS.take();
+        if let Some(permits) = &permits {
+            permits.release();
         }
-        Self(places)
+        Self(permits)
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Some(places) = self.0.take() {
-            places.take_again();
-            PLACES.set(Some(places));
+        if let Some(permits) = self.0.take() {
+            permits.reacquire();
+            PERMITS.set(Some(permits));
         }
     }
 }

@@ -1,14 +1,15 @@
-//! What a request's `Accept` asks for, where the host has more than one form of an answer.
+//! The form of an answer by a request's `Accept`, where the host has more than one.
 
 use hyper::header::{ACCEPT, HeaderMap};
 
-/// The version of OpenMetrics that is spoken.
+/// The served version of OpenMetrics.
 const OPEN_METRICS_VERSION: &str = "1.0.0";
 
-/// How much a client wants a media type, in thousandths; `None` where it does not say.
+/// The weight of a media type, in thousandths; `None` if it is not named.
 type Quality = Option<u16>;
 
-/// Whether OpenMetrics is asked for by its name, and no less than Prometheus' own format.
+/// Whether OpenMetrics is requested by name, with at least the weight of Prometheus' own
+/// format.
 pub(super) fn open_metrics(headers: &HeaderMap) -> bool {
     let is_spoken = |parameters: &str| {
         let version = parameter(parameters, "version");
@@ -19,12 +20,12 @@ pub(super) fn open_metrics(headers: &HeaderMap) -> bool {
     open.is_some_and(|open| open > 0 && open >= classic.unwrap_or(0))
 }
 
-/// Whether a page is asked for by its name, as browsers do.
+/// Whether a page is requested by name, as browsers do.
 pub(super) fn html(headers: &HeaderMap) -> bool {
     quality(headers, "text/html", |_| true).is_some_and(|quality| quality > 0)
 }
 
-/// How much a media type is wanted that is named itself, with parameters that fit.
+/// The weight of a media type that is named itself, with matching parameters.
 fn quality(headers: &HeaderMap, media_type: &str, fits: impl Fn(&str) -> bool) -> Quality {
     let ranges = headers.get_all(ACCEPT).iter();
     ranges
@@ -38,7 +39,7 @@ fn quality(headers: &HeaderMap, media_type: &str, fits: impl Fn(&str) -> bool) -
         .max()
 }
 
-/// The weight `q`, of a thousand; one that cannot be read is none at all.
+/// The weight `q`, in thousandths; an invalid one is 0.
 fn weight(parameters: &str) -> u16 {
     let Some(weight) = parameter(parameters, "q") else {
         return 1000;

@@ -1,4 +1,4 @@
-//! `GET /`: what this is and where to go on, for whoever opens what the host names when it
+//! `GET /`: the name of the host and its documents, at the address that it prints when it
 //! serves. A page for browsers, JSON for all others.
 
 use hyper::StatusCode;
@@ -13,7 +13,7 @@ use super::accepts;
 
 const HEALTH: &str = "/health";
 
-/// Nothing runs in the page, and it asks for nothing.
+/// The page runs no script and loads nothing.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
@@ -48,7 +48,7 @@ const AFTER: &str = r#"<dt><a href="/health">/health</a></dt>
 </html>
 "#;
 
-/// The answer; `docs` tells whether the API is described to anyone.
+/// The answer; `docs` is whether the API is described.
 pub(super) fn answer(headers: &HeaderMap, docs: bool) -> Answer {
     let answer = if accepts::html(headers) {
         page(docs)

@@ -1,4 +1,4 @@
-//! Signing in and out, and who one is.
+//! Signing in and out, and the signed-in user.
 
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap, RETRY_AFTER, SET_COOKIE};
@@ -24,14 +24,14 @@ fn cookie_name(https: bool) -> &'static str {
     if https { HOST_COOKIE_NAME } else { COOKIE_NAME }
 }
 
-/// What a request's session cookie holds. Two that differ are none: one of them was
-/// planted, and there is no telling which.
+/// Returns the value of a request's session cookie. Two different ones count as none: one of
+/// them was set by a stranger, and it is unknown which.
 pub(super) fn cookie(headers: &HeaderMap, https: bool) -> Option<&str> {
     let name = cookie_name(https);
     let mut values = headers
         .get_all(COOKIE)
         .iter()
-        // Cookies of other pages beside it may hold what is no ASCII.
+        // Cookies of other pages beside it may not be ASCII.
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
         .filter_map(|pair| std::str::from_utf8(pair).ok())
         .filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
@@ -51,7 +51,7 @@ pub(super) fn me(
     Ok(shown(&found.ok_or_else(no_user)?, fields.as_deref()))
 }
 
-/// `POST /admin/users/me`: what one says of oneself, validated as Medusa does for a user
+/// `POST /admin/users/me`: a user's own fields, validated as Medusa does for a user
 /// by its id.
 pub(super) fn update_me(
     directory: &Directory,
@@ -77,7 +77,7 @@ pub(super) fn update_me(
     Ok(shown(&changed.ok_or_else(no_user)??, fields.as_deref()))
 }
 
-/// Puts changes of metadata over what is there, as Medusa does: a key whose new value is
+/// Merges changes of metadata, as Medusa does: a key whose new value is
 /// `""` is removed, others are set as a whole.
 fn merge_metadata(
     change: Change<Map<String, Value>>,
@@ -107,7 +107,7 @@ fn merge_metadata(
     Ok(())
 }
 
-/// A JSON object that was stored.
+/// A stored JSON object.
 fn object(text: &str) -> Map<String, Value> {
     serde_json::from_str(text).unwrap_or_default()
 }
@@ -139,7 +139,7 @@ pub(super) fn prove(directory: &Directory, call: &Call<'_>) -> Result<Answer, Re
     input.finish()?;
     match directory.prove(&challenge) {
         Some(proof) => Ok(Answer::json(&Proof { proof })),
-        // It answers this process alone, as where a command found no host.
+        // It answers only this process, as when a command found no host.
         None => Err(Box::new(Answer::busy(
             "The host does not listen yet",
             RETRY_AFTER_S,
@@ -215,7 +215,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// A token, as it is given.
+/// The answer with a token.
 pub(super) fn token(token: &str) -> Answer {
     #[derive(Serialize)]
     struct Token<'a> {
