@@ -1,13 +1,13 @@
 //! The threads that one module's calls run on: a fixed number, with bounded queues
 //! before them, one for calls that read and one for those that may write. A guest that
 //! blocks or spins holds one of these threads, and nothing of another module or of the
-//! host. What takes more than its share steps back; see [`super::fairness`].
+//! host. Calls beyond their share run in the background; see [`super::fairness`].
 //!
-//! A call runs in one of a number of places. One that waits for the database's writer
-//! gives its place back meanwhile, and there are as many threads more as calls may do
-//! so: whatever waits for the writer, calls that read find all places that they would
-//! have without it. A call that has waited takes a place again at once, so that nobody
-//! waits for a place with the writer in hand; for that moment more run than have places.
+//! A call runs with one of a number of permits. One that waits for the database's writer
+//! releases its permit meanwhile, and there is one more thread for each such call: calls that
+//! read have all permits, however many wait for the writer. A call that has waited takes a
+//! permit again at once, so that no call waits for a permit while it holds the writer; for
+//! that moment more calls run than there are permits.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,7 +27,7 @@ pub struct Executor {
     queue: Arc<Queue>,
 }
 
-/// How an executor is set up.
+/// The options of an executor.
 #[derive(Clone, Copy, Debug)]
 pub struct ExecutorOptions {
     /// Jobs at the same time, without those that wait for the database's writer.
@@ -36,11 +36,11 @@ pub struct ExecutorOptions {
     pub writing_max: usize,
     /// Jobs of each lane that may wait for one of these to end.
     pub waiting_max: usize,
-    /// The most stack that a guest takes, in bytes.
+    /// The largest stack of a guest, in bytes.
     pub stack_bytes_max: usize,
 }
 
-/// What a job is about to do.
+/// The kind of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     /// It reads.
@@ -49,41 +49,41 @@ pub enum Lane {
     Writing,
 }
 
-/// The queue is full: the caller should come back later.
+/// The queue is full: the caller should retry later.
 #[derive(Debug, thiserror::Error)]
 #[error("too many requests are waiting")]
 pub struct Rejected;
 
-/// Of an executor's name in those of its threads, in bytes. Linux shows 15 of a thread's
-/// name, and the number is among them.
+/// The part of an executor's name in those of its threads, in bytes. Linux shows 15 bytes of
+/// a thread's name, its number included.
 const NAME_BYTES_MAX: usize = 11;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// What an executor's threads share.
+/// The state that an executor's threads share.
 pub(super) struct Queue {
     name: String,
     state: Mutex<State>,
     options: ExecutorOptions,
     workers: Mutex<Vec<Worker>>,
     fairness: Arc<Fairness>,
-    /// Time of processors that jobs have taken, in nanoseconds, since it was last asked for.
+    /// Processor time of jobs, in nanoseconds, since it was last read.
     used_ns: Arc<AtomicU64>,
-    /// All threads are to step back, and to stay back.
-    back: AtomicBool,
+    /// Whether all threads are to run in the background.
+    background: AtomicBool,
 }
 
 struct State {
     reading: VecDeque<Queued>,
     writing: VecDeque<Queued>,
-    /// The next job's place in the order of all.
+    /// The next job's number in the order of all.
     number: u64,
     /// Jobs that run, without those that wait.
     running: usize,
     /// Jobs that may write and have begun, with those that wait.
     writers: usize,
     /// Threads without work, the one that ended its last job most recently at
-    /// the end. It is woken first: what it needs is still in its processor's caches.
+    /// the end. It is woken first: its data is still in its processor's caches.
     idle: Vec<Thread>,
     closed: bool,
 }
@@ -136,23 +136,23 @@ impl State {
         self.writers -= usize::from(lane == Lane::Writing);
     }
 
-    /// A thread to be woken, if there is something for it to do.
+    /// A thread to be woken, if a job may begin.
     fn wakes(&mut self, options: &ExecutorOptions) -> Option<Thread> {
         self.ready(options).and_then(|_| self.idle.pop())
     }
 }
 
-/// What a thread does next.
+/// The next action of a thread.
 enum Next {
     Job(Job, Lane),
-    /// It has stepped back, and the queue's threads are to stand in front: another
-    /// takes its place.
-    Misplaced,
-    /// There will be no more.
+    /// It runs in the background while the queue's threads are to run in the foreground: it is
+    /// replaced.
+    Replaced,
+    /// The executor has ended.
     Nothing,
 }
 
-/// A thread, and what it does now.
+/// A thread and its task.
 struct Worker {
     number: usize,
     handle: JoinHandle<()>,
@@ -162,21 +162,21 @@ struct Worker {
 #[derive(Default)]
 struct Task {
     running: Mutex<Running>,
-    /// It has stepped back. A thread may not step forward again, so another
-    /// takes its place.
-    back: Arc<AtomicBool>,
-    /// It has ended for that reason.
-    gone: AtomicBool,
+    /// Whether it runs in the background. Without privilege a thread cannot return to the
+    /// foreground, so it is replaced.
+    background: Arc<AtomicBool>,
+    /// Whether it has ended to be replaced.
+    ended: AtomicBool,
 }
 
 #[derive(Default)]
 struct Running {
-    /// The thread, to the kernel, once it runs.
+    /// The kernel's id of the thread, once it runs.
     thread: Option<ThreadNumber>,
-    /// Since when it runs a job, while it does.
+    /// When its present job began.
     since: Option<Instant>,
-    /// It does so where it gives way.
-    behind: Option<AtWork>,
+    /// Counts it among background work while it runs in the background.
+    background_work: Option<AtWork>,
     place: Place,
 }
 
@@ -205,10 +205,10 @@ impl Executor {
             workers: Mutex::default(),
             fairness: fairness.clone(),
             used_ns: Arc::default(),
-            back: AtomicBool::new(false),
+            background: AtomicBool::new(false),
         });
         for number in 0..options.threads.max(1) + options.writing_max {
-            queue.hire(number)?;
+            queue.spawn_worker(number)?;
         }
         fairness.watch_over(&queue);
         Ok(Self { queue })
@@ -230,7 +230,7 @@ impl Executor {
             return Err(Rejected);
         }
         let job = Box::new(move || {
-            // Whoever asked is gone: do not begin what nobody waits for.
+            // Do not begin a job whose caller has gone.
             if !sender.is_closed() {
                 let _ = sender.send(job());
             }
@@ -253,8 +253,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Queue {
-    /// Starts a thread; in the place of an earlier one with this number, if there was one.
-    fn hire(self: &Arc<Self>, number: usize) -> std::io::Result<()> {
+    /// Starts a thread, which replaces an earlier one with this number.
+    fn spawn_worker(self: &Arc<Self>, number: usize) -> std::io::Result<()> {
         let task = Arc::new(Task::default());
         let handle = thread::Builder::new()
             .name(format!("{}-{number}", self.name))
@@ -273,7 +273,7 @@ impl Queue {
         Ok(())
     }
 
-    /// The next job, once there is one, for a thread that has done one of lane `done`.
+    /// Waits for the next job, for a thread that has done one of lane `done`.
     fn next(&self, task: &Task, mut done: Option<Lane>) -> Next {
         let own: ThreadId = thread::current().id();
         loop {
@@ -281,20 +281,20 @@ impl Queue {
             if let Some(lane) = done.take() {
                 state.end(lane);
             }
-            // Waking up without having been woken leaves the thread in the list.
+            // A spurious wake-up leaves the thread in the list.
             state.idle.retain(|idle| idle.id() != own);
-            if self.is_misplaced(task) {
-                // It may have been woken for a job that another has to do then.
+            if self.must_be_replaced(task) {
+                // It may have been woken for a job, which another thread has to do then.
                 if let Some(idle) = state.wakes(&self.options) {
                     idle.unpark();
                 }
-                return Next::Misplaced;
+                return Next::Replaced;
             }
             if let Some((job, lane)) = state.begin(&self.options) {
                 return Next::Job(job, lane);
             }
             if state.closed && state.is_empty() {
-                // Those that found jobs that could not begin yet.
+                // Threads that found jobs which could not begin yet.
                 for idle in state.idle.drain(..) {
                     idle.unpark();
                 }
@@ -306,13 +306,14 @@ impl Queue {
         }
     }
 
-    /// Whether a thread has stepped back, and the queue's threads are to stand in front.
-    fn is_misplaced(&self, task: &Task) -> bool {
-        task.back.load(Ordering::Relaxed) && !self.back.load(Ordering::Relaxed)
+    /// Whether a thread runs in the background while the queue's threads are to run in the
+    /// foreground.
+    fn must_be_replaced(&self, task: &Task) -> bool {
+        task.background.load(Ordering::Relaxed) && !self.background.load(Ordering::Relaxed)
     }
 
     fn run(self: &Arc<Self>, task: &Task) {
-        processors::follow(task.back.clone(), self.used_ns.clone());
+        processors::follow(task.background.clone(), self.used_ns.clone());
         permits::share(self.clone());
         lock(&task.running).thread = Some(ThreadNumber::own());
         let mut done = None;
@@ -320,10 +321,10 @@ impl Queue {
             let (job, lane) = match self.next(task, done.take()) {
                 Next::Job(job, lane) => (job, lane),
                 Next::Nothing => return,
-                Next::Misplaced => break,
+                Next::Replaced => break,
             };
             task.begin();
-            // A panic is a fault of the host's. It must not take the thread along.
+            // A panic is a fault of the host, and must not end the thread.
             if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
                 tracing::error!("a call panicked inside the host");
             }
@@ -331,11 +332,11 @@ impl Queue {
             done = Some(lane);
             processors::count();
         }
-        task.gone.store(true, Ordering::Release);
+        task.ended.store(true, Ordering::Release);
         self.fairness.hurry();
     }
 
-    /// Time of processors that jobs have taken since this was last called.
+    /// Returns the processor time of jobs since the last call.
     pub(super) fn used(&self) -> Duration {
         Duration::from_nanos(self.used_ns.swap(0, Ordering::Relaxed))
     }
@@ -348,32 +349,31 @@ impl Queue {
                 .any(|worker| lock(&worker.task.running).since.is_some())
     }
 
-    /// From now on all threads step back, or none does.
-    pub(super) fn set_back(&self, back: bool) {
-        if self.back.swap(back, Ordering::Relaxed) && !back {
+    /// Sets whether all threads run in the background.
+    pub(super) fn set_background(&self, background: bool) {
+        if self.background.swap(background, Ordering::Relaxed) && !background {
             for idle in &lock(&self.state).idle {
                 idle.unpark();
             }
         }
     }
 
-    /// Has those step back that are to, keeps them and the others apart if
-    /// `parted`, and replaces those that have and are not.
-    /// A new thread stands where the one that starts it stands, so none that has
-    /// stepped back can do that.
-    pub(super) fn look(self: &Arc<Self>, long: Duration, parted: bool) {
-        let all = self.back.load(Ordering::Relaxed);
-        let mut gone = Vec::new();
+    /// Deprioritises threads that are to run in the background, isolates them from the others if
+    /// `isolated`, and replaces those that must return to the foreground. A new thread inherits
+    /// the priority of the one that starts it, so no background thread starts one.
+    pub(super) fn check(self: &Arc<Self>, long: Duration, isolated: bool) {
+        let all = self.background.load(Ordering::Relaxed);
+        let mut ended = Vec::new();
         for worker in lock(&self.workers).iter() {
-            if worker.task.gone.load(Ordering::Acquire) {
-                gone.push(worker.number);
+            if worker.task.ended.load(Ordering::Acquire) {
+                ended.push(worker.number);
             } else {
-                worker.task.look(all, long, parted);
+                worker.task.check(all, long, isolated);
             }
         }
-        for number in gone {
-            if let Err(error) = self.hire(number) {
-                // It is tried again at the next look.
+        for number in ended {
+            if let Err(error) = self.spawn_worker(number) {
+                // The next check tries again.
                 tracing::error!(%error, "a thread cannot be started");
             }
         }
@@ -400,28 +400,29 @@ impl Task {
     fn begin(&self) {
         let mut running = lock(&self.running);
         running.since = Some(Instant::now());
-        running.behind = self.back.load(Ordering::Relaxed).then(AtWork::begin);
+        running.background_work = self.background.load(Ordering::Relaxed).then(AtWork::begin);
     }
 
     fn end(&self) {
         let mut running = lock(&self.running);
         running.since = None;
-        running.behind = None;
+        running.background_work = None;
     }
 
-    /// Has it step back if it takes long, or all are to, and keep to its processors.
-    fn look(&self, all: bool, long: Duration, parted: bool) {
-        // Under the lock, or the next call would be the one to pay.
+    /// Deprioritises it if its job takes long, or all are in the background, and sets its
+    /// processors.
+    fn check(&self, all: bool, long: Duration, isolated: bool) {
+        // Hold the lock: otherwise the job may end and the next one be deprioritised.
         let mut running = lock(&self.running);
         let takes_long = running.since.is_some_and(|began| began.elapsed() > long);
         if let (Some(thread), true) = (running.thread, all || takes_long)
-            && !self.back.load(Ordering::Relaxed)
+            && !self.background.load(Ordering::Relaxed)
             && thread.step_back()
         {
-            self.back.store(true, Ordering::Relaxed);
-            running.behind = running.since.map(|_| AtWork::begin());
+            self.background.store(true, Ordering::Relaxed);
+            running.background_work = running.since.map(|_| AtWork::begin());
         }
-        let place = match (parted, self.back.load(Ordering::Relaxed)) {
+        let place = match (isolated, self.background.load(Ordering::Relaxed)) {
             (false, _) => Place::Anywhere,
             (true, false) => Place::InFront,
             (true, true) => Place::Behind,
@@ -439,7 +440,7 @@ impl Drop for Executor {
     /// Lets the queued jobs run to their end.
     fn drop(&mut self) {
         lock(&self.queue.state).closed = true;
-        // Whoever watched replaces no thread from here on.
+        // From here on no thread is replaced.
         self.queue.fairness.forget(&self.queue);
         let workers = std::mem::take(&mut *lock(&self.queue.workers));
         for worker in &workers {
@@ -449,7 +450,7 @@ impl Drop for Executor {
             // Panics of these threads were reported when they happened.
             let _ = worker.handle.join();
         }
-        // Where all threads have stepped back and gone, what still waits is done here.
+        // If all threads have ended to be replaced, the waiting jobs run here.
         let mut done = None;
         while let Next::Job(job, lane) = self.queue.next(&Task::default(), done.take()) {
             job();
@@ -484,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_are_named_after_their_module_within_what_the_system_shows() {
+    fn threads_are_named_after_their_module_within_the_bytes_that_linux_shows() {
         for (module, thread_name) in [
             ("notes", "notes-0"),
             ("a-long-name-of-a-module", "a-long-name-0"),
@@ -498,7 +499,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_call_that_takes_long_steps_back_and_the_next_does_not() {
+    fn a_long_call_is_deprioritised_and_the_next_is_not() {
         let executor = executor(1, 10);
         let before = executor
             .submit(Lane::Reading, nice)
@@ -507,7 +508,7 @@ mod tests {
             .unwrap();
         let long = executor.submit(Lane::Reading, || {
             let began = Instant::now();
-            // Until it is noticed; no longer than a test may take.
+            // Until it is noticed, within the time of a test.
             while nice() < NICE && began.elapsed() < Duration::from_secs(30) {
                 thread::yield_now();
             }
@@ -526,9 +527,9 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_queue_that_steps_back_stays_there_until_it_may_come_forward() {
+    fn a_queue_in_the_background_stays_there_until_it_may_return() {
         let executor = executor(2, 10);
-        // The test does itself what the watch would do.
+        // The test itself does the work of the watch.
         executor.queue.fairness.forget(&executor.queue);
         let until = |all: fn(&Task) -> bool| {
             let deadline = Instant::now() + Duration::from_secs(30);
@@ -551,19 +552,19 @@ mod tests {
         };
         let before = nice();
         let hour = Duration::from_secs(3_600);
-        executor.queue.set_back(true);
-        executor.queue.look(hour, false);
+        executor.queue.set_background(true);
+        executor.queue.check(hour, false);
         assert_eq!([nice(), nice(), nice()], [NICE; 3]);
-        executor.queue.set_back(false);
-        until(|task| task.gone.load(Ordering::Acquire));
-        executor.queue.look(hour, false);
+        executor.queue.set_background(false);
+        until(|task| task.ended.load(Ordering::Acquire));
+        executor.queue.check(hour, false);
         assert_eq!([nice(), nice()], [before; 2]);
         assert_eq!(lock(&executor.queue.workers).len(), 2);
     }
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn those_in_front_and_those_behind_are_kept_apart_where_that_is_wanted() {
+    fn foreground_and_background_are_isolated_on_demand() {
         let executor = executor(1, 10);
         executor.queue.fairness.forget(&executor.queue);
         let processors = || {
@@ -575,19 +576,19 @@ mod tests {
                 .unwrap()
         };
         let all = processors();
-        let behind = if all < 2 { all } else { (all / 4).max(1) };
-        let front = if all < 2 { all } else { all - behind };
+        let background = if all < 2 { all } else { (all / 4).max(1) };
+        let foreground = if all < 2 { all } else { all - background };
         let hour = Duration::from_secs(3_600);
-        executor.queue.look(hour, true);
-        assert_eq!(processors(), front);
-        executor.queue.set_back(true);
-        executor.queue.look(hour, true);
-        assert_eq!(processors(), behind);
-        executor.queue.look(hour, false);
+        executor.queue.check(hour, true);
+        assert_eq!(processors(), foreground);
+        executor.queue.set_background(true);
+        executor.queue.check(hour, true);
+        assert_eq!(processors(), background);
+        executor.queue.check(hour, false);
         assert_eq!(processors(), all);
     }
 
-    /// An executor with one place, beside which two may wait for a writer.
+    /// An executor with one permit, beside which two jobs may wait for a writer.
     fn lanes(waiting_max: usize) -> Executor {
         let options = ExecutorOptions {
             threads: 1,
@@ -599,7 +600,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_writer_holds_no_place_of_those_who_read() {
+    fn a_job_that_waits_for_a_writer_holds_no_permit_of_reading_ones() {
         let executor = lanes(2);
         let gate = Arc::new(std::sync::RwLock::new(()));
         let held = gate.write().unwrap();
@@ -620,7 +621,7 @@ mod tests {
                 thread::yield_now();
             }
         }
-        // Two more wait before the threads, and there is no room for a third.
+        // Two more wait in the queue, which is full then.
         writes.extend([write(2).unwrap(), write(3).unwrap()]);
         assert!(write(4).is_err());
         for number in 0..10 {
@@ -666,7 +667,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_a_writer_at_the_end_is_done_as_well() {
+    fn jobs_that_wait_for_a_writer_at_the_end_are_done() {
         let executor = lanes(10);
         let gate = Arc::new(Mutex::new(()));
         let held = gate.lock().unwrap();
@@ -689,7 +690,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_queued_is_done_before_the_end() {
+    fn queued_jobs_are_done_before_the_end() {
         let executor = executor(2, 10);
         let results: Vec<_> = (0..10)
             .map(|number| executor.submit(Lane::Reading, move || number).unwrap())
@@ -703,7 +704,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_turns_away() {
+    fn a_full_queue_refuses() {
         let executor = executor(1, 1);
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let (begun, begins) = std::sync::mpsc::channel::<()>();
@@ -720,7 +721,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_costs_nobody_a_thread() {
+    fn a_panic_costs_no_thread() {
         let executor = executor(1, 10);
         let panicked = executor
             .submit(Lane::Reading, || panic!("in the host"))

@@ -1,8 +1,7 @@
-//! Who runs first. A call that takes long steps back: the kernel gives its thread
-//! what others leave over, and keeps it from some processors. So do all calls of a
-//! module that takes much more of the processors than another one that is asked as
-//! well, however short each of them is. One thread watches over all modules; it
-//! sleeps while nothing runs.
+//! Fairness between modules. A long call continues in the background: the kernel runs its
+//! thread in the time that others leave, and keeps it from some processors. So do all calls
+//! of a module that takes much more of the processors than another called module, however
+//! short each of them is. One thread watches all modules; it sleeps while no call runs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -12,28 +11,28 @@ use std::time::{Duration, Instant};
 use super::executor::Queue;
 use crate::threads::processors::{self, Place};
 
-/// How long a call runs before it steps back. Almost all end long before.
-const LONG: Duration = Duration::from_millis(20);
-/// How often running calls are looked at.
-const LOOK: Duration = Duration::from_millis(5);
-/// How far back what was used counts: by then to a third.
-const MEMORY: Duration = Duration::from_millis(100);
-/// How long after its last call a module counts as one that is asked.
-const ASKED: Duration = Duration::from_secs(1);
-/// A module that takes more than this share of all processors, and twice what
-/// another takes that is asked as well, steps back.
+/// How long a call runs in the foreground. Almost all end long before.
+const FOREGROUND_TIME: Duration = Duration::from_millis(20);
+/// How often running calls are checked.
+const CHECK_INTERVAL: Duration = Duration::from_millis(5);
+/// The time in which the weight of past use falls to a third.
+const DECAY_TIME: Duration = Duration::from_millis(100);
+/// How long after its last call a module counts as called.
+const CALLED_WITHIN: Duration = Duration::from_secs(1);
+/// A module with more than this share of all processors, and twice that of another called
+/// module, runs in the background.
 const SHARE: f64 = 0.25;
-/// It stands in front again after it has taken less than half of that for so long.
+/// It returns to the foreground after it has taken less than half of that for this long.
 const PROBATION: Duration = Duration::from_secs(1);
-/// It does so at once where one in front takes so many times what it takes: who was
-/// busy when the other one began was not the greedy one.
-const OUTDONE: f64 = 1.5;
+/// It returns at once if a foreground module takes this multiple of its share: a module that
+/// was busy when the other one began was not the greedy one.
+const OUTDONE_FACTOR: f64 = 1.5;
 
-/// Watches over the threads of all modules.
+/// Watches the threads of all modules.
 pub struct Fairness {
     watched: Mutex<Vec<Watched>>,
-    /// When something was last behind that somebody else was to be kept from.
-    parted: Mutex<Option<Instant>>,
+    /// When background calls last had to be isolated from others.
+    isolated: Mutex<Option<Instant>>,
     asleep: AtomicBool,
     stop: AtomicBool,
     watch: Mutex<Option<JoinHandle<()>>>,
@@ -41,16 +40,16 @@ pub struct Fairness {
 
 struct Watched {
     queue: Weak<Queue>,
-    asked: Instant,
+    called: Instant,
     load: Load,
 }
 
-/// What a module takes of all processors, 1.0 being all of them.
+/// A module's use of all processors, 1.0 being all of them.
 #[derive(Default)]
 struct Load {
     share: f64,
     greedy: bool,
-    /// How long it has taken little.
+    /// How long its share has been small.
     modest: Duration,
 }
 
@@ -58,11 +57,11 @@ impl Fairness {
     /// Starts to watch.
     ///
     /// # Errors
-    /// When the machine has no thread left.
+    /// When the system has no thread left.
     pub fn start() -> std::io::Result<Arc<Self>> {
         let fairness = Arc::new(Self {
             watched: Mutex::default(),
-            parted: Mutex::default(),
+            isolated: Mutex::default(),
             asleep: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             watch: Mutex::default(),
@@ -78,33 +77,33 @@ impl Fairness {
     pub(super) fn watch_over(&self, queue: &Arc<Queue>) {
         lock(&self.watched).push(Watched {
             queue: Arc::downgrade(queue),
-            asked: Instant::now(),
+            called: Instant::now(),
             load: Load::default(),
         });
     }
 
-    /// When this returns, the queue is no longer looked at.
+    /// Stops watching a queue before it returns.
     pub(super) fn forget(&self, queue: &Arc<Queue>) {
         let queue = Arc::downgrade(queue);
         lock(&self.watched).retain(|watched| !watched.queue.ptr_eq(&queue));
     }
 
-    /// Something runs: it is time to watch.
+    /// Wakes the watch, since a call runs.
     pub(super) fn wake(&self) {
         if self.asleep.load(Ordering::Relaxed) {
             self.hurry();
         }
     }
 
-    /// There is something to be done now.
+    /// Makes the watch check now.
     pub(super) fn hurry(&self) {
         if let Some(watch) = &*lock(&self.watch) {
             watch.thread().unpark();
         }
     }
 
-    /// Looks at all modules, and says for how long that is enough.
-    fn look(&self, since: Duration, processors: f64) -> Option<Duration> {
+    /// Checks all modules, and returns the time until the next check.
+    fn check(&self, since: Duration, processors: f64) -> Option<Duration> {
         let now = Instant::now();
         let mut watched = lock(&self.watched);
         for one in &mut *watched {
@@ -112,63 +111,62 @@ impl Fairness {
                 continue;
             };
             if queue.is_busy() {
-                one.asked = now;
+                one.called = now;
             }
             one.load.add(queue.used().as_secs_f64() / processors, since);
         }
-        let is_asked = |one: &Watched| now - one.asked < ASKED;
+        let is_called = |one: &Watched| now - one.called < CALLED_WITHIN;
         let mut shares: Vec<f64> = watched
             .iter()
-            .filter(|one| is_asked(one))
+            .filter(|one| is_called(one))
             .map(|one| one.load.share)
             .collect();
         shares.sort_by(f64::total_cmp);
-        // Where only one is asked, there is nobody to give way to.
+        // If only one module is called, no other needs the processors.
         let least = (shares.len() > 1).then(|| shares[0]);
-        let in_front = watched
+        let foreground = watched
             .iter()
-            .filter(|one| is_asked(one) && !one.load.greedy)
+            .filter(|one| is_called(one) && !one.load.greedy)
             .map(|one| one.load.share);
-        let most = in_front.fold(0.0, f64::max);
-        let parted = self.part(least.is_some() && processors::is_due(), now);
+        let most = foreground.fold(0.0, f64::max);
+        let isolated = self.isolate(least.is_some() && processors::is_due(), now);
         for one in &mut *watched {
             if let Some(queue) = one.queue.upgrade() {
                 one.load.judge(least, most, since);
-                queue.set_back(one.load.greedy);
-                queue.look(LONG, parted);
+                queue.set_background(one.load.greedy);
+                queue.check(FOREGROUND_TIME, isolated);
             }
         }
-        (parted || !shares.is_empty()).then_some(LOOK)
+        (isolated || !shares.is_empty()).then_some(CHECK_INTERVAL)
     }
 
-    /// Whether those in front and those behind are kept apart: while it is due, and
-    /// a little longer, since it is often due again.
-    fn part(&self, due: bool, now: Instant) -> bool {
-        let mut last = lock(&self.parted);
+    /// Isolates background from foreground calls while that is due, and a little longer, since
+    /// it is often due again; returns whether it does.
+    fn isolate(&self, due: bool, now: Instant) -> bool {
+        let mut last = lock(&self.isolated);
         if due {
             *last = Some(now);
         }
-        let parted = last.is_some_and(|last| now - last < MEMORY);
-        processors::keep_host_to(if parted {
+        let isolated = last.is_some_and(|last| now - last < DECAY_TIME);
+        processors::keep_host_to(if isolated {
             Place::InFront
         } else {
             Place::Anywhere
         });
-        parted
+        isolated
     }
 }
 
 impl Load {
-    /// Counts what was used in the last while.
+    /// Adds the use since the last check.
     fn add(&mut self, used: f64, since: Duration) {
         let since = since.as_secs_f64().max(1e-6);
-        let kept = (-since / MEMORY.as_secs_f64()).exp();
+        let kept = (-since / DECAY_TIME.as_secs_f64()).exp();
         self.share = self.share * kept + used / since * (1.0 - kept);
     }
 
-    /// `least` is what that module takes that takes least of those that are asked;
-    /// `None` where no other is. `most` is what that one takes that takes most of
-    /// those in front.
+    /// `least` is the smallest share of a called module; `None` if no other is called. `most` is
+    /// the largest share of a foreground module.
     fn judge(&mut self, least: Option<f64>, most: f64, since: Duration) {
         let Some(least) = least else {
             self.greedy = false;
@@ -182,7 +180,7 @@ impl Load {
         } else {
             Duration::ZERO
         };
-        if self.modest > PROBATION || most > OUTDONE * self.share {
+        if self.modest > PROBATION || most > OUTDONE_FACTOR * self.share {
             self.greedy = false;
         }
     }
@@ -192,7 +190,7 @@ fn watch(fairness: &Weak<Fairness>) {
     let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut last = Instant::now();
     loop {
-        let rest = {
+        let pause = {
             let Some(fairness) = fairness.upgrade() else {
                 return;
             };
@@ -201,15 +199,15 @@ fn watch(fairness: &Weak<Fairness>) {
             }
             let now = Instant::now();
             #[expect(clippy::cast_precision_loss, reason = "a handful of processors")]
-            let rest = fairness.look(now - last, processors as f64);
+            let pause = fairness.check(now - last, processors as f64);
             last = now;
-            fairness.asleep.store(rest.is_none(), Ordering::Relaxed);
-            rest
+            fairness.asleep.store(pause.is_none(), Ordering::Relaxed);
+            pause
         };
-        match rest {
-            Some(rest) => thread::park_timeout(rest),
-            // Not for ever: what was queued in this very moment wakes nobody.
-            None => thread::park_timeout(ASKED),
+        match pause {
+            Some(pause) => thread::park_timeout(pause),
+            // Not forever: a job queued at this very moment does not wake the watch.
+            None => thread::park_timeout(CALLED_WITHIN),
         }
     }
 }
@@ -223,7 +221,7 @@ impl Drop for Fairness {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(watch) = lock(&self.watch).take() {
             watch.thread().unpark();
-            // The watch itself may be the last to let go.
+            // The watch itself may hold the last reference.
             if watch.thread().id() != thread::current().id() {
                 let _ = watch.join();
             }
@@ -238,10 +236,10 @@ mod tests {
     #[test]
     fn a_module_that_takes_much_is_greedy_until_it_has_taken_little_for_a_while() {
         let mut load = Load::default();
-        let mut after = |share: f64, least: Option<f64>, looks: u32| {
-            for _ in 0..looks {
-                load.add(share * LOOK.as_secs_f64(), LOOK);
-                load.judge(least, 0.0, LOOK);
+        let mut after = |share: f64, least: Option<f64>, checks: u32| {
+            for _ in 0..checks {
+                load.add(share * CHECK_INTERVAL.as_secs_f64(), CHECK_INTERVAL);
+                load.judge(least, 0.0, CHECK_INTERVAL);
             }
             load.greedy
         };
@@ -254,29 +252,29 @@ mod tests {
         assert!(after(0.0, Some(0.0), 100));
         assert!(!after(0.0, Some(0.0), 200));
         assert!(after(0.9, Some(0.1), 40));
-        assert!(!after(0.9, None, 1), "nobody else is asked");
+        assert!(!after(0.9, None, 1), "no other module is called");
     }
 
     #[test]
-    fn who_was_busy_before_a_greedy_one_began_stands_in_front_of_it() {
+    fn a_module_that_was_busy_before_a_greedy_one_returns_to_the_foreground() {
         let mut loads = [Load::default(), Load::default()];
-        let mut after = |used: [f64; 2], looks: u32| {
-            for _ in 0..looks {
+        let mut after = |used: [f64; 2], checks: u32| {
+            for _ in 0..checks {
                 for (load, used) in loads.iter_mut().zip(used) {
-                    load.add(used * LOOK.as_secs_f64(), LOOK);
+                    load.add(used * CHECK_INTERVAL.as_secs_f64(), CHECK_INTERVAL);
                 }
                 let shares = loads.each_ref().map(|load| load.share);
-                let in_front = loads.iter().filter(|load| !load.greedy);
-                let most = in_front.map(|load| load.share).fold(0.0, f64::max);
+                let foreground = loads.iter().filter(|load| !load.greedy);
+                let most = foreground.map(|load| load.share).fold(0.0, f64::max);
                 for load in &mut loads {
-                    load.judge(Some(shares[0].min(shares[1])), most, LOOK);
+                    load.judge(Some(shares[0].min(shares[1])), most, CHECK_INTERVAL);
                 }
             }
             loads.each_ref().map(|load| load.greedy)
         };
         assert_eq!(after([0.4, 0.0], 100), [true, false]);
         assert_eq!(after([0.3, 0.7], 100), [false, true]);
-        // Where it stands it gets less, and stays there.
+        // In the background it gets less, and stays there.
         assert_eq!(after([0.4, 0.5], 400), [false, true]);
     }
 }
