@@ -200,11 +200,7 @@ fn a_panic_in_a_change_is_a_500_with_an_audit_entry_and_ends_that_change_alone()
         }
         // A failed change blocks no other.
         let nothing = shop.ask("POST", &format!("{MODULE}/withdraw"), None);
-        nothing.refuses(
-            409,
-            "not_allowed",
-            "the module marked has no version on trial",
-        );
+        nothing.refuses(409, "not_allowed", "the module marked has no canary");
         let log = shop.server.stop_for_log();
         assert!(
             log.contains("a change of a module panicked inside the host"),

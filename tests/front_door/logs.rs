@@ -129,7 +129,7 @@ fn failed_calls_are_logged_with_a_bound_a_second_and_counted() {
     let log = shop.server.stop_for_log();
     let failed = log
         .lines()
-        .filter(|line| line.contains("a call gave no answer"))
+        .filter(|line| line.contains("a call returned no answer"))
         .count();
     assert!(
         failed >= 100 && failed <= 100 * (seconds + 1),

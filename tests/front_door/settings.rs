@@ -249,7 +249,7 @@ fn an_unknown_module_named_beside_a_missing_folder_is_no_mistake() {
     ]);
     assert_eq!(
         text(&refused.stderr),
-        "wares: there is no module nope: the settings under modules.nope are for nothing\n"
+        "wares: there is no module nope, which the settings under modules.nope configure\n"
     );
     let missing = format!("data.modules_dir={folder}/nothere");
     let done = run([

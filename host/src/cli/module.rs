@@ -32,22 +32,22 @@ pub(super) struct Arguments {
 enum Command {
     /// Verify a component and keep it as a version of its module.
     Install(Install),
-    /// Put an installed version in service, or on trial.
+    /// Put an installed version in service, or start it as canary.
     Activate(Activate),
     /// Put the version in service that was so before.
     Rollback(Named),
     /// End the activation of a version: serve the module from the component that the settings
     /// name, a file in the folder of modules, or the one built in.
     Deactivate(Named),
-    /// Put the version on trial in service.
+    /// Put the canary in service.
     Promote(Named),
-    /// End the trial of a version.
+    /// End the canary.
     Withdraw(Named),
     /// Forget an installed version.
     Remove(Remove),
     /// List the installed versions of all modules.
     List(List),
-    /// Show what modules do now: versions, calls, trials.
+    /// Show the state of modules: versions, calls, canaries.
     Status(List),
 }
 
@@ -376,10 +376,7 @@ fn status(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
         )?;
     }
     if module["resting"] == true {
-        writeln!(
-            out,
-            "  it fails again and again, and answers 503 for a while"
-        )?;
+        writeln!(out, "  circuit open: it answers 503")?;
     }
     writeln!(out, "  calls: {}", calls(&module["calls"]))?;
     let canary = &module["canary"];
@@ -387,7 +384,7 @@ fn status(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
         write_line(
             out,
             format_args!(
-                "  on trial for {} %: {}",
+                "  canary for {} %: {}",
                 canary["share_percent"],
                 version(canary)
             ),
@@ -404,7 +401,7 @@ fn status(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
 
 fn calls(calls: &Value) -> String {
     format!(
-        "{} made, {} failed, {} answered 5xx, {} ms on the average",
+        "{} made, {} failed, {} answered 5xx, {} ms on average",
         calls["made"], calls["failed"], calls["server_errors"], calls["mean_ms"]
     )
 }

@@ -161,7 +161,7 @@ impl Workplace {
         for name in self.config.modules.keys() {
             if !candidates.knows(name) {
                 bail!(
-                    "there is no module {name}: the settings under modules.{name} are for nothing"
+                    "there is no module {name}, which the settings under modules.{name} configure"
                 );
             }
         }

@@ -5,7 +5,7 @@ use super::candidates::REASON_BYTES_MAX;
 use crate::printable::cut;
 use crate::storage::{Act, Registry};
 
-/// What was done with a module, or was not.
+/// A change of a module, made or refused.
 pub struct AuditEntry<'a> {
     /// `install`, `activate` and so on.
     pub act: &'a str,

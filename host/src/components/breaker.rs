@@ -1,7 +1,7 @@
-//! A circuit breaker for each module: refuses calls of a module that keeps failing,
-//! so that neither it nor its callers spend time on them. Failures count by who
-//! calls which route: one caller's bad requests open it for no other caller, however
-//! many they are, and neither does one route that fails among others that work.
+//! A circuit breaker for each module: refuses calls of a module that keeps failing, so that
+//! neither it nor its callers spend time on them. Failures count by pair of caller and route:
+//! neither one caller's bad requests, however many, nor one failing route among working ones
+//! open the circuit.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,18 +14,18 @@ pub struct BreakerOptions {
     pub failures_min: u32,
     /// The window that calls are counted in.
     pub window: Duration,
-    /// How long calls are refused before one is tried.
+    /// How long the circuit stays open before one call is tried.
     pub rest: Duration,
 }
 
-/// Of all pairs in a window, one of so many has to fail.
+/// One of this many pairs in a window has to fail.
 const FAILING_SHARE: usize = 2;
-/// One caller counts for at most one of so many of the failures that open it, rounded up.
+/// One caller counts for at most one of this many of the failures that open it, rounded up.
 const CALLER_SHARE: u32 = 2;
-/// Pairs that are told apart in one window. Those that come later are not counted.
+/// Distinct pairs in one window. Later ones are not counted.
 const PAIRS_MAX: usize = 10_000;
 
-/// Who makes a call, as a hash: a user, an API key, a peer on the network.
+/// The caller, as a hash: a user, an API key, a peer on the network.
 pub(super) type Caller = u64;
 
 /// Counts one module's calls.
@@ -39,10 +39,10 @@ struct State {
     /// Whether calls of a route by a caller failed.
     pairs: HashMap<(Caller, u32), bool>,
     failures: usize,
-    /// Who met failures before the breaker opened, and how many of them count.
+    /// The callers of failed calls before the circuit opened, with their counted failures.
     failed: HashMap<Caller, u32>,
     phase: Phase,
-    /// How often all was forgotten.
+    /// The number of resets.
     resets: u64,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Admitted {
     pair: (Caller, u32),
     /// It decides whether the breaker closes.
     tries: bool,
-    /// As it was for the whole breaker when this was admitted.
+    /// The resets of the breaker when this was admitted.
     resets: u64,
     ended: bool,
 }
@@ -88,10 +88,10 @@ impl Breaker {
 
     /// Whether this caller's call of a route may be made. The call that decides
     /// whether the breaker closes is one of a caller who met no failure, as long as
-    /// there may be one: a caller who goes on with a bad request decides for no other.
+    /// there may be one: a caller who repeats a bad request does not decide for others.
     ///
     /// # Errors
-    /// How long to wait before the next call.
+    /// The time until the next call.
     pub(super) fn admit(
         self: &Arc<Self>,
         caller: Caller,
@@ -124,7 +124,7 @@ impl Breaker {
         })
     }
 
-    /// Forgets all calls so far: another version answers from here on.
+    /// Resets all counts: another version is current.
     pub(super) fn reset(&self) {
         let mut state = self.lock();
         state.begin_window(Instant::now());

@@ -1,36 +1,36 @@
-//! A version on trial: it answers a share of the requests, until it is promoted
-//! for being good, or withdrawn for being worse than the one in service.
+//! A canary: a version that answers a share of the requests, until it is promoted, or
+//! withdrawn for being worse than the current version.
 
 use std::sync::Arc;
 
 use super::figures::Counted;
 use super::version::Version;
 
-/// When a version on trial is judged, and how.
+/// When and how a canary is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct CanaryOptions {
-    /// Calls before it can be found worse.
+    /// Calls before it can be withdrawn.
     pub calls_min: u64,
     /// Good calls after which it is promoted; 0 for never.
     pub promote_calls: u64,
     /// Percent points by which more of its calls may be bad.
     pub bad_percent_max: f64,
-    /// What a call may take on the average, in percent of what it takes now.
+    /// Its highest mean latency, in percent of that of the current version.
     pub latency_percent_max: f64,
 }
 
-/// What is to be done with a version on trial.
+/// The decision on a canary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It goes on.
+    /// It continues.
     Undecided,
-    /// It takes over.
+    /// It replaces the current version.
     Promote,
-    /// It goes, for this reason.
+    /// It is withdrawn, for this reason.
     Withdraw(String),
 }
 
-/// A share of requests as people write it, `10%` or `0.5%`, of ten thousand.
+/// Parses a share of requests, `10%` or `0.5%`, to parts of ten thousand.
 pub fn share(text: &str) -> Option<u32> {
     let number = text.strip_suffix('%')?;
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
@@ -43,19 +43,18 @@ pub fn share(text: &str) -> Option<u32> {
     (1..=10_000).contains(&share).then_some(share)
 }
 
-/// A version on trial.
+/// A canary.
 pub struct Canary {
     /// The version.
     pub module: Arc<Version>,
     /// The requests of ten thousand that it answers.
     pub share: u32,
-    /// What the version in service had counted when the trial began.
+    /// The call statistics of the current version when the canary began.
     pub before: Counted,
 }
 
 impl Canary {
-    /// Whether it answers whoever has this key: always the same, as long as the
-    /// trial lasts.
+    /// Whether it answers callers with this key: always the same for one canary.
     pub fn answers(&self, key: &str) -> bool {
         // FNV-1a, finished by a multiplication that stirs the low bits.
         let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -66,39 +65,39 @@ impl Canary {
     }
 }
 
-/// Holds a version on trial against the one in service, both by what they
-/// counted since the trial began.
-pub(super) fn judge(trial: Counted, current: Counted, options: &CanaryOptions) -> Verdict {
-    if trial.calls >= options.calls_min {
+/// Compares a canary with the current version, both by their call statistics since the
+/// canary began.
+pub(super) fn judge(canary: Counted, current: Counted, options: &CanaryOptions) -> Verdict {
+    if canary.calls >= options.calls_min {
         let (bad, bound) = (
-            trial.bad_percent(),
+            canary.bad_percent(),
             current.bad_percent() + options.bad_percent_max,
         );
-        // A share that is the very bound comes out of the division with a rest.
+        // Rounding may put a share that equals the bound just above it.
         if bad > bound + 1e-6 {
             return Verdict::Withdraw(format!(
-                "{} of its {} calls were bad, {bad:.1} %, where {bound:.1} % are let pass",
-                trial.failed + trial.server_errors,
-                trial.calls
+                "{} of {} calls failed or were answered 5xx ({bad:.1} %); {bound:.1} % is the limit",
+                canary.failed + canary.server_errors,
+                canary.calls
             ));
         }
-        // With too few on the other side there is nothing to hold it against.
+        // With too few calls of the current version its mean is no measure.
         if current.calls >= options.calls_min {
             let (mean, bound) = (
-                trial.mean_ms(),
+                canary.mean_ms(),
                 current.mean_ms() * options.latency_percent_max / 100.0,
             );
             if mean > bound + 1e-6 {
                 return Verdict::Withdraw(format!(
-                    "its calls took {mean:.1} ms on the average, where {bound:.1} ms are let pass"
+                    "the mean latency is {mean:.1} ms; {bound:.1} ms is the limit"
                 ));
             }
         }
     }
-    let good = trial.calls - (trial.failed + trial.server_errors).min(trial.calls);
+    let good = canary.calls - (canary.failed + canary.server_errors).min(canary.calls);
     if options.promote_calls > 0
         && good >= options.promote_calls
-        && trial.calls >= options.calls_min
+        && canary.calls >= options.calls_min
     {
         return Verdict::Promote;
     }
@@ -148,7 +147,7 @@ mod tests {
     #[test]
     fn a_version_is_judged_by_what_is_worse_and_not_too_early() {
         let current = counted(100, 1, 1, 100_000);
-        for (trial, verdict) in [
+        for (canary, verdict) in [
             (counted(19, 19, 0, 19_000), Verdict::Undecided),
             (counted(20, 1, 0, 20_000), Verdict::Undecided),
             (counted(100, 0, 7, 100_000), Verdict::Undecided),
@@ -157,17 +156,16 @@ mod tests {
             (
                 counted(100, 4, 4, 100_000),
                 Verdict::Withdraw(
-                    "8 of its 100 calls were bad, 8.0 %, where 7.0 % are let pass".to_owned(),
+                    "8 of 100 calls failed or were answered 5xx (8.0 %); 7.0 % is the limit"
+                        .to_owned(),
                 ),
             ),
             (
                 counted(20, 0, 0, 61_000),
-                Verdict::Withdraw(
-                    "its calls took 3.0 ms on the average, where 3.0 ms are let pass".to_owned(),
-                ),
+                Verdict::Withdraw("the mean latency is 3.0 ms; 3.0 ms is the limit".to_owned()),
             ),
         ] {
-            assert_eq!(judge(trial, current, &OPTIONS), verdict, "{trial:?}");
+            assert_eq!(judge(canary, current, &OPTIONS), verdict, "{canary:?}");
         }
         let idle = Counted::default();
         let slow = counted(50, 0, 0, 5_000_000);

@@ -22,12 +22,12 @@ struct PathTree<T> {
     lengths: u32,
 }
 
-/// What a path means.
+/// The result of a look-up.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Match<'a, 'p, T> {
     /// The value of the pattern.
     pub value: &'a T,
-    /// What the pattern's parameters matched, as it was sent, in their order.
+    /// The values of the pattern's parameters, as sent, in their order.
     pub parameters: Vec<&'p str>,
 }
 
@@ -116,7 +116,7 @@ impl<T> Default for PathTree<T> {
 }
 
 impl<T> PathTree<T> {
-    /// The place of a pattern, whose value is about to be there.
+    /// The entry of a pattern, whose value is about to be set.
     fn at(&mut self, segments: &[Segment]) -> &mut Option<T> {
         self.lengths |= 1 << segments.len();
         let Some((segment, rest)) = segments.split_first() else {
@@ -125,21 +125,21 @@ impl<T> PathTree<T> {
         match segment {
             Segment::Parameter => self.parameter.get_or_insert_default().at(rest),
             Segment::Literal(literal) => {
-                let place = match self.place(literal) {
-                    Ok(place) => place,
-                    Err(place) => {
+                let index = match self.position(literal) {
+                    Ok(index) => index,
+                    Err(index) => {
                         let next = (literal.clone(), Self::default());
-                        self.literals.insert(place, next);
-                        place
+                        self.literals.insert(index, next);
+                        index
                     }
                 };
-                self.literals[place].1.at(rest)
+                self.literals[index].1.at(rest)
             }
         }
     }
 
     /// Where a literal stands, in any case, or would have to.
-    fn place(&self, segment: &str) -> Result<usize, usize> {
+    fn position(&self, segment: &str) -> Result<usize, usize> {
         self.literals.binary_search_by(|(literal, _)| {
             let sought = segment.bytes().map(|byte| byte.to_ascii_lowercase());
             literal.bytes().cmp(sought)
@@ -154,8 +154,8 @@ impl<T> PathTree<T> {
             Some((segment, rest)) => (segment, Some(rest)),
             None => (path, None),
         };
-        if let Ok(place) = self.place(segment)
-            && let Some(found) = self.literals[place].1.find(rest, parameters)
+        if let Ok(index) = self.position(segment)
+            && let Some(found) = self.literals[index].1.find(rest, parameters)
         {
             return Some(found);
         }
@@ -182,8 +182,8 @@ impl<T> PathTree<T> {
         };
         let literals = match segment {
             Segment::Parameter => &self.literals[..],
-            Segment::Literal(literal) => match self.place(literal) {
-                Ok(place) => &self.literals[place..=place],
+            Segment::Literal(literal) => match self.position(literal) {
+                Ok(index) => &self.literals[index..=index],
                 Err(_) => &[],
             },
         };

@@ -1,6 +1,5 @@
-//! A module in service: the version that answers, perhaps another one on trial,
-//! its threads and its queue, apart from those of every other module, and a rest
-//! for it when it fails again and again.
+//! A slot: a module's current version and its canary, with threads and a queue apart from
+//! those of every other module, and a circuit breaker.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,48 +18,48 @@ use super::canary::{self, Canary, CanaryOptions, Verdict};
 use super::meters::{Meters, ModuleMeters, Outcome, Present};
 use super::{Method, Request, Response, Version};
 
-/// What is logged of an error of a call, and of where it was, in bytes.
+/// The logged part of an error of a call, and of its backtrace, in bytes.
 const SHOWN_BYTES_MAX: usize = 2 * 1024;
 
-/// How a module is served.
+/// The options of a slot.
 #[derive(Clone, Copy, Debug)]
 pub struct SlotOptions {
     /// Its calls at the same time, and those that wait.
     pub executor: ExecutorOptions,
-    /// The largest body of a request that it is given, in bytes.
+    /// The largest body of a request, in bytes.
     pub request_bytes_max: usize,
-    /// When it is given a rest.
+    /// When its circuit opens.
     pub breaker: BreakerOptions,
 }
 
-/// Why a call was not made, or gave no answer.
+/// Why a call was not made, or returned no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SlotError {
     /// The module has as many calls waiting as it may.
     #[error("too many requests are waiting")]
     Busy,
-    /// The module fails again and again, and is not asked for a while.
-    #[error("the module {module} fails again and again")]
+    /// The circuit of the module is open.
+    #[error("the circuit of the module {module} is open")]
     Resting {
         /// The module.
         module: String,
-        /// Until it is tried again.
+        /// The time until a call is tried.
         left: Duration,
     },
     /// The body of the request is larger than the module takes.
     #[error("the body of the request is too large")]
     TooLarge,
-    /// The call was made, and gave no answer.
+    /// The call was made, and returned no answer.
     #[error(transparent)]
     Call(#[from] CallError),
 }
 
-/// A module in service.
+/// The current version of a module, and its canary.
 pub struct Slot {
     record: Arc<Record>,
     current: ArcSwap<Version>,
     canary: ArcSwapOption<Canary>,
-    /// Held by whoever ends a trial by what was counted.
+    /// Held while a decision on the canary is made.
     deciding: Mutex<()>,
     executor: Executor,
     request_bytes_max: usize,
@@ -87,11 +86,11 @@ impl Running {
 }
 
 /// A call that is made. What it comes to is recorded where it runs, so that it is
-/// also where nobody waits for the answer any longer.
+/// also if its client has gone.
 struct Calling {
     record: Arc<Record>,
     module: Arc<Version>,
-    /// `None` of a version on trial: it is judged as such, and gives nobody else a rest.
+    /// `None` for calls not made to the current version: they do not count for the breaker.
     admitted: Option<Admitted>,
     asked: Instant,
     waits: Present,
@@ -124,10 +123,10 @@ impl Slot {
     }
 
     /// Serves a module whose routes `fits` beside the others', with the database that
-    /// `open` opens. That may bring its schema forward, so it comes last.
+    /// `open` opens. That may run its migrations, so it comes last.
     ///
     /// # Errors
-    /// With what is wrong.
+    /// With the fault.
     pub fn start(
         mut module: Version,
         options: SlotOptions,
@@ -150,37 +149,37 @@ impl Slot {
         &self.record.name
     }
 
-    /// Tells how many calls run, also where the slot is gone but for them.
+    /// Returns a counter of running calls, which outlives the slot.
     pub(super) fn running(&self) -> Running {
         Running(self.record.clone())
     }
 
-    /// The version in service.
+    /// The current version.
     pub fn module(&self) -> Arc<Version> {
         self.current.load_full()
     }
 
-    /// The version on trial, if there is one.
+    /// The canary, if one runs.
     pub fn canary(&self) -> Option<Arc<Canary>> {
         self.canary.load_full()
     }
 
-    /// Puts another version in service, and gives the one before. A trial ends.
+    /// Puts another version in service, ends the canary, and returns the version before.
     pub(super) fn switch(&self, module: Arc<Version>) -> Arc<Version> {
         self.canary.store(None);
         let before = self.current.swap(module);
-        // What the one before did is not this one's fault.
+        // Failures of the version before do not count for this one.
         self.record.breaker.reset();
         self.record.meters.rests(false);
         before
     }
 
-    /// Begins a trial, or ends it.
+    /// Starts a canary, or ends it.
     pub(super) fn set_canary(&self, canary: Option<Arc<Canary>>) {
         self.canary.store(canary);
     }
 
-    /// Keeps all others from ending the trial as well; `None` where another one does.
+    /// Locks the decision on the canary; `None` while another caller decides.
     pub(super) fn deciding(&self) -> Option<MutexGuard<'_, ()>> {
         match self.deciding.try_lock() {
             Ok(deciding) => Some(deciding),
@@ -189,7 +188,7 @@ impl Slot {
         }
     }
 
-    /// What is to be done with the version on trial.
+    /// Judges the canary.
     pub(super) fn judge(&self, options: &CanaryOptions) -> Verdict {
         let Some(canary) = self.canary() else {
             return Verdict::Undecided;
@@ -198,18 +197,17 @@ impl Slot {
         canary::judge(canary.module.figures().counted(), current, options)
     }
 
-    /// Whether it is not asked for a while, since it fails again and again.
+    /// Whether the circuit is open.
     pub fn is_resting(&self) -> bool {
         self.record.breaker.is_open()
     }
 
-    /// Has one of its versions answer a request: the one that the request was
-    /// routed to, whichever is in service by now. `caller` tells callers apart: the
-    /// id of the actor, or the peer of one who is not signed in. `read` makes of
-    /// the answer what is wanted, and says where it is none.
+    /// Answers a request by the version that it was routed to, whichever is current by now.
+    /// `caller` identifies the caller: the id of the actor, or the peer without credentials.
+    /// `read` converts the answer, or refuses an invalid one.
     ///
     /// # Errors
-    /// When it is not asked, or gives no answer.
+    /// When the call is not made, or returns no answer.
     pub async fn handle<T: Send + 'static>(
         &self,
         module: &Arc<Version>,
@@ -221,8 +219,8 @@ impl Slot {
             return Err(SlotError::TooLarge);
         }
         let (asked, meters) = (Instant::now(), &self.record.meters);
-        let on_trial = !Arc::ptr_eq(module, &self.current.load());
-        let admitted = if on_trial {
+        let is_current = Arc::ptr_eq(module, &self.current.load());
+        let admitted = if !is_current {
             None
         } else {
             let mut hasher = DefaultHasher::new();
@@ -284,7 +282,7 @@ impl Calling {
             status = Some(given);
             Ok(answer)
         };
-        // A panic is a fault of the host's, and a failure of the call's all the same.
+        // A panic is a fault of the host, and counts as a failed call.
         let result = catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(ended_inside()));
         let ended = Instant::now();
         let took = ended - self.asked;
@@ -295,12 +293,12 @@ impl Calling {
                 CallError::Trap { backtrace, .. } => backtrace.join(" < "),
                 _ => String::new(),
             };
-            // Names of functions and what a component says are as long as it likes.
+            // Names of functions and texts of a component may have any length.
             let backtrace = &*cut(&backtrace, SHOWN_BYTES_MAX);
             let error = error.to_string();
             let error = &*cut(&error, SHOWN_BYTES_MAX);
             let (request_id, module) = (&*request.request_id, &*record.name);
-            tracing::error!(request_id, module, error = %error, backtrace, "a call gave no answer");
+            tracing::error!(request_id, module, error = %error, backtrace, "a call returned no answer");
         }
         if let Some(admitted) = self.admitted {
             let opened = admitted.ended(result.is_err(), ended);
@@ -308,7 +306,7 @@ impl Calling {
             if opened {
                 tracing::error!(
                     module = record.name,
-                    "it fails again and again: for a while it answers 503"
+                    "the circuit opens: too many calls failed, and it answers 503"
                 );
             }
         }

@@ -16,7 +16,7 @@ pub struct ComponentStore {
     folder: PathBuf,
 }
 
-/// What is wrong with the folder, or with a file in it.
+/// A fault of the folder, or of a file in it.
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentStoreError {
     /// It cannot be read or written.
@@ -24,11 +24,11 @@ pub enum ComponentStoreError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// It is not there.
-    #[error("there is no {}: put the component back", .0.display())]
+    #[error("{} is missing: put the component back", .0.display())]
     Missing(PathBuf),
     /// It is not what it was.
     #[error("{} is damaged: its SHA-256 is not its name", .0.display())]
@@ -86,7 +86,7 @@ impl ComponentStore {
             File::open(&self.folder)?.sync_all()
         });
         if done.is_err() {
-            // What is left of it is written over the next time, if it stays.
+            // If it stays, the next time overwrites it.
             let _ = fs::remove_file(&partial);
         }
         done.map_err(|source| ComponentStoreError::File { path, source })

@@ -32,13 +32,13 @@ pub struct Config {
     pub identity: Identity,
     /// Other origins.
     pub cors: Cors,
-    /// Modules that fail again and again.
+    /// The circuit breaker.
     pub breaker: Breaker,
     /// What compiling a component may use.
     pub compile: Compile,
     /// Versions of modules.
     pub versions: Versions,
-    /// Versions on trial.
+    /// Canaries.
     pub canary: Canary,
     /// What one call of any component may use.
     pub limits: Limits,
@@ -141,7 +141,7 @@ pub struct Versions {
     pub drain_ms: u64,
 }
 
-/// When a version on trial is judged, and how.
+/// When and how a canary is judged.
 #[derive(Clone, Debug)]
 pub struct Canary {
     /// Calls before it can be found worse.
@@ -150,11 +150,11 @@ pub struct Canary {
     pub promote_calls: u64,
     /// Percent points by which more of its calls may be bad.
     pub bad_percent_max: u64,
-    /// What a call may take on the average, in percent of what it takes now.
+    /// Its highest mean latency, in percent of that of the current version.
     pub latency_percent_max: u64,
 }
 
-/// When a module that fails again and again is given a rest.
+/// When the circuit of a module opens.
 #[derive(Clone, Debug)]
 pub struct Breaker {
     /// Failing pairs of a caller and a route within the window, which are half of all.
@@ -354,7 +354,7 @@ impl Config {
                 calls_min: reader.count(
                     "canary.calls_min",
                     20,
-                    "calls before a version on trial can be found worse",
+                    "calls before a canary can be withdrawn",
                 ),
                 promote_calls: reader.number("canary.promote_calls", 0..=u64::MAX,
                     1_000,
@@ -366,7 +366,7 @@ impl Config {
                 ),
                 latency_percent_max: reader.number("canary.latency_percent_max", 1..=u32::MAX.into(),
                     300,
-                    "what a call may take on the average, in percent of what it takes in service",
+                    "its highest mean latency, in percent of that of the current version",
                 ),
             },
             modules: reader

@@ -92,7 +92,7 @@ fn instead(given: &[&str]) -> String {
     }
 }
 
-/// Why a call gave no answer. The instance is gone, and with it whatever
+/// Why a call returned no answer. The instance is gone, and with it whatever
 /// transaction it had open.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {

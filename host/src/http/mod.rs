@@ -536,7 +536,7 @@ async fn call(
     called.map_err(|error| match error {
         SlotError::Busy => Box::new(Answer::busy("Too many requests are waiting", RETRY_AFTER_S)),
         SlotError::Resting { left, .. } => Box::new(Answer::busy(
-            "This part of the host fails again and again, and is not asked for a while",
+            "This part of the host keeps failing, and its circuit is open",
             left.as_secs() + 1,
         )),
         SlotError::TooLarge => body::too_large(),

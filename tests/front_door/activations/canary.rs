@@ -21,7 +21,7 @@ fn a_canary_that_cannot_start_keeps_no_version() {
         409,
         "not_allowed",
         &format!(
-            "the version {} of the module marked is in service, and answers all requests: try another one",
+            "the version {} of the module marked is in service, and answers all requests: choose another one",
             short(&first)
         ),
     );
@@ -43,7 +43,7 @@ fn a_canary_that_cannot_start_keeps_no_version() {
         json!(0.01)
     );
     let has_canary = format!(
-        "the version {} of the module marked is on trial: promote or withdraw it first",
+        "the version {} of the module marked is its canary: promote or withdraw it first",
         short(&second)
     );
     for bytes in [&second, &third] {
@@ -62,11 +62,7 @@ fn a_canary_that_cannot_start_keeps_no_version() {
     let withdrawn = shop.ask("POST", &format!("{MODULE}/withdraw"), None);
     assert_eq!(withdrawn.status, 200, "{}", withdrawn.body);
     let promoted = shop.ask("POST", &format!("{MODULE}/promote"), None);
-    promoted.refuses(
-        409,
-        "not_allowed",
-        "the module marked has no version on trial",
-    );
+    promoted.refuses(409, "not_allowed", "the module marked has no canary");
 }
 
 fn put_to(shop: &Shop, name: &str, query: &str, bytes: &[u8]) -> Answer {
@@ -94,7 +90,7 @@ fn without_a_host_a_canary_is_refused() {
         (code, text(&output.stdout), text(&output.stderr))
     };
     let refused = |message: &str| (1, String::new(), format!("wares: {message}\n"));
-    let no_host = "no version of the module marked is tried, since no host serves this data folder: a trial is \
+    let no_host = "no version of the module marked can be canary, since no host serves this data folder: a canary is \
                    judged by what it answers, and ends with the host. Start `wares serve` first, or put the \
                    version in service at once";
     assert_eq!(
@@ -114,7 +110,7 @@ fn without_a_host_a_canary_is_refused() {
     for act in ["promote", "withdraw"] {
         assert_eq!(
             wares(&["module", act, "marked"]),
-            refused("the module marked has no version on trial")
+            refused("the module marked has no canary")
         );
     }
     // What contradicts itself, or is no share, is a wrong command line.

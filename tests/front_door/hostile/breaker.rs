@@ -24,7 +24,7 @@ fn a_failing_module_opens_its_circuit() {
     turned_away.refuses(
         503,
         "unavailable",
-        "This part of the host fails again and again, and is not asked for a while",
+        "This part of the host keeps failing, and its circuit is open",
     );
     let wait: u64 = turned_away.header("retry-after").parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
@@ -34,7 +34,7 @@ fn a_failing_module_opens_its_circuit() {
         (health.status, health.body.as_str()),
         (
             200,
-            "OK\nThe module hostile fails again and again, and answers 503"
+            "OK\nThe circuit of the module hostile is open, and it answers 503"
         )
     );
     let metrics = shop.get("/metrics");

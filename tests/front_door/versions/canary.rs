@@ -36,7 +36,7 @@ fn a_bad_canary_is_withdrawn_without_a_person() {
         );
         let why = last["detail"].as_str().unwrap();
         assert!(
-            why.ends_with("calls were bad, 100.0 %, where 5.0 % are let pass"),
+            why.ends_with("calls failed or were answered 5xx (100.0 %); 5.0 % is the limit"),
             "{why}"
         );
         // It blocks no other: the next canary may start.

@@ -64,7 +64,7 @@ fn operators_manage_versions_by_commands_with_a_host_and_without() {
         assert_eq!(
             status,
             format!(
-                "marked serves 1.0.0 {first}\n  calls: 0 made, 0 failed, 0 answered 5xx, 0.0 ms on the average\n"
+                "marked serves 1.0.0 {first}\n  calls: 0 made, 0 failed, 0 answered 5xx, 0.0 ms on average\n"
             )
         );
         assert_eq!(

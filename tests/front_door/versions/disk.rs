@@ -104,7 +104,7 @@ fn a_start_without_the_active_version_names_the_missing_file() {
     assert_eq!(
         refused(),
         format!(
-            "wares: version {} of marked: there is no {}: put the component back\n",
+            "wares: version {} of marked: {} is missing: put the component back\n",
             &digest[..12],
             file.display()
         )

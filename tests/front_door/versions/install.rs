@@ -178,11 +178,7 @@ fn a_refused_version_is_explained_and_changes_nothing() {
         "the module marked had no other version before",
     );
     for act in ["promote", "withdraw"] {
-        nothing(act).refuses(
-            409,
-            "not_allowed",
-            "the module marked has no version on trial",
-        );
+        nothing(act).refuses(409, "not_allowed", "the module marked has no canary");
     }
     shop.send("PUT", MODULE, &[], &fine)
         .is(401, json!({"message": "Unauthorized"}));

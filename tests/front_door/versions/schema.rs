@@ -14,7 +14,7 @@ fn the_schema_goes_forward_with_the_version_and_not_back() {
     activate(&shop, &strict).refuses(
         409,
         "incompatible_schema",
-        "the version in service knows 1 steps of the schema, and 2 are needed once this one's have run: \
+        "the version in service knows 1 migrations, and 2 are needed once this one's have run: \
          stop the host, and activate it then",
     );
     let second = install(&shop, "version=2.1.0 steps=2 needed=1");

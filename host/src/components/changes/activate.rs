@@ -1,10 +1,10 @@
-//! Puts versions in service, back and forth. A refusal or a crash at any point leaves
-//! the version in service as it was.
+//! Puts versions in service, and rolls them back. A refusal or a crash at any point leaves
+//! the current version as it was.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::canary::on_trial;
+use super::canary::canary_with;
 use super::under_way::Change;
 use super::verify::{check_coexistence, with_database};
 use super::{ChangeError, Manager, Prepared, database, lock, serves};
@@ -21,7 +21,7 @@ impl Manager {
     /// Puts an installed version in service. `digest` may be the beginning of one.
     ///
     /// # Errors
-    /// When it cannot be; then everything is as it was.
+    /// When it is refused; then nothing changes.
     pub fn activate(&self, name: &str, digest: &str, by: &str) -> Result<Installed, ChangeError> {
         let version = self.version(name, digest);
         let known = version.as_ref().map_or(digest, |version| &version.digest);
@@ -32,10 +32,10 @@ impl Manager {
         })
     }
 
-    /// Puts the version in service that was so before the present one.
+    /// Puts the previous version in service.
     ///
     /// # Errors
-    /// When there is none, or it cannot be; then everything is as it was.
+    /// When no version was active before, or it is refused; then nothing changes.
     pub fn roll_back(&self, name: &str, by: &str) -> Result<Installed, ChangeError> {
         let before = || {
             database(&self.slot(name)?.module())?
@@ -53,11 +53,11 @@ impl Manager {
         })
     }
 
-    /// Ends the activation of a version: the module is served from where it would come
-    /// without one, and returned.
+    /// Ends the activation of a version: the next component in the order serves, and is
+    /// returned.
     ///
     /// # Errors
-    /// When no version is active, or what would serve cannot; then everything is as it was.
+    /// When no version is active, or the next component is refused; then nothing changes.
     pub fn deactivate(&self, name: &str, by: &str) -> Result<Arc<Version>, ChangeError> {
         let active = || -> Result<Option<String>, ChangeError> {
             Ok(database(&self.slot(name)?.module())?.activated()?.active)
@@ -72,15 +72,15 @@ impl Manager {
                 ))),
             };
             check()?;
-            // To load and to verify it takes its time, and what is served does not change by it.
-            let place = self.place(name)?;
-            let _verifying = self.busy(name, place.changes.verify(change.clone()))?;
+            // Loading and verifying may take long, and does not change what is served.
+            let managed = self.managed(name)?;
+            let _verifying = self.busy(name, managed.changes.verify(change.clone()))?;
             let slot = self.slot(name)?;
             let mut module = self.load_without_versions(name)?;
             if module.digest() != slot.module().digest() {
                 self.verify(slot, &mut module)?;
             }
-            let _switching = self.busy(name, place.changes.switch(change))?;
+            let _switching = self.busy(name, managed.changes.switch(change))?;
             check()?;
             let current = slot.module();
             let module = with_database(module, &current)?;
@@ -89,7 +89,7 @@ impl Manager {
         })
     }
 
-    /// Loads what a module is served from where no version of it is active.
+    /// Loads the component that serves a module without an active version.
     fn load_without_versions(&self, name: &str) -> Result<Version, ChangeError> {
         let folder = &self.options.modules_dir;
         let pinned = self.options.pinned.get(name).map(|file| (name, &**file));
@@ -104,7 +104,7 @@ impl Manager {
                 Err(ChangeError::Component(reason)) => {
                     reasons.push(format!("{}: {reason}", source.origin));
                 }
-                // Of another module, maybe: what it is, it was not asked.
+                // It may be of another module, since it was not called.
                 Err(ChangeError::Signature(error)) => {
                     reasons.push(format!("{}: {error}", source.origin));
                 }
@@ -138,8 +138,8 @@ impl Manager {
         }
         self.options.trust.check_version(version)?;
         self.check_activation(slot, &version.digest)?;
-        // To load it may take its time, and what is served does not change by it.
-        let loaded = match on_trial(slot, &version.digest) {
+        // Loading may take long, and does not change what is served.
+        let loaded = match canary_with(slot, &version.digest) {
             Some(_) => None,
             None => Some(self.load_version(name, version)?),
         };
@@ -148,7 +148,7 @@ impl Manager {
         let version = self.version(name, &version.digest)?;
         let current = slot.module();
         self.check_activation(slot, &version.digest)?;
-        let module = match (on_trial(slot, &version.digest), loaded) {
+        let module = match (canary_with(slot, &version.digest), loaded) {
             (Some(module), _) => module,
             (None, Some(module)) => with_database(module, &current)?,
             (None, None) => with_database(self.load_version(name, &version)?, &current)?,
@@ -156,9 +156,8 @@ impl Manager {
         self.activate_in_service(slot, &current, &module)
     }
 
-    /// Whether there is anything in activating a version: it does not serve yet, or it
-    /// does so without being active, from a file or in place of an active one that failed
-    /// when the host started.
+    /// Checks that activating a version has an effect: it does not serve yet, or serves without
+    /// being active, from a file or instead of an active one that failed at the start.
     pub(super) fn check_activation(&self, slot: &Slot, digest: &str) -> Result<(), ChangeError> {
         let is_active = || -> Result<bool, ChangeError> {
             Ok(database(&slot.module())?.activated()?.active.as_deref() == Some(digest))
@@ -173,7 +172,7 @@ impl Manager {
         Ok(())
     }
 
-    /// Puts a version in service, and keeps that it is active, and which one it replaces.
+    /// Puts a version in service, and records it as active, and the one that it replaces.
     pub(super) fn activate_in_service(
         &self,
         slot: &Slot,
@@ -185,7 +184,7 @@ impl Manager {
         self.put_in_service(slot, current, module, &digests[usize::from(!first)..])
     }
 
-    /// Puts a module in service in the place of another, and keeps what was activated.
+    /// Puts a version in service instead of another, and records the activation.
     fn put_in_service(
         &self,
         slot: &Slot,
@@ -195,11 +194,11 @@ impl Manager {
     ) -> Result<(), ChangeError> {
         let prepared = self.prepare(module, None)?;
         let database = database(current)?;
-        // Without a host nothing goes on with the version in service meanwhile.
+        // Without a host no request uses the current version meanwhile.
         if self.serves.load(Ordering::Relaxed) {
             check_coexistence(database, current.schema(), module.schema())?;
         }
-        // What a version replaces has to be there to go back to.
+        // The replaced component must be kept for a rollback.
         if let Some(base) = current.base()
             && activated != [ENDED]
         {
@@ -233,9 +232,8 @@ impl Manager {
         }
     }
 
-    /// Changes what is served of a module, and routes requests by it. Another module
-    /// may have changed since `prepared` was made, so the table is made anew of what is
-    /// served by then.
+    /// Changes the served version of a module, and routes requests to it. Another module may
+    /// have changed since `prepared` was made, so the table is built again.
     pub(super) fn route<T>(
         &self,
         slot: &Slot,
@@ -275,7 +273,7 @@ impl Manager {
     }
 }
 
-/// Brings the schema forward for a module.
+/// Runs the migrations of a module.
 pub(super) fn migrate(database: &Database, module: &Version) -> Result<(), ChangeError> {
     let steps = database
         .migrate(module.schema())

@@ -14,12 +14,12 @@ use crate::components::version::Version;
 use crate::storage::Installed;
 
 impl Manager {
-    /// Has an installed version answer a share of the requests, until it is
-    /// promoted or withdrawn. `share` is of ten thousand.
+    /// Starts an installed version as canary, which answers a share of the requests until it
+    /// is promoted or withdrawn. `share` is of ten thousand.
     ///
     /// # Errors
-    /// When it cannot be, or another is on trial.
-    pub fn begin_trial(
+    /// When it cannot start, or another canary runs.
+    pub fn begin_canary(
         &self,
         name: &str,
         digest: &str,
@@ -30,12 +30,12 @@ impl Manager {
         let known = version.as_ref().map_or(digest, |version| &version.digest);
         self.audited("canary", name, Some(known), by, |change| {
             let version = self.version(name, digest)?;
-            self.try_begin_trial(name, &version, share, change)?;
+            self.try_begin_canary(name, &version, share, change)?;
             Ok(version)
         })
     }
 
-    fn try_begin_trial(
+    fn try_begin_canary(
         &self,
         name: &str,
         version: &Installed,
@@ -46,14 +46,14 @@ impl Manager {
         if self.is_pinned(name) {
             return Err(ChangeError::Pinned(name.to_owned()));
         }
-        self.check_trial(slot, &version.digest)?;
+        self.check_canary(slot, &version.digest)?;
         self.options.trust.check_version(version)?;
-        // To load it may take its time, and what is served does not change by it.
+        // Loading may take long, and does not change what is served.
         let module = self.load_version(name, version)?;
         let _switching = self.switching(name, change)?;
         // Meanwhile it may have been removed, or put in service.
         let version = self.version(name, &version.digest)?;
-        self.check_trial(slot, &version.digest)?;
+        self.check_canary(slot, &version.digest)?;
         let current = slot.module();
         let database = database(&current)?;
         check_coexistence(database, current.schema(), module.schema())?;
@@ -63,74 +63,74 @@ impl Manager {
             before: current.figures().counted(),
         });
         let prepared = self.prepare(&current, Some(&canary))?;
-        // The schema goes forward for both, so this comes after all that may refuse the
-        // trial. Withdrawn, the version leaves it there.
+        // The migrations run for both, so this comes after all checks that may refuse the
+        // canary. They stay when it is withdrawn.
         migrate(database, &canary.module)?;
         self.route(slot, prepared, || slot.set_canary(Some(canary)));
         Ok(())
     }
 
-    /// Whether a trial of a version may begin.
-    pub(super) fn check_trial(&self, slot: &Slot, digest: &str) -> Result<(), ChangeError> {
+    /// Checks that a version may start as canary.
+    pub(super) fn check_canary(&self, slot: &Slot, digest: &str) -> Result<(), ChangeError> {
         let name = slot.name();
         if !self.serves.load(Ordering::Relaxed) {
             return Err(ChangeError::NoHost(name.to_owned()));
         }
         if let Some(canary) = slot.canary() {
             return Err(ChangeError::InUse(format!(
-                "the version {} of the module {name} is on trial: promote or withdraw it first",
+                "the version {} of the module {name} is its canary: promote or withdraw it first",
                 short(canary.module.digest())
             )));
         }
         if slot.module().digest() == digest {
             return Err(ChangeError::InUse(format!(
-                "the version {} of the module {name} is in service, and answers all requests: try another one",
+                "the version {} of the module {name} is in service, and answers all requests: choose another one",
                 short(digest)
             )));
         }
         Ok(())
     }
 
-    /// Puts the version on trial in service.
+    /// Puts the canary in service.
     ///
     /// # Errors
-    /// When there is none, or it cannot be.
+    /// When no canary runs, or it cannot be put in service.
     pub fn promote(&self, name: &str, by: &str) -> Result<(), ChangeError> {
-        let canary = self.trial(name)?;
+        let canary = self.canary(name)?;
         let digest = canary.module.digest();
         self.audited("promote", name, Some(digest), by, |change| {
             let _switching = self.switching(name, change)?;
-            let canary = self.trial(name)?;
+            let canary = self.canary(name)?;
             let slot = self.slot(name)?;
             self.activate_in_service(slot, &slot.module(), &canary.module)
         })
     }
 
-    /// Ends the trial: the version in service answers everything again.
+    /// Withdraws the canary: the current version answers all requests again.
     ///
     /// # Errors
-    /// When there is none.
+    /// When no canary runs.
     pub fn withdraw(&self, name: &str, by: &str) -> Result<(), ChangeError> {
-        let canary = self.trial(name)?;
+        let canary = self.canary(name)?;
         let digest = canary.module.digest();
         self.audited("withdraw", name, Some(digest), by, |change| {
-            self.end_trial(name, change)
+            self.end_canary(name, change)
         })
     }
 
-    /// Withdraws a version that is bad by what was counted, also where that cannot be kept:
-    /// callers are not to wait for it.
+    /// Withdraws a canary that is worse, also if the audit entry cannot be written: callers
+    /// must not wait for it.
     fn withdraw_bad(&self, name: &str, why: &str) -> Result<(), ChangeError> {
-        let canary = self.trial(name)?;
+        let canary = self.canary(name)?;
         let digest = canary.module.digest();
         self.done("withdraw", name, Some(digest), "host", why, |change| {
-            self.end_trial(name, change)
+            self.end_canary(name, change)
         })
     }
 
-    fn end_trial(&self, name: &str, change: Change) -> Result<(), ChangeError> {
+    fn end_canary(&self, name: &str, change: Change) -> Result<(), ChangeError> {
         let _switching = self.switching(name, change)?;
-        let canary = self.trial(name)?;
+        let canary = self.canary(name)?;
         let slot = self.slot(name)?;
         let prepared = self.prepare(&slot.module(), None)?;
         self.route(slot, prepared, || slot.set_canary(None));
@@ -138,22 +138,22 @@ impl Manager {
         Ok(())
     }
 
-    pub(super) fn trial(&self, name: &str) -> Result<Arc<Canary>, ChangeError> {
-        self.slot(name)?.canary().ok_or_else(|| {
-            ChangeError::Nothing(format!("the module {name} has no version on trial"))
-        })
+    pub(super) fn canary(&self, name: &str) -> Result<Arc<Canary>, ChangeError> {
+        self.slot(name)?
+            .canary()
+            .ok_or_else(|| ChangeError::Nothing(format!("the module {name} has no canary")))
     }
 
-    /// Whether the version on trial is to be decided on; see [`Self::decide`].
+    /// Whether a decision on the canary is due; see [`Self::decide`].
     pub fn is_due(&self, slot: &Slot) -> bool {
         slot.judge(&self.options.canary) != Verdict::Undecided
     }
 
-    /// Promotes or withdraws the version on trial, if what was counted says so.
+    /// Promotes or withdraws the canary, if its call statistics decide it.
     pub fn decide(&self, slot: &Slot) {
-        // Whoever changes the module now decides what becomes of the trial.
-        let place = self.place(slot.name());
-        if place.is_err() || place.is_ok_and(|place| place.changes.are_switching()) {
+        // A change of the module that runs now also decides on the canary.
+        let managed = self.managed(slot.name());
+        if managed.is_err() || managed.is_ok_and(|managed| managed.changes.are_switching()) {
             return;
         }
         let _deciding = match slot.deciding() {
@@ -166,16 +166,16 @@ impl Manager {
             Verdict::Withdraw(why) => self.withdraw_bad(slot.name(), &why),
         };
         match done {
-            // Somebody else was faster, or does something at this moment.
+            // Another call was faster, or another change runs.
             Ok(()) | Err(ChangeError::Nothing(_) | ChangeError::Busy(_)) => {}
-            // It is as good as it was, and is promoted once that can be kept.
+            // It is promoted once that can be recorded.
             Err(ChangeError::Storage(error)) if error.trouble().is_some() => {}
             Err(error) => {
                 let error = error.reason();
                 tracing::error!(
                     module = slot.name(),
                     error,
-                    "the trial cannot be ended as it should"
+                    "the canary cannot be promoted as it should"
                 );
                 let _ = self.withdraw_bad(slot.name(), "it cannot be promoted");
             }
@@ -183,8 +183,8 @@ impl Manager {
     }
 }
 
-/// The version with this digest, if it is on trial.
-pub(super) fn on_trial(slot: &Slot, digest: &str) -> Option<Arc<Version>> {
+/// Returns the canary, if it has this digest.
+pub(super) fn canary_with(slot: &Slot, digest: &str) -> Option<Arc<Version>> {
     let module = slot.canary()?.module.clone();
     (module.digest() == digest).then_some(module)
 }

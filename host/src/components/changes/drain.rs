@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use super::Manager;
 use crate::components::version::Version;
 
-/// How often it is looked whether the calls of a version that was replaced have ended.
+/// How often the running calls of a replaced version are checked.
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Manager {
-    /// Ends what still runs of a version that was replaced, once it had its time.
+    /// Ends the calls of a replaced version that still run after `versions.drain_ms`.
     pub(super) fn drain(&self, module: &Arc<Version>) {
         let until = Instant::now() + self.options.drain;
-        // Without whoever ends them, calls end at their own deadline.
+        // Without that thread, calls end at their own deadline.
         let _ = self.drained.send((until, Arc::downgrade(module)));
     }
 }
 
-/// Ends what still runs of versions, each when its time is up. They come in that order.
+/// Ends the running calls of versions, each when its time is up, in that order.
 pub(super) fn retire(waiting: &Receiver<(Instant, Weak<Version>)>) {
     for (until, module) in waiting {
         while module.strong_count() > 0 && Instant::now() < until {

@@ -7,13 +7,13 @@ use crate::files;
 use crate::printable::cut;
 use crate::storage::{MigrationError, SqlError, StorageError};
 
-/// Why nothing was changed.
+/// Why a change was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// No module of this name is served.
     #[error("there is no module {0}")]
     UnknownModule(String),
-    /// Nothing that the module could be served from worked when the host started.
+    /// No component of the module worked when the host started.
     #[error(
         "the module {module} is not served, since it failed at the start: {reason}. Put a component that works \
          into the folder of modules, or name one with modules.{module}.component, and start the host again"
@@ -21,7 +21,7 @@ pub enum ChangeError {
     NotServed {
         /// The module.
         module: String,
-        /// What is wrong with what goes first.
+        /// The fault of the first component.
         reason: String,
     },
     /// The module has no such version.
@@ -29,7 +29,7 @@ pub enum ChangeError {
     UnknownVersion {
         /// The module.
         module: String,
-        /// What was asked for.
+        /// The requested digest.
         digest: String,
     },
     /// More than one version begins like this.
@@ -37,40 +37,40 @@ pub enum ChangeError {
     Ambiguous {
         /// The module.
         module: String,
-        /// What was asked for.
+        /// The requested digest.
         digest: String,
     },
     /// The settings name the component.
     #[error("modules.{0}.component names the component of this module: change it there")]
     Pinned(String),
-    /// Somebody changes the module at this very moment.
+    /// Another change of the module is under way.
     #[error(
         "another change of the module {0} is under way: wait for its end, or see `wares module status {0}`"
     )]
     Busy(String),
-    /// As many components as may wait to be compiled.
+    /// The queue of components to be compiled is full.
     #[error("{0} components wait to be compiled already: try again in a moment")]
     CompilerBusy(usize),
-    /// As many components as may are loaded or verified while others are served.
+    /// Too many components are being loaded or verified.
     #[error("{0} components are loaded or verified already: try again in a moment")]
     AsideBusy(usize),
-    /// The host itself failed. The change was not made, or was made as far as it can be undone.
+    /// The host itself failed. The change was not made, or can be undone.
     #[error("{0}")]
     Fault(String),
-    /// The component is larger than any may be.
+    /// The component is too large.
     #[error("the component has {bytes} bytes, more than {max} (compile.component_bytes_max)")]
     TooLarge {
-        /// What it has.
+        /// Its size.
         bytes: usize,
-        /// What it may have.
+        /// The limit.
         max: usize,
     },
-    /// The bytes are not those that were announced.
+    /// The bytes do not have the announced digest.
     #[error("the component has the digest {actual}, not {expected}")]
     Digest {
-        /// What was announced.
+        /// The announced digest.
         expected: String,
-        /// What they have.
+        /// Their digest.
         actual: String,
     },
     /// The signature is no proof.
@@ -79,18 +79,18 @@ pub enum ChangeError {
     /// The component does not load, or is another module.
     #[error("{0}")]
     Component(String),
-    /// The steps of the schema do not run.
+    /// The migrations do not run.
     #[error("the schema: {0}")]
     Migration(MigrationError),
-    /// The version in service could not go on after the steps of the new one.
+    /// The current version could not work after the migrations of the new one.
     #[error(
-        "the version in service knows {known} steps of the schema, and {needed} are needed once this one's have run: \
+        "the version in service knows {known} migrations, and {needed} are needed once this one's have run: \
          stop the host, and activate it then"
     )]
     Incompatible {
-        /// What the version in service knows.
+        /// The number that the current version knows.
         known: usize,
-        /// What the new one needs of others.
+        /// The number that the new one requires.
         needed: usize,
     },
     /// It does not answer.
@@ -98,19 +98,19 @@ pub enum ChangeError {
     Probe {
         /// The request.
         route: String,
-        /// What came of it.
+        /// The failure.
         reason: String,
     },
-    /// It is what is in use.
+    /// The version is in use.
     #[error("{0}")]
     InUse(String),
-    /// There are no requests that a version on trial could answer.
+    /// No host serves requests that a canary could answer.
     #[error(
-        "no version of the module {0} is tried, since no host serves this data folder: a trial is judged by what \
+        "no version of the module {0} can be canary, since no host serves this data folder: a canary is judged by what \
          it answers, and ends with the host. Start `wares serve` first, or put the version in service at once"
     )]
     NoHost(String),
-    /// There is nothing to go back to, or to decide.
+    /// No version can be rolled back to, promoted or withdrawn.
     #[error("{0}")]
     Nothing(String),
     /// The disk, or a file on it.
@@ -125,12 +125,12 @@ pub enum ChangeError {
 }
 
 impl ChangeError {
-    /// What is said of it. Names in it are the component's, and as long as it likes.
+    /// The text of the error. Names in it are the component's, of any length.
     pub fn reason(&self) -> String {
         cut(&self.to_string(), REASON_BYTES_MAX).into_owned()
     }
 
-    /// Whether there is no room for it.
+    /// Whether the disk is full.
     pub fn is_disk_full(&self) -> bool {
         match self {
             Self::ComponentStore(ComponentStoreError::File { source, .. }) => {

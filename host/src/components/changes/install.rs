@@ -7,36 +7,35 @@ use crate::components::store::{digest, short};
 use crate::fault::fault;
 use crate::storage::{Installed, now};
 
-/// Bytes that are to become a version.
+/// A component to be installed.
 pub struct Installation<'a> {
     /// The component.
     pub bytes: &'a [u8],
-    /// The SHA-256 that it is to have, in hexadecimal.
+    /// The expected SHA-256, in hexadecimal.
     pub digest: Option<&'a str>,
-    /// What minisign wrote of it.
+    /// Its minisign signature.
     pub signature: Option<&'a str>,
-    /// What is to become of it then.
+    /// The change that follows.
     pub then: Then,
 }
 
-/// What is to become of a version that was installed. Where that is refused for what is
-/// known before, the version is not kept either.
+/// The change that follows an installation. If that is refused before, the version is not
+/// kept either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Nothing else.
+    /// None.
     Keep,
     /// It is put in service.
     Activate,
-    /// It is tried by this share of the requests, of ten thousand.
+    /// It starts as canary for this share of the requests, of ten thousand.
     Try(u32),
 }
 
 impl Manager {
-    /// Verifies a component and keeps it as a version of a module. Nothing that is
-    /// served changes.
+    /// Verifies a component and keeps it as a version of a module, without serving it.
     ///
     /// # Errors
-    /// When something is wrong with it; then nothing is kept.
+    /// When it is refused; then nothing is kept.
     pub fn install(
         &self,
         name: &str,
@@ -61,7 +60,7 @@ impl Manager {
         match installation.then {
             Then::Keep => {}
             Then::Activate => self.check_activation(slot, digest)?,
-            Then::Try(_) => self.check_trial(slot, digest)?,
+            Then::Try(_) => self.check_canary(slot, digest)?,
         }
         let bytes = installation.bytes;
         let max = self.options.component_bytes_max;
@@ -98,7 +97,7 @@ impl Manager {
         self.keep(&installed, bytes)
             .inspect_err(|_| self.forget_unknown(slot, digest))?;
         fault("install.recorded");
-        // Installed before, it is as it was then, but for a signature.
+        // Installed before, it is unchanged, except for a signature.
         Ok(self.registry.version(name, digest)?.unwrap_or(installed))
     }
 
@@ -108,8 +107,7 @@ impl Manager {
         Ok(self.registry.insert(installed)?)
     }
 
-    /// Keeps nothing of what was compiled of a component that is no version, unless it
-    /// is there from before.
+    /// Removes the machine code of a component that is no version, unless it existed before.
     fn forget_unknown(&self, slot: &Slot, digest: &str) {
         let known = self.registry.version(slot.name(), digest);
         if slot.module().digest() != digest && matches!(known, Ok(None)) {
@@ -117,10 +115,10 @@ impl Manager {
         }
     }
 
-    /// Forgets an installed version.
+    /// Removes an installed version.
     ///
     /// # Errors
-    /// When there is none, or it is in use, or the one to go back to.
+    /// When it is unknown, in use, or the one to roll back to.
     pub fn remove(&self, name: &str, digest: &str, by: &str) -> Result<Installed, ChangeError> {
         let version = self.version(name, digest);
         let known = version.as_ref().map_or(digest, |version| &version.digest);
@@ -131,11 +129,11 @@ impl Manager {
             let slot = self.slot(name)?;
             let module = slot.module();
             let canary = slot.canary();
-            let trial = canary.as_ref().map(|canary| canary.module.digest());
+            let canary = canary.as_ref().map(|canary| canary.module.digest());
             let activated = database(&module)?.activated()?;
             let is = |other: Option<&str>| other == Some(&*version.digest);
             let serving = (module.origin().kind() == "version").then(|| module.digest());
-            if is(serving) || is(activated.active.as_deref()) || is(trial) {
+            if is(serving) || is(activated.active.as_deref()) || is(canary) {
                 return Err(ChangeError::InUse(format!(
                     "the version {} of the module {name} is in use",
                     short(&version.digest)

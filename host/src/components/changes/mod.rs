@@ -36,7 +36,7 @@ use crate::storage::{Act, Database, Installed, Registry, SqlError, StorageError}
 use drain::retire;
 use under_way::{Changes, UnderWay};
 
-/// How versions are managed.
+/// The options of the manager.
 pub struct ManagerOptions {
     /// The data folder.
     pub data: PathBuf,
@@ -47,23 +47,22 @@ pub struct ManagerOptions {
     pub pinned: BTreeMap<String, PathBuf>,
     /// The largest component, in bytes.
     pub component_bytes_max: usize,
-    /// Whose components are served.
+    /// The signers whose components are served.
     pub trust: Trust,
-    /// How long calls of a version that was replaced may take.
+    /// How long calls of a replaced version may take.
     pub drain: Duration,
-    /// When versions on trial are judged, and how.
+    /// When and how canaries are judged.
     pub canary: CanaryOptions,
-    /// What a component that is asked about itself may use.
+    /// The limits of a component that describes itself.
     pub asking: Limits,
 }
 
-/// A change of what is routed where, checked, and yet to be made.
+/// A checked change of the routing, not made yet.
 pub type Prepared = Box<dyn FnOnce() + Send>;
 
-/// Whoever routes requests to modules.
+/// The router of requests to modules.
 pub trait Router: Send + Sync {
-    /// Prepares to route a module's requests to this version, or a share of them
-    /// to a version on trial.
+    /// Prepares to route a module's requests to this version, and a share of them to a canary.
     ///
     /// # Errors
     /// When its routes collide with another's.
@@ -73,42 +72,41 @@ pub trait Router: Send + Sync {
         canary: Option<&Arc<Canary>>,
     ) -> Result<Prepared, String>;
 
-    /// Why a component's answer to a plain request cannot be sent, if that is so.
+    /// Why a component's answer to a plain request cannot be sent, if it cannot.
     fn fault_in(&self, response: Response) -> Option<String>;
 }
 
-/// A module that is served, and what its changes need.
-struct Place {
+/// A served module, and the state of its changes.
+struct Managed {
     slot: Arc<Slot>,
     changes: Arc<Changes>,
     /// The version that is most likely put in service next: the one that was
-    /// installed, or replaced, last. To load it takes longer than all the rest.
+    /// installed, or replaced, last. Loading takes most of an activation.
     next: Mutex<Option<Version>>,
 }
 
-/// The versions of all modules that are served.
+/// Manages the versions of all served modules.
 pub struct Manager {
     engine: Arc<Engine>,
     options: ManagerOptions,
     modules: Box<dyn Fn(&str) -> ModuleOptions + Send + Sync>,
     registry: Registry,
     versions: ComponentStore,
-    places: BTreeMap<String, Place>,
-    /// What could not be served when the host started, and has not been mended since.
+    managed: BTreeMap<String, Managed>,
+    /// The components that failed at the start, and have not been replaced since.
     failures: Mutex<Vec<Failure>>,
-    /// Held while a version is kept or forgotten: modules may share the file of one.
+    /// Held while a version is added or removed: modules may share its file.
     keeping: Mutex<()>,
-    /// Held while what is served changes together with the table of routes, which is
-    /// one of all modules.
+    /// Held while a served version changes together with the table of all routes.
     routing: Mutex<()>,
     router: OnceLock<Arc<dyn Router>>,
-    /// Whether requests of others are answered, and not those of one command alone.
+    /// Whether the host serves, and not one command alone.
     serves: AtomicBool,
     drained: Sender<(Instant, Weak<Version>)>,
 }
 
 impl Manager {
-    /// `modules` tells what the operator says of a module by its name.
+    /// `modules` returns the operator's settings of a module by its name.
     pub fn new(
         engine: Arc<Engine>,
         options: ManagerOptions,
@@ -117,17 +115,17 @@ impl Manager {
         slots: &[Arc<Slot>],
     ) -> Self {
         let (drained, waiting) = mpsc::channel();
-        // It ends with the manager. Where there is no thread for it, calls end at their deadline.
+        // It ends with the manager. Without the thread, calls end at their deadline.
         let _ = thread::Builder::new()
             .name("drain".to_owned())
             .spawn(move || retire(&waiting));
-        let place = |slot: &Arc<Slot>| {
-            let place = Place {
+        let managed = |slot: &Arc<Slot>| {
+            let managed = Managed {
                 slot: slot.clone(),
                 changes: Arc::default(),
                 next: Mutex::default(),
             };
-            (slot.name().to_owned(), place)
+            (slot.name().to_owned(), managed)
         };
         Self {
             versions: ComponentStore::of(&options.data),
@@ -135,7 +133,7 @@ impl Manager {
             options,
             modules,
             registry,
-            places: slots.iter().map(place).collect(),
+            managed: slots.iter().map(managed).collect(),
             failures: Mutex::default(),
             keeping: Mutex::default(),
             routing: Mutex::default(),
@@ -145,13 +143,13 @@ impl Manager {
         }
     }
 
-    /// From now on requests are routed by this; without it, nothing is served.
+    /// Sets the router; without it, nothing is served.
     pub fn route_by(&self, router: Arc<dyn Router>) {
-        // There is one of them for the life of a host.
+        // A host has one.
         let _ = self.router.set(router);
     }
 
-    /// From now on requests of others are answered, so that versions may be tried.
+    /// Records that the host serves, so that canaries may start.
     pub fn begin_serving(&self) {
         self.serves.store(true, Ordering::Relaxed);
     }
@@ -161,23 +159,22 @@ impl Manager {
         self.options.component_bytes_max
     }
 
-    /// What could not be served when the host started.
+    /// The components that failed at the start.
     pub fn started_without(&self, failures: &[Failure]) {
         *lock(&self.failures) = failures.to_vec();
     }
 
-    /// What could not be served when the host started, without what a change has
-    /// mended since.
+    /// The components that failed at the start and have not been replaced since.
     pub fn failures(&self) -> Vec<Failure> {
         lock(&self.failures).clone()
     }
 
-    /// Another version of this module than the one that failed is in service now.
+    /// Records that another version of this module serves than the one that failed.
     fn mended(&self, name: &str) {
         lock(&self.failures).retain(|failure| failure.module.as_deref() != Some(name));
     }
 
-    /// Keeps what served in place of what failed when the host started.
+    /// Audits the components that serve instead of failed ones.
     pub fn fell_back(&self, fallback: &Fallback) {
         let (module, digest) = (&fallback.module, &fallback.digest);
         let change = Change::new("fallback", Some(digest), "host");
@@ -187,17 +184,17 @@ impl Manager {
     /// The changes of a module that are under way.
     ///
     /// # Errors
-    /// When there is no such module.
+    /// When the module is unknown.
     pub fn changes(&self, name: &str) -> Result<Vec<Change>, ChangeError> {
-        Ok(self.place(name)?.changes.under_way())
+        Ok(self.managed(name)?.changes.under_way())
     }
 
-    /// What tells, for each module that has any, of the calls and changes that have not
-    /// ended. It keeps nothing of the manager.
+    /// Returns a reporter of unfinished calls and changes by module, without a reference to the
+    /// manager.
     pub fn unfinished(&self) -> impl Fn() -> Vec<String> + Send + use<> {
-        let places = self.places.values();
-        let places: Vec<_> = places
-            .map(|place| (place.slot.running(), place.changes.clone()))
+        let managed = self.managed.values();
+        let managed: Vec<_> = managed
+            .map(|managed| (managed.slot.running(), managed.changes.clone()))
             .collect();
         move || {
             let told = |(running, changes): &(crate::components::slot::Running, Arc<Changes>)| {
@@ -212,33 +209,33 @@ impl Manager {
                 }
                 (!what.is_empty()).then(|| format!("{}: {}", running.module(), what.join(", ")))
             };
-            places.iter().filter_map(told).collect()
+            managed.iter().filter_map(told).collect()
         }
     }
 
-    /// The modules that are served, by their names.
+    /// The served modules, by name.
     pub fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
-        self.places.values().map(|place| &place.slot)
+        self.managed.values().map(|managed| &managed.slot)
     }
 
     /// The module of this name.
     ///
     /// # Errors
-    /// When there is none.
+    /// When it is unknown.
     pub fn slot(&self, name: &str) -> Result<&Arc<Slot>, ChangeError> {
-        Ok(&self.place(name)?.slot)
+        Ok(&self.managed(name)?.slot)
     }
 
     /// The installed versions of a module, newest first.
     ///
     /// # Errors
-    /// When there is no such module, or the database cannot be read.
+    /// When the module is unknown, or the database cannot be read.
     pub fn installed(&self, name: &str) -> Result<Vec<Installed>, ChangeError> {
         self.slot(name)?;
         Ok(self.registry.versions(name)?)
     }
 
-    /// What was done, newest first, before the act with this number.
+    /// Returns the audit entries, newest first, before the one with this number.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -246,8 +243,8 @@ impl Manager {
         self.registry.acts(before, limit)
     }
 
-    fn place(&self, name: &str) -> Result<&Place, ChangeError> {
-        self.places.get(name).ok_or_else(|| {
+    fn managed(&self, name: &str) -> Result<&Managed, ChangeError> {
+        self.managed.get(name).ok_or_else(|| {
             let failures = lock(&self.failures);
             let failure = failures
                 .iter()
@@ -266,22 +263,22 @@ impl Manager {
         self.options.pinned.contains_key(name)
     }
 
-    /// Keeps other versions of a module from being verified, if its versions may change.
+    /// Locks the verification of versions of a module, if its versions may change.
     fn verifying(&self, name: &str, change: Change) -> Result<UnderWay<'_>, ChangeError> {
-        let place = self.place(name)?;
+        let managed = self.managed(name)?;
         if self.is_pinned(name) {
             return Err(ChangeError::Pinned(name.to_owned()));
         }
-        self.busy(name, place.changes.verify(change))
+        self.busy(name, managed.changes.verify(change))
     }
 
-    /// Keeps every other change of what is served of a module out, if that may change.
+    /// Locks the served version of a module, if it may change.
     fn switching(&self, name: &str, change: Change) -> Result<UnderWay<'_>, ChangeError> {
-        let place = self.place(name)?;
+        let managed = self.managed(name)?;
         if self.is_pinned(name) {
             return Err(ChangeError::Pinned(name.to_owned()));
         }
-        self.busy(name, place.changes.switch(change))
+        self.busy(name, managed.changes.switch(change))
     }
 
     fn busy<'a>(
@@ -308,7 +305,7 @@ impl Manager {
         }
     }
 
-    /// Does something that can be kept, and keeps that it was done or why it was not.
+    /// Makes a change that can be recorded, and audits the outcome.
     fn audited<T>(
         &self,
         act: &str,
@@ -323,7 +320,7 @@ impl Manager {
         })
     }
 
-    /// Does something, whether or not it can be kept, and keeps it as far as it can be.
+    /// Makes a change, and audits the outcome if that can be recorded.
     fn done<T>(
         &self,
         act: &str,
@@ -339,7 +336,7 @@ impl Manager {
         result
     }
 
-    /// Keeps what was done, and what is to be said of it, or why it was not.
+    /// Makes a change, and audits the outcome with a detail.
     fn record(
         &self,
         change: &Change,

@@ -1,4 +1,4 @@
-//! Serves a module anew from a file that was changed, for `wares serve --watch`.
+//! Reloads a module from a changed file, for `wares serve --watch`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,13 +14,11 @@ use crate::components::version::Version;
 use crate::storage::Database;
 
 impl Manager {
-    /// Serves a file's component in place of the one that its module is served
-    /// from. No version is kept, and steps of its schema need not suit the one
-    /// before. `None` where it is in service already.
+    /// Serves a file's component instead of the present one of its module. No version is kept,
+    /// and its migrations need not suit the component before. `None` if it already serves.
     ///
     /// # Errors
-    /// When it cannot be served, or a version that was activated goes before
-    /// files; then everything is as it was.
+    /// When it cannot be served, or an active version has precedence; then nothing changes.
     pub fn reload(&self, source: &Source) -> Result<Option<Arc<Version>>, ChangeError> {
         let digest = digest(&source.bytes);
         if self.slots().any(|slot| slot.module().digest() == digest) {
@@ -37,7 +35,8 @@ impl Manager {
         })?;
         let name = module.name().to_owned();
         self.audited("reload", &name, Some(&digest), "host", |change| {
-            let _verifying = self.busy(&name, self.place(&name)?.changes.verify(change.clone()))?;
+            let _verifying =
+                self.busy(&name, self.managed(&name)?.changes.verify(change.clone()))?;
             if source.name.is_none() && self.is_pinned(&name) {
                 return Err(ChangeError::Pinned(name.clone()));
             }
@@ -51,14 +50,14 @@ impl Manager {
         mut module: Version,
         change: Change,
     ) -> Result<Arc<Version>, ChangeError> {
-        let place = self.place(name)?;
-        let slot = &place.slot;
+        let managed = self.managed(name)?;
+        let slot = &managed.slot;
         let current = slot.module();
         let database = database(&current)?;
         self.check_reload(slot, database)?;
         self.verify(slot, &mut module)?;
-        let _switching = self.busy(name, place.changes.switch(change))?;
-        // By now a version may have been activated.
+        let _switching = self.busy(name, managed.changes.switch(change))?;
+        // A version may have been activated meanwhile.
         self.check_reload(slot, database)?;
         module.attach(database.clone());
         let module = Arc::new(module);
@@ -73,20 +72,20 @@ impl Manager {
         Ok(module)
     }
 
-    /// Keeps that a file which is watched cannot be read.
+    /// Audits that a watched file cannot be read.
     pub(in crate::components) fn refuse_file(&self, file: &Path, name: Option<&str>, reason: &str) {
         let module = name.unwrap_or(self.served_from(&file.display().to_string()));
         self.refuse("reload", module, None, "host", reason);
     }
 
-    /// Keeps that a change was refused by whoever found that out before it came here.
-    /// `module` is empty where it is not known which it is of.
+    /// Audits a change that was refused before it came here. `module` is empty if it is
+    /// unknown.
     pub fn refuse(&self, act: &str, module: &str, digest: Option<&str>, by: &str, reason: &str) {
         let change = Change::new(act, digest, by);
         self.keep_act(&change, module, "refused", reason);
     }
 
-    /// The module that is served from this file, or nothing.
+    /// The module that is served from this file, if any.
     fn served_from(&self, file: &str) -> &str {
         let path = |file: &str| std::path::absolute(file).ok();
         let file = path(file);
@@ -108,7 +107,7 @@ impl Manager {
         }
         if slot.canary().is_some() {
             return Err(ChangeError::InUse(format!(
-                "the module {name} has a version on trial"
+                "the module {name} has a canary"
             )));
         }
         Ok(())

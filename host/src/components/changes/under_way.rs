@@ -1,6 +1,5 @@
-//! Changes of a module that are under way. To verify a version and to put one in
-//! service keep each other waiting for nothing: a version whose verification is stuck
-//! does not keep the one in service from being rolled back.
+//! Changes of a module that are under way. Verification and activation do not wait for each
+//! other: a version whose verification is stuck does not block a rollback.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,26 +8,26 @@ use crate::storage::now;
 /// A change that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What is done: `install`, `activate` and so on, as in the audit log.
+    /// The action: `install`, `activate` and so on, as in the audit.
     pub act: String,
-    /// The version's digest, or what was said to be one; `None` where nothing was.
+    /// The version's digest, or the text given as one; `None` without one.
     pub digest: Option<String>,
-    /// Who.
+    /// The actor.
     pub actor: String,
     /// RFC 3339 in UTC.
     pub since: String,
 }
 
-/// What is under way with one module.
+/// The changes under way of one module.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// A version is verified. Nothing that is served changes by it.
+    /// A version is verified, which changes nothing that is served.
     verifying: Mutex<Option<Change>>,
-    /// What is served changes.
+    /// The served version changes.
     switching: Mutex<Option<Change>>,
 }
 
-/// A change is under way as long as this lives.
+/// Marks a change as under way, until dropped.
 pub(super) struct UnderWay<'a>(&'a Mutex<Option<Change>>);
 
 impl Change {
@@ -48,17 +47,17 @@ impl Changes {
         UnderWay::begin(&self.verifying, change)
     }
 
-    /// Begins to change what is served; `None` while that changes.
+    /// Begins to change the served version; `None` while another change does.
     pub(super) fn switch(&self, change: Change) -> Option<UnderWay<'_>> {
         UnderWay::begin(&self.switching, change)
     }
 
-    /// Whether what is served changes at this moment.
+    /// Whether the served version is being changed.
     pub(super) fn are_switching(&self) -> bool {
         lock(&self.switching).is_some()
     }
 
-    /// All that is under way.
+    /// All changes under way.
     pub(super) fn under_way(&self) -> Vec<Change> {
         [&self.verifying, &self.switching]
             .into_iter()
@@ -68,18 +67,18 @@ impl Changes {
 }
 
 impl<'a> UnderWay<'a> {
-    fn begin(place: &'a Mutex<Option<Change>>, change: Change) -> Option<Self> {
-        let mut present = lock(place);
+    fn begin(slot: &'a Mutex<Option<Change>>, change: Change) -> Option<Self> {
+        let mut present = lock(slot);
         if present.is_some() {
             return None;
         }
         *present = Some(change);
-        Some(Self(place))
+        Some(Self(slot))
     }
 }
 
 impl Drop for UnderWay<'_> {
-    /// Also where a change panics.
+    /// Also if a change panics.
     fn drop(&mut self) {
         *lock(self.0) = None;
     }

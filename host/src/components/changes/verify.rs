@@ -159,7 +159,7 @@ impl Manager {
     }
 
     pub(super) fn next(&self, name: &str) -> Result<MutexGuard<'_, Option<Version>>, ChangeError> {
-        let next = self.place(name)?.next.lock();
+        let next = self.managed(name)?.next.lock();
         Ok(next.unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -11,7 +11,7 @@ impl Own {
         let (id, summary, responses) = match self {
             Self::Health => (
                 "Health",
-                "Whether the host lives, and which modules fail again and again, or failed at its start",
+                "Whether the host lives, which modules have an open circuit, and which failed at its start",
                 text_answer("text/html"),
             ),
             Self::Metrics => (

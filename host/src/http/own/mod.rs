@@ -350,7 +350,7 @@ fn health(about: &About) -> Answer {
         .filter(|slot| slot.is_resting())
         .map(|slot| {
             format!(
-                "\nThe module {} fails again and again, and answers 503",
+                "\nThe circuit of the module {} is open, and it answers 503",
                 slot.name()
             )
         })

@@ -113,7 +113,7 @@ pub(super) fn install(
             changed(manager.activate(name, &installed.digest, &by))?;
         }
         Then::Try(share) => {
-            changed(manager.begin_trial(name, &installed.digest, share, &by))?;
+            changed(manager.begin_canary(name, &installed.digest, share, &by))?;
         }
     }
     shown_with(manager, name, &installed)
@@ -129,7 +129,7 @@ pub(super) fn activate(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Res
     input.finish()?;
     let (digest, by) = (digest.unwrap_or_default(), name_of(actor));
     let version = changed(match share {
-        Some(share) => manager.begin_trial(name, &digest, share, &by),
+        Some(share) => manager.begin_canary(name, &digest, share, &by),
         None => manager.activate(name, &digest, &by),
     })?;
     shown_with(manager, name, &version)
