@@ -87,7 +87,7 @@ fn told_nothing(data: &Path, address: SocketAddr, told: &mpsc::Receiver<Vec<u8>>
         "{said}"
     );
     let want = format!(
-        "wares: what listens at {address} does not answer as the host that serves the data folder {}: {why}",
+        "wares: the program at {address} does not answer as the host that serves the data folder {}: {why}",
         data.display()
     );
     assert!(
@@ -115,7 +115,7 @@ fn a_stranger_at_the_address_of_an_earlier_run_gets_only_a_challenge() {
     let data = folder.path();
     let _lock = lock(data);
     let no_proof = "it does not answer a challenge";
-    let wrong = "its proof is not that of this folder at this place";
+    let wrong = "its proof is not that of this folder at this address";
     let proof = |proof: &str| answer("200 OK", &json!({"proof": proof}).to_string());
     for (sent, why) in [
         (proof(""), wrong),
@@ -165,7 +165,7 @@ fn a_stranger_that_relays_the_challenge_gets_nothing_else() {
         data,
         address,
         &told,
-        "its proof is not that of this folder at this place",
+        "its proof is not that of this folder at this address",
     );
     // The host of another folder cannot prove anything either.
     let folder = tempfile::TempDir::new().unwrap();

@@ -78,7 +78,7 @@ fn a_component_is_reloaded_when_its_file_changes() {
     let broken = marked("version=3.0.0 steps=3");
     save(&file, &broken);
     let reason =
-        "the schema: the step 0003_broken fails at its statement 2: no such table: nowhere";
+        "the schema: the migration 0003_broken fails at statement 2: no such table: nowhere";
     let log = shop.server.wait_for_log("is not served");
     assert!(log.lines().last().unwrap().contains(reason), "{log}");
     assert_eq!(serving(&shop), "2.0.0");

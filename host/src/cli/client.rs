@@ -32,10 +32,10 @@ pub(super) fn ask(common: &Common, ask: Ask) -> anyhow::Result<Value> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    if let Some(place) = folder.host()? {
+    if let Some(address) = folder.host()? {
         let directory = workplace.directory(&folder)?;
         return runtime.block_on(async {
-            let mut host = reach(place, folder.path(), &directory).await?;
+            let mut host = reach(address, folder.path(), &directory).await?;
             let token = directory.issue_operator_token(&operator());
             read(host.ask(ask, &token).await)
         });
@@ -59,35 +59,35 @@ pub(super) fn ask(common: &Common, ask: Ask) -> anyhow::Result<Value> {
     answer
 }
 
-/// Connects to the host that serves a data folder. Where it is said to be something else
-/// may listen by now, so it has to prove first, on this very connection, that it has the
-/// folder and listens at this place.
+/// Connects to the host that serves a data folder. Another program may listen
+/// at its address by now, so it has to prove first, on this very connection, that it has the
+/// folder and listens at this address.
 async fn reach(
-    place: SocketAddr,
+    address: SocketAddr,
     data: &Path,
     directory: &Directory,
 ) -> anyhow::Result<Connection> {
-    let proved = tokio::time::timeout(PROOF_WAIT, prove(place, directory)).await;
+    let proved = tokio::time::timeout(PROOF_WAIT, prove(address, directory)).await;
     let proved = proved.unwrap_or_else(|_| {
         let waited = PROOF_WAIT.as_secs();
         Err(anyhow!("it proved nothing within {waited} s"))
     });
     proved.map_err(|error| {
         anyhow!(
-            "what listens at {place} does not answer as the host that serves the data folder {}: {error:#}. \
-             Nothing was sent there but a challenge. See what listens there; if it is that host, it is stuck \
+            "the program at {address} does not answer as the host that serves the data folder {}: {error:#}. \
+             Nothing was sent there but a challenge. Find the program; if it is that host, it is stuck \
              or of an earlier version: stop it and start it again",
             data.display()
         )
     })
 }
 
-async fn prove(place: SocketAddr, directory: &Directory) -> anyhow::Result<Connection> {
-    let mut connection = Connection::begin(TcpStream::connect(place).await?).await?;
+async fn prove(address: SocketAddr, directory: &Directory) -> anyhow::Result<Connection> {
+    let mut connection = Connection::begin(TcpStream::connect(address).await?).await?;
     let challenge = Directory::challenge();
     let proof = connection.challenge(&challenge).await?;
-    if !directory.is_proof(&proof, &challenge, &place.to_string()) {
-        bail!("its proof is not that of this folder at this place");
+    if !directory.is_proof(&proof, &challenge, &address.to_string()) {
+        bail!("its proof is not that of this folder at this address");
     }
     Ok(connection)
 }

@@ -99,7 +99,7 @@ pub enum StorageError {
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     /// A migration fails.
-    #[error("the step {step} fails at its statement {statement}: {reason}")]
+    #[error("the migration {step} fails at statement {statement}: {reason}")]
     Failed {
         /// The migration.
         step: String,
@@ -109,17 +109,17 @@ pub enum MigrationError {
         reason: String,
     },
     /// A migration that ran here has changed.
-    #[error("the step {0} has changed since it ran on this data")]
+    #[error("the migration {0} has changed since it ran on this data")]
     Changed(String),
     /// A migration ran on this data that the component does not know, and others of its own
     /// did not: they are not versions of one schema.
     #[error(
-        "this data has seen the step {0}, which this component does not have, and not all of those that it has"
+        "the migration {0}, which this component does not have, ran on this data, and not all of the component's own did"
     )]
     Unknown(String),
     /// A migration ran on this data that the component does not know and must know.
     #[error(
-        "this component is too old for its database: it does not know the step {step}, and knows {known} steps where {needed} are needed"
+        "this component is too old for its database: it does not know the migration {step}, and knows {known} migrations where {needed} are needed"
     )]
     TooOld {
         /// The first migration that it does not know.
@@ -130,7 +130,7 @@ pub enum MigrationError {
         known: u32,
     },
     /// The component declares more needed migrations than it has.
-    #[error("it says that {needed} steps are needed, and has {steps}")]
+    #[error("it declares that {needed} migrations are needed, and has {steps}")]
     NeedsMore {
         /// The declared number.
         needed: u32,
@@ -138,10 +138,10 @@ pub enum MigrationError {
         steps: u32,
     },
     /// Two migrations have one name.
-    #[error("there are two steps named {0}")]
+    #[error("two migrations are named {0}")]
     Duplicate(String),
     /// Migrations are pending, and may not run now.
-    #[error("the step {0} has yet to run: start the host once with this component")]
+    #[error("the migration {0} is pending: start the host once with this component")]
     Pending(String),
     /// The database itself.
     #[error(transparent)]

@@ -469,7 +469,7 @@ impl Guarded {
                 SqlError::full().to_string()
             } else if self.clock.expired() {
                 format!(
-                    "the steps take longer than {} ms (sql_migration_ms)",
+                    "the migrations take longer than {} ms (sql_migration_ms)",
                     self.migration_ms
                 )
             } else {

@@ -153,8 +153,8 @@ fn the_next_component_is_verified_before_an_activation_ends() {
     let file = shop.data.path().join(FILE);
     is_served(&shop, "2.0.0", "version");
     // Too old for the schema, as `rollback` has it.
-    let too_old = "the schema: this component is too old for its database: it does not know the step \
-                   0002_colour, and knows 1 steps where 2 are needed";
+    let too_old = "the schema: this component is too old for its database: it does not know the migration \
+                   0002_colour, and knows 1 migrations where 2 are needed";
     let roll_back = shop.ask("POST", &format!("{MODULE}/rollback"), None);
     roll_back.refuses(400, "failed_migration", too_old);
     deactivate(&shop).refuses(400, "failed_migration", too_old);
@@ -176,7 +176,7 @@ fn the_next_component_is_verified_before_an_activation_ends() {
             "version=3.0.0 steps=3",
             400,
             "failed_migration",
-            "the schema: the step 0003_broken fails at its statement 2: no such table: nowhere",
+            "the schema: the migration 0003_broken fails at statement 2: no such table: nowhere",
         ),
     ] {
         fs::write(&file, marked(mark)).unwrap();

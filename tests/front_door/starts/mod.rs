@@ -118,7 +118,7 @@ fn a_version_that_fails_later_is_left_out_and_the_one_before_serves() {
         ),
         (
             "steps",
-            "the schema of module marked: the step 0003_broken fails at its statement 2: \
+            "the schema of module marked: the migration 0003_broken fails at statement 2: \
              no such table: nowhere"
                 .to_owned(),
         ),

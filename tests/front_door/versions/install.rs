@@ -150,7 +150,7 @@ fn a_refused_version_is_explained_and_changes_nothing() {
             marked("version=2.0.0 steps=3"),
             400,
             "failed_migration",
-            "the schema: the step 0003_broken fails at its statement 2: no such table: nowhere".to_owned(),
+            "the schema: the migration 0003_broken fails at statement 2: no such table: nowhere".to_owned(),
         ),
     ] {
         let answer = put(&shop, query, &bytes);
@@ -209,8 +209,8 @@ fn verification_changes_nothing_and_ends_in_time() {
     put(&shop, "", &marked("version=3.0.0 steps=3 third=endless")).refuses(
         400,
         "failed_migration",
-        "the schema: the step 0003_endless fails at its statement 1: \
-         the steps take longer than 200 ms (sql_migration_ms)",
+        "the schema: the migration 0003_endless fails at statement 1: \
+         the migrations take longer than 200 ms (sql_migration_ms)",
     );
     put(&shop, "", &marked("version=3.0.0 bad=describe")).refuses(
         400,

@@ -191,7 +191,7 @@ fn temporary_files_of_steps_are_bounded() {
         assert_eq!(
             failed.map(|error| error.to_string()),
             fails.then(|| {
-                "the step 0002 fails at its statement 1: temporary files need more than 1048576 bytes"
+                "the migration 0002 fails at statement 1: temporary files need more than 1048576 bytes"
                     .to_owned()
             })
         );
@@ -228,7 +228,7 @@ fn steps_without_end_are_ended_and_leave_nothing() {
         .migrate(&schema([step("0001", THINGS), step("0002", &endless)]));
     assert_eq!(
         failed.map_err(|error| error.to_string()),
-        Err("the step 0002 fails at its statement 2: the steps take longer than 50 ms (sql_migration_ms)".to_owned())
+        Err("the migration 0002 fails at statement 2: the migrations take longer than 50 ms (sql_migration_ms)".to_owned())
     );
     let short = schema([
         step("0001", THINGS),

@@ -532,7 +532,7 @@ fn tables_of_full_text_search_whose_words_nobody_counts() {
         let failed = fails(&format!("create virtual table w using fts5 ({options});"));
         assert_eq!(
             failed,
-            reason.map(|reason| format!("the step 0002 fails at its statement 1: {reason}")),
+            reason.map(|reason| format!("the migration 0002 fails at statement 1: {reason}")),
             "{options}"
         );
     }
@@ -543,7 +543,7 @@ fn tables_of_full_text_search_whose_words_nobody_counts() {
     assert_eq!(
         failed.as_deref(),
         Some(
-            "the step 0002 fails at its statement 1: a virtual table is made by at most 4096 bytes"
+            "the migration 0002 fails at statement 1: a virtual table is made by at most 4096 bytes"
         )
     );
 }

@@ -42,7 +42,7 @@ fn told(fixture: &Fixture, version: &Schema) -> String {
 
 fn too_old(step: &str, needed: u32, known: u32) -> String {
     format!(
-        "this component is too old for its database: it does not know the step {step}, and knows {known} steps where {needed} are needed"
+        "this component is too old for its database: it does not know the migration {step}, and knows {known} migrations where {needed} are needed"
     )
 }
 
@@ -155,13 +155,13 @@ fn only_a_beginning_of_what_ran_is_an_older_version() {
         steps: vec![step("0001", THINGS), step("0002-other", "select 1;")],
         steps_needed: None,
     };
-    let unknown = "this data has seen the step 0002, which this component does not have, and not all of those that it has";
+    let unknown = "the migration 0002, which this component does not have, ran on this data, and not all of the component's own did";
     assert_eq!(told(&fixture, &other), unknown);
     let mut changed = version(2, None);
     changed.steps[1].statements.push(' ');
     assert_eq!(
         told(&fixture, &changed),
-        "the step 0002 has changed since it ran on this data"
+        "the migration 0002 has changed since it ran on this data"
     );
     let mut gap = version(3, None);
     gap.steps.remove(1);
@@ -180,6 +180,6 @@ fn a_step_between_others_lets_no_older_version_go_on() {
 fn more_steps_are_not_needed_than_there_are() {
     let fixture = fixture();
     let said = told(&fixture, &version(1, Some(2)));
-    assert_eq!(said, "it says that 2 steps are needed, and has 1");
+    assert_eq!(said, "it declares that 2 migrations are needed, and has 1");
     assert_eq!(told(&fixture, &version(1, Some(0))), "");
 }
