@@ -10,7 +10,7 @@ pub mod config;
 pub mod engine;
 mod fault;
 mod files;
-mod giving_back;
+mod free_memory;
 mod headers;
 pub mod http;
 pub mod identity;

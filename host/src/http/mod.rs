@@ -32,7 +32,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 
 use crate::clock;
 use crate::components::{self, Access, Manager, Meters, Slot, SlotError, Version};
-use crate::giving_back::give_back;
+use crate::free_memory;
 use crate::identity::{Actor, ActorKind};
 use crate::printable::cut;
 
@@ -69,7 +69,7 @@ const RECEIVING_BYTES_MAX: usize = 64 * 1024 * 1024;
 const STRANGERS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Answers that wait to be taken, on all connections together, in bytes.
 const SENDING_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// After a rush of so many bytes the memory that it left free is given back.
+/// After a rush of this many bytes, free memory is returned to the system.
 const RUSH_BYTES: usize = 32 * 1024 * 1024;
 /// How often that is looked for.
 const RUSH_PAUSE: Duration = Duration::from_secs(5);
@@ -172,8 +172,8 @@ impl App {
         Arc::new(Connection::new(peer, sending, patience))
     }
 
-    /// Gives memory back after each rush, as long as it is polled.
-    pub async fn give_back_memory(&self) {
+    /// Returns free memory to the system after each rush, while polled.
+    pub async fn release_memory(&self) {
         let rooms = [
             &self.sending,
             &self.receiving.known,
@@ -185,7 +185,7 @@ impl App {
             let given_back: usize = rooms.iter().map(|room| room.given_back()).sum();
             if given_back >= RUSH_BYTES {
                 // Others go on meanwhile.
-                let _ = tokio::task::spawn_blocking(give_back).await;
+                let _ = tokio::task::spawn_blocking(free_memory::release).await;
             }
         }
     }

@@ -92,7 +92,7 @@ pub async fn run(
     let permits = Arc::new(Semaphore::new(limits.connections_max));
     let housekeeping = tokio::spawn({
         let app = app.clone();
-        async move { app.give_back_memory().await }
+        async move { app.release_memory().await }
     });
     tokio::pin!(stop);
     loop {
