@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_component_sees_what_a_request_says_of_itself_and_no_credential_or_proxy() {
+    fn a_component_sees_no_header_of_credentials_or_proxies() {
         for name in [
             "Accept",
             "ACCEPT-LANGUAGE",
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_component_sets_what_describes_its_answer_and_nothing_that_acts_on_the_caller() {
+    fn a_component_sets_only_headers_that_describe_its_answer() {
         for name in [
             "Content-Type",
             "content-disposition",
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn authors_are_told_what_is_listed() {
+    fn the_guide_names_all_listed_headers() {
         let guide = include_str!("../../docs/modules.md");
         for name in SEEN.iter().chain(&SET) {
             assert!(guide.contains(&format!("`{name}`")), "{name}");
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_route_asks_for_is_brought_into_one_form_or_refused() {
+    fn requested_headers_are_normalised_or_refused() {
         let ask = |names: &[&str]| {
             let mut names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
             asked(&mut names).map(|()| names)

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_printer_writes_out_what_passes_through_it() {
+    fn a_printer_escapes_its_text() {
         let mut text = Vec::new();
         let [a, b] = ["a\u{9b}", "b\u{85}"];
         writeln!(Printer::of_text(&mut text), "{a}\tis\n{b}").unwrap();

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_put_over_what_is_there() {
+    fn changes_are_merged() {
         check(
             Some(r#"{"a":1,"b":"two"}"#),
             r#"{"b":3,"z":null}"#,
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_is_bounded_and_what_is_too_long_already_may_shrink() {
+    fn the_length_is_bounded_and_longer_metadata_may_shrink() {
         let of =
             |bytes: usize| Metadata::stored(&format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - 8)));
         let (fits, beyond) = (of(BYTES_MAX), of(BYTES_MAX + 1));

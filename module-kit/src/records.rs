@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_packed_is_read_back_in_place() {
+    fn packed_rows_are_read_in_place() {
         let cells = [
             Cell::Null,
             Cell::Integer(-7),

@@ -22,7 +22,7 @@ fn invalid<T>(text: &str) -> Result<T, Fault> {
 }
 
 #[test]
-fn a_customer_is_made_with_what_was_given() {
+fn a_customer_is_created_with_the_input() {
     let domain = domain();
     let made = domain
         .create_customer(NewCustomer {
@@ -118,7 +118,7 @@ fn an_email_is_taken_once_by_a_guest_and_once_by_an_account() {
 }
 
 #[test]
-fn an_update_changes_what_it_names() {
+fn an_update_changes_the_named_fields() {
     let domain = domain();
     let before = made(&domain, "a@b.co");
     domain.store.take_events();
@@ -192,7 +192,7 @@ fn an_update_is_refused_as_a_whole() {
 }
 
 #[test]
-fn what_is_not_there_is_not_found() {
+fn an_unknown_customer_is_not_found() {
     let domain = domain();
     let missing = |text: &str| Fault::NotFound(text.to_owned());
     assert_eq!(

@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn one_caller_opens_it_for_nobody() {
+    fn one_caller_does_not_open_it() {
         let (breaker, now) = breaker();
         for route in 0..1_000 {
             let call = breaker.admit(0, route % 20, now);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn who_met_a_failure_decides_only_where_nobody_else_does() {
+    fn a_caller_with_failures_decides_only_if_no_other_does() {
         let (breaker, now) = breaker();
         open(&breaker, now);
         let later = now + REST;
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn what_began_before_a_reset_does_not_count() {
+    fn a_call_from_before_a_reset_does_not_count() {
         let (breaker, now) = breaker();
         let early: Vec<_> = (0..9)
             .map(|caller| breaker.admit(caller, 0, now).ok().unwrap())

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_judged_by_what_is_worse_and_not_too_early() {
+    fn a_canary_is_judged_by_failures_and_latency_and_not_too_early() {
         let current = counted(100, 1, 1, 100_000);
         for (canary, verdict) in [
             (counted(19, 19, 0, 19_000), Verdict::Undecided),

@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_hosts_is_no_components_in_any_case() {
+    fn paths_of_the_host_are_no_components_in_any_case() {
         for (path, root) in [
             ("/auth", "/auth"),
             ("/AUTH/user/emailpass", "/auth"),

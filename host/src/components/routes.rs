@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_below_a_granted_prefix_is_taken_once() {
+    fn a_route_below_a_granted_prefix_is_accepted_once() {
         let (get, post) = (Method::Get, Method::Post);
         let fine = [
             (get, "/admin/things/{id}"),

@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_hosts_is_looked_up_among_the_hosts_alone() {
+    fn paths_of_the_host_are_looked_up_among_the_hosts_alone() {
         // No component gets such patterns; it would not matter if one did.
         let components = [
             "/{x}",

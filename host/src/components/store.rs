@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_kept_comes_back_and_what_was_damaged_does_not() {
+    fn a_stored_component_is_read_and_a_damaged_one_is_refused() {
         let data = tempfile::tempdir().unwrap();
         let versions = ComponentStore::of(data.path());
         let digest = digest(b"component");

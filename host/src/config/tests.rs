@@ -39,7 +39,7 @@ fn refuse(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)], said
 }
 
 #[test]
-fn what_is_not_set_has_its_default() {
+fn a_setting_has_a_default() {
     let config = load(None, &[], &[]).unwrap();
     assert_eq!(config.server.listen, "127.0.0.1:9000");
     assert_eq!(config.server.body_bytes_max, 102_400);
@@ -263,7 +263,7 @@ fn bounds(kind: &str) -> Option<(u64, u64)> {
 }
 
 #[test]
-fn every_number_has_bounds_and_what_lies_outside_of_them_is_refused() {
+fn every_number_has_bounds_and_is_refused_beyond_them() {
     let mut bounded = 0;
     for declared in Config::reference() {
         let key = declared.key.replace("NAME", "shop");
@@ -474,7 +474,7 @@ fn a_database_is_bounded_by_its_disk_unless_its_size_is_set() {
 }
 
 #[test]
-fn what_kubernetes_tells_of_a_service_is_passed_over_and_nothing_else() {
+fn only_variables_of_kubernetes_are_ignored() {
     let told = [
         ("WARES_SERVICE_HOST", "10.0.0.11"),
         ("WARES_SERVICE_PORT", "9000"),

@@ -182,7 +182,7 @@ mod tests {
     include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
     #[test]
-    fn what_a_module_imports_and_exports_is_read() {
+    fn imports_and_exports_of_a_module_are_read() {
         let (_, bytes) = BUNDLED[0];
         let shape = Shape::read(bytes).unwrap();
         let hooks = shape

@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_listed_stays_behind() {
+    fn unlisted_headers_are_dropped() {
         let crossed = crossed(&[
             ("Content-Type", "text/csv; charset=utf-8"),
             ("Set-Cookie", "connect.sid=planted"),
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_to_come_back_is_told_when() {
+    fn a_busy_answer_has_the_time_to_retry() {
         let check = |status: u16, headers: &[(&str, &str)], told: &[&str]| {
             let crossed = answer_of(components::Response {
                 status,
@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_says_once_what_it_is() {
+    fn an_answer_has_one_content_type() {
         let crossed = crossed(&[
             ("content-type", "application/json"),
             ("Content-Type", "text/html"),

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_reads_or_brings_a_credential_of_its_own_needs_no_origin() {
+    fn reads_and_requests_with_credentials_need_no_origin() {
         let foreign = [("host", "shop.example"), ("origin", "https://evil.example")];
         for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
             assert_eq!(check_of(method, Proof::Cookie, false, &foreign), Ok(()));

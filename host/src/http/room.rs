@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_taken_is_bounded_and_given_back() {
+    fn held_bytes_are_bounded_and_returned() {
         let room = Room::new(100);
         let (mut first, mut second) = (room.enter(), room.enter());
         assert!(first.grow(60) && !first.grow(41) && first.grow(20));

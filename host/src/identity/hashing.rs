@@ -141,7 +141,7 @@ mod tests {
     use std::sync::mpsc;
 
     #[test]
-    fn work_is_done_and_a_panic_costs_nobody_a_thread() {
+    fn work_is_done_and_a_panic_costs_no_thread() {
         let pool = Pool::default();
         for number in 0..8 {
             let panicked = pool.submit(|_| panic!("in a hash")).unwrap();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_turns_away_and_who_has_gone_is_passed_over() {
+    fn a_full_queue_refuses_and_skips_callers_that_have_gone() {
         let pool = Pool::default();
         let (go, wait) = mpsc::channel::<()>();
         let wait = Arc::new(Mutex::new(wait));

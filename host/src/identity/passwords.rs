@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_hash_does_not_decide_what_a_sign_in_takes() {
+    fn a_stored_hash_does_not_decide_the_cost_of_a_sign_in() {
         let mut hasher = Hasher::default();
         let hash = hasher.hash("correct horse").unwrap();
         for costly in [

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proof_holds_for_its_key_its_challenge_and_its_place_alone() {
+    fn a_proof_holds_only_for_its_key_its_challenge_and_its_address() {
         let (ours, theirs) = (Proofs::new(b"ours"), Proofs::new(b"theirs"));
         let (one, other) = ("1".repeat(64), "2".repeat(64));
         let proof = ours.make(&one, "127.0.0.1:9000").unwrap();

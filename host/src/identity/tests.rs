@@ -89,7 +89,7 @@ fn a_user_needs_an_email_of_its_own_and_a_password_of_some_length() {
 }
 
 #[test]
-fn tokens_of_others_and_old_ones_prove_nobody() {
+fn foreign_and_expired_tokens_prove_no_actor() {
     let Fixture { directory, .. } = &standard();
     let other = standard();
     let user = other.directory.create_user(EMAIL, PASSWORD, None).unwrap();

@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn one_peer_cannot_go_on_from_email_to_email() {
+    fn one_peer_cannot_continue_with_other_emails() {
         let throttle = throttle();
         let start = Instant::now();
         for number in 0..60 {
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_subscriber_has_is_one_peer() {
+    fn the_network_of_one_subscriber_is_one_peer() {
         let throttle = throttle();
         let start = Instant::now();
         let home = |last: u16| IpAddr::from([0x2001, 0xdb8, 1, 2, 3, 4, 5, last]);
@@ -531,7 +531,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_and_done_leaves_nothing_behind() {
+    fn ended_attempts_leave_no_state() {
         let throttle = throttle();
         for outcome in [Outcome::Right, Outcome::NotMade] {
             let who = Who::new(ANN, peer(1));
@@ -583,7 +583,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_is_bounded_for_one_peer_and_for_all_and_who_goes_leaves_it() {
+    fn the_queue_is_bounded_for_one_peer_and_for_all_and_callers_that_go_leave_it() {
         let throttle = throttle();
         let of_one: Vec<_> = (0..IN_LINE_OF_PEER_MAX)
             .map(|_| throttle.join_queue(peer(0)).ok().unwrap())

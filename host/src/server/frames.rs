@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_and_what_is_sent_earn_frames() {
+    fn requests_and_sent_bytes_earn_frames() {
         let (head, ping) = (frame(HEADERS, 5, 30), frame(6, 0, 8));
         let mut traffic = http_2();
         for requests in 0..10_000 {

@@ -674,7 +674,7 @@ mod tests {
     }
 
     #[test]
-    fn what_earlier_versions_kept_is_there_after_an_upgrade() {
+    fn data_of_earlier_versions_is_there_after_an_upgrade() {
         for step in [1, 2, 3] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("host.db");

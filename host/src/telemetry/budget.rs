@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_dropped_is_told_once_when_the_second_is_over() {
+    fn dropped_lines_are_reported_once_when_the_second_is_over() {
         let dropped = Some(Dropped {
             lines: 3,
             bytes: 30,

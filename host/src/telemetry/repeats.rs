@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_dropped_is_told_where_nothing_follows_and_forgotten() {
+    fn dropped_lines_are_reported_without_a_later_line_and_forgotten() {
         let failed = call_site!(Level::ERROR);
         let mut entries = Entries::default();
         let now = Instant::now();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_apart_is_bounded() {
+    fn distinct_counts_are_bounded() {
         let failed = call_site!(Level::ERROR);
         let mut entries = Entries::default();
         let now = Instant::now();

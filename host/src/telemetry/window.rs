@@ -78,7 +78,7 @@ mod tests {
     };
 
     #[test]
-    fn a_second_has_room_for_lines_and_bytes_and_counts_what_does_not_fit() {
+    fn a_second_has_room_for_lines_and_bytes_and_counts_dropped_ones() {
         let (mut window, start) = (Window::default(), Instant::now());
         assert_eq!(window.turn(start), None);
         let taken = [40, 80, 40, 20, 1].map(|bytes| window.takes(bytes, ROOM));

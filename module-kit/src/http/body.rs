@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_described_by_what_reads_it() {
+    fn a_body_is_described_by_its_reader() {
         let field = |name, takes, required| Field {
             name,
             takes,

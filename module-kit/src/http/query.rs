@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_refused() {
+    fn an_invalid_query_is_refused() {
         for (query, message) in [
             (
                 "a=%",

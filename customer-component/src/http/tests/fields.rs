@@ -32,7 +32,7 @@ const CUSTOMER_COLUMNS: &str = "id company_name first_name last_name email phone
 const GROUPS_SHOWN: &str = "groups(id name metadata created_by created_at updated_at deleted_at)";
 
 #[test]
-fn a_name_without_a_sign_replaces_what_is_shown() {
+fn a_name_without_a_sign_replaces_the_fields() {
     check(&CUSTOMER, "email,phone", "email phone id");
     check(&CUSTOMER, "id,email", "id email");
     check(&CUSTOMER, "email , phone ", "email phone id");
@@ -43,7 +43,7 @@ fn a_name_without_a_sign_replaces_what_is_shown() {
 }
 
 #[test]
-fn signs_alone_change_what_is_shown() {
+fn signs_change_the_default_fields() {
     check(
         &GROUP,
         "-metadata",
@@ -119,7 +119,7 @@ fn relations_within_relations_end_at_the_third() {
 }
 
 #[test]
-fn what_no_column_can_be_called_is_refused() {
+fn an_impossible_name_of_a_column_is_refused() {
     let base = Selection::shown(&CUSTOMER);
     for name in ["__proto__", "constructor"] {
         assert_eq!(

@@ -80,7 +80,7 @@ fn lists_name_every_parameter_once() {
 }
 
 #[test]
-fn what_is_made_leads_on() {
+fn links_lead_to_operations() {
     let operation = operation_of("CreateCustomer", Compat::Document);
     let links = operation["responses"]["200"]["links"].as_object().unwrap();
     let names: Vec<&String> = links.keys().collect();
@@ -105,7 +105,7 @@ fn what_is_made_leads_on() {
 }
 
 #[test]
-fn what_an_operation_refers_to_is_there() {
+fn references_of_operations_exist() {
     let schemas: Value = serde_json::from_str(&schemas()).unwrap();
     let mut seen = 0;
     for text in operations(Compat::Document).chain([schemas.to_string()]) {

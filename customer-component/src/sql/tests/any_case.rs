@@ -43,7 +43,7 @@ fn insert_before(native: &Native, id: &str, name: &str, email: &str) {
 }
 
 #[test]
-fn what_an_earlier_version_wrote_is_found_folded_before_and_after_the_step() {
+fn rows_of_an_earlier_version_are_found_folded_before_and_after_the_migration() {
     let native = Native::empty();
     native.migrate(&MIGRATIONS[..1]);
     insert_before(&native, "cus_1", "Straße", "one@b.co");

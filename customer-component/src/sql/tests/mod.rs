@@ -238,7 +238,7 @@ fn name_column(entity: &'static Entity) -> usize {
 }
 
 #[test]
-fn sqlite_finds_what_the_store_in_memory_finds() {
+fn sqlite_finds_the_same_as_the_store_in_memory() {
     let (native, customers, groups) = fill(SqlStore(Native::new()));
     let (memory, memory_customers, memory_groups) = fill(Memory::default());
     let pairs = filters(&groups, &customers)

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_of_a_refused_change_is_bounded_whatever_a_component_says() {
+    fn the_text_of_a_refused_change_is_bounded() {
         let long = "é".repeat(REASON_BYTES_MAX);
         for error in [
             ChangeError::Component(long.clone()),

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn open_metrics_is_sent_to_whoever_asks_for_it() {
+    fn open_metrics_is_sent_on_request() {
         assert!(!open_metrics(&HeaderMap::new()));
         for (asked, wanted) in [
             ("*/*", false),

@@ -176,7 +176,7 @@ fn functions_that_take_as_long_as_a_product() {
 }
 
 #[test]
-fn functions_that_are_done_otherwise_give_what_sqlite_gives() {
+fn replaced_functions_return_what_sqlite_returns() {
     let fixture = fixture();
     let sqlite = rusqlite::Connection::open_in_memory().unwrap();
     for call in [
@@ -371,7 +371,7 @@ fn a_rehearsal_keeps_nothing() {
 }
 
 #[test]
-fn steps_that_meddle_with_what_is_the_hosts() {
+fn migrations_that_touch_tables_of_the_host() {
     for (statements, reason) in [
         (
             "create table c (x text references _wares_events (name)) strict;",

@@ -43,7 +43,7 @@ fn commits_that_wait_together_share_a_sync() {
 }
 
 #[test]
-fn who_rolls_back_in_a_batch_takes_nobody_along() {
+fn a_rollback_in_a_batch_affects_no_other_member() {
     let fixture = fixture();
     insert(&mut fixture.session(), "taken").unwrap();
     let mut first = fixture.session();
@@ -97,7 +97,7 @@ fn the_first_of_a_batch_may_roll_back_while_others_wait() {
 }
 
 #[test]
-fn who_gives_up_waiting_leaves_no_batch_behind() {
+fn a_session_that_stops_waiting_leaves_no_batch() {
     let fixture = fixture();
     let barrier = Barrier::new(2);
     thread::scope(|scope| {

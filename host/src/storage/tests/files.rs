@@ -4,7 +4,7 @@ use super::super::{MigrationError, SessionLimits, Trouble};
 use super::*;
 
 #[test]
-fn what_was_committed_is_there_when_the_file_is_opened_again() {
+fn commits_are_there_when_the_file_is_opened_again() {
     let Fixture { folder, database } = fixture();
     insert(&mut database.session(&SessionLimits::default()), "a").unwrap();
     database.close();

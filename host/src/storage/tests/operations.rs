@@ -194,7 +194,7 @@ fn commands_of_full_text_search_are_ended_by_the_clock() {
 }
 
 #[test]
-fn all_rows_at_once_go_one_by_one() {
+fn deleting_all_rows_runs_row_by_row() {
     let fixture = fixture();
     let some = "insert into thing (name)
         with recursive n (x) as (select 1 union all select x + 1 from n limit 1000)
@@ -212,7 +212,7 @@ fn all_rows_at_once_go_one_by_one() {
 }
 
 #[test]
-fn what_looks_at_no_clock_is_interrupted_from_outside() {
+fn an_operation_that_reads_no_clock_is_interrupted() {
     memory::count().unwrap();
     let connection = Connection::open_in_memory().unwrap();
     let clock = Clock::new();
@@ -516,7 +516,7 @@ fn tables_of_sqlite_that_a_statement_has_no_use_for() {
 }
 
 #[test]
-fn tables_of_full_text_search_whose_words_nobody_counts() {
+fn full_text_tables_whose_words_are_not_counted() {
     for (options, reason) in [
         (
             "x",

@@ -206,7 +206,7 @@ fn one_transaction_at_a_time() {
 }
 
 #[test]
-fn whoever_holds_the_writer_too_long_loses_it() {
+fn a_session_that_holds_the_writer_too_long_loses_it() {
     let fixture = fixture();
     let mut session = fixture.session_with(|limits| limits.transaction_hold_ms = 0);
     session.begin().unwrap();
@@ -223,7 +223,7 @@ fn whoever_holds_the_writer_too_long_loses_it() {
 }
 
 #[test]
-fn whoever_waits_too_long_for_the_writer_is_told() {
+fn a_session_that_waits_too_long_for_the_writer_is_busy() {
     let fixture = fixture();
     let mut holder = fixture.session();
     holder.begin().unwrap();

@@ -103,7 +103,7 @@ fn all_members_of_a_batch_are_refused_where_its_file_is_moved() {
 }
 
 #[test]
-fn what_lies_in_the_place_of_a_log_that_was_moved_is_left_alone() {
+fn a_file_that_replaces_a_moved_log_is_not_touched() {
     let fixture = fixture();
     insert(&mut fixture.session(), "kept").unwrap();
     let log = fixture.folder.path().join("x.db-wal");
@@ -198,7 +198,7 @@ fn a_damaged_file_is_told_from_a_wrong_statement() {
 }
 
 #[test]
-fn who_is_in_trouble_is_named_as_operators_know_it() {
+fn a_database_in_trouble_has_the_name_that_operators_know() {
     let check = |path: &str, said: &str| {
         let condition = Condition::new(path.as_ref(), 0, false);
         assert_eq!(condition.title(), said);
@@ -210,7 +210,7 @@ fn who_is_in_trouble_is_named_as_operators_know_it() {
 }
 
 #[test]
-fn trouble_lasts_until_what_is_wrong_is_over() {
+fn trouble_lasts_until_its_cause_ends() {
     let fixture = fixture_with(&DatabaseOptions {
         bytes_max: 100 * 4_096,
         other_process_wait_ms: 50,

@@ -47,7 +47,7 @@ fn too_old(step: &str, needed: u32, known: u32) -> String {
 }
 
 #[test]
-fn an_older_version_goes_on_where_the_newest_one_allows_it() {
+fn an_older_version_works_if_the_newest_one_allows_it() {
     let fixture = after(&[version(4, Some(2))]);
     assert_eq!(told(&fixture, &version(3, None)), "");
     assert_eq!(told(&fixture, &version(2, Some(1))), "");
@@ -100,7 +100,7 @@ fn data_from_before_there_was_a_record_needs_all_its_steps() {
 }
 
 #[test]
-fn an_activation_that_is_ended_leaves_what_was_before_to_go_back_to() {
+fn an_ended_activation_leaves_the_version_before_for_a_rollback() {
     let fixture = fixture();
     let activate = |digests: &[&str]| {
         fixture
@@ -135,7 +135,7 @@ fn an_activation_that_is_ended_leaves_what_was_before_to_go_back_to() {
 }
 
 #[test]
-fn what_is_said_is_kept_with_the_steps_or_not_at_all() {
+fn a_declaration_is_stored_with_the_migrations_or_not_at_all() {
     let fixture = after(&[version(2, Some(1))]);
     let mut bad = version(3, Some(3));
     bad.steps
@@ -149,7 +149,7 @@ fn what_is_said_is_kept_with_the_steps_or_not_at_all() {
 }
 
 #[test]
-fn only_a_beginning_of_what_ran_is_an_older_version() {
+fn only_a_prefix_of_the_migrations_is_an_older_version() {
     let fixture = after(&[version(3, Some(1))]);
     let other = Schema {
         steps: vec![step("0001", THINGS), step("0002-other", "select 1;")],
@@ -169,7 +169,7 @@ fn only_a_beginning_of_what_ran_is_an_older_version() {
 }
 
 #[test]
-fn a_step_between_others_lets_no_older_version_go_on() {
+fn a_migration_between_others_excludes_older_versions() {
     let mut between = version(3, Some(1));
     between.steps.insert(1, step("0001-b", "select 1;"));
     let fixture = after(&[version(3, Some(1)), between]);
