@@ -1,5 +1,5 @@
 //! The life of a request: its body, its credentials, its route, its answer.
-//! Knows which module a path belongs to, and nothing of what it does there.
+//! Knows which module a path belongs to, and nothing of the module's work.
 
 mod body;
 mod bucket;
@@ -55,51 +55,52 @@ pub use routes::{RouteError, Routes};
 pub use tables::{check, check_modules};
 pub(crate) use unparsed::with_body as refusal_with_body;
 
-/// Paths below this one are for signed-in callers. That goes for those that
-/// lead nowhere as well: a stranger does not learn which ones exist.
+/// Paths below this one need credentials. So do those without an endpoint: a stranger does
+/// not learn which ones exist.
 const PRIVATE: &str = "/admin";
-/// So are those below this one, where the host itself is managed.
+/// So do paths below this one, where the host itself is managed.
 const MANAGED: &str = "/_wares";
-/// What a client that was turned away should wait, in seconds.
+/// The time after which a refused client should retry, in seconds.
 const RETRY_AFTER_S: u64 = 1;
 
-/// Bodies that are being received from callers whose credentials are valid, together, in bytes.
+/// All bodies that are being received with valid credentials, in bytes.
 const RECEIVING_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Those of all others, so that strangers leave room to those who are known.
+/// All other bodies that are being received, in bytes, so that callers without credentials
+/// leave room to others.
 const STRANGERS_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Answers that wait to be taken, on all connections together, in bytes.
+/// Answers that wait for clients to read them, on all connections, in bytes.
 const SENDING_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// After a rush of this many bytes, free memory is returned to the system.
 const RUSH_BYTES: usize = 32 * 1024 * 1024;
-/// How often that is looked for.
+/// How often a rush is checked for.
 const RUSH_PAUSE: Duration = Duration::from_secs(5);
 /// Components that are being received, as a multiple of the largest one.
 const COMPONENTS_AT_ONCE: usize = 2;
-/// What is logged of a path, in bytes.
+/// The logged part of a path, in bytes.
 const PATH_SHOWN_BYTES_MAX: usize = 1_000;
 
-/// How requests are read.
+/// The options of reading requests.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
     /// The largest body, in bytes, unpacked.
     pub body_bytes_max: usize,
     /// The largest component, in bytes.
     pub component_bytes_max: usize,
-    /// Until a request's head must have arrived.
+    /// The time within which a request's head must arrive.
     pub head_timeout: Duration,
-    /// Until a body must have arrived.
+    /// The time within which a body must arrive.
     pub body_timeout: Duration,
-    /// How long a connection stays open on which nothing is asked.
+    /// How long a connection without requests stays open.
     pub idle_timeout: Duration,
     /// Origins whose pages may use the host: `https://shop.example`.
     pub origins: Vec<String>,
     /// Whether `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trust_forwarded: bool,
-    /// Whether the API is described to anyone who asks.
+    /// Whether the API is described.
     pub docs: bool,
 }
 
-/// What answers requests: routes, identity, and modules in service.
+/// Answers requests: routes, identity, and served modules.
 pub struct App {
     tables: Arc<Tables>,
     identity: Arc<Identity>,
@@ -117,7 +118,7 @@ struct Receiving {
     components: Arc<Room>,
 }
 
-/// What the host can tell about itself.
+/// The host's state, for its own endpoints.
 struct About {
     manager: Arc<Manager>,
     meters: Meters,
@@ -128,7 +129,7 @@ impl App {
     /// An app that serves the manager's modules beside the host's own endpoints.
     ///
     /// # Errors
-    /// When two modules would own one path, or give two things one name.
+    /// When two modules would own one path, or use one name twice.
     pub fn new(
         manager: Arc<Manager>,
         meters: Meters,
@@ -161,7 +162,7 @@ impl App {
         })
     }
 
-    /// Begins a connection, whose requests are to be answered.
+    /// Begins a connection.
     pub fn connect(&self, peer: SocketAddr) -> Arc<Connection> {
         let sending = self.sending.clone();
         let patience = Patience {
@@ -184,7 +185,7 @@ impl App {
             tokio::time::sleep(RUSH_PAUSE).await;
             let given_back: usize = rooms.iter().map(|room| room.given_back()).sum();
             if given_back >= RUSH_BYTES {
-                // Others go on meanwhile.
+                // Requests continue meanwhile.
                 let _ = tokio::task::spawn_blocking(free_memory::release).await;
             }
         }
@@ -215,7 +216,7 @@ impl App {
         } else {
             untaken()
         };
-        // A proxy's connection carries the requests of many, of whom one must not end it.
+        // A proxy's connection carries the requests of many callers; one must not end it.
         let is_spent = is_fruitless && !self.options.trust_forwarded && connection.spend();
         if (is_spent || !is_readable) && parts.version < hyper::Version::HTTP_2 {
             answer
@@ -240,7 +241,7 @@ impl App {
         send(connection, &parts, answer)
     }
 
-    /// The answer; `is_fruitless` becomes false where an endpoint answers the request.
+    /// The answer; `is_fruitless` becomes false if an endpoint answers the request.
     async fn answer(
         &self,
         parts: &Parts,
@@ -268,7 +269,7 @@ impl App {
         };
         let found = table.find(method, path, Some(&key));
         let entry = Entry::of(&found, path, actor.is_some());
-        // What is wrong with a body comes before what is wrong with credentials.
+        // A fault of the body is answered before one of the credentials.
         let Received {
             bytes: body,
             hold: _hold,
@@ -316,7 +317,7 @@ impl App {
             ) => {
                 let request =
                     self.request(module, *route, parts, parameters, body, actor, request_id);
-                // Also before: callers may all be gone by when they are answered.
+                // Also before: all callers may have gone by the answer.
                 self.decide(slot);
                 let answer = match call(slot, module, &key, request).await {
                     Ok(crossed) => crossed.settle(parts, module, request_id, |path| {
@@ -337,8 +338,8 @@ impl App {
         }
     }
 
-    /// Who a request is from; `None` where it proves nobody. What changes something
-    /// and is proved by the session cookie alone comes from a page that may do so.
+    /// The actor of a request; `None` without valid credentials. A request that changes
+    /// something with the session cookie alone must come from a page that may do so.
     fn caller(&self, parts: &Parts) -> Result<Option<Actor>, Refusal> {
         let https = origin::is_https(&parts.headers, &self.options);
         let Some((actor, proof)) = self.identity.actor(&parts.headers, https)? else {
@@ -348,14 +349,14 @@ impl App {
         Ok(Some(actor))
     }
 
-    /// Who the request is from, as far as this path is concerned.
+    /// The actor of the request on this path.
     fn actor(&self, path: &str, parts: &Parts) -> Result<Option<Actor>, Refusal> {
         let actor = self.caller(parts)?;
-        // An operator, who has the data folder, manages modules and does nothing else here.
+        // An operator, who has the data folder, only manages modules here.
         Ok(actor.filter(|actor| actor.kind != ActorKind::Operator || is_below(path, MANAGED)))
     }
 
-    /// Reads the body. One that leads nowhere is read for what is wrong with it, and hardly kept.
+    /// Reads the body. Without an endpoint, it is only checked and hardly kept.
     async fn body(&self, parts: &Parts, body: Incoming, entry: Entry) -> Result<Received, Refusal> {
         let bytes_max = self.options.body_bytes_max;
         let (room, kept_bytes_max) = match entry {
@@ -374,7 +375,7 @@ impl App {
         body::read(parts, body, &bounds).await
     }
 
-    /// Ends a trial, if enough calls were counted by now.
+    /// Decides on the canary, if enough calls are counted.
     fn decide(&self, slot: &Arc<Slot>) {
         if slot.canary().is_some() && self.about.manager.is_due(slot) {
             let (manager, slot) = (self.about.manager.clone(), slot.clone());
@@ -382,14 +383,14 @@ impl App {
         }
     }
 
-    /// Reads the body of a caller who is refused, and keeps nothing of it.
+    /// Reads the body of a refused request, and keeps nothing of it.
     async fn discard(&self, parts: &Parts, body: Incoming, bytes_max: usize) {
         let (patience, room) = (self.options.body_timeout, &self.receiving.strangers);
         body::discard(parts, body, bytes_max, patience, room).await;
     }
 
-    /// A component that is to become a version: it is larger than any other body,
-    /// so credentials come before it.
+    /// Installs a component: it is larger than any other body, so credentials are checked
+    /// first.
     async fn install(&self, parts: &Parts, body: Incoming, is_fruitless: &mut bool) -> Answer {
         let (bytes_max, patience) = (self.options.component_bytes_max, self.options.body_timeout);
         let actor = match self.caller(parts) {
@@ -449,7 +450,7 @@ impl App {
         }
     }
 
-    /// Who is on the other end, as far as it can be believed.
+    /// The client's address, as far as it can be trusted.
     fn peer(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
         self.forwarded(headers).unwrap_or(peer.ip())
     }
@@ -480,7 +481,7 @@ impl App {
     }
 }
 
-/// Puts an answer on its way, if there is room for it.
+/// Sends an answer, if there is room for it.
 fn send(connection: &Arc<Connection>, parts: &Parts, answer: Answer) -> Response<Outgoing> {
     let conditions = Conditions::of(&parts.method, &parts.headers);
     let (head, bytes) = conditions.finish(answer).into_parts();
@@ -488,7 +489,7 @@ fn send(connection: &Arc<Connection>, parts: &Parts, answer: Answer) -> Response
         return Response::from_parts(head, body);
     }
     if !parts.method.is_safe() {
-        // It was done: who reads "try again" would do it twice.
+        // The write was committed: a client that retries would repeat it.
         return Response::from_parts(head, Outgoing::broken());
     }
     let (mut head, bytes) = conditions.finish(untaken()).into_parts();
@@ -499,7 +500,7 @@ fn send(connection: &Arc<Connection>, parts: &Parts, answer: Answer) -> Response
     Response::from_parts(head, body)
 }
 
-/// The answer where those before it are not taken.
+/// The answer if earlier ones are not read.
 fn untaken() -> Answer {
     Answer::busy(
         "Too many bytes of other answers wait to be taken",
@@ -507,8 +508,8 @@ fn untaken() -> Answer {
     )
 }
 
-/// The answer where the body is refused. Where nobody would have taken one of that
-/// size or kind, that is what is wrong.
+/// The answer to a refused body. Where a body of another size or type would be refused too,
+/// the answer has that reason.
 fn without_body(found: &Found<'_>, parts: &Parts, entry: Entry, refusal: Answer) -> Answer {
     let (method, path) = (&parts.method, parts.uri.path());
     let is_of_its_kind = matches!(
@@ -523,7 +524,7 @@ fn without_body(found: &Found<'_>, parts: &Parts, entry: Entry, refusal: Answer)
     }
 }
 
-/// Has a module answer, or says why it does not.
+/// Calls a module, or returns the answer that refuses the call.
 async fn call(
     slot: &Slot,
     module: &Arc<Version>,
@@ -545,7 +546,7 @@ async fn call(
     })
 }
 
-/// How far a request gets, by its path and its caller.
+/// The access of a request, by its path and its caller.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Entry {
     /// It has valid credentials.
@@ -554,7 +555,7 @@ enum Entry {
     Stranger,
     /// It has none, and needs some.
     Refused,
-    /// It has none, and nobody answers its path and method.
+    /// It has none, and its path and method have no endpoint.
     Nowhere,
 }
 

@@ -1,6 +1,5 @@
-//! The OpenAPI 3.1 document of all that this host serves: the operations that
-//! the endpoints describe themselves with, and around them what the host does
-//! for every one of them. Knows no route by name.
+//! The OpenAPI 3.1 document of this host: the operations of its endpoints, and the host's own
+//! part of each. Knows no route by name.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +10,7 @@ use super::own::{COOKIE_NAME, HOST_COOKIE_NAME};
 use super::routes::RouteError;
 use crate::components::{Access, HOST_SCHEMA, Version};
 
-/// An endpoint, as it describes itself.
+/// The description of an endpoint.
 pub(super) struct Described<'a> {
     pub(super) method: Method,
     /// With `{name}` segments.
@@ -21,14 +20,14 @@ pub(super) struct Described<'a> {
     pub(super) operation: Map<String, Value>,
 }
 
-/// Where answers that many operations give are described once.
+/// The shared answers of operations.
 const RESPONSES: &str = "#/components/responses/";
 
 /// Schemas and operations have names that are unique among all modules and the host;
 /// two versions of one module may share theirs.
 ///
 /// # Errors
-/// When two modules, or a module and the host, give one name to two things.
+/// When two modules, or a module and the host, use one name twice.
 pub(super) fn check_names(
     modules: &[&Version],
     host_operations: impl Iterator<Item = String>,
@@ -85,7 +84,7 @@ pub(super) fn document(modules: &[&Version], endpoints: Vec<Described<'_>>) -> V
     let summaries: Vec<String> = modules
         .iter()
         .map(|module| {
-            // On one line: what follows is said of another module.
+            // On one line: the next line is about another module.
             let summary: Vec<&str> = module.summary().split_whitespace().collect();
             format!(
                 "* {} {}: {}",
@@ -111,7 +110,7 @@ pub(super) fn document(modules: &[&Version], endpoints: Vec<Described<'_>>) -> V
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "What `POST /auth/user/emailpass` gives, or a secret API key",
+                    "description": "A token from `POST /auth/user/emailpass`, or a secret API key",
                 },
                 "key": {
                     "type": "http",
@@ -133,7 +132,7 @@ pub(super) fn document(modules: &[&Version], endpoints: Vec<Described<'_>>) -> V
     })
 }
 
-/// The path as it is matched: OpenAPI has one entry for all ways to write it.
+/// The path as it is matched: OpenAPI has one entry for all its spellings.
 fn without_names(path: &str) -> String {
     let segment = |segment: &str| match segment.strip_prefix('{') {
         Some(_) => "{}".to_owned(),
@@ -142,7 +141,7 @@ fn without_names(path: &str) -> String {
     path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
-/// Drops parameters that may be named otherwise in the path that stands in the document.
+/// Drops parameters that the path in the document may name differently.
 fn describe_as_another_path(operation: &mut Map<String, Value>) {
     if let Some(Value::Array(parameters)) = operation.get_mut("parameters") {
         parameters.retain(|parameter| parameter["in"] != "path");
@@ -169,7 +168,7 @@ fn path_item(path: &str) -> Value {
     }
 }
 
-/// An operation with what the host does for it.
+/// An operation with the host's own part.
 fn complete(endpoint: &Described<'_>) -> Map<String, Value> {
     let mut operation = endpoint.operation.clone();
     let private = endpoint.access == Access::Admin;
@@ -190,7 +189,7 @@ fn complete(endpoint: &Described<'_>) -> Map<String, Value> {
     }
     if let Some(body) = operation.get("requestBody") {
         statuses.extend(["408", "413"]);
-        // Bodies of other media types are taken as they come.
+        // Bodies of other media types are passed on unchanged.
         if body["content"].get("application/json").is_some() {
             statuses.push("415");
         }
@@ -223,7 +222,7 @@ fn error() -> Value {
     json!({
         "type": "object",
         "properties": {
-            "type": {"type": "string", "description": "The class of the error; absent where there are no valid credentials"},
+            "type": {"type": "string", "description": "The class of the error; absent without valid credentials"},
             "message": {"type": "string", "description": "For a person"},
             "code": {"type": "string"},
         },

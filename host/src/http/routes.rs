@@ -1,6 +1,6 @@
-//! Which endpoint a method and a path mean. A path of the host's means one of its own
-//! endpoints or nothing, whatever components declare. A path that other methods have
-//! is told from one that nobody has.
+//! Finds the endpoint of a method and a path. A path of the host belongs only to its own
+//! endpoints, whatever components declare. A path with other methods is distinguished from
+//! an unknown one.
 
 use std::sync::Arc;
 
@@ -9,27 +9,27 @@ use hyper::Method;
 use super::own::Own;
 use crate::components::{Access, Overlap, Pattern, RoutingTable, Slot, Version, belongs_to_host};
 
-/// Where a request goes.
+/// The target of a request.
 #[derive(Clone)]
 pub enum Target {
     /// One of the host's own endpoints.
     Own(Own),
-    /// A route of one version of a module, by its place in that version's list.
+    /// A route of one version of a module, by its index in that version's list.
     Module(Arc<Slot>, Arc<Version>, u32),
 }
 
-/// An endpoint: where the request goes, and who may call it.
+/// An endpoint: the target, and its access.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// Where the request goes.
+    /// The target.
     pub target: Target,
-    /// Who may call it.
+    /// Its access.
     pub access: Access,
 }
 
-/// What a look-up found.
+/// The result of a look-up.
 pub enum Found<'a> {
-    /// The endpoint, and what its path's `{name}` segments matched, decoded.
+    /// The endpoint, and the values of its path's `{name}` segments, decoded.
     Endpoint(&'a Endpoint, Vec<String>),
     /// The path is known, for these methods only.
     OtherMethods(Vec<Method>),
@@ -39,30 +39,30 @@ pub enum Found<'a> {
     BadEncoding,
 }
 
-/// Why routes cannot stand beside one another.
+/// Why routes cannot be served together.
 #[derive(Debug, thiserror::Error)]
 pub enum RouteError {
-    /// An endpoint of the host's is none that it may have.
+    /// An endpoint of the host is not allowed.
     #[error("the host's own endpoint {method} {path} cannot be served: {reason}")]
     Own {
         /// Its method.
         method: Method,
         /// Its path.
         path: &'static str,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// Two modules would own one path.
     #[error(transparent)]
     Overlap(#[from] Overlap),
-    /// Two modules, or a module and the host, call two things by one name.
+    /// Two modules, or a module and the host, use one name twice.
     #[error("the module {module} cannot be served: {owner} has {what} '{name}' already")]
     Name {
         /// The module.
         module: String,
-        /// Who has the name.
+        /// The owner of the name.
         owner: String,
-        /// What bears the name.
+        /// The kind of the named object.
         what: &'static str,
         /// The name.
         name: String,
@@ -79,8 +79,8 @@ impl Routes {
     /// Adds one of the host's own endpoints.
     ///
     /// # Errors
-    /// When its path is no pattern or not among those that are kept for the host, or
-    /// when the method has an endpoint there.
+    /// When its path is no pattern or not reserved for the host, or when the method has an
+    /// endpoint there.
     pub fn add_own(
         &mut self,
         method: Method,
@@ -106,7 +106,7 @@ impl Routes {
         Ok(())
     }
 
-    /// Adds all routes of a module's.
+    /// Adds all routes of a module.
     pub fn add_module(&mut self, slot: &Arc<Slot>, module: &Arc<Version>) {
         let routes = module.routes().iter().zip(module.patterns());
         for (number, (route, pattern)) in (0u32..).zip(routes) {
@@ -151,7 +151,7 @@ fn allowed(endpoints: &[(Method, Endpoint)]) -> Vec<Method> {
     methods
 }
 
-/// The text that percent-encoding stands for, if it is valid and UTF-8.
+/// Percent-decodes a text, if it is valid and UTF-8.
 pub(super) fn percent_decode(segment: &str) -> Option<String> {
     if !segment.contains('%') {
         return Some(segment.to_owned());

@@ -18,14 +18,14 @@ use crate::storage::accounts::ApiKey;
 /// The one type of key: publishable ones are for storefronts.
 const SECRET: &str = "secret";
 
-/// Keys of one list, unless it is said how many.
+/// The default number of keys in one list.
 pub(super) const LIMIT_DEFAULT: u64 = 20;
-/// Keys of one list.
+/// The largest number of keys in one list.
 pub(super) const LIMIT_MAX: u64 = 1_000;
-/// The longest that a key may live on once it is revoked, in seconds: a hundred years.
+/// The latest time of a revocation, in seconds: a hundred years.
 pub(super) const REVOKE_IN_MAX_S: u64 = 100 * 366 * 24 * 3_600;
 
-/// What a key shows, in this order.
+/// The fields of a key, in this order.
 pub(super) const FIELDS: [&str; 11] = [
     "id",
     "title",
@@ -40,12 +40,12 @@ pub(super) const FIELDS: [&str; 11] = [
     "revoked_by",
 ];
 
-/// What keys can be ordered by.
+/// The fields that order keys.
 pub(super) fn orders() -> impl Iterator<Item = &'static str> {
     FIELDS.into_iter().filter(|name| *name != "token")
 }
 
-/// What a request for keys comes to.
+/// The result of a request for keys.
 type Result<T = Answer> = std::result::Result<T, Refusal>;
 
 /// `GET /admin/api-keys`
@@ -79,10 +79,10 @@ pub(super) fn list(directory: &Directory, call: &Call<'_>) -> Result {
                 .iter()
                 .all(|(name, texts)| texts.as_ref().is_none_or(|texts| is(name, texts)))
     });
-    // They come in the order in which they were made; what is equal stays so.
+    // They come in the order of creation; equal ones keep it.
     keys.sort_by(|one, other| {
         let text = |key: &Map<String, Value>| key[order].as_str().map(str::to_owned);
-        // What has no value comes last in ascending order.
+        // Missing values come last in ascending order.
         let by = |key| (text(key).is_none(), text(key));
         let ascending = by(one).cmp(&by(other));
         if descending {
@@ -116,7 +116,7 @@ pub(super) fn create(directory: &Directory, call: &Call<'_>) -> Result {
         ));
     }
     input.finish()?;
-    // Read and passed over: the secret cannot be shown at another time.
+    // Read and ignored: the secret cannot be shown again.
     fields(call)?;
     let (key, secret) = stored(directory.create_key(&title, actor(call)))?;
     let mut view = view(&key);
@@ -213,7 +213,7 @@ fn not_found(call: &Call<'_>) -> Refusal {
     Box::new(Answer::error(StatusCode::NOT_FOUND, "not_found", &message))
 }
 
-/// A key as Medusa shows one. Its secret is nowhere but in the answer to its making.
+/// A key as Medusa shows one. Only the answer to its creation has its secret.
 fn view(key: &ApiKey) -> Map<String, Value> {
     let values: [Value; FIELDS.len()] = [
         key.id.as_str().into(),
