@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes every target for so many seconds: run.sh SECONDS [TARGET...]. Says of each
-# how often it ran, and ends at the first crash.
+# Fuzzes every target for SECONDS: run.sh SECONDS [TARGET...]. Prints how often each
+# ran, and ends at the first crash.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=$1
