@@ -19,17 +19,17 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Create a key. Its secret, shown only now, is all that stdout gets.
+    /// Create a key. Prints only its secret to stdout, which is shown only now.
     Create(Create),
     /// List all keys, oldest first.
     List(List),
-    /// Make a key void, for a running host as well.
+    /// Revoke a key, also for a running host.
     Revoke(Revoke),
 }
 
 #[derive(Args, Debug)]
 struct Create {
-    /// What the key is for.
+    /// The title of the key.
     #[arg(long)]
     title: String,
     #[command(flatten)]

@@ -43,19 +43,19 @@ struct Cli {
 enum Command {
     /// Serve the modules over HTTP until Ctrl-C.
     Serve(serve::Arguments),
-    /// Create, list and delete the people who may sign in, and change their passwords.
+    /// Create, list and delete users, and change their passwords.
     User(user::Arguments),
     /// Create, list and revoke secret API keys.
     Key(key::Arguments),
-    /// Install, activate, try, roll back and remove versions of modules.
+    /// Install, activate, roll back and remove versions of modules.
     Module(module::Arguments),
-    /// List what was done with versions of modules and with users, newest first.
+    /// List the audit entries of modules and users, newest first.
     Audit(audit::Arguments),
-    /// Say what a component imports, exports, is given and serves.
+    /// Show what a component imports, exports, may use and serves.
     Inspect(inspect::Arguments),
     /// Call a typed operation of a module.
     Call(call::Arguments),
-    /// List the events that modules have kept, oldest first.
+    /// List the events of a module, oldest first.
     Events(events::Arguments),
     /// Fill a data folder with plausible data, for trying things out.
     Seed(seed::Arguments),

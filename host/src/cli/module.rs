@@ -34,7 +34,7 @@ enum Command {
     Install(Install),
     /// Put an installed version in service, or start it as canary.
     Activate(Activate),
-    /// Put the version in service that was so before.
+    /// Put the previous version in service.
     Rollback(Named),
     /// End the activation of a version: serve the module from the component that the settings
     /// name, a file in the folder of modules, or the one built in.
@@ -43,7 +43,7 @@ enum Command {
     Promote(Named),
     /// End the canary.
     Withdraw(Named),
-    /// Forget an installed version.
+    /// Remove an installed version.
     Remove(Remove),
     /// List the installed versions of all modules.
     List(List),
@@ -58,16 +58,16 @@ struct Install {
     /// Put it in service at once.
     #[arg(long)]
     activate: bool,
-    /// Have it answer this share of the requests first: 10%.
+    /// Start it as canary for this share of the requests: 10%.
     #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "activate")]
     canary: Option<String>,
-    /// The SHA-256 that it has to have, in hexadecimal.
+    /// The expected SHA-256, in hexadecimal.
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     digest: Option<String>,
-    /// What minisign wrote of it [default: FILE.minisig, if there is one].
+    /// Its minisign signature [default: FILE.minisig, if it exists].
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
-    /// The module [default: the one that the component says it is].
+    /// The module [default: the component's own name].
     #[arg(long, value_name = "MODULE", value_parser = NonEmptyStringValueParser::new())]
     name: Option<String>,
     #[command(flatten)]
@@ -82,7 +82,7 @@ struct Activate {
     /// The version's digest, or its beginning.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     digest: String,
-    /// Have it answer this share of the requests first: 10%.
+    /// Start it as canary for this share of the requests: 10%.
     #[arg(long, value_name = "SHARE", value_parser = share)]
     canary: Option<String>,
     #[command(flatten)]
@@ -112,7 +112,7 @@ struct Remove {
 
 #[derive(Args, Debug)]
 struct List {
-    /// One module alone.
+    /// Only this module.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: Option<String>,
     /// Print JSON.

@@ -23,13 +23,13 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Create a user who may sign in. Prints the user's id.
+    /// Create a user. Prints the user's id.
     Create(Create),
     /// List all users, oldest first.
     List(List),
-    /// Give a user another password. Tokens and sessions of the user end at once.
+    /// Change a user's password. The user's tokens and sessions end at once.
     Password(Named),
-    /// Delete a user, unless it is the only one. Tokens and sessions of the user end at once.
+    /// Delete a user, unless it is the only one. The user's tokens and sessions end at once.
     Delete(Named),
 }
 
@@ -60,7 +60,7 @@ struct List {
 #[derive(Args, Debug)]
 #[command(
     after_help = "A password is asked for at a terminal, and read as one line from stdin otherwise.\n\n\
-                  API keys that the user made are not the user's, and stay valid: those are named, for \
+                  API keys that the user created belong to the shop and stay valid: they are listed, for \
                   `wares key revoke`."
 )]
 struct Named {
