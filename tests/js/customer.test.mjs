@@ -276,7 +276,7 @@ test("createAddress", async () => {
     address({ id: addresses[0].id, customer_id: id, ...full, country_code: bySetting("de", "DE") }),
   ]);
 
-  // The default moves on.
+  // Another address becomes the default.
   const next = await createdAddress(id, { is_default_shipping: true });
   const flags = await customers.retrieve(id, { fields: "addresses.id,addresses.is_default_shipping" });
   assert.deepEqual(

@@ -1,10 +1,9 @@
-// The shop under test, which `tests/front_door/sdk.rs` starts, and what to say
-// of its answers.
+// The shop under test, which `tests/front_door/sdk.rs` starts, and checks of its answers.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 
-// The package does not say that its ES modules are such, and not every Node 20 finds out by itself.
+// The package does not declare its ES modules, and not every Node 20 detects them.
 const { default: Medusa, FetchError } = createRequire(import.meta.url)("@medusajs/js-sdk");
 
 function given(name) {
@@ -21,7 +20,7 @@ export const email = given("SHOP_EMAIL");
 export const password = given("SHOP_PASSWORD");
 export const apiKey = given("SHOP_API_KEY");
 
-/** What is expected where the two settings differ. */
+/** The expected value where the two settings differ. */
 export const bySetting = (document, medusa2) => (compat === "document" ? document : medusa2);
 
 /** The limit of a list whose request names none. */
@@ -39,7 +38,7 @@ await sdk.auth.login("user", "emailpass", { email, password });
 /** The id of the admin who is signed in. */
 export const admin = (await sdk.admin.user.me()).user.id;
 
-/** A header that takes the place of the right one. */
+/** A header that replaces the right one. */
 export const forged = { Authorization: "Bearer x.y.z" };
 
 /** The names of a resource's methods, however the SDK defines them. */

@@ -1,4 +1,4 @@
-//! Any bytes as a component: looked at, compiled and linked, or refused.
+//! Any bytes as a component: inspected, compiled and linked, or refused.
 
 #![no_main]
 
@@ -16,14 +16,14 @@ fuzz_target!(|bytes: &[u8]| {
             table_elements_max: 1_000,
             stack_bytes_max: 256 * 1024,
             component_bytes_max: 1 << 20,
-            // A crash has to be one of this process.
+            // A crash has to be in this process.
             compile: None,
             artifacts: None,
             hear: None,
         };
         Engine::new(options).expect("an engine")
     });
-    // Most end at the compiler. What comes further can be looked at, linked or not.
+    // The compiler refuses most. The others can be inspected, linked or not.
     let loaded = engine.load(bytes);
     if !matches!(
         loaded,

@@ -1,5 +1,5 @@
 //! Any names and values as the headers of a request and of a component's answer:
-//! what crosses is listed and can be sent, whatever else there is.
+//! only listed headers cross, and they can be sent.
 
 #![no_main]
 
@@ -15,7 +15,7 @@ const CREDENTIALS: [&str; 8] = [
 const PROXIES: [&str; 6] = [
     "x-forwarded", "x-real", "x-original", "x-rewrite", "x-client", "forwarded",
 ];
-/// Those that tell a browser, or what stands between, what to do.
+/// Headers that control a browser or a proxy.
 const TREATMENT: [&str; 24] = [
     "set-cookie", "set-cookie2", "access-control", "clear-site-data", "service-worker",
     "content-encoding", "content-length", "transfer-encoding", "connection", "upgrade", "trailer",
@@ -39,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
     answer(status % 700, &pairs);
 });
 
-/// A request with all that it can have, and a route that asks for each of them.
+/// A request with all headers, and a route that asks for each of them.
 fn see(pairs: &[(&[u8], &[u8])]) {
     let mut headers = HeaderMap::new();
     let mut asked = Vec::new();
@@ -60,7 +60,7 @@ fn see(pairs: &[(&[u8], &[u8])]) {
     }
 }
 
-/// Whether a name is one of these, or one of these with a hyphen and more behind it.
+/// Whether a name is one of these, or one of these with a hyphen and more after it.
 fn begins(name: &str, with: &[&str]) -> bool {
     with.iter().any(|word| {
         name.strip_prefix(word)

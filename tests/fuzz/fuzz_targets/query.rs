@@ -13,7 +13,7 @@ fuzz_target!(|query: &str| {
             continue;
         };
         for statement in sql::statements(entity, &search).into_iter().flatten() {
-            // Ours are ASCII; much of what is sent is not.
+            // The statements are ASCII; much of the input is not.
             assert!(statement.is_ascii(), "{statement}");
         }
     }

@@ -1,5 +1,5 @@
-//! Any lines as routes and prefixes: each is a pattern or is refused, what is the host's
-//! is found among the host's alone, and every pattern is found by a path made of it.
+//! Any lines as routes and prefixes: each is a pattern or is refused, a path of the host is
+//! found only among the host's, and every pattern is found by a path made from it.
 
 #![no_main]
 
@@ -7,10 +7,10 @@ use libfuzzer_sys::fuzz_target;
 use wares::components::{Claim, Claims, PathPrefix, Pattern, RoutingTable, belongs_to_host};
 use wares::http::host_paths;
 
-/// Whose a pattern is, and which: the host's are counted as well.
+/// The owner and number of a pattern; the host's are counted as well.
 type Owner = Option<(bool, usize)>;
 
-/// So many routes are enough to meet one another.
+/// Enough routes to collide.
 const ROUTES_MAX: usize = 16;
 
 fuzz_target!(|text: &str| {
@@ -24,7 +24,7 @@ fuzz_target!(|text: &str| {
     let mut claims = Claims::default();
     let mut routes = Vec::new();
     for (number, path) in text.lines().take(ROUTES_MAX).enumerate() {
-        // What may be granted is nothing of the host's.
+        // A granted prefix contains no path of the host.
         if let Ok(prefix) = PathPrefix::parse(path) {
             assert!(!belongs_to_host(&prefix.to_string()), "{path}");
             let below = format!("{prefix}/{{x}}");
@@ -36,7 +36,7 @@ fuzz_target!(|text: &str| {
             continue;
         };
         let is_free = pattern.check_not_host().is_ok();
-        // Even one that is refused would not be asked for what is the host's.
+        // Even a refused one would not be called for a path of the host.
         let value = table.of_component(&pattern);
         value.get_or_insert((false, number));
         if is_free {
@@ -61,7 +61,7 @@ fuzz_target!(|text: &str| {
         }
         the_hosts(&table, path);
     }
-    // Whatever was sent, as a path.
+    // Any input as a path.
     for path in text.lines().take(ROUTES_MAX) {
         let _ = table.find(path);
     }
@@ -80,7 +80,7 @@ fn filled(pattern: &str, value: &str) -> String {
         .join("/")
 }
 
-/// A path of a component's is found, in any case, with a value for each parameter.
+/// A path of a component is found, in any case, with a value for each parameter.
 fn found(table: &RoutingTable<Owner>, pattern: &str, value: &str) {
     let path = filled(pattern, value);
     for path in [
@@ -99,7 +99,7 @@ fn found(table: &RoutingTable<Owner>, pattern: &str, value: &str) {
     }
 }
 
-/// A path of the host's is no component's, in any case or encoding.
+/// A path of the host belongs to no component, in any case or encoding.
 fn the_hosts(table: &RoutingTable<Owner>, path: &str) {
     let encoded = |upper: bool| -> String {
         path.bytes()

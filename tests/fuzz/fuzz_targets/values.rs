@@ -1,5 +1,5 @@
-//! Values to the database and back: what a guest sends comes back as it was, and a
-//! buffer of any bytes is rows or refused.
+//! Values to the database and back: a guest's values return unchanged, and a buffer of any
+//! bytes is rows or refused.
 
 #![no_main]
 
@@ -60,7 +60,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// One of five kinds, out of a few bytes.
+/// A value of one of five kinds, from some bytes.
 fn value(bytes: &[u8]) -> Value {
     let rest = &bytes[1..];
     let mut eight = [0; 8];
