@@ -19,7 +19,6 @@ pub(super) const WAITING_MAX: usize = 16;
 
 type Job = Box<dyn FnOnce(&mut Hasher) + Send>;
 
-/// The queue of hashes is full.
 #[derive(Debug)]
 pub(super) struct Full;
 

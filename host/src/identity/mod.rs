@@ -33,21 +33,17 @@ pub use context::AuthContext;
 pub use passwords::PASSWORD_LENGTH_MIN;
 pub use proof::{CHALLENGE_LENGTH, is_challenge};
 
-/// What kind of caller makes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActorKind {
     /// A person who signed in.
     User,
-    /// A secret API key.
     ApiKey,
     /// A command of `wares`, run by a user of the system who can write the data folder.
     Operator,
 }
 
-/// Who makes a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
-    /// What kind of caller.
     pub kind: ActorKind,
     /// Of the user or of the key.
     pub id: String,
@@ -58,7 +54,6 @@ pub struct Actor {
 /// The credential of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// The `Authorization` header.
     Header,
     /// The session cookie, which a browser sends for every page.
     Cookie,
@@ -67,13 +62,10 @@ pub enum Proof {
 /// How long credentials are valid.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetimes {
-    /// Of a token.
     pub token: Duration,
-    /// Of a session.
     pub session: Duration,
 }
 
-/// Why a sign-in is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
     /// The email is unknown or the password wrong; the message does not tell which.
@@ -88,7 +80,6 @@ pub enum SignInError {
     /// Too many attempts at once of all peers.
     #[error("Too many people sign in at this moment: try again in a moment")]
     Busy,
-    /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -112,25 +103,19 @@ impl From<Full> for SignInError {
 /// Why a user cannot be made, changed or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum UserError {
-    /// The email has a user already.
     #[error("there is a user with the email {0} already")]
     Exists(String),
-    /// The email is invalid.
     #[error("'{0}' is not an email, like ann@shop.example")]
     Email(String),
-    /// The password is too short.
     #[error("a password needs at least {PASSWORD_LENGTH_MIN} characters")]
     Password,
-    /// The password cannot be hashed.
     #[error("the password cannot be hashed: {0}")]
     Hash(String),
-    /// No user has the email.
     #[error("there is no user with the email {0}; `wares user list` shows all")]
     Unknown(String),
     /// It is the only user, so no user could sign in without it.
     #[error("{0} is the only user: create another one first (wares user create)")]
     Last(String),
-    /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -141,7 +126,6 @@ pub enum FirstAdmin {
     Existing,
     /// An admin was created; with the password if it is a random one.
     Created {
-        /// The admin's.
         email: String,
         /// To be shown once.
         password: Option<String>,
@@ -180,9 +164,6 @@ pub struct Directory {
 
 impl Directory {
     /// Opens the host's own database.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
     pub fn open(file: &Path, lifetimes: Lifetimes) -> Result<Self, StorageError> {
         let accounts = Accounts::open(file)?;
         let tokens = Tokens::new(&accounts.secret("token", &random_bytes())?, lifetimes.token);
@@ -216,9 +197,6 @@ impl Directory {
     }
 
     /// Creates the first admin if no user exists.
-    ///
-    /// # Errors
-    /// When it cannot be created.
     pub fn ensure_admin(
         &self,
         email: &str,
@@ -271,9 +249,6 @@ impl Directory {
     }
 
     /// Returns all users, in the order of their creation.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
     pub fn users(&self) -> Result<Vec<User>, StorageError> {
         self.accounts.users()
     }
@@ -325,9 +300,6 @@ impl Directory {
     }
 
     /// Changes a user's own fields, unless `change` refuses. `None` if no user has this id.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
     pub fn change_profile<E>(
         &self,
         id: &str,
@@ -416,18 +388,12 @@ impl Directory {
     }
 
     /// Returns the user with this id.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
     pub fn user(&self, id: &str) -> Result<Option<User>, StorageError> {
         self.accounts.user_by_id(id)
     }
 
     /// Begins a session, and returns the value of its cookie. `None` if the password was
     /// changed since the user of this generation signed in.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
     pub fn begin_session(
         &self,
         user_id: &str,
@@ -444,22 +410,15 @@ impl Directory {
     }
 
     /// Ends the session of a cookie.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
     pub fn end_session(&self, token: &str) -> Result<(), StorageError> {
         self.accounts.delete_session(&hash(token))
     }
 
-    /// How long a session lasts.
     pub fn session_lifetime(&self) -> Duration {
         self.lifetimes.session
     }
 
     /// Creates a secret API key, and returns it with its secret, which is shown only once.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
     pub fn create_key(
         &self,
         title: &str,
@@ -483,26 +442,17 @@ impl Directory {
     }
 
     /// Returns all keys, oldest first.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
     pub fn keys(&self) -> Result<Vec<ApiKey>, StorageError> {
         self.accounts.keys()
     }
 
     /// Returns the key with this id.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
     pub fn key(&self, id: &str) -> Result<Option<ApiKey>, StorageError> {
         self.accounts.key_by_id(id)
     }
 
     /// Revokes a key from a time on, which may be earlier than a revocation before. `false` if
     /// no key has this id, or it ends earlier.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
     pub fn revoke_key(
         &self,
         id: &str,
@@ -513,26 +463,17 @@ impl Directory {
     }
 
     /// Renames a key; `false` if no key has this id.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
     pub fn rename_key(&self, id: &str, title: &str) -> Result<bool, StorageError> {
         self.accounts.rename_key(id, title)
     }
 
     /// Deletes a revoked key; `false` if it is still valid.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
     pub fn delete_key(&self, id: &str) -> Result<bool, StorageError> {
         self.accounts.delete_key(id)
     }
 
     /// Returns the actor of a request by its `Authorization` header or its session cookie, and
     /// which of the two proved it. `None` if neither does.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
     pub fn authenticate(
         &self,
         authorization: Option<&str>,

@@ -11,7 +11,6 @@ const LABEL: &str = "wares: the host of this data folder";
 /// The length of a challenge: 32 bytes in hexadecimal.
 pub const CHALLENGE_LENGTH: usize = 64;
 
-/// Whether a text is a challenge.
 pub fn is_challenge(text: &str) -> bool {
     text.len() == CHALLENGE_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

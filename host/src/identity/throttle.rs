@@ -28,7 +28,6 @@ const IN_LINE_MAX: usize = 256;
 /// How long an attempt waits in the queue. Normally it takes a fraction of a second.
 const IN_LINE_FOR_MAX: Duration = Duration::from_secs(10);
 
-/// Why an attempt is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     /// Earlier attempts failed: this many seconds have to pass.
@@ -122,7 +121,6 @@ fn network(peer: IpAddr) -> IpAddr {
     }
 }
 
-/// Counts attempts.
 #[derive(Default)]
 pub(super) struct Throttle {
     state: Mutex<State>,
@@ -137,7 +135,6 @@ struct State {
     in_line: HashMap<IpAddr, usize>,
 }
 
-/// The outcome of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     NotMade,

@@ -17,10 +17,8 @@ const PROOF_BYTES_MAX: usize = 4 * 1024;
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The connection broke.
     #[error("the host does not answer: {0}")]
     Broken(#[from] hyper::Error),
-    /// The request is invalid.
     #[error("that cannot be asked: {0}")]
     Request(#[from] hyper::http::Error),
     /// The other end does not answer a challenge.
@@ -42,7 +40,6 @@ impl Ask {
         Self::new(Method::GET, path)
     }
 
-    /// A request to delete.
     pub fn delete(path: impl Into<String>) -> Self {
         Self::new(Method::DELETE, path)
     }
@@ -85,9 +82,6 @@ pub struct Connection {
 
 impl Connection {
     /// Begins to speak HTTP on a stream.
-    ///
-    /// # Errors
-    /// When the handshake fails.
     pub async fn begin(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> Result<Self, ClientError> {
@@ -99,9 +93,6 @@ impl Connection {
 
     /// Sends a request as the actor of the token, and returns the status and the body of the
     /// answer.
-    ///
-    /// # Errors
-    /// When the answer is not complete.
     pub async fn ask(&mut self, ask: Ask, token: &str) -> Result<(u16, Vec<u8>), ClientError> {
         let (status, body) = self.send(ask, Some(token)).await?;
         Ok((status, body.collect().await?.to_bytes().to_vec()))

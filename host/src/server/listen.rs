@@ -14,7 +14,6 @@ const BACKLOG: u32 = 1024;
 /// Attempts to find a port that is free on all IPs.
 const PORT_TRIES: usize = 16;
 
-/// Why the host cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// The setting is not `host:port`.
@@ -22,20 +21,13 @@ pub enum ListenError {
     Invalid(String),
     /// The host's name has no IP.
     #[error("cannot listen on {listen}: {source}")]
-    NoIp {
-        /// The setting.
-        listen: String,
-        /// The error of the system.
-        source: io::Error,
-    },
+    NoIp { listen: String, source: io::Error },
     /// An address cannot be bound.
     #[error("cannot listen on {shown}: {source}", shown = shown(.listen, .address))]
     Unavailable {
-        /// The setting.
         listen: String,
         /// The address, one of those of the setting.
         address: SocketAddr,
-        /// The error of the system.
         source: io::Error,
     },
 }
@@ -84,9 +76,6 @@ impl Bound {
     }
 
     /// Listens on all sockets.
-    ///
-    /// # Errors
-    /// When the system refuses.
     pub fn listen(self) -> Result<Listeners, ListenError> {
         let mut listeners = Vec::with_capacity(self.sockets.len());
         for socket in self.sockets {
@@ -118,9 +107,6 @@ pub struct Listeners {
 
 impl Listeners {
     /// Returns the addresses that it listens on.
-    ///
-    /// # Errors
-    /// When the system does not return them.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         self.listeners.iter().map(TcpListener::local_addr).collect()
     }

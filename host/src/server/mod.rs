@@ -23,7 +23,7 @@ use tokio::sync::{Semaphore, watch};
 use self::patience::Patient;
 use crate::http::{App, Connection};
 
-pub use self::listen::{Bound, ListenError, Listeners};
+pub use self::listen::{Bound, Listeners};
 
 /// Bounds on connections.
 #[derive(Clone, Debug)]

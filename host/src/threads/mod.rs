@@ -6,7 +6,7 @@ mod fairness;
 pub(crate) mod permits;
 pub(crate) mod processors;
 
-pub use executor::{Executor, ExecutorOptions, Lane, Rejected};
+pub use executor::{Executor, ExecutorOptions, Lane};
 pub use fairness::Fairness;
 
 /// What a thread that calls components has beside the guest's stack, in bytes, for
