@@ -4,7 +4,6 @@
 use std::io::Write;
 
 use clap::Args;
-use serde_json::Value;
 
 use super::workplace::Workplace;
 use super::{Common, json_out, text_out, write_line};
@@ -28,43 +27,35 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workplace = Workplace::open(&arguments.common)?;
     let registry = Registry::open(&workplace.folder()?.file("host.db"))?;
-    let acts = registry.acts(arguments.before, arguments.limit)?;
+    let entries = registry.audit(arguments.before, arguments.limit)?;
     if arguments.json {
-        let acts = acts.iter().map(|act| {
-            serde_json::json!({
-                "number": act.number,
-                "at": act.at,
-                "actor": act.actor,
-                "act": act.act,
-                "module": (!act.module.is_empty()).then_some(&act.module),
-                "digest": act.digest,
-                "outcome": act.outcome,
-                "detail": act.detail,
-            })
-        });
-        writeln!(json_out(), "{}", Value::from_iter(acts))?;
+        writeln!(json_out(), "{}", serde_json::to_string(&entries)?)?;
         return Ok(());
     }
     let mut out = text_out();
-    for act in acts {
-        let digest = act.digest.as_deref().unwrap_or("-");
+    for entry in entries {
+        let digest = entry.digest.as_deref().unwrap_or("-");
         let digest = digest.get(..12).unwrap_or(digest);
         // What was done with a user was done with no module, and with no component.
-        let with = match (&*act.module, &act.digest) {
-            ("", None) => String::new(),
-            ("", Some(_)) => format!(" - {digest}"),
-            (module, _) => format!(" {module} {digest}"),
+        let with = match (&entry.module, &entry.digest) {
+            (None, None) => String::new(),
+            (None, Some(_)) => format!(" - {digest}"),
+            (Some(module), _) => format!(" {module} {digest}"),
         };
-        let detail = if act.detail.is_empty() {
+        let detail = if entry.detail.is_empty() {
             String::new()
         } else {
-            format!(": {}", act.detail)
+            format!(": {}", entry.detail)
         };
         write_line(
             &mut out,
             format_args!(
                 "{}  {}  {}  {}{with}  {}{detail}",
-                act.number, act.at, act.actor, act.act, act.outcome
+                entry.number,
+                entry.at,
+                entry.actor,
+                entry.action,
+                entry.outcome.name()
             ),
         )?;
     }

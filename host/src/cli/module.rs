@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use super::client::{ask, operator};
 use super::workplace::Workplace;
 use super::{Common, json_out, one_line, text_out, write_line};
-use crate::components::{self, AuditEntry, Source};
+use crate::components::{self, Action, Source, UnderWay};
 use crate::files;
 use crate::printable::printable;
 use crate::server::client::Ask;
-use crate::storage::Registry;
+use crate::storage::{Outcome, Registry};
 
 /// The largest file of a signature, in bytes.
 const SIGNATURE_BYTES_MAX: u64 = 64 * 1024;
@@ -262,15 +262,16 @@ impl Found {
                 return;
             }
         };
-        let entry = AuditEntry {
-            act: "install",
-            actor: &format!("operator {}", operator()),
-            module: self.name.as_deref().unwrap_or_default(),
-            digest: self.digest.as_deref(),
-            outcome: "refused",
-            detail: &one_line(error),
-        };
-        entry.keep(&registry);
+        let actor = format!("operator {}", operator());
+        let change = UnderWay::new(Action::Install, self.digest.as_deref(), &actor);
+        let module = self.name.as_deref().unwrap_or_default();
+        components::write_audit(
+            &registry,
+            &change,
+            module,
+            Outcome::Refused,
+            &one_line(error),
+        );
     }
 }
 
@@ -375,7 +376,7 @@ fn status(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
             ),
         )?;
     }
-    if module["resting"] == true {
+    if module["circuit"] == "open" || module["circuit"] == "half-open" {
         writeln!(out, "  circuit open: it answers 503")?;
     }
     writeln!(out, "  calls: {}", calls(&module["calls"]))?;

@@ -15,7 +15,7 @@ use super::ending::Ending;
 use super::workplace::{FIRST_ADMIN, Folder, Workplace};
 use super::{Common, Logged, json_out, one_line, text_out};
 use crate::components::{
-    Access, BreakerOptions, Candidates, Fallback, Manager, Meters, Method, PassedOver, Rank, Slot,
+    Access, BreakerOptions, Candidates, Fallback, Manager, Method, Metrics, PassedOver, Rank, Slot,
     SlotOptions, Version,
 };
 use crate::config::{Config, Log};
@@ -168,10 +168,10 @@ impl Shop {
         let directory = Arc::new(workplace.directory(folder)?);
         let found = workplace.found()?;
         let engine = Arc::new(workplace.engine_to_serve(&found)?);
-        let meters = Meters::default();
+        let metrics = Arc::new(Metrics::default());
         let (slots, failures, fallbacks) = {
             let mut candidates = workplace.candidates(&engine, found)?;
-            let slots = slots(config, folder, &mut candidates, &meters, strict)?;
+            let slots = slots(config, folder, &mut candidates, &metrics, strict)?;
             candidates.passed_over().iter().for_each(tell_passed_over);
             let (failures, fallbacks) = (candidates.failures(), candidates.fallbacks());
             (slots, failures.to_vec(), fallbacks.to_vec())
@@ -191,11 +191,11 @@ impl Shop {
             .filter_map(|module| module.database().cloned())
             .collect();
         let first_list = first_list(&modules).map(str::to_owned);
-        let manager = Arc::new(workplace.manager(engine, &slots)?);
+        let manager = workplace.manager(engine, &slots)?;
         manager.started_without(&failures);
         let app = App::new(
             manager.clone(),
-            meters,
+            metrics,
             Identity::new(directory.clone()),
             http_options(config),
         )?;
@@ -299,7 +299,7 @@ fn slots(
     config: &Config,
     folder: &Folder,
     candidates: &mut Candidates<'_>,
-    meters: &Meters,
+    metrics: &Metrics,
     strict: bool,
 ) -> anyhow::Result<Vec<Arc<Slot>>> {
     let check_all = |candidates: &Candidates<'_>| match candidates.failures().first() {
@@ -321,12 +321,12 @@ fn slots(
             all.push(slot.clone());
             check(&all, &http).map_err(|error| error.to_string())
         };
-        let open = |module: &mut Version| {
+        let open = |module: &Version| {
             let opened = folder.open_module(module);
             opened.map_err(|error| error.to_string())
         };
         let started = candidates.choose(&name, |module| {
-            Slot::start(module, options, meters, &fairness, fits, open)
+            Slot::start(module, options, metrics, &fairness, fits, open)
         });
         check_all(candidates)?;
         slots.extend(started);

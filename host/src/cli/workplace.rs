@@ -194,7 +194,7 @@ impl Workplace {
         &self,
         engine: Arc<Engine>,
         slots: &[Arc<Slot>],
-    ) -> anyhow::Result<Manager> {
+    ) -> anyhow::Result<Arc<Manager>> {
         let config = &self.config;
         let canary = &config.canary;
         let pinned = |(name, module): (&String, &crate::config::Module)| {
@@ -218,13 +218,13 @@ impl Workplace {
         let registry = Registry::open(&config.data.dir.join(OWN_DATABASE))?;
         let of_modules = config.clone();
         let modules = move |name: &str| module_options(&of_modules, name);
-        Ok(Manager::new(
+        Ok(Manager::start(
             engine,
             options,
             Box::new(modules),
             registry,
             slots,
-        ))
+        )?)
     }
 
     /// The data folder, which is there.
@@ -491,7 +491,7 @@ impl Folder {
 
     /// Opens a module's database. Its schema is only brought forward when no
     /// host is running on it.
-    pub(super) fn open_module(&self, module: &mut Version) -> Result<(), VersionError> {
+    pub(super) fn open_module(&self, module: &Version) -> Result<(), VersionError> {
         module.open(&self.path.join("modules"), self.lock.is_some())
     }
 
@@ -539,8 +539,8 @@ impl Folder {
     }
 
     /// A module with its database open.
-    pub(super) fn opened(&self, mut module: Version) -> Result<Version, String> {
-        match self.open_module(&mut module) {
+    pub(super) fn opened(&self, module: Version) -> Result<Version, String> {
+        match self.open_module(&module) {
             Ok(()) => Ok(module),
             Err(error) => Err(error.to_string()),
         }

@@ -1,51 +1,79 @@
 //! The audit: each change of a module that was made or refused is one line of the log
-//! and one row of the host's own database, whoever found it out.
+//! and one row of the host's own database.
+
+use std::fmt;
+
+use serde::Serialize;
 
 use super::candidates::REASON_BYTES_MAX;
+use super::changes::UnderWay;
 use crate::printable::cut;
-use crate::storage::{Act, Registry};
+use crate::storage::{AuditEntry, Outcome, Registry};
 
-/// A change of a module, made or refused.
-pub struct AuditEntry<'a> {
-    /// `install`, `activate` and so on.
-    pub act: &'a str,
-    /// Who.
-    pub actor: &'a str,
-    /// The module; empty where it is not known which.
-    pub module: &'a str,
-    /// The version's digest, or what was said to be one.
-    pub digest: Option<&'a str>,
-    /// `done`, `refused`, or `failed` for a fault of the host.
-    pub outcome: &'static str,
-    /// Why it was refused, or what else there is to say.
-    pub detail: &'a str,
+/// What is done with a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// A version is verified and kept.
+    Install,
+    /// A version is put in service.
+    Activate,
+    /// The version that was active before is put in service.
+    Rollback,
+    /// The activation of a version is ended.
+    Deactivate,
+    /// A version answers a share of the requests.
+    Canary,
+    /// The canary is put in service.
+    Promote,
+    /// The canary is ended.
+    Withdraw,
+    /// A version is deleted.
+    Remove,
+    /// A file that was changed is served.
+    Reload,
+    /// Another component serves than the one that failed at the start.
+    Fallback,
 }
 
-impl AuditEntry<'_> {
-    /// Keeps it. The detail is cut: what a component says in it is as long as it likes.
-    pub fn keep(&self, registry: &Registry) {
-        let Self {
-            act,
-            actor,
-            module,
-            outcome,
-            ..
-        } = *self;
-        let digest = self.digest.unwrap_or_default();
-        let detail = &*cut(self.detail, REASON_BYTES_MAX);
-        tracing::info!(target: "audit", act, module, digest, actor, outcome, detail);
-        let recorded = registry.record(&Act {
-            number: 0,
-            at: String::new(),
-            actor: actor.to_owned(),
-            act: act.to_owned(),
-            module: module.to_owned(),
-            digest: self.digest.map(str::to_owned),
-            outcome: outcome.to_owned(),
-            detail: detail.to_owned(),
-        });
-        if let Err(error) = recorded {
-            tracing::error!(%error, "what was done with a module cannot be kept");
+impl Action {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::Activate => "activate",
+            Self::Rollback => "rollback",
+            Self::Deactivate => "deactivate",
+            Self::Canary => "canary",
+            Self::Promote => "promote",
+            Self::Withdraw => "withdraw",
+            Self::Remove => "remove",
+            Self::Reload => "reload",
+            Self::Fallback => "fallback",
         }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// Writes the entry of a change. `module` is empty if it is not known. The detail is cut: a
+/// component chooses the length of what it says in it.
+pub fn write(registry: &Registry, change: &UnderWay, module: &str, outcome: Outcome, detail: &str) {
+    let (act, actor) = (change.action.name(), &*change.actor);
+    let digest = change.digest.as_deref().unwrap_or_default();
+    let detail = &*cut(detail, REASON_BYTES_MAX);
+    let said = outcome.name();
+    tracing::info!(target: "audit", act, module, digest, actor, outcome = said, detail);
+    let module = (!module.is_empty()).then(|| module.to_owned());
+    let entry = AuditEntry {
+        digest: change.digest.clone(),
+        detail: detail.to_owned(),
+        ..AuditEntry::new(act, actor, module, outcome)
+    };
+    if let Err(error) = registry.record(&entry) {
+        tracing::error!(%error, "the audit entry cannot be written");
     }
 }

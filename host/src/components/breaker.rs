@@ -57,14 +57,36 @@ pub(super) struct Admitted {
     ended: bool,
 }
 
+/// The state of a breaker, as it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Circuit {
+    /// Calls are made.
+    Closed,
+    /// Calls are refused.
+    Open,
+    /// One call is made, and decides.
+    HalfOpen,
+}
+
+impl Circuit {
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Calls are made.
     Closed,
     /// Calls are refused until then.
     Open(Instant),
-    /// Half-open: one call is made, and decides.
-    Trying,
+    /// One call is made, and decides.
+    HalfOpen,
 }
 
 impl Breaker {
@@ -110,10 +132,10 @@ impl Breaker {
                 if now < until {
                     return Err(until - now);
                 }
-                state.phase = Phase::Trying;
+                state.phase = Phase::HalfOpen;
                 true
             }
-            Phase::Trying => return Err(self.options.rest),
+            Phase::HalfOpen => return Err(self.options.rest),
         };
         Ok(Admitted {
             breaker: self.clone(),
@@ -132,9 +154,12 @@ impl Breaker {
         state.resets += 1;
     }
 
-    /// Whether calls are refused.
-    pub(super) fn is_open(&self) -> bool {
-        self.lock().phase != Phase::Closed
+    pub(super) fn circuit(&self) -> Circuit {
+        match self.lock().phase {
+            Phase::Closed => Circuit::Closed,
+            Phase::Open(_) => Circuit::Open,
+            Phase::HalfOpen => Circuit::HalfOpen,
+        }
     }
 }
 
@@ -250,7 +275,7 @@ mod tests {
         let (breaker, now) = breaker();
         open(&breaker, now);
         assert_eq!(refusal(&breaker, STRANGER, now), Some(REST));
-        assert!(breaker.is_open());
+        assert_eq!(breaker.circuit(), Circuit::Open);
         let later = now + REST;
         let one = breaker.admit(STRANGER, 0, later).ok().unwrap();
         assert_eq!(
@@ -262,7 +287,7 @@ mod tests {
         assert_eq!(refusal(&breaker, STRANGER + 1, later), Some(REST));
         let later = later + REST;
         assert!(!call(&breaker, STRANGER + 1, false, later));
-        assert!(!breaker.is_open());
+        assert_eq!(breaker.circuit(), Circuit::Closed);
         assert!(
             !call(&breaker, 0, true, later),
             "it counts from the beginning"
@@ -291,11 +316,11 @@ mod tests {
         let later = now + REST;
         assert_eq!(refusal(&breaker, 0, later), Some(REST));
         assert!(!call(&breaker, STRANGER, false, later));
-        assert!(!breaker.is_open());
+        assert_eq!(breaker.circuit(), Circuit::Closed);
         let (breaker, now) = self::breaker();
         open(&breaker, now);
         assert!(!call(&breaker, 0, false, now + 2 * REST));
-        assert!(!breaker.is_open());
+        assert_eq!(breaker.circuit(), Circuit::Closed);
     }
 
     #[test]
@@ -314,9 +339,9 @@ mod tests {
         open(&breaker, now);
         let later = now + REST;
         drop(breaker.admit(STRANGER, 0, later).ok().unwrap());
-        assert!(breaker.is_open());
+        assert_eq!(breaker.circuit(), Circuit::Open);
         assert!(!call(&breaker, STRANGER, false, later));
-        assert!(!breaker.is_open());
+        assert_eq!(breaker.circuit(), Circuit::Closed);
     }
 
     #[test]
@@ -331,9 +356,9 @@ mod tests {
         for call in early {
             assert!(!call.ended(false, later));
         }
-        assert!(breaker.is_open());
+        assert_eq!(breaker.circuit(), Circuit::HalfOpen);
         assert!(!one.ended(false, later));
-        assert!(!breaker.is_open());
+        assert_eq!(breaker.circuit(), Circuit::Closed);
     }
 
     #[test]
@@ -349,7 +374,7 @@ mod tests {
             assert!(!call.ended(true, now));
         }
         drop(one);
-        assert!(!breaker.is_open());
+        assert_eq!(breaker.circuit(), Circuit::Closed);
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! A canary: a version that answers a share of the requests, until it is promoted, or
-//! withdrawn for being worse than the current version.
+//! A canary: a version that answers a share of the requests, until it is promoted
+//! for being good, or withdrawn for being worse than the one in service.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
-use super::figures::Counted;
+use super::statistics::{Counted, Statistics};
 use super::version::Version;
 
-/// When and how a canary is judged.
+/// When a canary is promoted or withdrawn.
 #[derive(Clone, Copy, Debug)]
 pub struct CanaryOptions {
     /// Calls before it can be withdrawn.
@@ -19,7 +20,7 @@ pub struct CanaryOptions {
     pub latency_percent_max: f64,
 }
 
-/// The decision on a canary.
+/// What to do with a canary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It continues.
@@ -49,12 +50,70 @@ pub struct Canary {
     pub module: Arc<Version>,
     /// The requests of ten thousand that it answers.
     pub share: u32,
-    /// The call statistics of the current version when the canary began.
-    pub before: Counted,
+    current: Arc<Statistics>,
+    /// The statistics of the version in service when the canary began.
+    before: Counted,
+    options: CanaryOptions,
+    decide: Box<dyn Fn(Due) + Send + Sync>,
+    is_due: AtomicBool,
+}
+
+/// A canary on which there is a verdict. It is carried out on a thread of the manager's.
+pub(super) struct Due(Weak<Canary>);
+
+impl Due {
+    /// The canary, unless it has ended.
+    pub(super) fn canary(&self) -> Option<Arc<Canary>> {
+        self.0.upgrade()
+    }
 }
 
 impl Canary {
-    /// Whether it answers callers with this key: always the same for one canary.
+    /// A canary beside a module's version in service. `decide` hands a verdict to the thread
+    /// that carries it out, and does not block.
+    pub(super) fn new(
+        module: Arc<Version>,
+        share: u32,
+        current: &Version,
+        options: CanaryOptions,
+        decide: Box<dyn Fn(Due) + Send + Sync>,
+    ) -> Arc<Self> {
+        let current = current.statistics().clone();
+        Arc::new(Self {
+            module,
+            share,
+            before: current.counted(),
+            current,
+            options,
+            decide,
+            is_due: AtomicBool::new(false),
+        })
+    }
+
+    /// What the version in service has counted since the canary began.
+    pub fn counted_in_service(&self) -> Counted {
+        self.current.counted().since(self.before)
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        let counted = self.module.statistics().counted();
+        judge(counted, self.counted_in_service(), &self.options)
+    }
+
+    /// A call of the module was counted: hands a verdict on, once.
+    pub(super) fn counted(self: &Arc<Self>) {
+        if self.verdict() != Verdict::Undecided && !self.is_due.swap(true, Ordering::Relaxed) {
+            (self.decide)(Due(Arc::downgrade(self)));
+        }
+    }
+
+    /// The verdict could not be carried out: the next call hands it on again.
+    pub(super) fn put_off(&self) {
+        self.is_due.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether it answers the caller with this key: always the same, as long as the
+    /// canary lasts.
     pub fn answers(&self, key: &str) -> bool {
         // FNV-1a, finished by a multiplication that stirs the low bits.
         let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -65,15 +124,14 @@ impl Canary {
     }
 }
 
-/// Compares a canary with the current version, both by their call statistics since the
-/// canary began.
-pub(super) fn judge(canary: Counted, current: Counted, options: &CanaryOptions) -> Verdict {
+/// Compares a canary with the version in service, both by the calls since it began.
+fn judge(canary: Counted, current: Counted, options: &CanaryOptions) -> Verdict {
     if canary.calls >= options.calls_min {
         let (bad, bound) = (
             canary.bad_percent(),
             current.bad_percent() + options.bad_percent_max,
         );
-        // Rounding may put a share that equals the bound just above it.
+        // A share that equals the bound may come out of the division slightly larger.
         if bad > bound + 1e-6 {
             return Verdict::Withdraw(format!(
                 "{} of {} calls failed or were answered 5xx ({bad:.1} %); {bound:.1} % is the limit",
@@ -81,7 +139,7 @@ pub(super) fn judge(canary: Counted, current: Counted, options: &CanaryOptions) 
                 canary.calls
             ));
         }
-        // With too few calls of the current version its mean is no measure.
+        // With too few calls of the version in service there is nothing to compare with.
         if current.calls >= options.calls_min {
             let (mean, bound) = (
                 canary.mean_ms(),

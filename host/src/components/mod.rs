@@ -10,8 +10,7 @@ mod candidates;
 mod changes;
 mod description;
 mod exposition;
-mod figures;
-mod meters;
+mod metrics;
 mod path;
 mod remarks;
 mod routes;
@@ -19,21 +18,21 @@ mod routing;
 mod signature;
 mod slot;
 mod source;
+mod statistics;
 mod store;
 mod version;
 mod watch;
 
-pub use audit::AuditEntry;
-pub use breaker::BreakerOptions;
+pub use audit::{Action, write as write_audit};
+pub use breaker::{BreakerOptions, Circuit};
 pub use canary::{Canary, CanaryOptions, share};
 pub use candidates::{Candidates, Failure, Fallback, PassedOver};
 
 pub use changes::{
-    Change, ChangeError, Installation, Manager, ManagerOptions, Prepared, Router, Then,
+    ChangeError, Installation, Manager, ManagerOptions, Prepared, Router, Then, UnderWay,
 };
 pub use description::HOST_SCHEMA;
-pub use figures::{Counted, Figures};
-pub use meters::Meters;
+pub use metrics::Metrics;
 pub use path::{DEFAULT_PREFIXES, PathError, PathPrefix, Pattern, SEGMENTS_MAX, belongs_to_host};
 pub use remarks::{Remark, Remarks};
 pub use routes::method_name;
@@ -41,6 +40,7 @@ pub use routing::{Claim, Claims, Match, Overlap, RoutingTable};
 pub use signature::{Keys, SignatureError, Trust};
 pub use slot::{Slot, SlotError, SlotOptions};
 pub use source::{Found, Origin, Rank, Source, SourceError, find};
+pub use statistics::{Counted, Statistics};
 pub use store::{ComponentStore, ComponentStoreError, digest};
 pub use version::{Access, Method, ModuleOptions, Route, Version, VersionError};
 pub use watch::{Watch, WatchError, Watched};

@@ -1,9 +1,10 @@
-//! A slot: a module's current version and its canary, with threads and a queue apart from
-//! those of every other module, and a circuit breaker.
+//! A module in service: its current version and its canary, its threads and queues, apart
+//! from those of every other module, and its circuit breaker.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -13,9 +14,11 @@ use crate::fault::fault_of;
 use crate::printable::cut;
 use crate::threads::{Executor, ExecutorOptions, Fairness, Lane};
 
-use super::breaker::{Admitted, Breaker, BreakerOptions};
-use super::canary::{self, Canary, CanaryOptions, Verdict};
-use super::meters::{Meters, ModuleMeters, Outcome, Present};
+use super::breaker::{Admitted, Breaker, BreakerOptions, Circuit};
+use super::canary::Canary;
+use super::metrics::Metrics;
+use super::statistics::{ModuleStatistics, Present, Refused};
+use super::store::short;
 use super::{Method, Request, Response, Version};
 
 /// The logged part of an error of a call, and of its backtrace, in bytes.
@@ -38,12 +41,12 @@ pub enum SlotError {
     /// The module has as many calls waiting as it may.
     #[error("too many requests are waiting")]
     Busy,
-    /// The circuit of the module is open.
+    /// The module keeps failing, and its circuit is open.
     #[error("the circuit of the module {module} is open")]
-    Resting {
+    CircuitOpen {
         /// The module.
         module: String,
-        /// The time until a call is tried.
+        /// Until a call may be made.
         left: Duration,
     },
     /// The body of the request is larger than the module takes.
@@ -58,18 +61,16 @@ pub enum SlotError {
 pub struct Slot {
     record: Arc<Record>,
     current: ArcSwap<Version>,
-    canary: ArcSwapOption<Canary>,
-    /// Held while a decision on the canary is made.
-    deciding: Mutex<()>,
     executor: Executor,
     request_bytes_max: usize,
 }
 
-/// What all calls of a module come to, of whichever version.
+/// What the calls of all versions of a module share.
 struct Record {
     name: String,
     breaker: Arc<Breaker>,
-    meters: ModuleMeters,
+    statistics: Arc<ModuleStatistics>,
+    canary: ArcSwapOption<Canary>,
 }
 
 /// The calls of a module that run.
@@ -81,16 +82,16 @@ impl Running {
     }
 
     pub(super) fn count(&self) -> i64 {
-        self.0.meters.running()
+        self.0.statistics.running.load(Ordering::Relaxed)
     }
 }
 
-/// A call that is made. What it comes to is recorded where it runs, so that it is
-/// also if its client has gone.
+/// A call that is made. It is counted on its own thread, so that a call is counted whose
+/// caller has gone.
 struct Calling {
     record: Arc<Record>,
     module: Arc<Version>,
-    /// `None` for calls not made to the current version: they do not count for the breaker.
+    /// `None` of a canary: its failures decide on the canary, and open no circuit.
     admitted: Option<Admitted>,
     asked: Instant,
     waits: Present,
@@ -104,19 +105,19 @@ impl Slot {
     pub fn new(
         module: Version,
         options: SlotOptions,
-        meters: &Meters,
         fairness: &Arc<Fairness>,
     ) -> std::io::Result<Self> {
         let executor = Executor::new(module.name(), fairness, options.executor)?;
+        let statistics = Arc::new(ModuleStatistics::new(module.name()));
+        count_into(&statistics, &module);
         Ok(Self {
             record: Arc::new(Record {
                 name: module.name().to_owned(),
                 breaker: Arc::new(Breaker::new(options.breaker)),
-                meters: meters.of(module.name()),
+                statistics,
+                canary: ArcSwapOption::empty(),
             }),
             current: ArcSwap::from_pointee(module),
-            canary: ArcSwapOption::empty(),
-            deciding: Mutex::default(),
             executor,
             request_bytes_max: options.request_bytes_max,
         })
@@ -128,19 +129,19 @@ impl Slot {
     /// # Errors
     /// With the fault.
     pub fn start(
-        mut module: Version,
+        module: Version,
         options: SlotOptions,
-        meters: &Meters,
+        metrics: &Metrics,
         fairness: &Arc<Fairness>,
         fits: impl FnOnce(&Arc<Self>) -> Result<(), String>,
-        open: impl FnOnce(&mut Version) -> Result<(), String>,
+        open: impl FnOnce(&Version) -> Result<(), String>,
     ) -> Result<Arc<Self>, String> {
-        let slot = Self::new(module.again(), options, meters, fairness);
+        let slot = Self::new(module, options, fairness);
         let slot = Arc::new(slot.map_err(|error| error.to_string())?);
         fits(&slot)?;
         fault_of("start", slot.name());
-        open(&mut module)?;
-        slot.switch(Arc::new(module));
+        open(&slot.module())?;
+        metrics.add(slot.record.statistics.clone());
         Ok(slot)
     }
 
@@ -149,7 +150,7 @@ impl Slot {
         &self.record.name
     }
 
-    /// Returns a counter of running calls, which outlives the slot.
+    /// Counts the calls that run, also after the slot has ended.
     pub(super) fn running(&self) -> Running {
         Running(self.record.clone())
     }
@@ -161,50 +162,37 @@ impl Slot {
 
     /// The canary, if one runs.
     pub fn canary(&self) -> Option<Arc<Canary>> {
-        self.canary.load_full()
+        self.record.canary.load_full()
     }
 
-    /// Puts another version in service, ends the canary, and returns the version before.
+    /// Puts another version in service, and returns the one before. A canary ends.
     pub(super) fn switch(&self, module: Arc<Version>) -> Arc<Version> {
-        self.canary.store(None);
+        self.record.canary.store(None);
+        count_into(&self.record.statistics, &module);
         let before = self.current.swap(module);
-        // Failures of the version before do not count for this one.
+        // The failures of the version before are not this one's.
         self.record.breaker.reset();
-        self.record.meters.rests(false);
+        self.record.show_circuit();
         before
     }
 
-    /// Starts a canary, or ends it.
+    /// Begins a canary, or ends it.
     pub(super) fn set_canary(&self, canary: Option<Arc<Canary>>) {
-        self.canary.store(canary);
-    }
-
-    /// Locks the decision on the canary; `None` while another caller decides.
-    pub(super) fn deciding(&self) -> Option<MutexGuard<'_, ()>> {
-        match self.deciding.try_lock() {
-            Ok(deciding) => Some(deciding),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
+        if let Some(canary) = &canary {
+            count_into(&self.record.statistics, &canary.module);
         }
+        self.record.canary.store(canary);
     }
 
-    /// Judges the canary.
-    pub(super) fn judge(&self, options: &CanaryOptions) -> Verdict {
-        let Some(canary) = self.canary() else {
-            return Verdict::Undecided;
-        };
-        let current = self.module().figures().counted().since(canary.before);
-        canary::judge(canary.module.figures().counted(), current, options)
+    /// The state of its circuit breaker.
+    pub fn circuit(&self) -> Circuit {
+        self.record.breaker.circuit()
     }
 
-    /// Whether the circuit is open.
-    pub fn is_resting(&self) -> bool {
-        self.record.breaker.is_open()
-    }
-
-    /// Answers a request by the version that it was routed to, whichever is current by now.
-    /// `caller` identifies the caller: the id of the actor, or the peer without credentials.
-    /// `read` converts the answer, or refuses an invalid one.
+    /// Has one of its versions answer a request: the one that the request was
+    /// routed to, whichever is in service by now. `caller` tells callers apart: the
+    /// id of the actor, or the peer of a caller who is not signed in. `read` converts the
+    /// answer, and says why it is invalid.
     ///
     /// # Errors
     /// When the call is not made, or returns no answer.
@@ -218,11 +206,9 @@ impl Slot {
         if request.body.len() > self.request_bytes_max {
             return Err(SlotError::TooLarge);
         }
-        let (asked, meters) = (Instant::now(), &self.record.meters);
+        let (asked, statistics) = (Instant::now(), &self.record.statistics);
         let is_current = Arc::ptr_eq(module, &self.current.load());
-        let admitted = if !is_current {
-            None
-        } else {
+        let admitted = if is_current {
             let mut hasher = DefaultHasher::new();
             caller.hash(&mut hasher);
             let admitted = self
@@ -230,20 +216,22 @@ impl Slot {
                 .breaker
                 .admit(hasher.finish(), request.route, asked);
             let admitted = admitted.map_err(|left| {
-                meters.count(Outcome::Resting);
-                SlotError::Resting {
+                module.statistics().refuse(Refused::CircuitOpen);
+                SlotError::CircuitOpen {
                     module: self.record.name.clone(),
                     left,
                 }
             })?;
             Some(admitted)
+        } else {
+            None
         };
         let calling = Calling {
             record: self.record.clone(),
             module: module.clone(),
             admitted,
             asked,
-            waits: meters.waits(),
+            waits: Present::of(&statistics.waiting),
         };
         let route = module.routes().get(request.route as usize);
         let lane = match route.map(|route| route.method) {
@@ -252,10 +240,27 @@ impl Slot {
         };
         let job = move || calling.answer(&request, read);
         let Ok(result) = self.executor.submit(lane, job) else {
-            meters.count(Outcome::Busy);
+            module.statistics().refuse(Refused::Busy);
             return Err(SlotError::Busy);
         };
         Ok(result.await.unwrap_or_else(|_| Err(ended_inside()))?)
+    }
+}
+
+/// Has a version's calls read with those of the module.
+fn count_into(module: &ModuleStatistics, version: &Version) {
+    let number = version.version().to_string();
+    module.add(&number, short(version.digest()), version.statistics());
+}
+
+impl Record {
+    fn show_circuit(&self) {
+        let is_open = self.breaker.circuit() != Circuit::Closed;
+        let shown = &self.statistics.circuit_open;
+        // Almost no call changes it.
+        if shown.load(Ordering::Relaxed) != is_open {
+            shown.store(is_open, Ordering::Relaxed);
+        }
     }
 }
 
@@ -272,28 +277,27 @@ impl Calling {
         drop(self.waits);
         let waited = self.asked.elapsed();
         let record = &*self.record;
-        let _runs = record.meters.runs();
+        let _runs = Present::of(&record.statistics.running);
         fault_of("call", &record.name);
         let mut status = None;
         let call = || {
             let response = self.module.handle(request, waited)?;
-            let given = response.status;
+            let returned = response.status;
             let answer = read(response)?;
-            status = Some(given);
+            status = Some(returned);
             Ok(answer)
         };
-        // A panic is a fault of the host, and counts as a failed call.
+        // A panic is a fault of the host, and a failure of the call all the same.
         let result = catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(ended_inside()));
         let ended = Instant::now();
         let took = ended - self.asked;
-        self.module.figures().count(status, took);
-        record.meters.took(took, result.is_ok());
+        self.module.statistics().count(status, took);
         if let Err(error) = &result {
             let backtrace = match error {
                 CallError::Trap { backtrace, .. } => backtrace.join(" < "),
                 _ => String::new(),
             };
-            // Names of functions and texts of a component may have any length.
+            // A component chooses the length of its names and messages.
             let backtrace = &*cut(&backtrace, SHOWN_BYTES_MAX);
             let error = error.to_string();
             let error = &*cut(&error, SHOWN_BYTES_MAX);
@@ -302,13 +306,16 @@ impl Calling {
         }
         if let Some(admitted) = self.admitted {
             let opened = admitted.ended(result.is_err(), ended);
-            record.meters.rests(record.breaker.is_open());
+            record.show_circuit();
             if opened {
                 tracing::error!(
                     module = record.name,
                     "the circuit opens: too many calls failed, and it answers 503"
                 );
             }
+        }
+        if let Some(canary) = &*record.canary.load() {
+            canary.counted();
         }
         result
     }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -20,11 +20,11 @@ use crate::storage::{
 use crate::telemetry::LogBudget;
 
 use super::candidates::REASON_BYTES_MAX;
-use super::figures::Figures;
 use super::path::{PathPrefix, Pattern};
 use super::remarks::Remarks;
 use super::signature::SignatureError;
 use super::source::{Origin, Rank, Source};
+use super::statistics::Statistics;
 use super::{description, routes};
 
 pub use wit::{Access, Method, Route};
@@ -32,13 +32,13 @@ pub use wit::{Access, Method, Route};
 /// A module: a component with a name, routes and a database.
 pub struct Version {
     loaded: Arc<Loaded>,
-    figures: Figures,
+    statistics: Arc<Statistics>,
     retired: Arc<AtomicBool>,
     origin: Origin,
     base: Option<Cow<'static, [u8]>>,
     /// The key that signed the file that it is served from.
     signed_by: Option<String>,
-    database: Option<Database>,
+    database: OnceLock<Database>,
 }
 
 /// A component, and all that it said of itself.
@@ -363,7 +363,7 @@ impl Version {
         };
         Ok(Self {
             loaded: Arc::new(loaded),
-            figures: Figures::default(),
+            statistics: Arc::default(),
             retired: Arc::default(),
             origin: Origin {
                 rank: source.rank,
@@ -373,21 +373,21 @@ impl Version {
             base: (!matches!(source.rank, Rank::Active | Rank::Earlier))
                 .then(|| source.bytes.clone()),
             signed_by: None,
-            database: None,
+            database: OnceLock::new(),
         })
     }
 
-    /// The same version, to be put in service once more: it has counted nothing
-    /// yet, and its database stays closed. Costs next to nothing.
+    /// The same version, to be put in service once more: it has counted nothing yet, and its
+    /// database is not open. It shares the component that is loaded.
     pub(super) fn again(&self) -> Self {
         Self {
             loaded: self.loaded.clone(),
-            figures: Figures::default(),
+            statistics: Arc::default(),
             retired: Arc::default(),
             origin: self.origin.clone(),
             base: None,
             signed_by: None,
-            database: None,
+            database: OnceLock::new(),
         }
     }
 
@@ -407,7 +407,7 @@ impl Version {
     ///
     /// # Errors
     /// When the database does not open or its schema does not fit.
-    pub fn open(&mut self, folder: &Path, migrate: bool) -> Result<(), VersionError> {
+    pub fn open(&self, folder: &Path, migrate: bool) -> Result<(), VersionError> {
         let storage = |source| VersionError::Storage {
             name: self.loaded.name.clone(),
             source,
@@ -431,7 +431,7 @@ impl Version {
             return Err(migration(MigrationError::Pending(step)));
         }
         database.watch();
-        self.database = Some(database);
+        self.attach(database);
         Ok(())
     }
 
@@ -447,8 +447,9 @@ impl Version {
     }
 
     /// Gives it the database of the version before it, whose schema fits it.
-    pub(super) fn attach(&mut self, database: Database) {
-        self.database = Some(database);
+    pub(super) fn attach(&self, database: Database) {
+        // A version has one database for as long as it is loaded.
+        let _ = self.database.set(database);
     }
 
     /// The steps of its schema.
@@ -456,9 +457,9 @@ impl Version {
         &self.loaded.schema
     }
 
-    /// What its calls came to so far.
-    pub fn figures(&self) -> &Figures {
-        &self.figures
+    /// What its calls took, and how they ended.
+    pub fn statistics(&self) -> &Arc<Statistics> {
+        &self.statistics
     }
 
     /// Says that its component comes from somewhere else by now.
@@ -533,7 +534,7 @@ impl Version {
 
     /// Its database, once it is open.
     pub fn database(&self) -> Option<&Database> {
-        self.database.as_ref()
+        self.database.get()
     }
 
     /// Answers a request that has waited so long. Blocks until the answer is there.
@@ -545,7 +546,7 @@ impl Version {
         request: &wit::Request,
         waited: Duration,
     ) -> Result<wit::Response, CallError> {
-        let database = self.database.as_ref();
+        let database = self.database.get();
         let session = database.map(|database| {
             let session = database.session(&self.loaded.limits.sql);
             session.after(waited)
@@ -555,12 +556,13 @@ impl Version {
     }
 
     /// Answers a request as [`Self::handle`] does, but keeps nothing of what it writes.
-    pub(super) fn rehearse(&self, request: &wit::Request) -> Result<wit::Response, CallError> {
-        let session = self
-            .database
-            .as_ref()
-            .map(|database| database.rehearsal(&self.loaded.limits.sql));
-        let context = self.context_of(&request.request_id, session);
+    pub(super) fn rehearse(
+        &self,
+        request: &wit::Request,
+        database: &Database,
+    ) -> Result<wit::Response, CallError> {
+        let session = database.rehearsal(&self.loaded.limits.sql);
+        let context = self.context_of(&request.request_id, Some(session));
         self.loaded.component.handle(context, request)
     }
 
@@ -571,7 +573,7 @@ impl Version {
     pub fn call_by_name(&self, call: &str) -> Result<Result<String, String>, CallError> {
         self.loaded
             .component
-            .call_by_name(self.context("call", self.database.as_ref()), call)
+            .call_by_name(self.context("call", self.database.get()), call)
     }
 
     /// Whether a typed operation can be called so; see [`Component::check_call`].
@@ -597,7 +599,7 @@ impl Version {
     pub fn sow(&self, kind: u32, count: u32) -> Result<Result<(), String>, CallError> {
         self.loaded
             .component
-            .sow(self.context("seed", self.database.as_ref()), kind, count)
+            .sow(self.context("seed", self.database.get()), kind, count)
     }
 
     fn context(&self, request_id: &str, database: Option<&Database>) -> CallContext {

@@ -31,7 +31,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 
 use crate::clock;
-use crate::components::{self, Access, Manager, Meters, Slot, SlotError, Version};
+use crate::components::{self, Access, Manager, Metrics, Slot, SlotError, Version};
 use crate::free_memory;
 use crate::identity::{Actor, ActorKind};
 use crate::printable::cut;
@@ -121,7 +121,7 @@ struct Receiving {
 /// The host's state, for its own endpoints.
 struct About {
     manager: Arc<Manager>,
-    meters: Meters,
+    metrics: Arc<Metrics>,
     tables: Arc<Tables>,
 }
 
@@ -132,7 +132,7 @@ impl App {
     /// When two modules would own one path, or use one name twice.
     pub fn new(
         manager: Arc<Manager>,
-        meters: Meters,
+        metrics: Arc<Metrics>,
         identity: Identity,
         options: HttpOptions,
     ) -> Result<Self, RouteError> {
@@ -155,7 +155,7 @@ impl App {
             sending: Room::new(SENDING_BYTES_MAX),
             about: About {
                 manager,
-                meters,
+                metrics,
                 tables: tables.clone(),
             },
             tables,
@@ -317,16 +317,12 @@ impl App {
             ) => {
                 let request =
                     self.request(module, *route, parts, parameters, body, actor, request_id);
-                // Also before: all callers may have gone by the answer.
-                self.decide(slot);
-                let answer = match call(slot, module, &key, request).await {
+                match call(slot, module, &key, request).await {
                     Ok(crossed) => crossed.settle(parts, module, request_id, |path| {
                         table.belongs_to(slot, path, &key)
                     }),
                     Err(refusal) => *refusal,
-                };
-                self.decide(slot);
-                answer
+                }
             }
             Found::OtherMethods(allowed) => Answer::method_not_allowed(method, path, &allowed),
             Found::Nothing => Answer::no_route(method, path),
@@ -375,15 +371,7 @@ impl App {
         body::read(parts, body, &bounds).await
     }
 
-    /// Decides on the canary, if enough calls are counted.
-    fn decide(&self, slot: &Arc<Slot>) {
-        if slot.canary().is_some() && self.about.manager.is_due(slot) {
-            let (manager, slot) = (self.about.manager.clone(), slot.clone());
-            tokio::task::spawn_blocking(move || manager.decide(&slot));
-        }
-    }
-
-    /// Reads the body of a refused request, and keeps nothing of it.
+    /// Reads the body of a caller who is refused, and keeps nothing of it.
     async fn discard(&self, parts: &Parts, body: Incoming, bytes_max: usize) {
         let (patience, room) = (self.options.body_timeout, &self.receiving.strangers);
         body::discard(parts, body, bytes_max, patience, room).await;
@@ -536,7 +524,7 @@ async fn call(
         .await;
     called.map_err(|error| match error {
         SlotError::Busy => Box::new(Answer::busy("Too many requests are waiting", RETRY_AFTER_S)),
-        SlotError::Resting { left, .. } => Box::new(Answer::busy(
+        SlotError::CircuitOpen { left, .. } => Box::new(Answer::busy(
             "This part of the host keeps failing, and its circuit is open",
             left.as_secs() + 1,
         )),

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use crate::clock;
 use crate::printable::is_unfit;
 use crate::storage::accounts::{Accounts, ApiKey, Deletion, Profile, User};
-use crate::storage::{Act, StorageError, now, timestamp};
+use crate::storage::{AuditEntry, Outcome, StorageError, now, timestamp};
 
 use hashing::{Full, Pool};
 use proof::Proofs;
@@ -287,7 +287,7 @@ impl Directory {
         let deletion = self.accounts.delete_user(email, |user, deletion| {
             let mut act = act("delete-user", user, by);
             if matches!(deletion, Deletion::Last) {
-                "refused".clone_into(&mut act.outcome);
+                act.outcome = Outcome::Refused;
                 act.detail = UserError::Last(user.email.clone()).to_string();
             }
             act
@@ -541,16 +541,10 @@ fn user_actor(id: String, generation: i64) -> Actor {
 }
 
 /// The audit entry of a change of a user.
-fn act(act: &str, user: &User, by: &str) -> Act {
-    Act {
-        number: 0,
-        at: String::new(),
-        actor: by.to_owned(),
-        act: act.to_owned(),
-        module: String::new(),
-        digest: None,
-        outcome: "done".to_owned(),
+fn act(act: &str, user: &User, by: &str) -> AuditEntry {
+    AuditEntry {
         detail: format!("{} {}", user.id, user.email),
+        ..AuditEntry::new(act, by, None, Outcome::Done)
     }
 }
 

@@ -8,7 +8,7 @@ use rusqlite::TransactionBehavior::Immediate;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::host_file::{HostFile, connect, named};
-use super::registry::{Act, record};
+use super::registry::{AuditEntry, record};
 use super::{StorageError, now};
 
 /// A user.
@@ -214,7 +214,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn insert_user(&self, user: &User, act: Option<&Act>) -> Result<bool, StorageError> {
+    pub fn insert_user(&self, user: &User, act: Option<&AuditEntry>) -> Result<bool, StorageError> {
         self.file.write(|transaction| {
             let added = transaction
                 .prepare_cached(
@@ -258,7 +258,7 @@ impl Accounts {
         &self,
         id: &str,
         password_hash: &str,
-        act: &Act,
+        act: &AuditEntry,
     ) -> Result<bool, StorageError> {
         self.file.write(|transaction| {
             let changed = transaction.execute(
@@ -282,7 +282,7 @@ impl Accounts {
     pub fn delete_user(
         &self,
         email: &str,
-        act: impl FnOnce(&User, &Deletion) -> Act,
+        act: impl FnOnce(&User, &Deletion) -> AuditEntry,
     ) -> Result<Deletion, StorageError> {
         self.file.write(|transaction| {
             let Some(user) = found(transaction, BY_EMAIL, email)? else {

@@ -34,7 +34,7 @@ pub use disk::{make_room, prepare as prepare_disk};
 pub use error::{ConstraintKind, MigrationError, SqlError, StorageError};
 pub use events::Event;
 pub use migrations::{Activated, ENDED, History, Migration, Schema};
-pub use registry::{Act, Installed, Registry};
+pub use registry::{AuditEntry, Installed, Outcome, Registry};
 pub use rows::Rows;
 pub use session::{Session, SessionLimits};
 pub use value::Value;

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
+use serde::Serialize;
 
 use super::host_file::HostFile;
 use super::{StorageError, accounts, now};
@@ -29,24 +31,74 @@ pub struct Installed {
 }
 
 /// An audit entry: an action that was done or refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Act {
-    /// Counts up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditEntry {
+    /// Counts up; set when it is written.
     pub number: i64,
-    /// RFC 3339 in UTC.
+    /// RFC 3339 in UTC; set when it is written.
     pub at: String,
     /// Who.
     pub actor: String,
     /// What.
-    pub act: String,
-    /// With which module; empty where it was done with a user.
-    pub module: String,
-    /// With which version of it, as far as that is known.
+    #[serde(rename = "act")]
+    pub action: String,
+    /// With which module; `None` for an action on a user, or if it is not known.
+    pub module: Option<String>,
+    /// With which version of it, if it is known.
     pub digest: Option<String>,
-    /// `done`, or `refused`.
-    pub outcome: String,
-    /// Why it was refused, or what else there is to say.
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it was refused, or a remark.
     pub detail: String,
+}
+
+/// How an action ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It was refused, and changed nothing.
+    Refused,
+    /// The host itself failed.
+    Failed,
+}
+
+impl Outcome {
+    /// Its name in the audit.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl FromSql for Outcome {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let name = value.as_str()?;
+        [Self::Done, Self::Refused, Self::Failed]
+            .into_iter()
+            .find(|outcome| outcome.name() == name)
+            .ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl AuditEntry {
+    /// An entry to be written.
+    pub fn new(action: &str, actor: &str, module: Option<String>, outcome: Outcome) -> Self {
+        Self {
+            number: 0,
+            at: String::new(),
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            module,
+            digest: None,
+            outcome,
+            detail: String::new(),
+        }
+    }
 }
 
 /// Versions and audit entries, in the host's own database.
@@ -144,8 +196,8 @@ impl Registry {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn record(&self, act: &Act) -> Result<(), StorageError> {
-        self.file.write(|connection| record(connection, act))
+    pub fn record(&self, entry: &AuditEntry) -> Result<(), StorageError> {
+        self.file.write(|connection| record(connection, entry))
     }
 
     /// Checks that an audit entry could be written now: no other process holds the database for
@@ -161,19 +213,20 @@ impl Registry {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn acts(&self, before: Option<i64>, limit: u32) -> Result<Vec<Act>, StorageError> {
+    pub fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<AuditEntry>, StorageError> {
         self.file.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "select number, at, actor, act, module, digest, outcome, detail from audit
                  where number < ?1 order by number desc limit ?2",
             )?;
             let rows = statement.query_map((before.unwrap_or(i64::MAX), limit), |row| {
-                Ok(Act {
+                let module: String = row.get(4)?;
+                Ok(AuditEntry {
                     number: row.get(0)?,
                     at: row.get(1)?,
                     actor: row.get(2)?,
-                    act: row.get(3)?,
-                    module: row.get(4)?,
+                    action: row.get(3)?,
+                    module: (!module.is_empty()).then_some(module),
                     digest: row.get(5)?,
                     outcome: row.get(6)?,
                     detail: row.get(7)?,
@@ -185,7 +238,7 @@ impl Registry {
 }
 
 /// Writes an audit entry within an open transaction, if one is open.
-pub(super) fn record(connection: &Connection, act: &Act) -> Result<(), StorageError> {
+pub(super) fn record(connection: &Connection, entry: &AuditEntry) -> Result<(), StorageError> {
     connection
         .prepare_cached(
             "insert into audit (at, actor, act, module, digest, outcome, detail)
@@ -193,12 +246,12 @@ pub(super) fn record(connection: &Connection, act: &Act) -> Result<(), StorageEr
         )?
         .execute((
             now(),
-            &act.actor,
-            &act.act,
-            &act.module,
-            &act.digest,
-            &act.outcome,
-            &act.detail,
+            &entry.actor,
+            &entry.action,
+            entry.module.as_deref().unwrap_or_default(),
+            &entry.digest,
+            entry.outcome.name(),
+            &entry.detail,
         ))?;
     Ok(())
 }

@@ -225,7 +225,7 @@ fn a_change_of_a_module_that_cannot_be_recorded_is_not_made() {
     assert_eq!(shop.audit_entries("?limit=100"), before);
     let log = shop
         .server
-        .wait_for_log("what was done with a module cannot be kept");
+        .wait_for_log("the audit entry cannot be written");
     assert!(log.contains("outcome=\"refused\""), "{log}");
     drop(holder);
     until_healthy(&shop);

@@ -178,12 +178,25 @@ impl Shop {
         self.ask("POST", path, Some(&body))
     }
 
-    /// The value of a metric of `/metrics`: `name{label="…"}`.
+    /// The value of the sample of `/metrics` with this name and at least these labels:
+    /// `name{label="…",label="…"}`.
     pub fn metric(&self, metric: &str) -> u64 {
         let text = self.get("/metrics").body;
-        let value = text
-            .lines()
-            .find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
+        let parts = |sample: &str| {
+            let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
+            let labels = labels.trim_end_matches('}').split(',');
+            let labels = labels.filter(|label| !label.is_empty());
+            (
+                name.to_owned(),
+                labels.map(str::to_owned).collect::<Vec<_>>(),
+            )
+        };
+        let (name, labels) = parts(metric);
+        let value = text.lines().find_map(|line| {
+            let (sample, value) = line.rsplit_once(' ')?;
+            let (other, all) = parts(sample);
+            (other == name && labels.iter().all(|label| all.contains(label))).then_some(value)
+        });
         value
             .unwrap_or_else(|| panic!("the metric {metric} is missing:\n{text}"))
             .parse()

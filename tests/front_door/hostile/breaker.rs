@@ -37,19 +37,26 @@ fn a_failing_module_opens_its_circuit() {
             "OK\nThe circuit of the module hostile is open, and it answers 503"
         )
     );
+    let module = shop.get("/_wares/modules/hostile").value()["module"].take();
+    assert_eq!(module["circuit"], "open");
     let metrics = shop.get("/metrics");
     assert!(
         metrics
             .header("content-type")
             .starts_with("text/plain; version=0.0.4")
     );
+    let digest = module["digest"].as_str().unwrap();
+    let number = &module["version"];
+    let version = format!("version={number},digest=\"{}\"", &digest[..12]);
     for line in [
-        "wares_module_resting{module=\"hostile\"} 1",
-        "wares_module_resting{module=\"customer\"} 0",
-        "wares_module_calls_total{module=\"hostile\",outcome=\"answered\"} 1",
-        "wares_module_calls_total{module=\"hostile\",outcome=\"failed\"} 3",
-        "wares_module_calls_total{module=\"hostile\",outcome=\"resting\"} 1",
-        "wares_module_call_seconds_count{module=\"hostile\"} 4",
+        "wares_module_circuit_open{module=\"hostile\"} 1",
+        "wares_module_circuit_open{module=\"customer\"} 0",
+        &format!("wares_module_calls_total{{module=\"hostile\",{version},outcome=\"answered\"}} 1"),
+        &format!("wares_module_calls_total{{module=\"hostile\",{version},outcome=\"failed\"}} 3"),
+        &format!(
+            "wares_module_calls_total{{module=\"hostile\",{version},outcome=\"circuit_open\"}} 1"
+        ),
+        &format!("wares_module_call_seconds_count{{module=\"hostile\",{version}}} 4"),
         "wares_module_calls_waiting{module=\"hostile\"} 0",
         "wares_module_calls_running{module=\"hostile\"} 0",
     ] {
@@ -141,14 +148,14 @@ fn a_call_counts_also_if_its_client_has_gone() {
     is_500(&get(&shop, "trap"));
     // The call that is to tell whether the rest is over, and whose caller goes.
     loop {
-        let turned_away = count("resting");
+        let turned_away = count("circuit_open");
         let mut caller = TcpStream::connect(("127.0.0.1", shop.server.port)).unwrap();
         caller
             .write_all(b"GET /hostile/spin HTTP/1.1\r\nHost: x\r\n\r\n")
             .unwrap();
         let runs = || shop.metric("wares_module_calls_running{module=\"hostile\"}") == 1;
-        while !runs() && count("resting") == turned_away && count("failed") == 1 {}
-        if count("resting") == turned_away {
+        while !runs() && count("circuit_open") == turned_away && count("failed") == 1 {}
+        if count("circuit_open") == turned_away {
             break;
         }
     }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::canary::canary_with;
-use super::under_way::Change;
-use super::verify::{check_coexistence, with_database};
+use super::change::Change;
+use super::verify::check_coexistence;
 use super::{ChangeError, Manager, Prepared, database, lock, serves};
+use crate::components::audit::Action;
 use crate::components::canary::Canary;
 use crate::components::signature::kept_signer;
 use crate::components::slot::Slot;
@@ -25,11 +26,8 @@ impl Manager {
     pub fn activate(&self, name: &str, digest: &str, by: &str) -> Result<Installed, ChangeError> {
         let version = self.version(name, digest);
         let known = version.as_ref().map_or(digest, |version| &version.digest);
-        self.audited("activate", name, Some(known), by, |change| {
-            let version = self.version(name, digest)?;
-            self.switch(name, &version, change)?;
-            Ok(version)
-        })
+        let change = self.begin(name, Action::Activate, Some(known), by)?;
+        change.run(|change| change.activate(digest))
     }
 
     /// Puts the previous version in service.
@@ -37,24 +35,23 @@ impl Manager {
     /// # Errors
     /// When no version was active before, or it is refused; then nothing changes.
     pub fn roll_back(&self, name: &str, by: &str) -> Result<Installed, ChangeError> {
-        let before = || {
-            database(&self.slot(name)?.module())?
-                .activated()
-                .map_err(ChangeError::from)
-        };
-        let known = before().ok().and_then(|activated| activated.before);
-        self.audited("rollback", name, known.as_deref(), by, |change| {
-            let digest = before()?.before.ok_or_else(|| {
+        let known = self.before(name).ok().flatten();
+        let change = self.begin(name, Action::Rollback, known.as_deref(), by)?;
+        change.run(|change| {
+            let digest = self.before(name)?.ok_or_else(|| {
                 ChangeError::Nothing(format!("the module {name} had no other version before"))
             })?;
-            let version = self.version(name, &digest)?;
-            self.switch(name, &version, change)?;
-            Ok(version)
+            change.activate(&digest)
         })
     }
 
-    /// Ends the activation of a version: the next component in the order serves, and is
-    /// returned.
+    /// The version that was active before the present one.
+    fn before(&self, name: &str) -> Result<Option<String>, ChangeError> {
+        Ok(database(&self.slot(name)?.module())?.activated()?.before)
+    }
+
+    /// Ends the activation of a version: the module is served from where it would come
+    /// without one, and returned.
     ///
     /// # Errors
     /// When no version is active, or the next component is refused; then nothing changes.
@@ -63,30 +60,8 @@ impl Manager {
             Ok(database(&self.slot(name)?.module())?.activated()?.active)
         };
         let known = active().ok().flatten();
-        self.audited("deactivate", name, known.as_deref(), by, |change| {
-            let check = || match active()? {
-                Some(_) => Ok(()),
-                None => Err(ChangeError::Nothing(format!(
-                    "no version of the module {name} is active: what serves comes without one ({})",
-                    self.slot(name)?.module().origin()
-                ))),
-            };
-            check()?;
-            // Loading and verifying may take long, and does not change what is served.
-            let managed = self.managed(name)?;
-            let _verifying = self.busy(name, managed.changes.verify(change.clone()))?;
-            let slot = self.slot(name)?;
-            let mut module = self.load_without_versions(name)?;
-            if module.digest() != slot.module().digest() {
-                self.verify(slot, &mut module)?;
-            }
-            let _switching = self.busy(name, managed.changes.switch(change))?;
-            check()?;
-            let current = slot.module();
-            let module = with_database(module, &current)?;
-            self.put_in_service(slot, &current, &module, &[ENDED])?;
-            Ok(module)
-        })
+        let change = self.begin(name, Action::Deactivate, known.as_deref(), by)?;
+        change.run(Change::deactivate)
     }
 
     /// Loads the component that serves a module without an active version.
@@ -126,38 +101,9 @@ impl Manager {
         Err(ChangeError::Nothing(said))
     }
 
-    pub(super) fn switch(
-        &self,
-        name: &str,
-        version: &Installed,
-        change: Change,
-    ) -> Result<(), ChangeError> {
-        let slot = self.slot(name)?;
-        if self.is_pinned(name) {
-            return Err(ChangeError::Pinned(name.to_owned()));
-        }
-        self.options.trust.check_version(version)?;
-        self.check_activation(slot, &version.digest)?;
-        // Loading may take long, and does not change what is served.
-        let loaded = match canary_with(slot, &version.digest) {
-            Some(_) => None,
-            None => Some(self.load_version(name, version)?),
-        };
-        let _switching = self.switching(name, change)?;
-        // Meanwhile it may have been removed, or put in service.
-        let version = self.version(name, &version.digest)?;
-        let current = slot.module();
-        self.check_activation(slot, &version.digest)?;
-        let module = match (canary_with(slot, &version.digest), loaded) {
-            (Some(module), _) => module,
-            (None, Some(module)) => with_database(module, &current)?,
-            (None, None) => with_database(self.load_version(name, &version)?, &current)?,
-        };
-        self.activate_in_service(slot, &current, &module)
-    }
-
-    /// Checks that activating a version has an effect: it does not serve yet, or serves without
-    /// being active, from a file or instead of an active one that failed at the start.
+    /// Whether there is anything in activating a version: it does not serve yet, or it
+    /// does so without being active, from a file or in place of an active one that failed
+    /// when the host started.
     pub(super) fn check_activation(&self, slot: &Slot, digest: &str) -> Result<(), ChangeError> {
         let is_active = || -> Result<bool, ChangeError> {
             Ok(database(&slot.module())?.activated()?.active.as_deref() == Some(digest))
@@ -169,53 +115,6 @@ impl Manager {
                 slot.name()
             )));
         }
-        Ok(())
-    }
-
-    /// Puts a version in service, and records it as active, and the one that it replaces.
-    pub(super) fn activate_in_service(
-        &self,
-        slot: &Slot,
-        current: &Arc<Version>,
-        module: &Arc<Version>,
-    ) -> Result<(), ChangeError> {
-        let first = database(current)?.activated()?.active.is_none();
-        let digests = [current.digest(), module.digest()];
-        self.put_in_service(slot, current, module, &digests[usize::from(!first)..])
-    }
-
-    /// Puts a version in service instead of another, and records the activation.
-    fn put_in_service(
-        &self,
-        slot: &Slot,
-        current: &Arc<Version>,
-        module: &Arc<Version>,
-        activated: &[&str],
-    ) -> Result<(), ChangeError> {
-        let prepared = self.prepare(module, None)?;
-        let database = database(current)?;
-        // Without a host no request uses the current version meanwhile.
-        if self.serves.load(Ordering::Relaxed) {
-            check_coexistence(database, current.schema(), module.schema())?;
-        }
-        // The replaced component must be kept for a rollback.
-        if let Some(base) = current.base()
-            && activated != [ENDED]
-        {
-            self.keep_base(current, base)?;
-        }
-        fault("activate.prepared");
-        fault_of("activate.prepared", slot.name());
-        let steps = database
-            .activate(module.schema(), activated)
-            .map_err(ChangeError::Migration)?;
-        fault("activate.recorded");
-        tell(module.name(), &steps);
-        let before = self.route(slot, prepared, || slot.switch(module.clone()));
-        self.mended(slot.name());
-        fault("activate.switched");
-        self.expect(&before);
-        self.drain(&before);
         Ok(())
     }
 
@@ -273,7 +172,105 @@ impl Manager {
     }
 }
 
-/// Runs the migrations of a module.
+impl Change<'_> {
+    fn activate(&mut self, digest: &str) -> Result<Installed, ChangeError> {
+        let (manager, slot) = (self.manager, self.slot);
+        let version = manager.version(slot.name(), digest)?;
+        self.check_not_pinned()?;
+        manager.options.trust.check_version(&version)?;
+        manager.check_activation(slot, &version.digest)?;
+        // Loading takes time, and what is served does not change by it.
+        let loaded = match canary_with(slot, &version.digest) {
+            Some(_) => None,
+            None => Some(manager.load_version(slot.name(), &version)?),
+        };
+        self.lock_switching()?;
+        // Another change may have removed the version or put it in service meanwhile.
+        let version = manager.version(slot.name(), &version.digest)?;
+        manager.check_activation(slot, &version.digest)?;
+        let module = match (canary_with(slot, &version.digest), loaded) {
+            (Some(module), _) => module,
+            (None, Some(module)) => self.with_database(module),
+            (None, None) => self.with_database(manager.load_version(slot.name(), &version)?),
+        };
+        self.put_in_service(&module)?;
+        Ok(version)
+    }
+
+    fn deactivate(&mut self) -> Result<Arc<Version>, ChangeError> {
+        self.check_active()?;
+        // Loading and verifying take time, and what is served does not change by it.
+        self.lock_verifying()?;
+        let module = self.manager.load_without_versions(self.name())?;
+        if module.digest() != self.slot.module().digest() {
+            self.verify(&module)?;
+        }
+        self.lock_switching()?;
+        self.check_active()?;
+        let module = self.with_database(module);
+        self.switch(&module, &[ENDED])?;
+        Ok(module)
+    }
+
+    /// Whether a version was activated.
+    fn check_active(&self) -> Result<(), ChangeError> {
+        match self.database.activated()?.active {
+            Some(_) => Ok(()),
+            None => Err(ChangeError::Nothing(format!(
+                "no version of the module {} is active: what serves comes without one ({})",
+                self.name(),
+                self.slot.module().origin()
+            ))),
+        }
+    }
+
+    /// Puts a version in service, and records it as active, with the one that it replaces.
+    pub(super) fn put_in_service(&mut self, module: &Arc<Version>) -> Result<(), ChangeError> {
+        let first = self.database.activated()?.active.is_none();
+        let current = self.slot.module();
+        let digests = [current.digest(), module.digest()];
+        self.switch(module, &digests[usize::from(!first)..])
+    }
+
+    /// Puts a version in service, and records in `activated` which ones are active.
+    fn switch(&mut self, module: &Arc<Version>, activated: &[&str]) -> Result<(), ChangeError> {
+        let (manager, slot) = (self.manager, self.slot);
+        let current = slot.module();
+        let prepared = manager.prepare(module, None)?;
+        // Without a host no call of the version in service is under way.
+        if manager.serves.load(Ordering::Relaxed) {
+            check_coexistence(&self.database, current.schema(), module.schema())?;
+        }
+        // A rollback needs the version that is replaced.
+        if let Some(base) = current.base()
+            && activated != [ENDED]
+        {
+            manager.keep_base(&current, base)?;
+        }
+        fault("activate.prepared");
+        fault_of("activate.prepared", slot.name());
+        let steps = self
+            .database
+            .activate(module.schema(), activated)
+            .map_err(ChangeError::Migration)?;
+        fault("activate.recorded");
+        tell(module.name(), &steps);
+        let before = manager.route(slot, prepared, || slot.switch(module.clone()));
+        manager.mended(slot.name());
+        fault("activate.switched");
+        *lock(&self.served.replaced) = Some(before.again());
+        manager.drain(&before);
+        Ok(())
+    }
+
+    /// A version with the module's database.
+    pub(super) fn with_database(&self, module: Version) -> Arc<Version> {
+        module.attach(self.database.clone());
+        Arc::new(module)
+    }
+}
+
+/// Brings the schema forward for a module.
 pub(super) fn migrate(database: &Database, module: &Version) -> Result<(), ChangeError> {
     let steps = database
         .migrate(module.schema())

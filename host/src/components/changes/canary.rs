@@ -1,13 +1,17 @@
-//! Begins canaries, promotes and withdraws them.
+//! Begins canaries, promotes and withdraws them. A canary that its calls decided on is
+//! promoted or withdrawn by the host.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::activate::migrate;
-use super::under_way::Change;
-use super::verify::{check_coexistence, with_database};
-use super::{ChangeError, Manager, database};
-use crate::components::canary::{Canary, Verdict};
+use super::change::Change;
+use super::drain::Task;
+use super::under_way::UnderWay;
+use super::verify::check_coexistence;
+use super::{ChangeError, Manager};
+use crate::components::audit::Action;
+use crate::components::canary::{Canary, Due, Verdict};
 use crate::components::slot::Slot;
 use crate::components::store::short;
 use crate::components::version::Version;
@@ -18,7 +22,7 @@ impl Manager {
     /// is promoted or withdrawn. `share` is of ten thousand.
     ///
     /// # Errors
-    /// When it cannot start, or another canary runs.
+    /// When it cannot, or another canary runs.
     pub fn begin_canary(
         &self,
         name: &str,
@@ -28,49 +32,11 @@ impl Manager {
     ) -> Result<Installed, ChangeError> {
         let version = self.version(name, digest);
         let known = version.as_ref().map_or(digest, |version| &version.digest);
-        self.audited("canary", name, Some(known), by, |change| {
-            let version = self.version(name, digest)?;
-            self.try_begin_canary(name, &version, share, change)?;
-            Ok(version)
-        })
+        let change = self.begin(name, Action::Canary, Some(known), by)?;
+        change.run(|change| change.begin_canary(digest, share))
     }
 
-    fn try_begin_canary(
-        &self,
-        name: &str,
-        version: &Installed,
-        share: u32,
-        change: Change,
-    ) -> Result<(), ChangeError> {
-        let slot = self.slot(name)?;
-        if self.is_pinned(name) {
-            return Err(ChangeError::Pinned(name.to_owned()));
-        }
-        self.check_canary(slot, &version.digest)?;
-        self.options.trust.check_version(version)?;
-        // Loading may take long, and does not change what is served.
-        let module = self.load_version(name, version)?;
-        let _switching = self.switching(name, change)?;
-        // Meanwhile it may have been removed, or put in service.
-        let version = self.version(name, &version.digest)?;
-        self.check_canary(slot, &version.digest)?;
-        let current = slot.module();
-        let database = database(&current)?;
-        check_coexistence(database, current.schema(), module.schema())?;
-        let canary = Arc::new(Canary {
-            module: with_database(module, &current)?,
-            share,
-            before: current.figures().counted(),
-        });
-        let prepared = self.prepare(&current, Some(&canary))?;
-        // The migrations run for both, so this comes after all checks that may refuse the
-        // canary. They stay when it is withdrawn.
-        migrate(database, &canary.module)?;
-        self.route(slot, prepared, || slot.set_canary(Some(canary)));
-        Ok(())
-    }
-
-    /// Checks that a version may start as canary.
+    /// Whether a canary of a version may begin.
     pub(super) fn check_canary(&self, slot: &Slot, digest: &str) -> Result<(), ChangeError> {
         let name = slot.name();
         if !self.serves.load(Ordering::Relaxed) {
@@ -94,96 +60,145 @@ impl Manager {
     /// Puts the canary in service.
     ///
     /// # Errors
-    /// When no canary runs, or it cannot be put in service.
+    /// When none runs, or it cannot serve.
     pub fn promote(&self, name: &str, by: &str) -> Result<(), ChangeError> {
         let canary = self.canary(name)?;
-        let digest = canary.module.digest();
-        self.audited("promote", name, Some(digest), by, |change| {
-            let _switching = self.switching(name, change)?;
-            let canary = self.canary(name)?;
-            let slot = self.slot(name)?;
-            self.activate_in_service(slot, &slot.module(), &canary.module)
-        })
+        let digest = Some(canary.module.digest());
+        let change = self.begin(name, Action::Promote, digest, by)?;
+        change.run(Change::promote)
     }
 
-    /// Withdraws the canary: the current version answers all requests again.
+    /// Ends the canary: the version in service answers all requests again.
     ///
     /// # Errors
-    /// When no canary runs.
+    /// When none runs.
     pub fn withdraw(&self, name: &str, by: &str) -> Result<(), ChangeError> {
         let canary = self.canary(name)?;
-        let digest = canary.module.digest();
-        self.audited("withdraw", name, Some(digest), by, |change| {
-            self.end_canary(name, change)
-        })
+        let digest = Some(canary.module.digest());
+        let change = self.begin(name, Action::Withdraw, digest, by)?;
+        change.run(Change::withdraw)
     }
 
-    /// Withdraws a canary that is worse, also if the audit entry cannot be written: callers
-    /// must not wait for it.
-    fn withdraw_bad(&self, name: &str, why: &str) -> Result<(), ChangeError> {
-        let canary = self.canary(name)?;
-        let digest = canary.module.digest();
-        self.done("withdraw", name, Some(digest), "host", why, |change| {
-            self.end_canary(name, change)
-        })
+    fn canary(&self, name: &str) -> Result<Arc<Canary>, ChangeError> {
+        canary_of(self.slot(name)?)
     }
 
-    fn end_canary(&self, name: &str, change: Change) -> Result<(), ChangeError> {
-        let _switching = self.switching(name, change)?;
-        let canary = self.canary(name)?;
-        let slot = self.slot(name)?;
-        let prepared = self.prepare(&slot.module(), None)?;
-        self.route(slot, prepared, || slot.set_canary(None));
-        self.drain(&canary.module);
-        Ok(())
-    }
-
-    pub(super) fn canary(&self, name: &str) -> Result<Arc<Canary>, ChangeError> {
-        self.slot(name)?
-            .canary()
-            .ok_or_else(|| ChangeError::Nothing(format!("the module {name} has no canary")))
-    }
-
-    /// Whether a decision on the canary is due; see [`Self::decide`].
-    pub fn is_due(&self, slot: &Slot) -> bool {
-        slot.judge(&self.options.canary) != Verdict::Undecided
-    }
-
-    /// Promotes or withdraws the canary, if its call statistics decide it.
-    pub fn decide(&self, slot: &Slot) {
-        // A change of the module that runs now also decides on the canary.
-        let managed = self.managed(slot.name());
-        if managed.is_err() || managed.is_ok_and(|managed| managed.changes.are_switching()) {
+    /// Promotes or withdraws a canary, as its calls have decided.
+    pub(super) fn decide(&self, due: &Due) {
+        let Some(canary) = due.canary() else {
             return;
+        };
+        let is_over = match canary.verdict() {
+            Verdict::Undecided => false,
+            Verdict::Promote => self.promote_due(&canary),
+            Verdict::Withdraw(why) => self.withdraw_due(&canary, &why),
+        };
+        if !is_over {
+            canary.put_off();
         }
-        let _deciding = match slot.deciding() {
-            Some(deciding) => deciding,
-            None => return,
+    }
+
+    /// Promotes a canary; returns whether nothing is left to do with it.
+    fn promote_due(&self, canary: &Arc<Canary>) -> bool {
+        // A good canary stays good, and is promoted once that can be recorded.
+        if self.registry.check_writable().is_err() {
+            return false;
+        }
+        let Some(change) = self.begin_due(canary, Action::Promote) else {
+            return false;
         };
-        let done = match slot.judge(&self.options.canary) {
-            Verdict::Undecided => return,
-            Verdict::Promote => self.promote(slot.name(), "host"),
-            Verdict::Withdraw(why) => self.withdraw_bad(slot.name(), &why),
-        };
-        match done {
-            // Another call was faster, or another change runs.
-            Ok(()) | Err(ChangeError::Nothing(_) | ChangeError::Busy(_)) => {}
-            // It is promoted once that can be recorded.
-            Err(ChangeError::Storage(error)) if error.trouble().is_some() => {}
+        match change.run(Change::promote) {
+            Ok(()) | Err(ChangeError::Nothing(_)) => true,
+            Err(ChangeError::Storage(error)) if error.trouble().is_some() => false,
             Err(error) => {
-                let error = error.reason();
-                tracing::error!(
-                    module = slot.name(),
-                    error,
-                    "the canary cannot be promoted as it should"
-                );
-                let _ = self.withdraw_bad(slot.name(), "it cannot be promoted");
+                let (module, error) = (canary.module.name(), error.reason());
+                tracing::error!(module, error, "the canary cannot be promoted");
+                self.withdraw_due(canary, "it cannot be promoted")
             }
         }
     }
+
+    /// Withdraws a bad canary, also if that cannot be recorded, since callers are not to wait
+    /// for it; returns whether nothing is left to do with it.
+    fn withdraw_due(&self, canary: &Arc<Canary>, why: &str) -> bool {
+        self.begin_due(canary, Action::Withdraw)
+            .is_some_and(|change| change.run_for(why, Change::withdraw).is_ok())
+    }
+
+    /// Begins the host's own change of a canary; `None` while another change of the
+    /// module decides what becomes of it.
+    fn begin_due(&self, canary: &Arc<Canary>, action: Action) -> Option<Change<'_>> {
+        let name = canary.module.name();
+        let served = self.served(name).ok()?;
+        let entry = UnderWay::new(action, Some(canary.module.digest()), "host");
+        let held = served.changes.switch(entry.clone())?;
+        let present = served.slot.canary()?;
+        let change = Arc::ptr_eq(&present, canary).then(|| self.begin_unchecked(name, entry))?;
+        Some(change.ok()?.holding(held))
+    }
 }
 
-/// Returns the canary, if it has this digest.
+impl Change<'_> {
+    fn begin_canary(&mut self, digest: &str, share: u32) -> Result<Installed, ChangeError> {
+        let (manager, slot) = (self.manager, self.slot);
+        let version = manager.version(slot.name(), digest)?;
+        self.check_not_pinned()?;
+        manager.check_canary(slot, &version.digest)?;
+        manager.options.trust.check_version(&version)?;
+        // Loading takes time, and what is served does not change by it.
+        let module = manager.load_version(slot.name(), &version)?;
+        self.lock_switching()?;
+        // Another change may have removed the version or put it in service meanwhile.
+        let version = manager.version(slot.name(), &version.digest)?;
+        manager.check_canary(slot, &version.digest)?;
+        let current = slot.module();
+        check_coexistence(&self.database, current.schema(), module.schema())?;
+        let module = self.with_database(module);
+        let options = manager.options.canary;
+        let tasks = manager.tasks.clone();
+        let canary = Canary::new(
+            module,
+            share,
+            &current,
+            options,
+            Box::new(move |due| {
+                // A manager that has ended decides nothing.
+                let _ = tasks.send(Task::Decide(due));
+            }),
+        );
+        let prepared = manager.prepare(&current, Some(&canary))?;
+        // The schema goes forward for both, so this comes after all that may refuse the
+        // canary. A withdrawn version leaves it there.
+        migrate(&self.database, &canary.module)?;
+        manager.route(slot, prepared, || slot.set_canary(Some(canary)));
+        Ok(version)
+    }
+
+    fn promote(&mut self) -> Result<(), ChangeError> {
+        self.check_not_pinned()?;
+        self.lock_switching()?;
+        let canary = canary_of(self.slot)?;
+        self.put_in_service(&canary.module)
+    }
+
+    fn withdraw(&mut self) -> Result<(), ChangeError> {
+        self.check_not_pinned()?;
+        self.lock_switching()?;
+        let (manager, slot) = (self.manager, self.slot);
+        let canary = canary_of(slot)?;
+        let prepared = manager.prepare(&slot.module(), None)?;
+        manager.route(slot, prepared, || slot.set_canary(None));
+        manager.drain(&canary.module);
+        Ok(())
+    }
+}
+
+fn canary_of(slot: &Slot) -> Result<Arc<Canary>, ChangeError> {
+    slot.canary()
+        .ok_or_else(|| ChangeError::Nothing(format!("the module {} has no canary", slot.name())))
+}
+
+/// The version with this digest, if it is the canary.
 pub(super) fn canary_with(slot: &Slot, digest: &str) -> Option<Arc<Version>> {
     let module = slot.canary()?.module.clone();
     (module.digest() == digest).then_some(module)

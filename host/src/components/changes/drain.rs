@@ -1,33 +1,68 @@
-//! Ends the calls of versions that were replaced, when their time is up.
+//! The manager's own thread: ends the calls of versions that were replaced when their time
+//! is up, and carries out what the calls of a canary have decided.
 
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Manager;
+use crate::components::canary::Due;
 use crate::components::version::Version;
 
-/// How often the running calls of a replaced version are checked.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often the thread checks whether the calls of replaced versions have ended.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Work for the manager's thread.
+pub(super) enum Task {
+    /// Ends the calls of a version that run at that time.
+    Retire(Instant, Weak<Version>),
+    /// Promotes or withdraws a canary.
+    Decide(Due),
+}
 
 impl Manager {
-    /// Ends the calls of a replaced version that still run after `versions.drain_ms`.
+    /// Ends the calls of a version that was replaced once their time is up.
     pub(super) fn drain(&self, module: &Arc<Version>) {
         let until = Instant::now() + self.options.drain;
-        // Without that thread, calls end at their own deadline.
-        let _ = self.drained.send((until, Arc::downgrade(module)));
+        // Without the thread, calls end at their own deadline.
+        let _ = self.tasks.send(Task::Retire(until, Arc::downgrade(module)));
     }
 }
 
-/// Ends the running calls of versions, each when its time is up, in that order.
-pub(super) fn retire(waiting: &Receiver<(Instant, Weak<Version>)>) {
-    for (until, module) in waiting {
-        while module.strong_count() > 0 && Instant::now() < until {
-            thread::sleep(until.saturating_duration_since(Instant::now()).min(LOOK));
+/// Works until the manager has ended and no version is left to retire.
+pub(super) fn work(manager: &Weak<Manager>, tasks: &Receiver<Task>) {
+    let mut draining: Vec<(Instant, Weak<Version>)> = Vec::new();
+    loop {
+        let task = if draining.is_empty() {
+            tasks.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            tasks.recv_timeout(CHECK_INTERVAL)
+        };
+        match task {
+            Ok(Task::Retire(until, module)) => draining.push((until, module)),
+            Ok(Task::Decide(due)) => {
+                if let Some(manager) = manager.upgrade() {
+                    manager.decide(&due);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) if draining.is_empty() => return,
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(CHECK_INTERVAL),
         }
-        if let Some(module) = module.upgrade() {
+        retire(&mut draining);
+    }
+}
+
+/// Ends the calls of those versions whose time is up, and forgets those without calls.
+fn retire(draining: &mut Vec<(Instant, Weak<Version>)>) {
+    draining.retain(|(until, module)| {
+        let Some(module) = module.upgrade() else {
+            return false;
+        };
+        let is_due = Instant::now() >= *until;
+        if is_due {
             module.retire();
         }
-    }
+        !is_due
+    });
 }

@@ -1,6 +1,8 @@
 //! Keeps components as versions of a module, and removes them. Puts nothing in service.
 
-use super::{ChangeError, Manager, database, lock};
+use super::change::Change;
+use super::{ChangeError, Manager, lock};
+use crate::components::audit::Action;
 use crate::components::signature::kept_signer;
 use crate::components::slot::Slot;
 use crate::components::store::{digest, short};
@@ -27,8 +29,8 @@ pub enum Then {
     Keep,
     /// It is put in service.
     Activate,
-    /// It starts as canary for this share of the requests, of ten thousand.
-    Try(u32),
+    /// It answers this share of the requests, of ten thousand.
+    Canary(u32),
 }
 
 impl Manager {
@@ -43,65 +45,30 @@ impl Manager {
         by: &str,
     ) -> Result<Installed, ChangeError> {
         let digest = digest(installation.bytes);
-        self.audited("install", name, Some(&digest), by, |change| {
-            let _verifying = self.verifying(name, change)?;
-            self.try_install(name, installation, &digest, by)
-        })
+        let change = self.begin(name, Action::Install, Some(&digest), by)?;
+        change.run(|change| change.install(installation, &digest, by))
     }
 
-    fn try_install(
+    /// Whether the bytes are within the limit, and those that were announced.
+    fn check_bytes(
         &self,
-        name: &str,
         installation: &Installation<'_>,
         digest: &str,
-        by: &str,
-    ) -> Result<Installed, ChangeError> {
-        let slot = self.slot(name)?;
-        match installation.then {
-            Then::Keep => {}
-            Then::Activate => self.check_activation(slot, digest)?,
-            Then::Try(_) => self.check_canary(slot, digest)?,
+    ) -> Result<(), ChangeError> {
+        let (bytes, max) = (installation.bytes.len(), self.options.component_bytes_max);
+        if bytes > max {
+            return Err(ChangeError::TooLarge { bytes, max });
         }
-        let bytes = installation.bytes;
-        let max = self.options.component_bytes_max;
-        if bytes.len() > max {
-            return Err(ChangeError::TooLarge {
-                bytes: bytes.len(),
-                max,
-            });
-        }
-        if let Some(expected) = installation.digest
-            && !expected.eq_ignore_ascii_case(digest)
-        {
-            return Err(ChangeError::Digest {
+        match installation.digest {
+            Some(expected) if !expected.eq_ignore_ascii_case(digest) => Err(ChangeError::Digest {
                 expected: expected.to_owned(),
                 actual: digest.to_owned(),
-            });
+            }),
+            _ => Ok(()),
         }
-        let signed_by = self.options.trust.check(bytes, installation.signature)?;
-        let module = self
-            .try_version(slot, bytes)
-            .inspect_err(|_| self.forget_unknown(slot, digest))?;
-        self.expect(&module);
-        fault("install.verified");
-        let _keeping = lock(&self.keeping);
-        let installed = Installed {
-            module: name.to_owned(),
-            digest: digest.to_owned(),
-            version: module.version().to_string(),
-            size_bytes: bytes.len() as u64,
-            installed_at: now(),
-            installed_by: by.to_owned(),
-            signed_by: kept_signer(digest, signed_by),
-        };
-        self.keep(&installed, bytes)
-            .inspect_err(|_| self.forget_unknown(slot, digest))?;
-        fault("install.recorded");
-        // Installed before, it is unchanged, except for a signature.
-        Ok(self.registry.version(name, digest)?.unwrap_or(installed))
     }
 
-    pub(super) fn keep(&self, installed: &Installed, bytes: &[u8]) -> Result<(), ChangeError> {
+    fn keep(&self, installed: &Installed, bytes: &[u8]) -> Result<(), ChangeError> {
         self.versions.write(&installed.digest, bytes)?;
         fault("install.stored");
         Ok(self.registry.insert(installed)?)
@@ -122,39 +89,91 @@ impl Manager {
     pub fn remove(&self, name: &str, digest: &str, by: &str) -> Result<Installed, ChangeError> {
         let version = self.version(name, digest);
         let known = version.as_ref().map_or(digest, |version| &version.digest);
-        self.audited("remove", name, Some(known), by, |change| {
-            let _switching = self.switching(name, change)?;
-            let _keeping = lock(&self.keeping);
-            let version = self.version(name, digest)?;
-            let slot = self.slot(name)?;
-            let module = slot.module();
-            let canary = slot.canary();
-            let canary = canary.as_ref().map(|canary| canary.module.digest());
-            let activated = database(&module)?.activated()?;
-            let is = |other: Option<&str>| other == Some(&*version.digest);
-            let serving = (module.origin().kind() == "version").then(|| module.digest());
-            if is(serving) || is(activated.active.as_deref()) || is(canary) {
-                return Err(ChangeError::InUse(format!(
-                    "the version {} of the module {name} is in use",
-                    short(&version.digest)
-                )));
+        let change = self.begin(name, Action::Remove, Some(known), by)?;
+        change.run(|change| change.remove(digest))
+    }
+}
+
+impl Change<'_> {
+    fn install(
+        &mut self,
+        installation: &Installation<'_>,
+        digest: &str,
+        by: &str,
+    ) -> Result<Installed, ChangeError> {
+        self.check_not_pinned()?;
+        self.lock_verifying()?;
+        let (manager, slot) = (self.manager, self.slot);
+        match installation.then {
+            Then::Keep => {}
+            Then::Activate => manager.check_activation(slot, digest)?,
+            Then::Canary(_) => manager.check_canary(slot, digest)?,
+        }
+        manager.check_bytes(installation, digest)?;
+        let bytes = installation.bytes;
+        let signed_by = manager.options.trust.check(bytes, installation.signature)?;
+        let module = self
+            .verified(bytes)
+            .inspect_err(|_| manager.forget_unknown(slot, digest))?;
+        fault("install.verified");
+        let _keeping = lock(&manager.keeping);
+        let installed = Installed {
+            module: slot.name().to_owned(),
+            digest: digest.to_owned(),
+            version: module.version().to_string(),
+            size_bytes: bytes.len() as u64,
+            installed_at: now(),
+            installed_by: by.to_owned(),
+            signed_by: kept_signer(digest, signed_by),
+        };
+        manager
+            .keep(&installed, bytes)
+            .inspect_err(|_| manager.forget_unknown(slot, digest))?;
+        fault("install.recorded");
+        // A version that was installed before stays as it was, except its signature.
+        let kept = manager.registry.version(slot.name(), digest)?;
+        Ok(kept.unwrap_or(installed))
+    }
+
+    fn remove(&mut self, digest: &str) -> Result<Installed, ChangeError> {
+        self.check_not_pinned()?;
+        self.lock_switching()?;
+        let (manager, name) = (self.manager, self.slot.name());
+        let _keeping = lock(&manager.keeping);
+        let version = manager.version(name, digest)?;
+        self.check_unused(&version)?;
+        let shared = manager.registry.remove(name, &version.digest)?;
+        lock(&self.served.replaced).take_if(|replaced| replaced.digest() == version.digest);
+        if !shared {
+            manager.versions.remove(&version.digest)?;
+            let mut slots = manager.slots();
+            if !slots.any(|slot| slot.module().digest() == version.digest) {
+                manager.engine.forget(&version.digest);
             }
-            if activated.active.is_some() && is(activated.before.as_deref()) {
-                return Err(ChangeError::InUse(format!(
-                    "the version {} of the module {name} is the one to roll back to",
-                    short(&version.digest)
-                )));
-            }
-            let shared = self.registry.remove(name, &version.digest)?;
-            self.next(name)?
-                .take_if(|next| next.digest() == version.digest);
-            if !shared {
-                self.versions.remove(&version.digest)?;
-                if !self.slots().any(|slot| is(Some(slot.module().digest()))) {
-                    self.engine.forget(&version.digest);
-                }
-            }
-            Ok(version)
-        })
+        }
+        Ok(version)
+    }
+
+    /// Whether a version neither serves nor is the one to roll back to.
+    fn check_unused(&self, version: &Installed) -> Result<(), ChangeError> {
+        let (name, module) = (self.slot.name(), self.slot.module());
+        let canary = self.slot.canary();
+        let canary = canary.as_ref().map(|canary| canary.module.digest());
+        let activated = self.database.activated()?;
+        let is = |other: Option<&str>| other == Some(&*version.digest);
+        let serving = (module.origin().kind() == "version").then(|| module.digest());
+        if is(serving) || is(activated.active.as_deref()) || is(canary) {
+            return Err(ChangeError::InUse(format!(
+                "the version {} of the module {name} is in use",
+                short(&version.digest)
+            )));
+        }
+        if activated.active.is_some() && is(activated.before.as_deref()) {
+            return Err(ChangeError::InUse(format!(
+                "the version {} of the module {name} is the one to roll back to",
+                short(&version.digest)
+            )));
+        }
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 
 mod activate;
 mod canary;
+mod change;
 mod drain;
 mod error;
 mod install;
@@ -13,28 +14,28 @@ mod verify;
 
 pub use error::ChangeError;
 pub use install::{Installation, Then};
-pub use under_way::Change;
+pub use under_way::UnderWay;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::components::Response;
-use crate::components::audit::AuditEntry;
+use crate::components::audit::{self, Action};
 use crate::components::canary::{Canary, CanaryOptions};
-use crate::components::candidates::{Failure, Fallback, caught};
+use crate::components::candidates::{Failure, Fallback};
 use crate::components::signature::Trust;
 use crate::components::slot::Slot;
 use crate::components::store::ComponentStore;
 use crate::components::version::{ModuleOptions, Version};
 use crate::engine::{Engine, Limits};
-use crate::storage::{Act, Database, Installed, Registry, SqlError, StorageError};
-use drain::retire;
-use under_way::{Changes, UnderWay};
+use crate::storage::{AuditEntry, Database, Installed, Outcome, Registry, SqlError, StorageError};
+use drain::Task;
+use under_way::Changes;
 
 /// The options of the manager.
 pub struct ManagerOptions {
@@ -51,7 +52,7 @@ pub struct ManagerOptions {
     pub trust: Trust,
     /// How long calls of a replaced version may take.
     pub drain: Duration,
-    /// When and how canaries are judged.
+    /// When a canary is promoted or withdrawn.
     pub canary: CanaryOptions,
     /// The limits of a component that describes itself.
     pub asking: Limits,
@@ -62,7 +63,8 @@ pub type Prepared = Box<dyn FnOnce() + Send>;
 
 /// The router of requests to modules.
 pub trait Router: Send + Sync {
-    /// Prepares to route a module's requests to this version, and a share of them to a canary.
+    /// Prepares to route a module's requests to this version, or a share of them
+    /// to a canary.
     ///
     /// # Errors
     /// When its routes collide with another's.
@@ -76,13 +78,13 @@ pub trait Router: Send + Sync {
     fn fault_in(&self, response: Response) -> Option<String>;
 }
 
-/// A served module, and the state of its changes.
-struct Managed {
+/// A module that is served, and its changes that are under way.
+struct Served {
     slot: Arc<Slot>,
     changes: Arc<Changes>,
-    /// The version that is most likely put in service next: the one that was
-    /// installed, or replaced, last. Loading takes most of an activation.
-    next: Mutex<Option<Version>>,
+    /// The version that was replaced last. It stays loaded, so that a rollback does not wait
+    /// for loads that are stuck.
+    replaced: Mutex<Option<Version>>,
 }
 
 /// Manages the versions of all served modules.
@@ -92,8 +94,8 @@ pub struct Manager {
     modules: Box<dyn Fn(&str) -> ModuleOptions + Send + Sync>,
     registry: Registry,
     versions: ComponentStore,
-    managed: BTreeMap<String, Managed>,
-    /// The components that failed at the start, and have not been replaced since.
+    served: BTreeMap<String, Served>,
+    /// What could not be served when the host started, and has not been mended since.
     failures: Mutex<Vec<Failure>>,
     /// Held while a version is added or removed: modules may share its file.
     keeping: Mutex<()>,
@@ -102,45 +104,50 @@ pub struct Manager {
     router: OnceLock<Arc<dyn Router>>,
     /// Whether the host serves, and not one command alone.
     serves: AtomicBool,
-    drained: Sender<(Instant, Weak<Version>)>,
+    tasks: Sender<Task>,
 }
 
 impl Manager {
-    /// `modules` returns the operator's settings of a module by its name.
-    pub fn new(
+    /// A manager with a thread of its own, which ends with it. `modules` returns the
+    /// operator's options of a module.
+    ///
+    /// # Errors
+    /// When the machine has no thread left.
+    pub fn start(
         engine: Arc<Engine>,
         options: ManagerOptions,
         modules: Box<dyn Fn(&str) -> ModuleOptions + Send + Sync>,
         registry: Registry,
         slots: &[Arc<Slot>],
-    ) -> Self {
-        let (drained, waiting) = mpsc::channel();
-        // It ends with the manager. Without the thread, calls end at their deadline.
-        let _ = thread::Builder::new()
-            .name("drain".to_owned())
-            .spawn(move || retire(&waiting));
-        let managed = |slot: &Arc<Slot>| {
-            let managed = Managed {
+    ) -> std::io::Result<Arc<Self>> {
+        let (tasks, waiting) = mpsc::channel();
+        let served = |slot: &Arc<Slot>| {
+            let served = Served {
                 slot: slot.clone(),
                 changes: Arc::default(),
-                next: Mutex::default(),
+                replaced: Mutex::default(),
             };
-            (slot.name().to_owned(), managed)
+            (slot.name().to_owned(), served)
         };
-        Self {
+        let manager = Arc::new(Self {
             versions: ComponentStore::of(&options.data),
             engine,
             options,
             modules,
             registry,
-            managed: slots.iter().map(managed).collect(),
+            served: slots.iter().map(served).collect(),
             failures: Mutex::default(),
             keeping: Mutex::default(),
             routing: Mutex::default(),
             router: OnceLock::new(),
             serves: AtomicBool::new(false),
-            drained,
-        }
+            tasks,
+        });
+        let weak = Arc::downgrade(&manager);
+        thread::Builder::new()
+            .name("manager".to_owned())
+            .spawn(move || drain::work(&weak, &waiting))?;
+        Ok(manager)
     }
 
     /// Sets the router; without it, nothing is served.
@@ -177,24 +184,30 @@ impl Manager {
     /// Audits the components that serve instead of failed ones.
     pub fn fell_back(&self, fallback: &Fallback) {
         let (module, digest) = (&fallback.module, &fallback.digest);
-        let change = Change::new("fallback", Some(digest), "host");
-        self.record(&change, module, Ok(()), &fallback.detail);
+        let entry = UnderWay::new(Action::Fallback, Some(digest), "host");
+        audit::write(
+            &self.registry,
+            &entry,
+            module,
+            Outcome::Done,
+            &fallback.detail,
+        );
     }
 
     /// The changes of a module that are under way.
     ///
     /// # Errors
-    /// When the module is unknown.
-    pub fn changes(&self, name: &str) -> Result<Vec<Change>, ChangeError> {
-        Ok(self.managed(name)?.changes.under_way())
+    /// When there is no such module.
+    pub fn changes(&self, name: &str) -> Result<Vec<UnderWay>, ChangeError> {
+        Ok(self.served(name)?.changes.under_way())
     }
 
     /// Returns a reporter of unfinished calls and changes by module, without a reference to the
     /// manager.
     pub fn unfinished(&self) -> impl Fn() -> Vec<String> + Send + use<> {
-        let managed = self.managed.values();
-        let managed: Vec<_> = managed
-            .map(|managed| (managed.slot.running(), managed.changes.clone()))
+        let served = self.served.values();
+        let served: Vec<_> = served
+            .map(|served| (served.slot.running(), served.changes.clone()))
             .collect();
         move || {
             let told = |(running, changes): &(crate::components::slot::Running, Arc<Changes>)| {
@@ -202,20 +215,20 @@ impl Manager {
                 let mut what: Vec<String> = changes
                     .under_way()
                     .into_iter()
-                    .map(|change| format!("{} by {}", change.act, change.actor))
+                    .map(|change| format!("{} by {}", change.action, change.actor))
                     .collect();
                 if calls > 0 {
                     what.insert(0, format!("{calls} calls"));
                 }
                 (!what.is_empty()).then(|| format!("{}: {}", running.module(), what.join(", ")))
             };
-            managed.iter().filter_map(told).collect()
+            served.iter().filter_map(told).collect()
         }
     }
 
     /// The served modules, by name.
     pub fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
-        self.managed.values().map(|managed| &managed.slot)
+        self.served.values().map(|served| &served.slot)
     }
 
     /// The module of this name.
@@ -223,7 +236,7 @@ impl Manager {
     /// # Errors
     /// When it is unknown.
     pub fn slot(&self, name: &str) -> Result<&Arc<Slot>, ChangeError> {
-        Ok(&self.managed(name)?.slot)
+        Ok(&self.served(name)?.slot)
     }
 
     /// The installed versions of a module, newest first.
@@ -235,16 +248,30 @@ impl Manager {
         Ok(self.registry.versions(name)?)
     }
 
-    /// Returns the audit entries, newest first, before the one with this number.
+    /// The audit entries, newest first, before the one with this number.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn acts(&self, before: Option<i64>, limit: u32) -> Result<Vec<Act>, StorageError> {
-        self.registry.acts(before, limit)
+    pub fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<AuditEntry>, StorageError> {
+        self.registry.audit(before, limit)
     }
 
-    fn managed(&self, name: &str) -> Result<&Managed, ChangeError> {
-        self.managed.get(name).ok_or_else(|| {
+    /// Writes the audit entry of a change that was refused before it began. `module` is
+    /// empty if it is not known.
+    pub fn refuse(
+        &self,
+        action: Action,
+        module: &str,
+        digest: Option<&str>,
+        by: &str,
+        reason: &str,
+    ) {
+        let entry = UnderWay::new(action, digest, by);
+        audit::write(&self.registry, &entry, module, Outcome::Refused, reason);
+    }
+
+    fn served(&self, name: &str) -> Result<&Served, ChangeError> {
+        self.served.get(name).ok_or_else(|| {
             let failures = lock(&self.failures);
             let failure = failures
                 .iter()
@@ -263,32 +290,6 @@ impl Manager {
         self.options.pinned.contains_key(name)
     }
 
-    /// Locks the verification of versions of a module, if its versions may change.
-    fn verifying(&self, name: &str, change: Change) -> Result<UnderWay<'_>, ChangeError> {
-        let managed = self.managed(name)?;
-        if self.is_pinned(name) {
-            return Err(ChangeError::Pinned(name.to_owned()));
-        }
-        self.busy(name, managed.changes.verify(change))
-    }
-
-    /// Locks the served version of a module, if it may change.
-    fn switching(&self, name: &str, change: Change) -> Result<UnderWay<'_>, ChangeError> {
-        let managed = self.managed(name)?;
-        if self.is_pinned(name) {
-            return Err(ChangeError::Pinned(name.to_owned()));
-        }
-        self.busy(name, managed.changes.switch(change))
-    }
-
-    fn busy<'a>(
-        &self,
-        name: &str,
-        begun: Option<UnderWay<'a>>,
-    ) -> Result<UnderWay<'a>, ChangeError> {
-        begun.ok_or_else(|| ChangeError::Busy(name.to_owned()))
-    }
-
     /// The installed version whose digest begins like this.
     fn version(&self, name: &str, digest: &str) -> Result<Installed, ChangeError> {
         self.slot(name)?;
@@ -303,66 +304,6 @@ impl Manager {
             (None, _) => Err(ChangeError::UnknownVersion { module, digest }),
             (Some(_), Some(_)) => Err(ChangeError::Ambiguous { module, digest }),
         }
-    }
-
-    /// Makes a change that can be recorded, and audits the outcome.
-    fn audited<T>(
-        &self,
-        act: &str,
-        module: &str,
-        digest: Option<&str>,
-        by: &str,
-        work: impl FnOnce(Change) -> Result<T, ChangeError>,
-    ) -> Result<T, ChangeError> {
-        self.done(act, module, digest, by, "", |change| {
-            self.registry.check_writable()?;
-            work(change)
-        })
-    }
-
-    /// Makes a change, and audits the outcome if that can be recorded.
-    fn done<T>(
-        &self,
-        act: &str,
-        module: &str,
-        digest: Option<&str>,
-        by: &str,
-        detail: &str,
-        work: impl FnOnce(Change) -> Result<T, ChangeError>,
-    ) -> Result<T, ChangeError> {
-        let change = Change::new(act, digest.filter(|digest| !digest.is_empty()), by);
-        let result = caught(|| work(change.clone()), ChangeError::Fault);
-        self.record(&change, module, result.as_ref().map(drop), detail);
-        result
-    }
-
-    /// Makes a change, and audits the outcome with a detail.
-    fn record(
-        &self,
-        change: &Change,
-        module: &str,
-        result: Result<(), &ChangeError>,
-        detail: &str,
-    ) {
-        match result {
-            Ok(()) => self.keep_act(change, module, "done", detail),
-            Err(error @ ChangeError::Fault(_)) => {
-                self.keep_act(change, module, "failed", &error.reason());
-            }
-            Err(error) => self.keep_act(change, module, "refused", &error.reason()),
-        }
-    }
-
-    fn keep_act(&self, change: &Change, module: &str, outcome: &'static str, detail: &str) {
-        let entry = AuditEntry {
-            act: &change.act,
-            actor: &change.actor,
-            module,
-            digest: change.digest.as_deref(),
-            outcome,
-            detail,
-        };
-        entry.keep(&self.registry);
     }
 }
 

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::activate::migrate;
-use super::under_way::Change;
-use super::{ChangeError, Manager, database};
+use super::change::{Change, outcome_of};
+use super::under_way::UnderWay;
+use super::{ChangeError, Manager};
+use crate::components::audit::{self, Action};
 use crate::components::candidates::caught;
-use crate::components::slot::Slot;
 use crate::components::source::Source;
 use crate::components::store::{digest, short};
 use crate::components::version::Version;
-use crate::storage::Database;
 
 impl Manager {
     /// Serves a file's component instead of the present one of its module. No version is kept,
@@ -26,63 +26,25 @@ impl Manager {
         }
         let loaded = caught(|| self.load_source(source), ChangeError::Fault);
         let module = loaded.inspect_err(|error| {
-            let change = Change::new("reload", Some(&digest), "host");
-            let module = source
-                .name
-                .as_deref()
-                .unwrap_or(self.served_from(&source.origin));
-            self.record(&change, module, Err(error), "");
+            let name = source.name.as_deref();
+            let name = name.unwrap_or(self.served_from(&source.origin));
+            let entry = UnderWay::new(Action::Reload, Some(&digest), "host");
+            audit::write(
+                &self.registry,
+                &entry,
+                name,
+                outcome_of(error),
+                &error.reason(),
+            );
         })?;
-        let name = module.name().to_owned();
-        self.audited("reload", &name, Some(&digest), "host", |change| {
-            let _verifying =
-                self.busy(&name, self.managed(&name)?.changes.verify(change.clone()))?;
-            if source.name.is_none() && self.is_pinned(&name) {
-                return Err(ChangeError::Pinned(name.clone()));
-            }
-            self.try_reload(&name, module, change).map(Some)
-        })
-    }
-
-    fn try_reload(
-        &self,
-        name: &str,
-        mut module: Version,
-        change: Change,
-    ) -> Result<Arc<Version>, ChangeError> {
-        let managed = self.managed(name)?;
-        let slot = &managed.slot;
-        let current = slot.module();
-        let database = database(&current)?;
-        self.check_reload(slot, database)?;
-        self.verify(slot, &mut module)?;
-        let _switching = self.busy(name, managed.changes.switch(change))?;
-        // A version may have been activated meanwhile.
-        self.check_reload(slot, database)?;
-        module.attach(database.clone());
-        let module = Arc::new(module);
-        let prepared = self.prepare(&module, None)?;
-        migrate(database, &module)?;
-        let before = self.route(slot, prepared, || slot.switch(module.clone()));
-        self.mended(name);
-        self.drain(&before);
-        if self.registry.version(name, before.digest())?.is_none() {
-            self.engine.forget(before.digest());
-        }
-        Ok(module)
+        let change = self.begin(module.name(), Action::Reload, Some(&digest), "host")?;
+        change.run(|change| change.reload(module, source.name.is_some()).map(Some))
     }
 
     /// Audits that a watched file cannot be read.
     pub(in crate::components) fn refuse_file(&self, file: &Path, name: Option<&str>, reason: &str) {
         let module = name.unwrap_or(self.served_from(&file.display().to_string()));
-        self.refuse("reload", module, None, "host", reason);
-    }
-
-    /// Audits a change that was refused before it came here. `module` is empty if it is
-    /// unknown.
-    pub fn refuse(&self, act: &str, module: &str, digest: Option<&str>, by: &str, reason: &str) {
-        let change = Change::new(act, digest, by);
-        self.keep_act(&change, module, "refused", reason);
+        self.refuse(Action::Reload, module, None, "host", reason);
     }
 
     /// The module that is served from this file, if any.
@@ -93,19 +55,51 @@ impl Manager {
             .find(|slot| path(&slot.module().origin().place) == file)
             .map_or("", |slot| slot.name())
     }
+}
 
-    /// Whether a module is served from a file.
-    fn check_reload(&self, slot: &Slot, database: &Database) -> Result<(), ChangeError> {
-        let name = slot.name();
-        let activated = database.activated()?.active;
-        if let Some(active) = activated.filter(|_| !self.is_pinned(name)) {
+impl Change<'_> {
+    /// Serves a component in place of the one in service. `is_configured` if the settings
+    /// name its file.
+    fn reload(
+        &mut self,
+        module: Version,
+        is_configured: bool,
+    ) -> Result<Arc<Version>, ChangeError> {
+        self.lock_verifying()?;
+        if !is_configured {
+            self.check_not_pinned()?;
+        }
+        self.check_served_from_file()?;
+        self.verify(&module)?;
+        self.lock_switching()?;
+        // Another change may have activated a version meanwhile.
+        self.check_served_from_file()?;
+        let module = self.with_database(module);
+        let (manager, slot) = (self.manager, self.slot);
+        let prepared = manager.prepare(&module, None)?;
+        migrate(&self.database, &module)?;
+        let before = manager.route(slot, prepared, || slot.switch(module.clone()));
+        manager.mended(slot.name());
+        manager.drain(&before);
+        let kept = manager.registry.version(slot.name(), before.digest())?;
+        if kept.is_none() {
+            manager.engine.forget(before.digest());
+        }
+        Ok(module)
+    }
+
+    /// Whether the module is served from a file.
+    fn check_served_from_file(&self) -> Result<(), ChangeError> {
+        let name = self.name();
+        let activated = self.database.activated()?.active;
+        if let Some(active) = activated.filter(|_| !self.manager.is_pinned(name)) {
             return Err(ChangeError::InUse(format!(
                 "the version {} of the module {name} was activated, and goes before files: end that with \
                  `wares module deactivate {name}`",
                 short(&active)
             )));
         }
-        if slot.canary().is_some() {
+        if self.slot.canary().is_some() {
             return Err(ChangeError::InUse(format!(
                 "the module {name} has a canary"
             )));

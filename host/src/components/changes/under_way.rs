@@ -3,38 +3,45 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::Serialize;
+
+use crate::components::audit::Action;
 use crate::storage::now;
 
 /// A change that is under way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The action: `install`, `activate` and so on, as in the audit.
-    pub act: String,
-    /// The version's digest, or the text given as one; `None` without one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnderWay {
+    /// What is done.
+    #[serde(rename = "act")]
+    pub action: Action,
+    /// The version's digest, or the text that was sent as one; `None` if none was.
     pub digest: Option<String>,
-    /// The actor.
+    /// Who does it.
     pub actor: String,
     /// RFC 3339 in UTC.
     pub since: String,
 }
 
-/// The changes under way of one module.
+/// The changes of one module that are under way.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// A version is verified, which changes nothing that is served.
-    verifying: Mutex<Option<Change>>,
-    /// The served version changes.
-    switching: Mutex<Option<Change>>,
+    /// A version is verified. Nothing that is served changes by it.
+    verifying: Mutex<Option<UnderWay>>,
+    /// What is served changes.
+    switching: Mutex<Option<UnderWay>>,
 }
 
-/// Marks a change as under way, until dropped.
-pub(super) struct UnderWay<'a>(&'a Mutex<Option<Change>>);
+/// A change is under way as long as this lives.
+pub(super) struct Held<'a>(&'a Mutex<Option<UnderWay>>);
 
-impl Change {
-    pub(super) fn new(act: &str, digest: Option<&str>, actor: &str) -> Self {
+impl UnderWay {
+    /// A change that begins now.
+    pub fn new(action: Action, digest: Option<&str>, actor: &str) -> Self {
         Self {
-            act: act.to_owned(),
-            digest: digest.map(str::to_owned),
+            action,
+            digest: digest
+                .filter(|digest| !digest.is_empty())
+                .map(str::to_owned),
             actor: actor.to_owned(),
             since: now(),
         }
@@ -43,22 +50,17 @@ impl Change {
 
 impl Changes {
     /// Begins to verify a version; `None` while another one is verified.
-    pub(super) fn verify(&self, change: Change) -> Option<UnderWay<'_>> {
-        UnderWay::begin(&self.verifying, change)
+    pub(super) fn verify(&self, change: UnderWay) -> Option<Held<'_>> {
+        Held::begin(&self.verifying, change)
     }
 
-    /// Begins to change the served version; `None` while another change does.
-    pub(super) fn switch(&self, change: Change) -> Option<UnderWay<'_>> {
-        UnderWay::begin(&self.switching, change)
+    /// Begins to change what is served; `None` while that changes.
+    pub(super) fn switch(&self, change: UnderWay) -> Option<Held<'_>> {
+        Held::begin(&self.switching, change)
     }
 
-    /// Whether the served version is being changed.
-    pub(super) fn are_switching(&self) -> bool {
-        lock(&self.switching).is_some()
-    }
-
-    /// All changes under way.
-    pub(super) fn under_way(&self) -> Vec<Change> {
+    /// All that is under way.
+    pub(super) fn under_way(&self) -> Vec<UnderWay> {
         [&self.verifying, &self.switching]
             .into_iter()
             .filter_map(|change| lock(change).clone())
@@ -66,25 +68,25 @@ impl Changes {
     }
 }
 
-impl<'a> UnderWay<'a> {
-    fn begin(slot: &'a Mutex<Option<Change>>, change: Change) -> Option<Self> {
-        let mut present = lock(slot);
+impl<'a> Held<'a> {
+    fn begin(lock: &'a Mutex<Option<UnderWay>>, change: UnderWay) -> Option<Self> {
+        let mut present = self::lock(lock);
         if present.is_some() {
             return None;
         }
         *present = Some(change);
-        Some(Self(slot))
+        Some(Self(lock))
     }
 }
 
-impl Drop for UnderWay<'_> {
-    /// Also if a change panics.
+impl Drop for Held<'_> {
+    /// Also where a change panics.
     fn drop(&mut self) {
         *lock(self.0) = None;
     }
 }
 
-fn lock(change: &Mutex<Option<Change>>) -> MutexGuard<'_, Option<Change>> {
+fn lock(change: &Mutex<Option<UnderWay>>) -> MutexGuard<'_, Option<UnderWay>> {
     change.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -95,29 +97,27 @@ mod tests {
     #[test]
     fn one_change_of_a_kind_at_a_time_and_none_after_a_panic() {
         let changes = Changes::default();
-        let change = |act: &str| Change::new(act, Some("abc"), "user_1");
-        let acts = || {
+        let change = |action| UnderWay::new(action, Some("abc"), "user_1");
+        let actions = || -> Vec<Action> {
             let under_way = changes.under_way();
-            under_way.into_iter().map(|change| change.act).collect()
+            under_way.into_iter().map(|change| change.action).collect()
         };
-        let installs = changes.verify(change("install")).unwrap();
-        assert!(changes.verify(change("reload")).is_none());
-        let activates = changes.switch(change("activate")).unwrap();
-        assert!(changes.switch(change("rollback")).is_none());
-        let both: Vec<String> = acts();
-        assert_eq!(both, ["install", "activate"]);
+        let installs = changes.verify(change(Action::Install)).unwrap();
+        assert!(changes.verify(change(Action::Reload)).is_none());
+        let activates = changes.switch(change(Action::Activate)).unwrap();
+        assert!(changes.switch(change(Action::Rollback)).is_none());
+        assert_eq!(actions(), [Action::Install, Action::Activate]);
         drop(installs);
-        assert!(changes.are_switching());
+        assert_eq!(actions(), [Action::Activate]);
         drop(activates);
         std::thread::scope(|scope| {
             let panicked = scope.spawn(|| {
-                let _under_way = changes.switch(change("activate"));
+                let _under_way = changes.switch(change(Action::Activate));
                 panic!("as a test does");
             });
             assert!(panicked.join().is_err());
         });
-        let none: Vec<String> = acts();
-        assert_eq!(none, [""; 0]);
-        assert!(changes.switch(change("rollback")).is_some());
+        assert_eq!(actions(), []);
+        assert!(changes.switch(change(Action::Rollback)).is_some());
     }
 }

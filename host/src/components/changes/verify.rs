@@ -1,10 +1,10 @@
 //! Loads and verifies a version beside requests: on a copy of the data, with one
 //! request. Changes nothing that is served.
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use super::{ChangeError, Manager, database};
-use crate::components::slot::Slot;
+use super::change::Change;
+use super::{ChangeError, Manager, lock};
 use crate::components::source::{Origin, Rank, Source, version_name};
 use crate::components::store::ComponentStoreError;
 use crate::components::version::{Access, Method, Version, VersionError};
@@ -17,41 +17,37 @@ use crate::storage::{Database, Installed, Schema, now};
 /// What is shown of the body of an answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 500;
 
-impl Manager {
-    /// Loads a component, and verifies that it can be a version of a module.
-    pub(super) fn try_version(
-        &self,
-        slot: &Slot,
-        bytes: &[u8],
-    ) -> Result<Arc<Version>, ChangeError> {
-        let mut module = self.load(slot.name(), bytes)?;
-        self.verify(slot, &mut module)?;
+impl Change<'_> {
+    /// Loads a component, and verifies that it can be a version of the module.
+    pub(super) fn verified(&self, bytes: &[u8]) -> Result<Arc<Version>, ChangeError> {
+        let module = self.manager.load(self.name(), bytes)?;
+        self.verify(&module)?;
         let module = Arc::new(module);
-        drop(self.prepare(&module, None)?);
+        drop(self.manager.prepare(&module, None)?);
         Ok(module)
     }
 
     /// Rehearses another version's schema on a copy of the data, and has it answer
     /// once, by which nothing changes.
-    pub(super) fn verify(&self, slot: &Slot, module: &mut Version) -> Result<(), ChangeError> {
-        let current = slot.module();
-        let database = database(&current)?;
-        self.aside(|| {
+    pub(super) fn verify(&self, module: &Version) -> Result<(), ChangeError> {
+        let (manager, database) = (self.manager, &self.database);
+        manager.aside(|| {
             fault("verify.begun");
             if database
                 .pending(module.schema())
                 .map_err(ChangeError::Migration)?
                 .is_empty()
             {
-                module.attach(database.clone());
-                self.probe(module)
+                manager.probe(module, database)
             } else {
-                self.rehearse(database, module)
+                manager.rehearse(database, module)
             }
         })
     }
+}
 
-    fn rehearse(&self, database: &Database, module: &mut Version) -> Result<(), ChangeError> {
+impl Manager {
+    fn rehearse(&self, database: &Database, module: &Version) -> Result<(), ChangeError> {
         let copy = tempfile::Builder::new()
             .prefix("rehearsal-")
             .tempdir_in(&self.options.data)
@@ -65,19 +61,18 @@ impl Manager {
         rehearsal
             .migrate(module.schema())
             .map_err(ChangeError::Migration)?;
-        module.attach(rehearsal.clone());
-        let probed = self.probe(module);
+        let probed = self.probe(module, &rehearsal);
         rehearsal.close();
         probed
     }
 
-    /// Has a module answer one request, as one that is served would have to.
-    pub(super) fn probe(&self, module: &Version) -> Result<(), ChangeError> {
+    /// Has a module answer one request on a database, as one that is served would have to.
+    fn probe(&self, module: &Version, database: &Database) -> Result<(), ChangeError> {
         let Some((request, route)) = simple_request(module) else {
             return Ok(());
         };
         let failed = |reason: String| ChangeError::Probe { route, reason };
-        let response = match module.rehearse(&request) {
+        let response = match module.rehearse(&request, database) {
             Ok(response) => response,
             Err(error) => return Err(failed(error.to_string())),
         };
@@ -125,21 +120,19 @@ impl Manager {
         Ok(module)
     }
 
-    /// Loads an installed version, unless it is loaded yet. Its file has to be there
-    /// in either case: it is what the next start comes up on.
+    /// Loads an installed version, unless it is the one that was replaced last. Its file has
+    /// to be there in either case: the next start needs it.
     pub(super) fn load_version(
         &self,
         name: &str,
         version: &Installed,
     ) -> Result<Version, ChangeError> {
         let bytes = self.versions.read(&version.digest)?;
-        // To load it takes its time, in which the place of the next one stays free.
-        let ready = self
-            .next(name)?
+        let replaced = lock(&self.served(name)?.replaced)
             .as_ref()
-            .filter(|next| next.digest() == version.digest)
+            .filter(|replaced| replaced.digest() == version.digest)
             .map(Version::again);
-        let mut module = match ready {
+        let mut module = match replaced {
             Some(module) => module,
             None => self.load(name, &bytes)?,
         };
@@ -149,18 +142,6 @@ impl Manager {
             since: Some(now()),
         });
         Ok(module)
-    }
-
-    /// Keeps a version loaded, in place of the one before.
-    pub(super) fn expect(&self, module: &Version) {
-        if let Ok(mut next) = self.next(module.name()) {
-            *next = Some(module.again());
-        }
-    }
-
-    pub(super) fn next(&self, name: &str) -> Result<MutexGuard<'_, Option<Version>>, ChangeError> {
-        let next = self.managed(name)?.next.lock();
-        Ok(next.unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn load_source(&self, source: &Source) -> Result<Version, ChangeError> {
@@ -182,15 +163,6 @@ impl Manager {
         })?;
         Ok(module.signed_by(signed_by))
     }
-}
-
-/// A version with the database of the one that it replaces.
-pub(super) fn with_database(
-    mut module: Version,
-    current: &Version,
-) -> Result<Arc<Version>, ChangeError> {
-    module.attach(database(current)?.clone());
-    Ok(Arc::new(module))
 }
 
 /// Whether a version that runs can go on while another one's schema is in force.

@@ -198,7 +198,10 @@ fn module() -> Value {
         "name": text(),
         "version": text(),
         "digest": text(),
-        "resting": {"type": "boolean", "description": "Whether it is not asked for a while, since it keeps failing"},
+        "circuit": {
+            "enum": ["closed", "open", "half-open"],
+            "description": "The state of its circuit breaker, which refuses calls of a module that keeps failing",
+        },
         "calls": calls(),
         "canary": or_null(object(json!({
             "version": text(),

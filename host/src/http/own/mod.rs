@@ -21,7 +21,7 @@ use super::envelope::{Answer, Refusal};
 use super::openapi::Described;
 use super::routes::{Endpoint, RouteError, Routes, Target, percent_decode};
 use super::{About, HttpOptions, RETRY_AFTER_S, docs};
-use crate::components::{self, Access, Manager};
+use crate::components::{self, Access, Circuit, Manager};
 use crate::fault::fault;
 use crate::identity::{Actor, ActorKind, Directory, Proof};
 use crate::storage::{self, StorageError, Trouble};
@@ -344,10 +344,10 @@ impl Own {
 /// Anybody may ask: there is no path and no reason of a component's in it.
 fn health(about: &About) -> Answer {
     fault("endpoint.health");
-    let resting: String = about
+    let open: String = about
         .manager
         .slots()
-        .filter(|slot| slot.is_resting())
+        .filter(|slot| slot.circuit() != Circuit::Closed)
         .map(|slot| {
             format!(
                 "\nThe circuit of the module {} is open, and it answers 503",
@@ -374,7 +374,7 @@ fn health(about: &About) -> Answer {
     } else {
         (StatusCode::OK, "OK")
     };
-    let text = format!("{word}{troubles}{resting}{}", left_out(&about.manager));
+    let text = format!("{word}{troubles}{open}{}", left_out(&about.manager));
     let plain = HeaderValue::from_static("text/html; charset=utf-8");
     let answer = Answer::bytes(status, plain, text.into());
     if is_down {
@@ -407,11 +407,11 @@ fn metrics(about: &About, headers: &HeaderMap) -> Answer {
         HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     const CLASSIC: HeaderValue =
         HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    about.meters.left_out(about.manager.failures().len());
+    about.metrics.left_out(about.manager.failures().len());
     let (text, content_type) = if accepts::open_metrics(headers) {
-        (about.meters.open_metrics(), OPEN)
+        (about.metrics.open_metrics(), OPEN)
     } else {
-        (about.meters.classic(), CLASSIC)
+        (about.metrics.classic(), CLASSIC)
     };
     match text {
         Ok(text) => Answer::bytes(StatusCode::OK, content_type, text.into()),

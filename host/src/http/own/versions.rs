@@ -11,11 +11,11 @@ use super::super::query;
 use super::Call;
 use super::input::Input;
 use crate::components::{
-    self, Change, ChangeError, Counted, Failure, Installation, Manager, Slot, Then,
+    self, Action, ChangeError, Counted, Failure, Installation, Manager, Slot, Then,
 };
 use crate::fault::fault;
 use crate::identity::{Actor, ActorKind};
-use crate::storage::{Act, Installed, MigrationError, SqlError, Trouble};
+use crate::storage::{Installed, MigrationError, SqlError, Trouble};
 
 /// The header that holds what minisign wrote, in base 64.
 pub(super) const SIGNATURE: &str = "wares-signature";
@@ -85,7 +85,13 @@ pub(super) fn install(
     let by = name_of(actor);
     input.finish().inspect_err(|refusal| {
         let digest = components::digest(bytes);
-        manager.refuse("install", name, Some(&digest), &by, &refusal.message());
+        manager.refuse(
+            Action::Install,
+            name,
+            Some(&digest),
+            &by,
+            &refusal.message(),
+        );
     })?;
     let signature = parts.headers.get(SIGNATURE).map(|value| {
         STANDARD
@@ -96,7 +102,7 @@ pub(super) fn install(
             .unwrap_or_default()
     });
     let then = match share {
-        Some(share) => Then::Try(share),
+        Some(share) => Then::Canary(share),
         None if activate => Then::Activate,
         None => Then::Keep,
     };
@@ -112,7 +118,7 @@ pub(super) fn install(
         Then::Activate => {
             changed(manager.activate(name, &installed.digest, &by))?;
         }
-        Then::Try(share) => {
+        Then::Canary(share) => {
             changed(manager.begin_canary(name, &installed.digest, share, &by))?;
         }
     }
@@ -153,7 +159,13 @@ pub(super) fn deactivate(manager: &Manager, call: &Call<'_>, actor: &Actor) -> R
 
 /// Keeps that a component was refused before all of it had come.
 pub(super) fn refuse_install(manager: &Manager, name: &str, actor: &Actor, refusal: &Answer) {
-    manager.refuse("install", name, None, &name_of(actor), &refusal.message());
+    manager.refuse(
+        Action::Install,
+        name,
+        None,
+        &name_of(actor),
+        &refusal.message(),
+    );
 }
 
 /// `POST /_wares/modules/{name}/promote`
@@ -187,14 +199,13 @@ pub(super) fn audit(manager: &Manager, call: &Call<'_>) -> Result {
     let limit = input.number("limit", ACTS.1).unwrap_or(ACTS.0);
     let before = input.number("before", i64::MAX.unsigned_abs());
     input.finish()?;
-    let acts = manager
-        .acts(
+    let entries = manager
+        .audit(
             before.and_then(|before| before.try_into().ok()),
             limit.try_into().unwrap_or(u32::MAX),
         )
         .map_err(|error| Box::new(super::failed(&error)))?;
-    let acts: Vec<Value> = acts.iter().map(act).collect();
-    Ok(Answer::json(&json!({"acts": acts})))
+    Ok(Answer::json(&json!({"acts": entries})))
 }
 
 /// A share of requests, `10%`, of ten thousand.
@@ -294,8 +305,8 @@ fn module(manager: &Manager, slot: &Slot) -> Result<Value> {
             "version": canary.module.version().to_string(),
             "digest": canary.module.digest(),
             "share_percent": f64::from(canary.share) / 100.0,
-            "calls": figures(canary.module.figures().counted()),
-            "calls_in_service": figures(current.figures().counted().since(canary.before)),
+            "calls": calls(canary.module.statistics().counted()),
+            "calls_in_service": calls(canary.counted_in_service()),
         })
     });
     let versions: Vec<Value> = changed(manager.installed(slot.name()))?
@@ -309,22 +320,13 @@ fn module(manager: &Manager, slot: &Slot) -> Result<Value> {
         "version": current.version().to_string(),
         "digest": current.digest(),
         "source": current.origin().kind(),
-        "resting": slot.is_resting(),
-        "calls": figures(current.figures().counted()),
+        "circuit": slot.circuit().name(),
+        "calls": calls(current.statistics().counted()),
         "canary": canary,
         "versions": versions,
-        "changes": changed(manager.changes(slot.name()))?.iter().map(change).collect::<Vec<_>>(),
+        "changes": changed(manager.changes(slot.name()))?,
         "failures": failures.iter().map(failure).collect::<Vec<_>>(),
     }))
-}
-
-fn change(change: &Change) -> Value {
-    json!({
-        "act": change.act,
-        "digest": change.digest,
-        "actor": change.actor,
-        "since": change.since,
-    })
 }
 
 /// A component that could not be served when the host started.
@@ -364,25 +366,11 @@ fn installed(version: &Installed, state: &str) -> Value {
     })
 }
 
-fn figures(counted: Counted) -> Value {
+fn calls(counted: Counted) -> Value {
     json!({
         "made": counted.calls,
         "failed": counted.failed,
         "server_errors": counted.server_errors,
         "mean_ms": (counted.mean_ms() * 1_000.0).round() / 1_000.0,
-    })
-}
-
-fn act(act: &Act) -> Value {
-    json!({
-        "number": act.number,
-        "at": act.at,
-        "actor": act.actor,
-        "act": act.act,
-        // What was done with a user was done with no module.
-        "module": Some(&act.module).filter(|module| !module.is_empty()),
-        "digest": act.digest,
-        "outcome": act.outcome,
-        "detail": act.detail,
     })
 }

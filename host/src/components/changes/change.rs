@@ -1,0 +1,151 @@
+//! One change of a module: it holds the locks that it takes, and leaves one audit entry,
+//! however it ends.
+
+use super::under_way::{Held, UnderWay};
+use super::{ChangeError, Manager, Served, database};
+use crate::components::audit::{self, Action};
+use crate::components::candidates::caught;
+use crate::components::slot::Slot;
+use crate::storage::{Database, Outcome};
+
+/// A change that is under way. When it is dropped, the locks are free, and the audit entry
+/// is written.
+pub(super) struct Change<'a> {
+    pub(super) manager: &'a Manager,
+    pub(super) slot: &'a Slot,
+    pub(super) database: Database,
+    pub(super) served: &'a Served,
+    entry: UnderWay,
+    outcome: Outcome,
+    detail: String,
+    verifying: Option<Held<'a>>,
+    switching: Option<Held<'a>>,
+}
+
+impl Manager {
+    /// Begins a change of a module. `digest` is that of the version, or the text that was
+    /// sent as one.
+    ///
+    /// # Errors
+    /// When no such module is served, or no audit entry could be written. The refusal is an
+    /// audit entry then.
+    pub(super) fn begin(
+        &self,
+        name: &str,
+        action: Action,
+        digest: Option<&str>,
+        by: &str,
+    ) -> Result<Change<'_>, ChangeError> {
+        let entry = UnderWay::new(action, digest, by);
+        let begun = self
+            .registry
+            .check_writable()
+            .map_err(ChangeError::from)
+            .and_then(|()| self.begin_unchecked(name, entry.clone()));
+        begun.inspect_err(|error| {
+            let outcome = outcome_of(error);
+            audit::write(&self.registry, &entry, name, outcome, &error.reason());
+        })
+    }
+
+    /// Begins a change, whether or not its audit entry can be written.
+    pub(super) fn begin_unchecked(
+        &self,
+        name: &str,
+        entry: UnderWay,
+    ) -> Result<Change<'_>, ChangeError> {
+        let served = self.served(name)?;
+        Ok(Change {
+            manager: self,
+            slot: &served.slot,
+            database: database(&served.slot.module())?.clone(),
+            served,
+            entry,
+            outcome: Outcome::Failed,
+            detail: "it ended inside the host".to_owned(),
+            verifying: None,
+            switching: None,
+        })
+    }
+}
+
+impl<'a> Change<'a> {
+    /// With the lock on what is served, which was taken for it.
+    pub(super) fn holding(mut self, switching: Held<'a>) -> Self {
+        self.switching = Some(switching);
+        self
+    }
+
+    /// Makes the change. A panic in it is a refusal like any other.
+    pub(super) fn run<T>(
+        self,
+        work: impl FnOnce(&mut Self) -> Result<T, ChangeError>,
+    ) -> Result<T, ChangeError> {
+        self.run_for("", work)
+    }
+
+    /// Makes the change for a reason that the audit entry shows.
+    pub(super) fn run_for<T>(
+        mut self,
+        reason: &str,
+        work: impl FnOnce(&mut Self) -> Result<T, ChangeError>,
+    ) -> Result<T, ChangeError> {
+        let result = caught(|| work(&mut self), ChangeError::Fault);
+        (self.outcome, self.detail) = match &result {
+            Ok(_) => (Outcome::Done, reason.to_owned()),
+            Err(error) => (outcome_of(error), error.reason()),
+        };
+        result
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.slot.name()
+    }
+
+    /// Keeps other versions of the module from being verified.
+    pub(super) fn lock_verifying(&mut self) -> Result<(), ChangeError> {
+        let held = self.served.changes.verify(self.entry.clone());
+        self.verifying = Some(held.ok_or_else(|| ChangeError::Busy(self.name().to_owned()))?);
+        Ok(())
+    }
+
+    /// Keeps every other change of what is served of the module out.
+    pub(super) fn lock_switching(&mut self) -> Result<(), ChangeError> {
+        if self.switching.is_none() {
+            let held = self.served.changes.switch(self.entry.clone());
+            self.switching = Some(held.ok_or_else(|| ChangeError::Busy(self.name().to_owned()))?);
+        }
+        Ok(())
+    }
+
+    /// Whether the settings leave the choice of the module's version to changes.
+    pub(super) fn check_not_pinned(&self) -> Result<(), ChangeError> {
+        if self.manager.is_pinned(self.name()) {
+            return Err(ChangeError::Pinned(self.name().to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        // The database may be slow, and the next change need not wait for it.
+        self.switching = None;
+        self.verifying = None;
+        let registry = &self.manager.registry;
+        audit::write(
+            registry,
+            &self.entry,
+            self.slot.name(),
+            self.outcome,
+            &self.detail,
+        );
+    }
+}
+
+pub(super) fn outcome_of(error: &ChangeError) -> Outcome {
+    match error {
+        ChangeError::Fault(_) => Outcome::Failed,
+        _ => Outcome::Refused,
+    }
+}
