@@ -238,7 +238,7 @@ fn begins(text: &str, with: &[&str]) -> bool {
 }
 
 /// Whether a text can be the name of a header (RFC 9110, 5.6.2).
-fn is_token(name: &str) -> bool {
+pub(crate) fn is_token(name: &str) -> bool {
     !name.is_empty()
         && name
             .bytes()

@@ -15,11 +15,11 @@ use super::ending::Ending;
 use super::workplace::{FIRST_ADMIN, Folder, Workplace};
 use super::{Common, Logged, json_out, one_line, text_out};
 use crate::components::{
-    Access, BreakerOptions, Candidates, Fallback, Manager, Method, Metrics, PassedOver, Rank, Slot,
-    SlotOptions, Version,
+    Access, BreakerOptions, Candidates, CurrentRoutes, Fallback, Manager, Method, Metrics,
+    PassedOver, Rank, Slot, SlotOptions, Version, check_modules,
 };
 use crate::config::{Config, Log};
-use crate::http::{App, HttpOptions, Identity, check, check_modules};
+use crate::http::{App, HttpOptions, Identity, host_routes};
 use crate::identity::{Directory, FirstAdmin};
 use crate::server::{self, Bound, ServerLimits};
 use crate::storage::Database;
@@ -169,9 +169,11 @@ impl Shop {
         let found = workplace.found()?;
         let engine = Arc::new(workplace.engine_to_serve(&found)?);
         let metrics = Arc::new(Metrics::default());
+        let host = host_routes(&http_options(config))?;
         let (slots, failures, fallbacks) = {
             let mut candidates = workplace.candidates(&engine, found)?;
-            let slots = slots(config, folder, &mut candidates, &metrics, strict)?;
+            let ids = &host.operation_ids;
+            let slots = slots(config, folder, &mut candidates, &metrics, strict, ids)?;
             candidates.passed_over().iter().for_each(tell_passed_over);
             let (failures, fallbacks) = (candidates.failures(), candidates.fallbacks());
             (slots, failures.to_vec(), fallbacks.to_vec())
@@ -191,14 +193,15 @@ impl Shop {
             .filter_map(|module| module.database().cloned())
             .collect();
         let first_list = first_list(&modules).map(str::to_owned);
-        let manager = workplace.manager(engine, &slots)?;
+        let routes = CurrentRoutes::new(slots.clone(), host)?;
+        let manager = workplace.manager(engine, &slots, routes)?;
         manager.started_without(&failures);
         let app = App::new(
             manager.clone(),
             metrics,
             Identity::new(directory.clone()),
             http_options(config),
-        )?;
+        );
         Ok(Self {
             app: Arc::new(app),
             directory,
@@ -301,6 +304,7 @@ fn slots(
     candidates: &mut Candidates<'_>,
     metrics: &Metrics,
     strict: bool,
+    host_operations: &[String],
 ) -> anyhow::Result<Vec<Arc<Slot>>> {
     let check_all = |candidates: &Candidates<'_>| match candidates.failures().first() {
         Some(failure) if strict => bail!("{}", failure.reason),
@@ -309,17 +313,20 @@ fn slots(
     // Before any schema is brought forward.
     check_all(candidates)?;
     if strict {
-        check_modules(&candidates.first().collect::<Vec<_>>())?;
+        check_modules(&candidates.first().collect::<Vec<_>>(), host_operations)?;
     }
     let fairness = Fairness::start()?;
-    let http = http_options(config);
     let mut slots: Vec<Arc<Slot>> = Vec::new();
     for name in candidates.names() {
         let options = slot_options(config, &name);
         let fits = |slot: &Arc<Slot>| {
-            let mut all = slots.clone();
-            all.push(slot.clone());
-            check(&all, &http).map_err(|error| error.to_string())
+            let all: Vec<_> = slots
+                .iter()
+                .chain([slot])
+                .map(|slot| slot.module())
+                .collect();
+            let all: Vec<&Version> = all.iter().map(|version| &**version).collect();
+            check_modules(&all, host_operations).map_err(|error| error.to_string())
         };
         let open = |module: &Version| {
             let opened = folder.open_module(module);

@@ -13,8 +13,9 @@ use anyhow::{Context, bail};
 use super::Common;
 use crate::clock;
 use crate::components::{
-    self, CanaryOptions, Candidates, ComponentStore, Failure, Found, Keys, Manager, ManagerOptions,
-    ModuleOptions, PathPrefix, Slot, Source, Trust, Version, VersionError, WatchError, Watched,
+    self, CanaryOptions, Candidates, ComponentStore, CurrentRoutes, Failure, Found, Keys, Manager,
+    ManagerOptions, ModuleOptions, PathPrefix, Slot, Source, Trust, Version, VersionError,
+    WatchError, Watched,
 };
 use crate::config::{Config, Limits as LimitSettings, Sources};
 use crate::engine::{CallError, CompileLimits, Engine, EngineOptions, GRANTS, Limits};
@@ -194,6 +195,7 @@ impl Workplace {
         &self,
         engine: Arc<Engine>,
         slots: &[Arc<Slot>],
+        routes: CurrentRoutes,
     ) -> anyhow::Result<Arc<Manager>> {
         let config = &self.config;
         let canary = &config.canary;
@@ -224,6 +226,7 @@ impl Workplace {
             Box::new(modules),
             registry,
             slots,
+            Arc::new(routes),
         )?)
     }
 

@@ -2,6 +2,7 @@
 //! database and its limits. Finds them, brings their schema up to date and
 //! calls them. Knows nothing of HTTP, and nothing of what any module is for.
 
+mod answers;
 mod audit;
 mod breaker;
 mod bundled;
@@ -11,9 +12,7 @@ mod changes;
 mod description;
 mod exposition;
 mod metrics;
-mod path;
 mod remarks;
-mod routes;
 mod routing;
 mod signature;
 mod slot;
@@ -23,20 +22,21 @@ mod store;
 mod version;
 mod watch;
 
+pub use answers::{NO_304, unsendable};
 pub use audit::{Action, write as write_audit};
 pub use breaker::{BreakerOptions, Circuit};
 pub use canary::{Canary, CanaryOptions, share};
 pub use candidates::{Candidates, Failure, Fallback, PassedOver};
 
-pub use changes::{
-    ChangeError, Installation, Manager, ManagerOptions, Prepared, Router, Then, UnderWay,
-};
+pub use changes::{ChangeError, Installation, Manager, ManagerOptions, Then, UnderWay};
 pub use description::HOST_SCHEMA;
 pub use metrics::Metrics;
-pub use path::{DEFAULT_PREFIXES, PathError, PathPrefix, Pattern, SEGMENTS_MAX, belongs_to_host};
 pub use remarks::{Remark, Remarks};
-pub use routes::method_name;
-pub use routing::{Claim, Claims, Match, Overlap, RoutingTable};
+pub use routing::{
+    Claim, Claims, CurrentRoutes, DEFAULT_PREFIXES, Found as FoundEndpoint, HostRoutes, Match,
+    ModuleEndpoint, Overlap, Owned, PathError, PathPrefix, Paths, Pattern, RouteError,
+    RoutingTable, SEGMENTS_MAX, belongs_to_host, check_modules, method_name, percent_decode,
+};
 pub use signature::{Keys, SignatureError, Trust};
 pub use slot::{Slot, SlotError, SlotOptions};
 pub use source::{Found, Origin, Rank, Source, SourceError, find};

@@ -2,6 +2,7 @@
 //! from those of every other module, and its circuit breaker.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -167,16 +168,31 @@ impl Slot {
 
     /// Puts another version in service, and returns the one before. A canary ends.
     pub(super) fn switch(&self, module: Arc<Version>) -> Arc<Version> {
-        self.record.canary.store(None);
         count_into(&self.record.statistics, &module);
         let before = self.current.swap(module);
+        self.record.canary.store(None);
         // The failures of the version before are not this one's.
         self.record.breaker.reset();
         self.record.show_circuit();
         before
     }
 
-    /// Begins a canary, or ends it.
+    /// The current version, and the canary beside it.
+    pub(super) fn versions(&self) -> impl Iterator<Item = Arc<Version>> {
+        let canary = self.canary().map(|canary| canary.module.clone());
+        iter::once(self.module()).chain(canary)
+    }
+
+    /// The version that answers the caller with this key: always the same while the canary
+    /// runs.
+    pub(super) fn choose(&self, caller: &str) -> Arc<Version> {
+        match &*self.record.canary.load() {
+            Some(canary) if canary.answers(caller) => canary.module.clone(),
+            _ => self.module(),
+        }
+    }
+
+    /// Starts a canary, or ends it.
     pub(super) fn set_canary(&self, canary: Option<Arc<Canary>>) {
         if let Some(canary) = &canary {
             count_into(&self.record.statistics, &canary.module);

@@ -20,12 +20,12 @@ use crate::storage::{
 use crate::telemetry::LogBudget;
 
 use super::candidates::REASON_BYTES_MAX;
-use super::path::{PathPrefix, Pattern};
+use super::description;
 use super::remarks::Remarks;
+use super::routing::{FoundRoute, PathPrefix, Pattern, RouteTree};
 use super::signature::SignatureError;
 use super::source::{Origin, Rank, Source};
 use super::statistics::Statistics;
-use super::{description, routes};
 
 pub use wit::{Access, Method, Route};
 
@@ -48,7 +48,7 @@ struct Loaded {
     summary: String,
     component: Component,
     routes: Vec<Route>,
-    patterns: Vec<Pattern>,
+    route_tree: RouteTree,
     operations: Vec<Map<String, Value>>,
     schemas: Map<String, Value>,
     unused_grants: Vec<String>,
@@ -325,7 +325,7 @@ impl Version {
             .iter_mut()
             .map(|route| operation(route, &mut said))
             .collect::<Result<_, _>>()?;
-        let patterns = routes::patterns(&routes, &description.name, &options.path_prefixes)?;
+        let route_tree = RouteTree::new(&routes, &description.name, &options.path_prefixes)?;
         let steps = component.migrations(context(&settings, &limits))?;
         said.has("steps of its schema", steps.len())?;
         for step in &steps {
@@ -349,7 +349,7 @@ impl Version {
             summary: description.summary,
             component,
             routes,
-            patterns,
+            route_tree,
             operations,
             schemas,
             unused_grants,
@@ -509,7 +509,17 @@ impl Version {
 
     /// The path patterns of its routes, in their order.
     pub fn patterns(&self) -> &[Pattern] {
-        &self.loaded.patterns
+        self.loaded.route_tree.patterns()
+    }
+
+    /// Looks a route up; see [`RouteTree::find`].
+    pub(super) fn find_route(&self, method: Option<Method>, path: &str) -> FoundRoute {
+        self.loaded.route_tree.find(method, path)
+    }
+
+    /// Whether a path can be asked for, by any method.
+    pub(super) fn serves(&self, path: &str) -> bool {
+        self.loaded.route_tree.serves(path)
     }
 
     /// What each of its routes takes and gives, in their order: OpenAPI operation objects.

@@ -10,19 +10,14 @@ use hyper::http::request::Parts;
 use hyper::http::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
 
-use crate::components::{self, Remark, Version};
+use crate::components::{self, NO_304, Remark, Version, percent_decode, unsendable};
 use crate::engine::CallError;
-use crate::headers::{may_be_seen, may_be_set};
+use crate::headers::{is_token, may_be_seen, may_be_set};
 use crate::printable::cut;
 
 use super::RETRY_AFTER_S;
 use super::envelope::{Answer, JSON};
-use super::routes::percent_decode;
 
-/// Headers that a component's answer may have.
-const HEADERS_MAX: usize = 100;
-/// Their names and values together, in bytes; clients accept hardly more.
-const HEADERS_BYTES_MAX: usize = 64 * 1024;
 /// A media type with its parameters, in bytes.
 const MEDIA_TYPE_BYTES_MAX: usize = 255;
 /// The kept and shown part of the name of a header, in bytes.
@@ -40,9 +35,6 @@ const SINGLE: [HeaderName; 7] = [
     LOCATION,
     RETRY_AFTER,
 ];
-
-const NO_304: &str =
-    "the answer has the status 304, which a request without a condition does not get";
 
 /// Browsers use the type as sent, and guess no other.
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -100,30 +92,16 @@ struct Dropped {
 /// # Errors
 /// When HTTP cannot carry it.
 pub fn answer_of(response: components::Response) -> Result<Crossed, CallError> {
-    let bad = |what: String| CallError::BadAnswer(format!("the answer has {what}"));
-    let status = StatusCode::from_u16(response.status)
-        .ok()
-        .filter(|status| (200..600).contains(&status.as_u16()))
-        .ok_or_else(|| bad(format!("the status {}", response.status)))?;
-    if response.headers.len() > HEADERS_MAX {
-        return Err(bad(format!("more than {HEADERS_MAX} headers")));
+    if let Some(fault) = unsendable(&response) {
+        return Err(CallError::BadAnswer(fault));
     }
-    let bytes = |header: &components::Header| header.name.len() + header.value.len();
-    if response.headers.iter().map(bytes).sum::<usize>() > HEADERS_BYTES_MAX {
-        return Err(bad(format!(
-            "more than {HEADERS_BYTES_MAX} bytes of headers"
-        )));
-    }
+    let refused = || CallError::BadAnswer("the answer cannot be sent".to_owned());
+    let status = StatusCode::from_u16(response.status).map_err(|_| refused())?;
     let mut headers = HeaderMap::with_capacity(response.headers.len() + 6);
     let mut dropped = Vec::new();
     for header in response.headers {
-        let name = HeaderName::from_bytes(header.name.as_bytes())
-            .map_err(|_| bad(format!("a header named '{}'", header.name.escape_debug())))?;
-        let value = HeaderValue::from_str(&header.value).map_err(|_| {
-            bad(format!(
-                "a value of the header {name} that no header can hold"
-            ))
-        })?;
+        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| refused())?;
+        let value = HeaderValue::from_str(&header.value).map_err(|_| refused())?;
         match objection(&headers, &name, &header.value) {
             None => {
                 headers.append(name, value);
@@ -147,14 +125,6 @@ pub fn answer_of(response: components::Response) -> Result<Crossed, CallError> {
         body: response.body.into(),
     };
     Ok(Crossed { answer, dropped })
-}
-
-/// Why an answer to a request without a condition cannot be sent, if it cannot.
-pub fn fault_in(response: components::Response) -> Option<String> {
-    match answer_of(response) {
-        Ok(crossed) => crossed.is_304().then(|| NO_304.to_owned()),
-        Err(error) => Some(error.to_string()),
-    }
 }
 
 /// Why a header of an answer does not cross.
@@ -273,14 +243,6 @@ fn is_media_type(value: &str) -> bool {
                     is_token(name) && quoted.map_or_else(|| is_token(value), is_plain)
                 })
         })
-}
-
-/// Whether a text is a token (RFC 9110, 5.6.2).
-fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// Whether a text between quotes is unambiguous.

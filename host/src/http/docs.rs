@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -11,10 +11,55 @@ use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, LOCATION,
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use serde_json::Value;
 use utoipa_swagger_ui::Config;
 
-use super::envelope::Answer;
+use super::envelope::{Answer, JSON};
 use super::finish::tagged;
+use super::openapi::{self, Described};
+use super::{HttpOptions, own};
+use crate::components::{CurrentRoutes, Version};
+
+/// The OpenAPI document, as it was sent last.
+#[derive(Default)]
+pub(super) struct CachedDocument(Mutex<Option<(u64, Answer)>>);
+
+impl CachedDocument {
+    /// The document of all present endpoints, written where the routes have changed.
+    pub(super) fn get(&self, routes: &CurrentRoutes, options: &HttpOptions) -> Answer {
+        let generation = routes.present().generation();
+        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, answer)) = &*cached
+            && *of == generation
+        {
+            return answer.clone();
+        }
+        let document = Bytes::from(written(routes, options).to_string());
+        let answer = tagged(Answer::bytes(StatusCode::OK, JSON, document));
+        *cached = Some((generation, answer.clone()));
+        answer
+    }
+}
+
+fn written(routes: &CurrentRoutes, options: &HttpOptions) -> Value {
+    let versions: Vec<_> = routes.versions().collect();
+    let versions: Vec<&Version> = versions.iter().map(|version| &**version).collect();
+    let of_modules = versions.iter().flat_map(|version| {
+        let operations = version.operations().iter();
+        version
+            .routes()
+            .iter()
+            .zip(operations)
+            .map(|(route, operation)| Described {
+                method: route.method,
+                path: &route.path,
+                access: route.access,
+                operation: operation.clone(),
+            })
+    });
+    let endpoints = of_modules.chain(own::described(options)).collect();
+    openapi::document(&versions, endpoints)
+}
 
 /// Where the document is.
 pub(super) const DOCUMENT: &str = "/openapi.json";

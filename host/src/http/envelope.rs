@@ -81,14 +81,9 @@ impl Answer {
     }
 
     /// The path has routes, but not for this method.
-    pub fn method_not_allowed(method: &Method, path: &str, allowed: &[Method]) -> Self {
-        let allowed = allowed
-            .iter()
-            .map(Method::as_str)
-            .collect::<Vec<_>>()
-            .join(", ");
+    pub fn method_not_allowed(method: &Method, path: &str, allowed: &str) -> Self {
         let message = format!("{path} takes {allowed}, not {method}");
-        Self::error(StatusCode::METHOD_NOT_ALLOWED, "not_allowed", &message).with(ALLOW, &allowed)
+        Self::error(StatusCode::METHOD_NOT_ALLOWED, "not_allowed", &message).with(ALLOW, allowed)
     }
 
     /// The host is busy: retry after this many seconds.

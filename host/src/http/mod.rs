@@ -16,8 +16,6 @@ mod origin;
 mod outgoing;
 mod own;
 mod room;
-mod routes;
-mod tables;
 mod unparsed;
 
 use std::net::{IpAddr, SocketAddr};
@@ -31,7 +29,10 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 
 use crate::clock;
-use crate::components::{self, Access, Manager, Metrics, Slot, SlotError, Version};
+use crate::components::{
+    self, Access, CurrentRoutes, FoundEndpoint, Manager, Metrics, ModuleEndpoint, Slot, SlotError,
+    Version,
+};
 use crate::free_memory;
 use crate::identity::{Actor, ActorKind};
 use crate::printable::cut;
@@ -41,18 +42,15 @@ use caught::caught;
 use connection::Patience;
 use cors::Cors;
 use crossing::Crossed;
+use docs::CachedDocument;
 use envelope::{Answer, Refusal};
 use finish::Conditions;
 use room::Room;
-use routes::{Endpoint, Found, Target};
-use tables::Tables;
 
 pub use bucket::Bucket;
 pub use connection::Connection;
 pub use outgoing::{Held, NoRoom, Outgoing};
-pub use own::{Identity, paths as host_paths};
-pub use routes::{RouteError, Routes};
-pub use tables::{check, check_modules};
+pub use own::{Identity, host_routes, paths as host_paths};
 pub(crate) use unparsed::with_body as refusal_with_body;
 
 /// Paths below this one need credentials. So do those without an endpoint: a stranger does
@@ -102,7 +100,7 @@ pub struct HttpOptions {
 
 /// Answers requests: routes, identity, and served modules.
 pub struct App {
-    tables: Arc<Tables>,
+    routes: Arc<CurrentRoutes>,
     identity: Arc<Identity>,
     cors: Cors,
     options: HttpOptions,
@@ -122,7 +120,7 @@ struct Receiving {
 struct About {
     manager: Arc<Manager>,
     metrics: Arc<Metrics>,
-    tables: Arc<Tables>,
+    document: CachedDocument,
 }
 
 impl App {
@@ -135,15 +133,13 @@ impl App {
         metrics: Arc<Metrics>,
         identity: Identity,
         options: HttpOptions,
-    ) -> Result<Self, RouteError> {
-        let slots = manager.slots().cloned().collect();
-        let tables = Arc::new(Tables::new(slots, options.clone())?);
-        manager.route_by(tables.clone());
+    ) -> Self {
         let cors = Cors::new(&options.origins);
         let components = options
             .component_bytes_max
             .saturating_mul(COMPONENTS_AT_ONCE);
-        Ok(Self {
+        Self {
+            routes: manager.routes().clone(),
             identity: Arc::new(identity),
             cors,
             options,
@@ -156,10 +152,9 @@ impl App {
             about: About {
                 manager,
                 metrics,
-                tables: tables.clone(),
+                document: CachedDocument::default(),
             },
-            tables,
-        })
+        }
     }
 
     /// Begins a connection.
@@ -251,11 +246,20 @@ impl App {
         is_fruitless: &mut bool,
     ) -> Answer {
         let (method, path) = (&parts.method, parts.uri.path());
-        let table = self.tables.present();
-        if own::takes_component(method, path) {
-            return self.install(parts, body, is_fruitless).await;
+        let routes = self.routes.present();
+        let actor = self.actor(path, parts);
+        let key = match &actor {
+            Ok(Some(actor)) => actor.id.clone(),
+            _ => self.peer(peer, &parts.headers).to_string(),
+        };
+        let found = routes.find(method_of(method), path, &key);
+        if let FoundEndpoint::Host(number, parameters) = &found
+            && own::takes_component(*number)
+        {
+            let name = parameters.first().map_or("", String::as_str);
+            return self.install(parts, body, name, actor, is_fruitless).await;
         }
-        let actor = match self.actor(path, parts) {
+        let actor = match actor {
             Ok(actor) => actor,
             Err(refusal) => {
                 let bytes_max = self.options.body_bytes_max;
@@ -263,11 +267,6 @@ impl App {
                 return *refusal;
             }
         };
-        let key = match &actor {
-            Some(actor) => actor.id.clone(),
-            None => self.peer(peer, &parts.headers).to_string(),
-        };
-        let found = table.find(method, path, Some(&key));
         let entry = Entry::of(&found, path, actor.is_some());
         // A fault of the body is answered before one of the credentials.
         let Received {
@@ -278,10 +277,7 @@ impl App {
             Err(refusal) => return without_body(&found, parts, entry, *refusal),
         };
         if let Some(wanted) = Cors::preflight(method, &parts.headers)
-            && matches!(
-                table.find(&wanted, path, None),
-                Found::Endpoint(..) | Found::BadEncoding
-            )
+            && routes.has(method_of(&wanted), path)
         {
             *is_fruitless = false;
             return Cors::allow(&parts.headers);
@@ -289,15 +285,9 @@ impl App {
         if entry == Entry::Refused {
             return Answer::unauthorized();
         }
-        *is_fruitless = !matches!(found, Found::Endpoint(..));
+        *is_fruitless = !matches!(found, FoundEndpoint::Host(..) | FoundEndpoint::Module(_));
         match found {
-            Found::Endpoint(
-                Endpoint {
-                    target: Target::Own(own),
-                    ..
-                },
-                parameters,
-            ) => {
+            FoundEndpoint::Host(number, parameters) => {
                 let call = own::Call {
                     parts,
                     parameters,
@@ -306,27 +296,21 @@ impl App {
                     peer: self.peer(peer, &parts.headers),
                     about: &self.about,
                 };
-                own.answer(self.identity.clone(), call, &self.options).await
+                own::answer(number, self.identity.clone(), call, &self.options).await
             }
-            Found::Endpoint(
-                Endpoint {
-                    target: Target::Module(slot, module, route),
-                    ..
-                },
-                parameters,
-            ) => {
-                let request =
-                    self.request(module, *route, parts, parameters, body, actor, request_id);
-                match call(slot, module, &key, request).await {
-                    Ok(crossed) => crossed.settle(parts, module, request_id, |path| {
-                        table.belongs_to(slot, path, &key)
+            FoundEndpoint::Module(endpoint) => {
+                let request = self.request(&endpoint, parts, body, actor, request_id);
+                let ModuleEndpoint { slot, version, .. } = &endpoint;
+                match call(slot, version, &key, request).await {
+                    Ok(crossed) => crossed.settle(parts, version, request_id, |path| {
+                        routes.belongs_to(slot, version, path)
                     }),
                     Err(refusal) => *refusal,
                 }
             }
-            Found::OtherMethods(allowed) => Answer::method_not_allowed(method, path, &allowed),
-            Found::Nothing => Answer::no_route(method, path),
-            Found::BadEncoding => Answer::error(
+            FoundEndpoint::OtherMethods(allowed) => not_allowed(parts, &allowed),
+            FoundEndpoint::Nothing => Answer::no_route(method, path),
+            FoundEndpoint::BadEncoding => Answer::error(
                 StatusCode::BAD_REQUEST,
                 "invalid_data",
                 "The path is not valid percent-encoding",
@@ -379,9 +363,16 @@ impl App {
 
     /// Installs a component: it is larger than any other body, so credentials are checked
     /// first.
-    async fn install(&self, parts: &Parts, body: Incoming, is_fruitless: &mut bool) -> Answer {
+    async fn install(
+        &self,
+        parts: &Parts,
+        body: Incoming,
+        name: &str,
+        actor: Result<Option<Actor>, Refusal>,
+        is_fruitless: &mut bool,
+    ) -> Answer {
         let (bytes_max, patience) = (self.options.component_bytes_max, self.options.body_timeout);
-        let actor = match self.caller(parts) {
+        let actor = match actor {
             Ok(Some(actor)) => actor,
             refused => {
                 self.discard(parts, body, bytes_max).await;
@@ -399,37 +390,29 @@ impl App {
             room: &self.receiving.components,
         };
         match body::read_bytes(parts, body, &bounds).await {
-            Ok(body) => own::install(&self.about.manager, parts, &body.bytes, &actor),
+            Ok(body) => own::install(&self.about.manager, parts, name, &body.bytes, &actor),
             Err(refusal) => {
                 if refusal.status == StatusCode::PAYLOAD_TOO_LARGE {
-                    own::refuse_install(&self.about.manager, parts, &actor, &refusal);
+                    own::refuse_install(&self.about.manager, name, &actor, &refusal);
                 }
                 *refusal
             }
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is one field of the request"
-    )]
     fn request(
         &self,
-        module: &Version,
-        route: u32,
+        endpoint: &ModuleEndpoint,
         parts: &Parts,
-        path_parameters: Vec<String>,
         body: Bytes,
         actor: Option<Actor>,
         request_id: &str,
     ) -> components::Request {
-        let wanted = module
-            .routes()
-            .get(route as usize)
-            .map_or(&[][..], |route| &route.headers);
+        let wanted = endpoint.version.routes().get(endpoint.route as usize);
+        let wanted = wanted.map_or(&[][..], |route| &route.headers);
         components::Request {
-            route,
-            path_parameters,
+            route: endpoint.route,
+            path_parameters: endpoint.parameters.clone(),
             query: query(&parts.uri).to_owned(),
             headers: crossing::seen(&parts.headers, wanted),
             body: body.into(),
@@ -498,17 +481,16 @@ fn untaken() -> Answer {
 
 /// The answer to a refused body. Where a body of another size or type would be refused too,
 /// the answer has that reason.
-fn without_body(found: &Found<'_>, parts: &Parts, entry: Entry, refusal: Answer) -> Answer {
-    let (method, path) = (&parts.method, parts.uri.path());
+fn without_body(found: &FoundEndpoint, parts: &Parts, entry: Entry, refusal: Answer) -> Answer {
     let is_of_its_kind = matches!(
         refusal.status,
         StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE
     );
     match found {
         _ if !is_of_its_kind || entry == Entry::Refused => refusal,
-        Found::OtherMethods(allowed) => Answer::method_not_allowed(method, path, allowed),
-        Found::Nothing => Answer::no_route(method, path),
-        Found::Endpoint(..) | Found::BadEncoding => refusal,
+        FoundEndpoint::OtherMethods(allowed) => not_allowed(parts, allowed),
+        FoundEndpoint::Nothing => Answer::no_route(&parts.method, parts.uri.path()),
+        _ => refusal,
     }
 }
 
@@ -548,13 +530,20 @@ enum Entry {
 }
 
 impl Entry {
-    fn of(found: &Found<'_>, path: &str, is_known: bool) -> Self {
+    fn of(found: &FoundEndpoint, path: &str, is_known: bool) -> Self {
         match found {
             _ if is_known => Self::Known,
-            Found::Endpoint(endpoint, _) if endpoint.access == Access::Admin => Self::Refused,
-            Found::Endpoint(..) => Self::Stranger,
+            FoundEndpoint::Host(number, _) => Self::without_credentials(own::access(*number)),
+            FoundEndpoint::Module(endpoint) => Self::without_credentials(endpoint.access()),
             _ if is_private(path) => Self::Refused,
             _ => Self::Nowhere,
+        }
+    }
+
+    fn without_credentials(access: Access) -> Self {
+        match access {
+            Access::Admin => Self::Refused,
+            Access::Anyone => Self::Stranger,
         }
     }
 }
@@ -573,12 +562,26 @@ fn query(uri: &Uri) -> &str {
     uri.query().unwrap_or_default()
 }
 
-fn method(method: components::Method) -> Method {
-    match method {
-        components::Method::Get => Method::GET,
-        components::Method::Post => Method::POST,
-        components::Method::Put => Method::PUT,
-        components::Method::Patch => Method::PATCH,
-        components::Method::Delete => Method::DELETE,
+/// The method of the endpoint that answers a request: GET answers HEAD.
+fn method_of(method: &Method) -> Option<components::Method> {
+    match *method {
+        Method::GET | Method::HEAD => Some(components::Method::Get),
+        Method::POST => Some(components::Method::Post),
+        Method::PUT => Some(components::Method::Put),
+        Method::PATCH => Some(components::Method::Patch),
+        Method::DELETE => Some(components::Method::Delete),
+        _ => None,
     }
+}
+
+/// The answer to a method that no endpoint of the path has.
+fn not_allowed(parts: &Parts, allowed: &[components::Method]) -> Answer {
+    let mut names = Vec::with_capacity(allowed.len() + 1);
+    for method in allowed {
+        names.push(components::method_name(*method));
+        if *method == components::Method::Get {
+            names.push("HEAD");
+        }
+    }
+    Answer::method_not_allowed(&parts.method, parts.uri.path(), &names.join(", "))
 }

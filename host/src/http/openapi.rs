@@ -3,12 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use hyper::Method;
 use serde_json::{Map, Value, json};
 
 use super::own::{COOKIE_NAME, HOST_COOKIE_NAME};
-use super::routes::RouteError;
-use crate::components::{Access, HOST_SCHEMA, Version};
+use crate::components::{Access, HOST_SCHEMA, Method, Version, method_name};
 
 /// The description of an endpoint.
 pub(super) struct Described<'a> {
@@ -23,44 +21,6 @@ pub(super) struct Described<'a> {
 /// The shared answers of operations.
 const RESPONSES: &str = "#/components/responses/";
 
-/// Schemas and operations have names that are unique among all modules and the host;
-/// two versions of one module may share theirs.
-///
-/// # Errors
-/// When two modules, or a module and the host, use one name twice.
-pub(super) fn check_names(
-    modules: &[&Version],
-    host_operations: impl Iterator<Item = String>,
-) -> Result<(), RouteError> {
-    let mut owners: BTreeMap<(&str, String), &str> = host_operations
-        .map(|id| (("an operation", id), ""))
-        .chain([(("a schema", HOST_SCHEMA.to_owned()), "")])
-        .collect();
-    for module in modules {
-        let ids = module.operations().iter().filter_map(|operation| {
-            let id = operation.get("operationId")?.as_str()?;
-            Some(("an operation", id.to_owned()))
-        });
-        let schemas = module.schemas().keys();
-        let names = schemas.map(|name| ("a schema", name.clone())).chain(ids);
-        for (what, name) in names {
-            let owner = owners.entry((what, name.clone())).or_insert(module.name());
-            if *owner != module.name() {
-                return Err(RouteError::Name {
-                    module: module.name().to_owned(),
-                    owner: match *owner {
-                        "" => "the host".to_owned(),
-                        other => format!("the module {other}"),
-                    },
-                    what,
-                    name,
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Writes the document.
 pub(super) fn document(modules: &[&Version], endpoints: Vec<Described<'_>>) -> Value {
     let mut paths = Map::new();
@@ -73,7 +33,7 @@ pub(super) fn document(modules: &[&Version], endpoints: Vec<Described<'_>>) -> V
             describe_as_another_path(&mut endpoint.operation);
         }
         let item = paths.entry(path).or_insert_with(|| path_item(path));
-        let method = endpoint.method.as_str().to_ascii_lowercase();
+        let method = method_name(endpoint.method).to_ascii_lowercase();
         item[method] = complete(&endpoint).into();
     }
     let mut schemas = Map::new();
@@ -184,7 +144,7 @@ fn complete(endpoint: &Described<'_>) -> Map<String, Value> {
     if private {
         statuses.push("401");
     }
-    if endpoint.method != Method::GET {
+    if endpoint.method != Method::Get {
         statuses.push("403");
     }
     if let Some(body) = operation.get("requestBody") {
@@ -202,7 +162,7 @@ fn complete(endpoint: &Described<'_>) -> Map<String, Value> {
     for status in statuses {
         responses.entry(status).or_insert_with(|| shared(status));
     }
-    if endpoint.method == Method::GET {
+    if endpoint.method == Method::Get {
         responses.insert("304".to_owned(), shared("304"));
     }
     for (status, response) in &mut responses {

@@ -4,22 +4,22 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wares::components::{Claim, Claims, PathPrefix, Pattern, RoutingTable, belongs_to_host};
+use wares::components::{Claim, Claims, Owned, PathPrefix, Paths, Pattern, belongs_to_host};
 use wares::http::host_paths;
 
-/// The owner and number of a pattern; the host's are counted as well.
-type Owner = Option<(bool, usize)>;
+/// Numbers by patterns of the host, and by those of components.
+type Table = Paths<usize, usize>;
 
 /// Enough routes to collide.
 const ROUTES_MAX: usize = 16;
 
 fuzz_target!(|text: &str| {
-    let mut table = RoutingTable::<Owner>::default();
+    let mut table = Table::default();
     for (number, path) in host_paths().enumerate() {
         assert!(belongs_to_host(path), "{path}");
         let pattern = Pattern::parse_of_host(path).expect("a path of the host's is a pattern");
         assert!(pattern.check_not_host().is_err(), "{path}");
-        *table.of_host(&pattern) = Some((true, number));
+        *table.of_host(&pattern) = Some(number);
     }
     let mut claims = Claims::default();
     let mut routes = Vec::new();
@@ -38,7 +38,7 @@ fuzz_target!(|text: &str| {
         let is_free = pattern.check_not_host().is_ok();
         // Even a refused one would not be called for a path of the host.
         let value = table.of_component(&pattern);
-        value.get_or_insert((false, number));
+        value.get_or_insert(number);
         if is_free {
             routes.push((number, path));
         }
@@ -81,7 +81,7 @@ fn filled(pattern: &str, value: &str) -> String {
 }
 
 /// A path of a component is found, in any case, with a value for each parameter.
-fn found(table: &RoutingTable<Owner>, pattern: &str, value: &str) {
+fn found(table: &Table, pattern: &str, value: &str) {
     let path = filled(pattern, value);
     for path in [
         path.to_ascii_uppercase(),
@@ -94,13 +94,12 @@ fn found(table: &RoutingTable<Owner>, pattern: &str, value: &str) {
             continue;
         }
         let found = table.find(&path).expect("a path made of a pattern");
-        let (of_host, _) = found.value.expect("a value");
-        assert!(!of_host, "{path}");
+        assert!(matches!(found.value, Owned::Component(_)), "{path}");
     }
 }
 
 /// A path of the host belongs to no component, in any case or encoding.
-fn the_hosts(table: &RoutingTable<Owner>, path: &str) {
+fn the_hosts(table: &Table, path: &str) {
     let encoded = |upper: bool| -> String {
         path.bytes()
             .map(|byte| match byte {
@@ -130,8 +129,7 @@ fn the_hosts(table: &RoutingTable<Owner>, path: &str) {
     ] {
         assert!(belongs_to_host(&path), "{path}");
         if let Some(found) = table.find(&path) {
-            let (of_host, _) = found.value.expect("a value");
-            assert!(of_host, "{path}");
+            assert!(matches!(found.value, Owned::Host(_)), "{path}");
         }
     }
 }

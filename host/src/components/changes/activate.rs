@@ -7,9 +7,8 @@ use std::sync::atomic::Ordering;
 use super::canary::canary_with;
 use super::change::Change;
 use super::verify::check_coexistence;
-use super::{ChangeError, Manager, Prepared, database, lock, serves};
+use super::{ChangeError, Manager, database, lock, serves};
 use crate::components::audit::Action;
-use crate::components::canary::Canary;
 use crate::components::signature::kept_signer;
 use crate::components::slot::Slot;
 use crate::components::source::{Rank, without_versions};
@@ -118,41 +117,33 @@ impl Manager {
         Ok(())
     }
 
-    pub(super) fn prepare(
+    /// Checks that a version, and a canary beside it, can be served beside all other modules.
+    pub(super) fn check_routes(
         &self,
-        module: &Arc<Version>,
-        canary: Option<&Arc<Canary>>,
-    ) -> Result<Prepared, ChangeError> {
-        match self.router.get() {
-            Some(router) => router
-                .prepare(module, canary)
-                .map_err(ChangeError::Component),
-            None => Ok(Box::new(|| ())),
-        }
+        version: &Version,
+        canary: Option<&Version>,
+    ) -> Result<(), ChangeError> {
+        let checked = self.routes.check(version, canary);
+        checked.map_err(|error| ChangeError::Component(error.to_string()))
     }
 
-    /// Changes the served version of a module, and routes requests to it. Another module may
-    /// have changed since `prepared` was made, so the table is built again.
-    pub(super) fn route<T>(
-        &self,
-        slot: &Slot,
-        prepared: Prepared,
-        change: impl FnOnce() -> T,
-    ) -> T {
+    /// Changes what a slot serves, and the routes with it. Another module may have changed
+    /// since this change was checked.
+    pub(super) fn route<T>(&self, slot: &Slot, change: impl FnOnce() -> T) -> T {
         let _routing = lock(&self.routing);
         let changed = change();
-        match self.prepare(&slot.module(), slot.canary().as_ref()) {
-            Ok(anew) => anew(),
-            Err(error) => {
-                let (module, error) = (slot.name(), error.reason());
-                tracing::error!(
-                    module,
-                    error,
-                    "its routes and those of a module that changed at the same time collide: requests go by its own change"
-                );
-                prepared();
-            }
+        let (current, canary) = (slot.module(), slot.canary());
+        let canary = canary.as_ref().map(|canary| &*canary.module);
+        if let Err(error) = self.check_routes(&current, canary) {
+            let (module, error) = (slot.name(), error.reason());
+            tracing::error!(
+                module,
+                error,
+                "its routes and those of a module that changed at the same time collide: \
+                 the first module by name gets requests that both match"
+            );
         }
+        self.routes.replace();
         changed
     }
 
@@ -236,7 +227,7 @@ impl Change<'_> {
     fn switch(&mut self, module: &Arc<Version>, activated: &[&str]) -> Result<(), ChangeError> {
         let (manager, slot) = (self.manager, self.slot);
         let current = slot.module();
-        let prepared = manager.prepare(module, None)?;
+        manager.check_routes(module, None)?;
         // Without a host no call of the version in service is under way.
         if manager.serves.load(Ordering::Relaxed) {
             check_coexistence(&self.database, current.schema(), module.schema())?;
@@ -255,7 +246,7 @@ impl Change<'_> {
             .map_err(ChangeError::Migration)?;
         fault("activate.recorded");
         tell(module.name(), &steps);
-        let before = manager.route(slot, prepared, || slot.switch(module.clone()));
+        let before = manager.route(slot, || slot.switch(module.clone()));
         manager.mended(slot.name());
         fault("activate.switched");
         *lock(&self.served.replaced) = Some(before.again());

@@ -166,11 +166,11 @@ impl Change<'_> {
                 let _ = tasks.send(Task::Decide(due));
             }),
         );
-        let prepared = manager.prepare(&current, Some(&canary))?;
+        manager.check_routes(&current, Some(&canary.module))?;
         // The schema goes forward for both, so this comes after all that may refuse the
         // canary. A withdrawn version leaves it there.
         migrate(&self.database, &canary.module)?;
-        manager.route(slot, prepared, || slot.set_canary(Some(canary)));
+        manager.route(slot, || slot.set_canary(Some(canary)));
         Ok(version)
     }
 
@@ -186,8 +186,8 @@ impl Change<'_> {
         self.lock_switching()?;
         let (manager, slot) = (self.manager, self.slot);
         let canary = canary_of(slot)?;
-        let prepared = manager.prepare(&slot.module(), None)?;
-        manager.route(slot, prepared, || slot.set_canary(None));
+        manager.check_routes(&slot.module(), None)?;
+        manager.route(slot, || slot.set_canary(None));
         manager.drain(&canary.module);
         Ok(())
     }

@@ -20,14 +20,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::components::Response;
 use crate::components::audit::{self, Action};
-use crate::components::canary::{Canary, CanaryOptions};
+use crate::components::canary::CanaryOptions;
 use crate::components::candidates::{Failure, Fallback};
+use crate::components::routing::CurrentRoutes;
 use crate::components::signature::Trust;
 use crate::components::slot::Slot;
 use crate::components::store::ComponentStore;
@@ -58,26 +58,6 @@ pub struct ManagerOptions {
     pub asking: Limits,
 }
 
-/// A checked change of the routing, not made yet.
-pub type Prepared = Box<dyn FnOnce() + Send>;
-
-/// The router of requests to modules.
-pub trait Router: Send + Sync {
-    /// Prepares to route a module's requests to this version, or a share of them
-    /// to a canary.
-    ///
-    /// # Errors
-    /// When its routes collide with another's.
-    fn prepare(
-        &self,
-        module: &Arc<Version>,
-        canary: Option<&Arc<Canary>>,
-    ) -> Result<Prepared, String>;
-
-    /// Why a component's answer to a plain request cannot be sent, if it cannot.
-    fn fault_in(&self, response: Response) -> Option<String>;
-}
-
 /// A module that is served, and its changes that are under way.
 struct Served {
     slot: Arc<Slot>,
@@ -101,7 +81,7 @@ pub struct Manager {
     keeping: Mutex<()>,
     /// Held while a served version changes together with the table of all routes.
     routing: Mutex<()>,
-    router: OnceLock<Arc<dyn Router>>,
+    routes: Arc<CurrentRoutes>,
     /// Whether the host serves, and not one command alone.
     serves: AtomicBool,
     tasks: Sender<Task>,
@@ -109,7 +89,7 @@ pub struct Manager {
 
 impl Manager {
     /// A manager with a thread of its own, which ends with it. `modules` returns the
-    /// operator's options of a module.
+    /// operator's options of a module, and `routes` lead to the slots.
     ///
     /// # Errors
     /// When the machine has no thread left.
@@ -119,6 +99,7 @@ impl Manager {
         modules: Box<dyn Fn(&str) -> ModuleOptions + Send + Sync>,
         registry: Registry,
         slots: &[Arc<Slot>],
+        routes: Arc<CurrentRoutes>,
     ) -> std::io::Result<Arc<Self>> {
         let (tasks, waiting) = mpsc::channel();
         let served = |slot: &Arc<Slot>| {
@@ -139,7 +120,7 @@ impl Manager {
             failures: Mutex::default(),
             keeping: Mutex::default(),
             routing: Mutex::default(),
-            router: OnceLock::new(),
+            routes,
             serves: AtomicBool::new(false),
             tasks,
         });
@@ -150,10 +131,9 @@ impl Manager {
         Ok(manager)
     }
 
-    /// Sets the router; without it, nothing is served.
-    pub fn route_by(&self, router: Arc<dyn Router>) {
-        // A host has one.
-        let _ = self.router.set(router);
+    /// The routes of requests to the modules.
+    pub fn routes(&self) -> &Arc<CurrentRoutes> {
+        &self.routes
     }
 
     /// Records that the host serves, so that canaries may start.

@@ -76,9 +76,9 @@ impl Change<'_> {
         self.check_served_from_file()?;
         let module = self.with_database(module);
         let (manager, slot) = (self.manager, self.slot);
-        let prepared = manager.prepare(&module, None)?;
+        manager.check_routes(&module, None)?;
         migrate(&self.database, &module)?;
-        let before = manager.route(slot, prepared, || slot.switch(module.clone()));
+        let before = manager.route(slot, || slot.switch(module.clone()));
         manager.mended(slot.name());
         manager.drain(&before);
         let kept = manager.registry.version(slot.name(), before.digest())?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::change::Change;
 use super::{ChangeError, Manager, lock};
+use crate::components::answers::fault_in;
 use crate::components::source::{Origin, Rank, Source, version_name};
 use crate::components::store::ComponentStoreError;
 use crate::components::version::{Access, Method, Version, VersionError};
@@ -23,7 +24,7 @@ impl Change<'_> {
         let module = self.manager.load(self.name(), bytes)?;
         self.verify(&module)?;
         let module = Arc::new(module);
-        drop(self.manager.prepare(&module, None)?);
+        self.manager.check_routes(&module, None)?;
         Ok(module)
     }
 
@@ -80,11 +81,7 @@ impl Manager {
         if (500..600).contains(&response.status) {
             return Err(failed(answered));
         }
-        match self
-            .router
-            .get()
-            .and_then(|router| router.fault_in(response))
-        {
+        match fault_in(&response) {
             Some(fault) => Err(failed(format!("{fault}; {answered}"))),
             None => Ok(()),
         }

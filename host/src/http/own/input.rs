@@ -7,8 +7,8 @@ use hyper::StatusCode;
 
 use super::super::envelope::{Answer, Refusal};
 use super::super::query;
-use super::super::routes::percent_decode;
 use super::Call;
+use crate::components::percent_decode;
 
 /// How many issues one answer names, as in Medusa.
 const ISSUES_MAX: usize = 3;

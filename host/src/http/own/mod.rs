@@ -10,18 +10,17 @@ mod session;
 mod versions;
 
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
-use hyper::{Method, StatusCode};
 
 use super::envelope::{Answer, Refusal};
 use super::openapi::Described;
-use super::routes::{Endpoint, RouteError, Routes, Target, percent_decode};
 use super::{About, HttpOptions, RETRY_AFTER_S, docs};
-use crate::components::{self, Access, Circuit, Manager};
+use crate::components::{self, Access, Circuit, HostRoutes, Manager, Method, RouteError};
 use crate::fault::fault;
 use crate::identity::{Actor, ActorKind, Directory, Proof};
 use crate::storage::{self, StorageError, Trouble};
@@ -101,10 +100,10 @@ pub enum Own {
 
 const ENDPOINTS: [(Method, &str, Own, Access); 30] = {
     use Access::{Admin, Anyone};
-    const GET: Method = Method::GET;
-    const POST: Method = Method::POST;
-    const PUT: Method = Method::PUT;
-    const DELETE: Method = Method::DELETE;
+    const GET: Method = Method::Get;
+    const POST: Method = Method::Post;
+    const PUT: Method = Method::Put;
+    const DELETE: Method = Method::Delete;
     [
         (GET, "/", Own::Root, Anyone),
         (GET, "/health", Own::Health, Anyone),
@@ -168,36 +167,39 @@ const ENDPOINTS: [(Method, &str, Own, Access); 30] = {
 /// The endpoints that the operator wants.
 fn endpoints(options: &HttpOptions) -> impl Iterator<Item = (Method, &'static str, Own, Access)> {
     let docs = options.docs;
-    ENDPOINTS.into_iter().filter(move |(_, _, own, _)| {
-        docs || !matches!(own, Own::Document | Own::Page | Own::PagePart)
-    })
+    ENDPOINTS
+        .into_iter()
+        .filter(move |(_, _, own, _)| docs || !own.is_docs())
 }
 
-/// Adds the host's own endpoints.
-pub(super) fn add_to(routes: &mut Routes, options: &HttpOptions) -> Result<(), RouteError> {
-    for (method, path, own, access) in endpoints(options) {
-        let target = Target::Own(own);
-        routes.add_own(method, path, Endpoint { target, access })?;
+/// The routes of the host's endpoints; see [`HostRoutes`].
+///
+/// # Errors
+/// When an endpoint is there twice, or its path is not kept for the host.
+pub fn host_routes(options: &HttpOptions) -> Result<HostRoutes, RouteError> {
+    let mut routes = HostRoutes::default();
+    for (number, (method, path, own, _)) in ENDPOINTS.into_iter().enumerate() {
+        if options.docs || !own.is_docs() {
+            routes.add(number, method, path)?;
+        }
+        let id = own
+            .operation()
+            .and_then(|mut operation| operation.remove("operationId"));
+        routes
+            .operation_ids
+            .extend(id.and_then(|id| id.as_str().map(str::to_owned)));
     }
-    Ok(())
+    Ok(routes)
+}
+
+/// The access that an endpoint requires.
+pub(super) fn access(number: usize) -> Access {
+    ENDPOINTS[number].3
 }
 
 /// The paths of all of the host's own endpoints, wanted or not.
 pub fn paths() -> impl Iterator<Item = &'static str> {
     ENDPOINTS.into_iter().map(|(_, path, ..)| path)
-}
-
-/// What the host's own operations are called in the document.
-pub(super) fn operation_ids() -> impl Iterator<Item = String> {
-    // Asked for with every version that is put in service, and always the same.
-    static IDS: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let id = |(_, _, own, _): (_, _, Own, _)| {
-            let id = own.operation()?.remove("operationId")?;
-            id.as_str().map(str::to_owned)
-        };
-        ENDPOINTS.into_iter().filter_map(id).collect()
-    });
-    IDS.iter().cloned()
 }
 
 /// The host's own endpoints as they describe themselves; pages for people do not.
@@ -278,7 +280,23 @@ pub(super) struct Call<'a> {
     pub about: &'a About,
 }
 
+/// Answers a request to one of the endpoints.
+pub(super) async fn answer(
+    number: usize,
+    identity: Arc<Identity>,
+    call: Call<'_>,
+    options: &HttpOptions,
+) -> Answer {
+    let (_, _, own, _) = ENDPOINTS[number];
+    own.answer(identity, call, options).await
+}
+
 impl Own {
+    /// Whether the endpoint describes the others, which an operator may switch off.
+    fn is_docs(self) -> bool {
+        matches!(self, Self::Document | Self::Page | Self::PagePart)
+    }
+
     pub(super) async fn answer(
         self,
         identity: Arc<Identity>,
@@ -328,12 +346,15 @@ impl Own {
             Self::RemoveVersion => change(&call, versions::remove),
             // Its body is read in another way; see `install`.
             Self::InstallVersion => Answer::unknown_error(),
-            Self::Document => call.about.tables.present().document(),
+            Self::Document => call
+                .about
+                .document
+                .get(call.about.manager.routes(), options),
             Self::Page => docs::page(call.parts.uri.path()),
             Self::PagePart => {
                 let file = call.parameters.first().map_or("", String::as_str);
                 docs::part(file)
-                    .unwrap_or_else(|| Answer::no_route(&Method::GET, call.parts.uri.path()))
+                    .unwrap_or_else(|| Answer::no_route(&call.parts.method, call.parts.uri.path()))
             }
         }
     }
@@ -422,30 +443,26 @@ fn metrics(about: &About, headers: &HeaderMap) -> Answer {
     }
 }
 
-/// Whether a request brings a component.
-pub(super) fn takes_component(method: &Method, path: &str) -> bool {
-    method == Method::PUT && module_of(path).is_some()
-}
-
-/// The module that `/_wares/modules/{name}` names.
-fn module_of(path: &str) -> Option<String> {
-    let path = path.strip_suffix('/').unwrap_or(path);
-    let (root, name) = path.rsplit_once('/')?;
-    let is_module = MODULE.strip_suffix("/{name}")?.eq_ignore_ascii_case(root) && !name.is_empty();
-    is_module.then(|| percent_decode(name)).flatten()
+/// Whether the body of a request to an endpoint is a component.
+pub(super) fn takes_component(number: usize) -> bool {
+    matches!(ENDPOINTS[number].2, Own::InstallVersion)
 }
 
 /// Installs a component.
-pub(super) fn install(manager: &Manager, parts: &Parts, bytes: &[u8], actor: &Actor) -> Answer {
-    let name = module_of(parts.uri.path()).unwrap_or_default();
-    on_disk(|| given(versions::install(manager, parts, &name, bytes, actor)))
+pub(super) fn install(
+    manager: &Manager,
+    parts: &Parts,
+    name: &str,
+    bytes: &[u8],
+    actor: &Actor,
+) -> Answer {
+    on_disk(|| given(versions::install(manager, parts, name, bytes, actor)))
 }
 
 /// Keeps that a component was refused before all of it had come, for more than its own
 /// caller to see.
-pub(super) fn refuse_install(manager: &Manager, parts: &Parts, actor: &Actor, refusal: &Answer) {
-    let name = module_of(parts.uri.path()).unwrap_or_default();
-    tokio::task::block_in_place(|| versions::refuse_install(manager, &name, actor, refusal));
+pub(super) fn refuse_install(manager: &Manager, name: &str, actor: &Actor, refusal: &Answer) {
+    tokio::task::block_in_place(|| versions::refuse_install(manager, name, actor, refusal));
 }
 
 fn change(

@@ -1,19 +1,28 @@
-//! Which route a path means: patterns by their segments. A path of the host's is
-//! looked up among the host's patterns alone, whatever components declare, and any
-//! other path among theirs. Knows nothing of methods.
+//! Values by path patterns, as trees of segments. A path of the host is looked up among
+//! the host's patterns alone, whatever components declare, and any other path among
+//! theirs. Knows nothing of methods.
 
-use super::path::{Pattern, Segment, belongs_to_host, is_dots};
+use super::pattern::{Pattern, Segment, belongs_to_host, is_dots};
 
 /// The patterns of the host and of components, each with a value.
 #[derive(Debug)]
-pub struct RoutingTable<T> {
-    host: PathTree<T>,
-    components: PathTree<T>,
+pub struct Paths<H, C> {
+    host: PathTree<H>,
+    components: PathTree<C>,
+}
+
+/// A value of a pattern, by the owner of the pattern.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Owned<H, C> {
+    /// The host.
+    Host(H),
+    /// A component.
+    Component(C),
 }
 
 /// Patterns by their segments, each with a value.
 #[derive(Debug)]
-struct PathTree<T> {
+pub(super) struct PathTree<T> {
     /// What follows here as a literal, in lower case and sorted.
     literals: Vec<(Box<str>, PathTree<T>)>,
     parameter: Option<Box<PathTree<T>>>,
@@ -24,43 +33,14 @@ struct PathTree<T> {
 
 /// The result of a look-up.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Match<'a, 'p, T> {
+pub struct Match<'p, T> {
     /// The value of the pattern.
-    pub value: &'a T,
+    pub value: T,
     /// The values of the pattern's parameters, as sent, in their order.
     pub parameters: Vec<&'p str>,
 }
 
-/// Which component owns which paths. A path is owned by the component one of whose
-/// patterns matches it, whatever the methods are.
-#[derive(Debug, Default)]
-pub struct Claims<'a> {
-    tree: PathTree<Claim<'a>>,
-}
-
-/// One route of a component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim<'a> {
-    /// The component's name.
-    pub owner: &'a str,
-    /// Its route's method.
-    pub method: &'a str,
-    /// Its route's path.
-    pub path: &'a str,
-}
-
-/// Two components that would own one path.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the routes {first} and {second} match the same paths, and a path belongs to one component: \
-     change one of them"
-)]
-pub struct Overlap {
-    first: String,
-    second: String,
-}
-
-impl<T> Default for RoutingTable<T> {
+impl<H, C> Default for Paths<H, C> {
     fn default() -> Self {
         Self {
             host: PathTree::default(),
@@ -69,38 +49,35 @@ impl<T> Default for RoutingTable<T> {
     }
 }
 
-impl<T> RoutingTable<T> {
-    /// The value of a pattern of the host's, made where it has none.
-    pub fn of_host(&mut self, pattern: &Pattern) -> &mut T
-    where
-        T: Default,
-    {
-        self.host.at(pattern.segments()).get_or_insert_default()
+impl<H, C> Paths<H, C> {
+    /// The value of a pattern of the host, if it is set.
+    pub fn of_host(&mut self, pattern: &Pattern) -> &mut Option<H> {
+        self.host.at(pattern.segments())
     }
 
-    /// The value of a pattern of a component's, made where it has none.
-    pub fn of_component(&mut self, pattern: &Pattern) -> &mut T
-    where
-        T: Default,
-    {
-        self.components
-            .at(pattern.segments())
-            .get_or_insert_default()
+    /// The value of a pattern of a component, if it is set.
+    pub fn of_component(&mut self, pattern: &Pattern) -> &mut Option<C> {
+        self.components.at(pattern.segments())
     }
 
-    /// Finds what a path means. A literal goes before a parameter, and one slash at
-    /// the end is let pass. No segment may be empty, and no parameter is `.` or `..`.
-    pub fn find<'p>(&self, path: &'p str) -> Option<Match<'_, 'p, T>> {
-        let tree = if belongs_to_host(path) {
-            &self.host
+    /// Finds the value of a path.
+    pub fn find<'p>(&self, path: &'p str) -> Option<Match<'p, Owned<&H, &C>>> {
+        if belongs_to_host(path) {
+            let found = self.host.find(path)?;
+            Some(found.map(Owned::Host))
         } else {
-            &self.components
-        };
-        let segments = path.strip_prefix('/')?;
-        let segments = segments.strip_suffix('/').unwrap_or(segments);
-        let mut parameters = Vec::new();
-        let value = tree.find(Some(segments), &mut parameters)?;
-        Some(Match { value, parameters })
+            let found = self.components.find(path)?;
+            Some(found.map(Owned::Component))
+        }
+    }
+}
+
+impl<'p, T> Match<'p, T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Match<'p, U> {
+        Match {
+            value: change(self.value),
+            parameters: self.parameters,
+        }
     }
 }
 
@@ -117,7 +94,7 @@ impl<T> Default for PathTree<T> {
 
 impl<T> PathTree<T> {
     /// The entry of a pattern, whose value is about to be set.
-    fn at(&mut self, segments: &[Segment]) -> &mut Option<T> {
+    pub(super) fn at(&mut self, segments: &[Segment]) -> &mut Option<T> {
         self.lengths |= 1 << segments.len();
         let Some((segment, rest)) = segments.split_first() else {
             return &mut self.value;
@@ -146,7 +123,17 @@ impl<T> PathTree<T> {
         })
     }
 
-    fn find<'p>(&self, path: Option<&'p str>, parameters: &mut Vec<&'p str>) -> Option<&T> {
+    /// Finds the value of a path. A literal goes before a parameter, and one slash at
+    /// the end is let pass. No segment may be empty, and no parameter is `.` or `..`.
+    pub(super) fn find<'p>(&self, path: &'p str) -> Option<Match<'p, &T>> {
+        let segments = path.strip_prefix('/')?;
+        let segments = segments.strip_suffix('/').unwrap_or(segments);
+        let mut parameters = Vec::new();
+        let value = self.find_below(Some(segments), &mut parameters)?;
+        Some(Match { value, parameters })
+    }
+
+    fn find_below<'p>(&self, path: Option<&'p str>, parameters: &mut Vec<&'p str>) -> Option<&T> {
         let Some(path) = path else {
             return self.value.as_ref();
         };
@@ -155,7 +142,7 @@ impl<T> PathTree<T> {
             None => (path, None),
         };
         if let Ok(index) = self.position(segment)
-            && let Some(found) = self.literals[index].1.find(rest, parameters)
+            && let Some(found) = self.literals[index].1.find_below(rest, parameters)
         {
             return Some(found);
         }
@@ -164,7 +151,7 @@ impl<T> PathTree<T> {
             return None;
         }
         parameters.push(segment);
-        let found = next.find(rest, parameters);
+        let found = next.find_below(rest, parameters);
         if found.is_none() {
             parameters.pop();
         }
@@ -173,7 +160,11 @@ impl<T> PathTree<T> {
 
     /// A value, of those that are wanted, whose pattern matches a path that these
     /// segments match as well.
-    fn overlapping(&self, segments: &[Segment], is_wanted: &impl Fn(&T) -> bool) -> Option<&T> {
+    pub(super) fn overlapping(
+        &self,
+        segments: &[Segment],
+        is_wanted: &impl Fn(&T) -> bool,
+    ) -> Option<&T> {
         if self.lengths & (1 << segments.len()) == 0 {
             return None;
         }
@@ -194,59 +185,32 @@ impl<T> PathTree<T> {
     }
 }
 
-impl<'a> Claims<'a> {
-    /// Adds a route, and its component as the owner of all paths that it matches.
-    ///
-    /// # Errors
-    /// When another component owns one of them.
-    pub fn add(&mut self, claim: Claim<'a>, pattern: &Pattern) -> Result<(), Overlap> {
-        let is_others = |other: &Claim<'_>| other.owner != claim.owner;
-        if let Some(other) = self.tree.overlapping(pattern.segments(), &is_others) {
-            return Err(Overlap {
-                first: other.shown(),
-                second: claim.shown(),
-            });
-        }
-        self.tree.at(pattern.segments()).get_or_insert(claim);
-        Ok(())
-    }
-}
-
-impl Claim<'_> {
-    fn shown(&self) -> String {
-        let Self {
-            owner,
-            method,
-            path,
-        } = self;
-        format!("{method} {path} of the module {owner}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Claim, Claims, Overlap, RoutingTable};
-    use crate::components::path::Pattern;
+    use super::{Owned, Paths, Pattern};
 
     fn pattern(path: &str) -> Pattern {
         Pattern::parse(path).unwrap()
     }
 
-    fn table(host: &[&str], components: &[&str]) -> RoutingTable<String> {
-        let mut table = RoutingTable::default();
+    fn table(host: &[&str], components: &[&str]) -> Paths<String, String> {
+        let mut table = Paths::default();
         for path in host {
-            *table.of_host(&pattern(path)) = format!("host {path}");
+            *table.of_host(&pattern(path)) = Some(format!("host {path}"));
         }
         for path in components {
-            *table.of_component(&pattern(path)) = (*path).to_owned();
+            *table.of_component(&pattern(path)) = Some((*path).to_owned());
         }
         table
     }
 
     #[track_caller]
-    fn finds(table: &RoutingTable<String>, path: &str, value: &str, parameters: &[&str]) {
+    fn finds(table: &Paths<String, String>, path: &str, value: &str, parameters: &[&str]) {
         let found = table.find(path);
-        let found = found.map(|found| (found.value.clone(), found.parameters));
+        let found = found.map(|found| {
+            let (Owned::Host(value) | Owned::Component(value)) = found.value;
+            (value.clone(), found.parameters)
+        });
         let wanted = (value.to_owned(), parameters.to_vec());
         assert_eq!(found, Some(wanted), "{path}");
     }
@@ -334,54 +298,5 @@ mod tests {
         ] {
             assert!(table.find(path).is_none(), "{path}");
         }
-    }
-
-    fn claim<'a>(owner: &'a str, path: &'a str) -> Claim<'a> {
-        Claim {
-            owner,
-            method: "GET",
-            path,
-        }
-    }
-
-    fn overlaps(one: &str, other: &str) -> Result<(), Overlap> {
-        let mut claims = Claims::default();
-        claims.add(claim("one", one), &pattern(one)).unwrap();
-        claims.add(claim("other", other), &pattern(other))
-    }
-
-    #[test]
-    fn a_path_belongs_to_one_component() {
-        for (one, other) in [
-            ("/admin/a", "/ADMIN/A"),
-            ("/admin/{x}", "/admin/a"),
-            ("/admin/a", "/admin/{x}"),
-            ("/admin/{x}/b", "/admin/a/{y}"),
-            ("/{x}/{y}/{z}", "/admin/a/b"),
-        ] {
-            assert_eq!(
-                overlaps(one, other).unwrap_err().to_string(),
-                format!(
-                    "the routes GET {one} of the module one and GET {other} of the module other \
-                     match the same paths, and a path belongs to one component: change one of them"
-                )
-            );
-        }
-        for (one, other) in [
-            ("/admin/a", "/admin/b"),
-            ("/admin/{x}", "/admin/a/b"),
-            ("/admin/{x}/b", "/admin/a/c"),
-            ("/admin/a/{x}", "/admin/b/{x}"),
-        ] {
-            assert_eq!(overlaps(one, other), Ok(()), "{one} {other}");
-        }
-        let mut claims = Claims::default();
-        for path in ["/admin/{x}", "/admin/a", "/admin/{x}"] {
-            claims.add(claim("one", path), &pattern(path)).unwrap();
-        }
-        let path = "/admin/b";
-        claims
-            .add(claim("other", path), &pattern(path))
-            .unwrap_err();
     }
 }

@@ -1,0 +1,213 @@
+//! Which component owns which paths, and which names the document of all of them uses:
+//! two components that claim the same cannot be served together.
+
+use std::collections::BTreeMap;
+
+use super::paths::PathTree;
+use super::pattern::Pattern;
+use super::routes::method_name;
+use crate::components::{HOST_SCHEMA, Version};
+
+/// Which component owns which paths. A path is owned by the component one of whose
+/// patterns matches it, whatever the methods are.
+#[derive(Debug, Default)]
+pub struct Claims<'a> {
+    tree: PathTree<Claim<'a>>,
+}
+
+/// One route of a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim<'a> {
+    /// The component's name.
+    pub owner: &'a str,
+    /// Its route's method.
+    pub method: &'a str,
+    /// Its route's path.
+    pub path: &'a str,
+}
+
+/// Two components that would own one path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the routes {first} and {second} match the same paths, and a path belongs to one component: \
+     change one of them"
+)]
+pub struct Overlap {
+    first: String,
+    second: String,
+}
+
+/// Why routes cannot be served together.
+#[derive(Debug, thiserror::Error)]
+pub enum RouteError {
+    /// An endpoint of the host cannot be added.
+    #[error("the host's own endpoint {method} {path} cannot be served: {reason}")]
+    Host {
+        /// Its method.
+        method: &'static str,
+        /// Its path.
+        path: &'static str,
+        /// The rule that it breaks.
+        reason: String,
+    },
+    /// Two modules would own one path.
+    #[error(transparent)]
+    Overlap(#[from] Overlap),
+    /// Two modules, or a module and the host, call two things by one name.
+    #[error("the module {module} cannot be served: {owner} has {what} '{name}' already")]
+    Name {
+        /// The module.
+        module: String,
+        /// The other owner of the name.
+        owner: String,
+        /// The kind of thing that has the name.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+}
+
+/// Checks that these versions can be served beside one another and beside operations of
+/// the host with these ids. None of them needs to be in service; two versions of one module
+/// may share paths and names.
+///
+/// # Errors
+/// When two modules, or a module and the host, claim the same path or name.
+pub fn check_modules(versions: &[&Version], host_operations: &[String]) -> Result<(), RouteError> {
+    check_owners(versions)?;
+    check_names(versions, host_operations)
+}
+
+fn check_owners(versions: &[&Version]) -> Result<(), RouteError> {
+    let mut claims = Claims::default();
+    for version in versions {
+        for (route, pattern) in version.routes().iter().zip(version.patterns()) {
+            let claim = Claim {
+                owner: version.name(),
+                method: method_name(route.method),
+                path: &route.path,
+            };
+            claims.add(claim, pattern)?;
+        }
+    }
+    Ok(())
+}
+
+/// Schemas and operations have names that are unique among all modules and the host.
+fn check_names(versions: &[&Version], host_operations: &[String]) -> Result<(), RouteError> {
+    let mut owners: BTreeMap<(&str, String), &str> = host_operations
+        .iter()
+        .map(|id| (("an operation", id.clone()), ""))
+        .chain([(("a schema", HOST_SCHEMA.to_owned()), "")])
+        .collect();
+    for version in versions {
+        let ids = version.operations().iter().filter_map(|operation| {
+            let id = operation.get("operationId")?.as_str()?;
+            Some(("an operation", id.to_owned()))
+        });
+        let schemas = version.schemas().keys();
+        let names = schemas.map(|name| ("a schema", name.clone())).chain(ids);
+        for (what, name) in names {
+            let owner = owners.entry((what, name.clone())).or_insert(version.name());
+            if *owner != version.name() {
+                return Err(RouteError::Name {
+                    module: version.name().to_owned(),
+                    owner: match *owner {
+                        "" => "the host".to_owned(),
+                        other => format!("the module {other}"),
+                    },
+                    what,
+                    name,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Claims<'a> {
+    /// Adds a route, and its component as the owner of all paths that it matches.
+    ///
+    /// # Errors
+    /// When another component owns one of them.
+    pub fn add(&mut self, claim: Claim<'a>, pattern: &Pattern) -> Result<(), Overlap> {
+        let is_others = |other: &Claim<'_>| other.owner != claim.owner;
+        if let Some(other) = self.tree.overlapping(pattern.segments(), &is_others) {
+            return Err(Overlap {
+                first: other.shown(),
+                second: claim.shown(),
+            });
+        }
+        self.tree.at(pattern.segments()).get_or_insert(claim);
+        Ok(())
+    }
+}
+
+impl Claim<'_> {
+    fn shown(&self) -> String {
+        let Self {
+            owner,
+            method,
+            path,
+        } = self;
+        format!("{method} {path} of the module {owner}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Claim, Claims, Overlap, Pattern};
+
+    fn pattern(path: &str) -> Pattern {
+        Pattern::parse(path).unwrap()
+    }
+
+    fn claim<'a>(owner: &'a str, path: &'a str) -> Claim<'a> {
+        Claim {
+            owner,
+            method: "GET",
+            path,
+        }
+    }
+
+    fn overlaps(one: &str, other: &str) -> Result<(), Overlap> {
+        let mut claims = Claims::default();
+        claims.add(claim("one", one), &pattern(one)).unwrap();
+        claims.add(claim("other", other), &pattern(other))
+    }
+
+    #[test]
+    fn a_path_belongs_to_one_component() {
+        for (one, other) in [
+            ("/admin/a", "/ADMIN/A"),
+            ("/admin/{x}", "/admin/a"),
+            ("/admin/a", "/admin/{x}"),
+            ("/admin/{x}/b", "/admin/a/{y}"),
+            ("/{x}/{y}/{z}", "/admin/a/b"),
+        ] {
+            assert_eq!(
+                overlaps(one, other).unwrap_err().to_string(),
+                format!(
+                    "the routes GET {one} of the module one and GET {other} of the module other \
+                     match the same paths, and a path belongs to one component: change one of them"
+                )
+            );
+        }
+        for (one, other) in [
+            ("/admin/a", "/admin/b"),
+            ("/admin/{x}", "/admin/a/b"),
+            ("/admin/{x}/b", "/admin/a/c"),
+            ("/admin/a/{x}", "/admin/b/{x}"),
+        ] {
+            assert_eq!(overlaps(one, other), Ok(()), "{one} {other}");
+        }
+        let mut claims = Claims::default();
+        for path in ["/admin/{x}", "/admin/a", "/admin/{x}"] {
+            claims.add(claim("one", path), &pattern(path)).unwrap();
+        }
+        let path = "/admin/b";
+        claims
+            .add(claim("other", path), &pattern(path))
+            .unwrap_err();
+    }
+}
