@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 /// Request headers that a component may see, beside those below `x-`.
-const SEEN: [&str; 22] = [
+const SEEN: [&str; 23] = [
     "accept",
     "accept-language",
     "content-digest",
@@ -25,6 +25,7 @@ const SEEN: [&str; 22] = [
     "signature-input",
     "svix-id",
     "svix-timestamp",
+    "traceparent",
     "user-agent",
     "webhook-id",
     "webhook-timestamp",

@@ -64,6 +64,41 @@ fn dropped(log: &str, what: &str) -> u64 {
 }
 
 #[test]
+fn the_lines_of_a_component_have_the_ids_of_the_request_and_its_trace() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let shop = Shop::with_hostile(&[]);
+    let valid = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let invalid = format!("00-{}-00f067aa0ba902b7-01", TRACE.to_uppercase());
+    let sent = [
+        (vec![("traceparent", &*valid)], Some(TRACE)),
+        (vec![("traceparent", &*invalid)], None),
+        (
+            vec![("traceparent", &*valid), ("traceparent", &*valid)],
+            None,
+        ),
+        (vec![], None),
+    ];
+    for (headers, trace) in sent {
+        let answer = shop.send("GET", "/hostile/chat", &headers, b"");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let id = answer.header("x-request-id");
+        let trace = trace.unwrap_or(id);
+        shop.server.wait_for_log(&format!(
+            "INFO request{{request_id=\"{id}\" trace_id=\"{trace}\"}}: component: "
+        ));
+        assert_eq!(answer.header("traceparent"), "");
+    }
+    // The host's own line on a call that failed has them too.
+    let headers = [("traceparent", &*valid)];
+    let failed = shop.send("GET", "/hostile/trap", &headers, b"");
+    assert_eq!(failed.status, 500, "{}", failed.body);
+    let id = failed.header("x-request-id");
+    shop.server.wait_for_log(&format!(
+        "ERROR request{{request_id=\"{id}\" trace_id=\"{TRACE}\"}}: wares::components::slot: a call returned no answer"
+    ));
+}
+
+#[test]
 fn the_log_of_a_component_is_bounded_over_all_calls_and_dropped_lines_are_counted() {
     let shop = Shop::with_hostile(&["modules.hostile.limits.log_lines_per_s_max=100"]);
     // Fifty lines each, of which two calls have room in a second.

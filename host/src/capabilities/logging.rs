@@ -23,7 +23,6 @@ pub struct Log(Arc<Mutex<State>>);
 
 struct State {
     component: Arc<str>,
-    request_id: Arc<str>,
     budget: Arc<LogBudget>,
     lines_left: u32,
     bytes_left: usize,
@@ -36,14 +35,12 @@ impl Log {
     /// component's budget has.
     pub fn new(
         component: Arc<str>,
-        request_id: Arc<str>,
         budget: Arc<LogBudget>,
         lines_max: u32,
         bytes_max: usize,
     ) -> Self {
         Self(Arc::new(Mutex::new(State {
             component,
-            request_id,
             budget,
             lines_left: lines_max,
             bytes_left: bytes_max,
@@ -136,12 +133,11 @@ fn write(state: &State, level: tracing::Level, context: &str, message: &str) {
             if tracing::enabled!(target: COMPONENT, tracing::Level::$level)
                 && state.budget.takes(context.len() + message.len())
             {
-                let (component, request_id) = (&*state.component, &*state.request_id);
+                let component = &*state.component;
                 tracing::event!(
                     target: COMPONENT,
                     tracing::Level::$level,
                     component,
-                    request_id,
                     context,
                     "{message}"
                 );

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use tracing::Span;
 
 use crate::engine::CallError;
 use crate::fault::fault_of;
@@ -96,6 +97,8 @@ struct Calling {
     admitted: Option<Admitted>,
     asked: Instant,
     waits: Present,
+    /// The request's, in which the guest runs on its own thread.
+    span: Span,
 }
 
 impl Slot {
@@ -248,6 +251,7 @@ impl Slot {
             admitted,
             asked,
             waits: Present::of(&statistics.waiting),
+            span: Span::current(),
         };
         let route = module.routes().get(request.route as usize);
         let lane = match route.map(|route| route.method) {
@@ -291,6 +295,7 @@ impl Calling {
         read: fn(Response) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         drop(self.waits);
+        let _request = self.span.enter();
         let waited = self.asked.elapsed();
         let record = &*self.record;
         let _runs = Present::of(&record.statistics.running);
@@ -317,8 +322,8 @@ impl Calling {
             let backtrace = &*cut(&backtrace, SHOWN_BYTES_MAX);
             let error = error.to_string();
             let error = &*cut(&error, SHOWN_BYTES_MAX);
-            let (request_id, module) = (&*request.request_id, &*record.name);
-            tracing::error!(request_id, module, error = %error, backtrace, "a call returned no answer");
+            let module = &*record.name;
+            tracing::error!(module, error = %error, backtrace, "a call returned no answer");
         }
         if let Some(admitted) = self.admitted {
             let opened = admitted.ended(result.is_err(), ended);

@@ -255,7 +255,6 @@ impl Version {
         let log = LogBudget::of_loading(asking.log);
         let context = |settings: &Settings, limits: &Arc<Limits>| CallContext {
             component: source.origin.as_str().into(),
-            request_id: "load".into(),
             log: log.clone(),
             settings: settings.clone(),
             session: None,
@@ -561,7 +560,7 @@ impl Version {
             let session = database.session(&self.loaded.limits.sql);
             session.after(waited)
         });
-        let context = self.context_of(&request.request_id, session);
+        let context = self.context_of(session);
         self.loaded.component.handle(context, request)
     }
 
@@ -572,7 +571,7 @@ impl Version {
         database: &Database,
     ) -> Result<wit::Response, CallError> {
         let session = database.rehearsal(&self.loaded.limits.sql);
-        let context = self.context_of(&request.request_id, Some(session));
+        let context = self.context_of(Some(session));
         self.loaded.component.handle(context, request)
     }
 
@@ -583,7 +582,7 @@ impl Version {
     pub fn call_by_name(&self, call: &str) -> Result<Result<String, String>, CallError> {
         self.loaded
             .component
-            .call_by_name(self.context("call", self.database.get()), call)
+            .call_by_name(self.context(self.database.get()), call)
     }
 
     /// Whether a typed operation can be called so; see [`Component::check_call`].
@@ -599,7 +598,7 @@ impl Version {
     /// # Errors
     /// When the component gives no answer.
     pub fn kinds(&self) -> Result<Vec<Kind>, CallError> {
-        self.loaded.component.kinds(self.context("seed", None))
+        self.loaded.component.kinds(self.context(None))
     }
 
     /// Adds plausible data. The inner error says what went wrong.
@@ -609,18 +608,17 @@ impl Version {
     pub fn sow(&self, kind: u32, count: u32) -> Result<Result<(), String>, CallError> {
         self.loaded
             .component
-            .sow(self.context("seed", self.database.get()), kind, count)
+            .sow(self.context(self.database.get()), kind, count)
     }
 
-    fn context(&self, request_id: &str, database: Option<&Database>) -> CallContext {
+    fn context(&self, database: Option<&Database>) -> CallContext {
         let session = database.map(|database| database.session(&self.loaded.limits.sql));
-        self.context_of(request_id, session)
+        self.context_of(session)
     }
 
-    fn context_of(&self, request_id: &str, session: Option<Session>) -> CallContext {
+    fn context_of(&self, session: Option<Session>) -> CallContext {
         CallContext {
             component: self.loaded.name.clone(),
-            request_id: request_id.into(),
             log: self.loaded.log.clone(),
             settings: self.loaded.settings.clone(),
             session,

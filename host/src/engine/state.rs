@@ -48,8 +48,6 @@ impl Settings {
 pub struct CallContext {
     /// The component's name, for the log.
     pub component: Arc<str>,
-    /// The request's id, for the log.
-    pub request_id: Arc<str>,
     /// What the component may log in a second, whichever call does.
     pub log: Arc<LogBudget>,
     /// The component's settings.
@@ -100,7 +98,6 @@ impl CallState {
     pub(super) fn store(engine: &wasmtime::Engine, context: CallContext) -> Store<Self> {
         let log = Log::new(
             context.component,
-            context.request_id,
             context.log,
             context.limits.log_lines_max,
             context.limits.log_bytes_max,

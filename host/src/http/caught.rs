@@ -8,7 +8,7 @@ use std::task::Poll;
 use super::envelope::Answer;
 
 /// The answer, or a 500 if making it panics.
-pub(super) async fn caught(request_id: &str, answer: impl Future<Output = Answer>) -> Answer {
+pub(super) async fn caught(answer: impl Future<Output = Answer>) -> Answer {
     let mut answer = pin!(answer);
     let answered = std::future::poll_fn(|context| {
         let poll = || answer.as_mut().poll(context);
@@ -19,7 +19,7 @@ pub(super) async fn caught(request_id: &str, answer: impl Future<Output = Answer
         }
     });
     answered.await.unwrap_or_else(|| {
-        tracing::error!(request_id, "a request panicked inside the host");
+        tracing::error!("a request panicked inside the host");
         Answer::unknown_error()
     })
 }
@@ -30,10 +30,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_500_also_after_a_pause() {
-        let fine = caught("1", async { Answer::unauthorized() }).await;
+        let fine = caught(async { Answer::unauthorized() }).await;
         assert_eq!(fine.status, 401);
         for pauses in [0, 1] {
-            let panics = caught("2", async move {
+            let panics = caught(async move {
                 for _ in 0..pauses {
                     tokio::task::yield_now().await;
                 }

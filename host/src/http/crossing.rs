@@ -149,11 +149,10 @@ impl Crossed {
         mut self,
         parts: &Parts,
         module: &Version,
-        request_id: &str,
         owns: impl Fn(&str) -> bool,
     ) -> Answer {
         if self.is_304() && !is_conditional(parts) {
-            tracing::error!(request_id, module = module.name(), "{NO_304}");
+            tracing::error!(module = module.name(), "{NO_304}");
             return Answer::unknown_error();
         }
         self.keep_within(owns);

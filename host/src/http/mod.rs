@@ -27,6 +27,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use tracing::Instrument;
 
 use crate::clock;
 use crate::components::{
@@ -36,6 +37,7 @@ use crate::components::{
 use crate::free_memory;
 use crate::identity::{Actor, ActorKind};
 use crate::printable::cut;
+use crate::telemetry::trace;
 
 use body::{Bounds, Received, SCREENED_BYTES_MAX};
 use caught::caught;
@@ -53,6 +55,8 @@ pub use outgoing::{Held, NoRoom, Outgoing};
 pub use own::{Identity, host_routes, paths as host_paths};
 pub(crate) use unparsed::with_body as refusal_with_body;
 
+/// The header that names the trace of a request.
+const TRACEPARENT: &str = "traceparent";
 /// Paths below this one need credentials. So do those without an endpoint: a stranger does
 /// not learn which ones exist.
 const PRIVATE: &str = "/admin";
@@ -192,10 +196,22 @@ impl App {
         connection: &Arc<Connection>,
         request: Request<Incoming>,
     ) -> Response<Outgoing> {
+        let (mut parts, body) = request.into_parts();
+        let request_id = clock::uuid().simple().to_string();
+        let span = trace::request(&request_id, &trace_id(&mut parts, &request_id));
+        let answered = self.answered(connection, parts, body, &request_id);
+        answered.instrument(span).await
+    }
+
+    async fn answered(
+        &self,
+        connection: &Arc<Connection>,
+        parts: Parts,
+        body: Incoming,
+        request_id: &str,
+    ) -> Response<Outgoing> {
         let started = Instant::now();
         let _at_work = connection.begin();
-        let (parts, body) = request.into_parts();
-        let request_id = clock::uuid().simple().to_string();
         let mut is_fruitless = true;
         let unreadable = head::check(&parts).err();
         let is_readable = unreadable.is_none();
@@ -206,8 +222,8 @@ impl App {
             *refusal
         } else if connection.has_room() {
             let peer = connection.peer();
-            let answer = self.answer(&parts, body, peer, &request_id, &mut is_fruitless);
-            caught(&request_id, answer).await
+            let answer = self.answer(&parts, body, peer, request_id, &mut is_fruitless);
+            caught(answer).await
         } else {
             untaken()
         };
@@ -219,14 +235,13 @@ impl App {
                 .insert(CONNECTION, HeaderValue::from_static("close"));
         }
         self.cors.sign(&parts.headers, &mut answer.headers);
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
+        if let Ok(id) = HeaderValue::from_str(request_id) {
             answer
                 .headers
                 .insert(HeaderName::from_static("x-request-id"), id);
         }
         tracing::debug!(
             target: "access",
-            request_id,
             peer = %self.shown_peer(connection.peer(), &parts.headers),
             method = %parts.method,
             path = &*cut(parts.uri.path(), PATH_SHOWN_BYTES_MAX),
@@ -302,7 +317,7 @@ impl App {
                 let request = self.request(&endpoint, parts, body, actor, request_id);
                 let ModuleEndpoint { slot, version, .. } = &endpoint;
                 match call(slot, version, &key, request).await {
-                    Ok(crossed) => crossed.settle(parts, version, request_id, |path| {
+                    Ok(crossed) => crossed.settle(parts, version, |path| {
                         routes.belongs_to(slot, version, path)
                     }),
                     Err(refusal) => *refusal,
@@ -450,6 +465,23 @@ impl App {
         };
         self.options.trust_forwarded.then(forwarded).flatten()
     }
+}
+
+/// The id of the trace that a request belongs to: its caller's, or one of its own. An invalid
+/// `traceparent` is dropped, so that no component sees it.
+fn trace_id(parts: &mut Parts, request_id: &str) -> String {
+    let valid = {
+        let mut sent = parts.headers.get_all(TRACEPARENT).iter();
+        match (sent.next(), sent.next()) {
+            (Some(one), None) => one.to_str().ok().and_then(trace::trace_id),
+            _ => None,
+        }
+        .map(str::to_owned)
+    };
+    valid.unwrap_or_else(|| {
+        parts.headers.remove(TRACEPARENT);
+        request_id.to_owned()
+    })
 }
 
 /// Sends an answer, if there is room for it.

@@ -95,6 +95,7 @@ impl LogBudget {
         let Room { lines, bytes } = self.room;
         tracing::warn!(
             target: DROPPED,
+            parent: None,
             component = &*self.component,
             "the component logged more than {lines} lines or {bytes} bytes a second: {} lines, {} bytes were dropped",
             dropped.lines,

@@ -5,6 +5,7 @@
 mod budget;
 mod fields;
 mod repeats;
+pub(crate) mod trace;
 mod window;
 
 use std::io::IsTerminal;
@@ -45,7 +46,8 @@ pub(crate) fn start(filter: EnvFilter, json: bool) -> std::io::Result<()> {
     let _ = if json {
         let lines = lines
             .with_writer(|| Printer::of_json(std::io::stderr()))
-            .json();
+            .json()
+            .with_span_list(false);
         subscriber.with(lines).try_init()
     } else {
         let lines = lines

@@ -122,6 +122,7 @@ fn tell(said: &Said, dropped: Dropped) {
     let module = said.module.as_deref().unwrap_or("-");
     tracing::warn!(
         target: DROPPED,
+        parent: None,
         module,
         file = said.call_site.file().unwrap_or_default(),
         line = said.call_site.line().unwrap_or_default(),
