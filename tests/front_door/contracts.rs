@@ -187,7 +187,10 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ),
     ("components", &["engine", "storage", "telemetry", "threads"]),
     ("config", &["engine", "components"]),
-    ("http", &["components", "engine", "identity", "storage"]),
+    (
+        "http",
+        &["components", "engine", "identity", "storage", "telemetry"],
+    ),
     ("server", &["http"]),
     (
         "cli",
