@@ -117,7 +117,7 @@ fn complain(failures: &[Failure]) {
 fn crops(modules: &[Version]) -> anyhow::Result<Vec<Crop>> {
     let mut crops: Vec<Crop> = Vec::new();
     for (place, module) in modules.iter().enumerate() {
-        for (kind, entry) in (0u32..).zip(module.kinds()?) {
+        for (kind, entry) in (0u32..).zip(module.seed_kinds()?) {
             if !is_option(&entry.name) {
                 bail!(
                     "the module {} calls what it can be filled with '{}': a name is 1 to 64 lower-case letters, \
@@ -202,7 +202,7 @@ fn sow(module: &Version, crop: &Crop, wanted: u32) -> anyhow::Result<()> {
     while sown < wanted {
         let count = BATCH.min(wanted - sown);
         module
-            .sow(crop.kind, count)?
+            .seed(crop.kind, count)?
             .map_err(anyhow::Error::msg)
             .with_context(|| format!("after {sown} {}", crop.name))?;
         sown += count;

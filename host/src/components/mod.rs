@@ -9,7 +9,7 @@ mod bundled;
 mod canary;
 mod candidates;
 mod changes;
-mod description;
+mod contract;
 mod exposition;
 mod metrics;
 mod remarks;
@@ -29,7 +29,9 @@ pub use canary::{Canary, CanaryOptions, share};
 pub use candidates::{Candidates, Failure, Fallback, PassedOver};
 
 pub use changes::{ChangeError, Installation, Manager, ManagerOptions, Then, UnderWay};
-pub use description::HOST_SCHEMA;
+pub use contract::{
+    Access, Actor, ActorKind, HOST_SCHEMA, Header, Method, Request, Response, Route, SeedKind,
+};
 pub use metrics::Metrics;
 pub use remarks::{Remark, Remarks};
 pub use routing::{
@@ -42,9 +44,5 @@ pub use slot::{Slot, SlotError, SlotOptions};
 pub use source::{Found, Origin, Rank, Source, SourceError, find};
 pub use statistics::{Counted, Statistics};
 pub use store::{ComponentStore, ComponentStoreError, digest};
-pub use version::{Access, Method, ModuleOptions, Route, Version, VersionError};
+pub use version::{ModuleOptions, Version, VersionError};
 pub use watch::{Watch, WatchError, Watched};
-
-pub use crate::engine::bindings::exports::wares::module::http::{
-    Actor, ActorKind, Header, Request, Response,
-};

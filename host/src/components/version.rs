@@ -8,26 +8,18 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::engine::bindings::exports::wares::module::http as wit;
-use crate::engine::bindings::exports::wares::module::lifecycle;
-use crate::engine::bindings::exports::wares::module::seed::Kind;
-use crate::engine::{CallContext, CallError, Component, Engine, Limits, LoadError, Settings};
-use crate::headers;
+use crate::engine::{CallContext, CallError, Engine, Limits, LoadError, Settings};
 use crate::printable::cut;
-use crate::storage::{
-    Database, DatabaseOptions, Migration, MigrationError, Schema, Session, StorageError,
-};
+use crate::storage::{Database, DatabaseOptions, MigrationError, Schema, Session, StorageError};
 use crate::telemetry::LogBudget;
 
 use super::candidates::REASON_BYTES_MAX;
-use super::description;
+use super::contract::{Contract, Method, Profile, Request, Response, Route, SeedKind};
 use super::remarks::Remarks;
-use super::routing::{FoundRoute, PathPrefix, Pattern, RouteTree};
+use super::routing::{FoundRoute, PathPrefix, Pattern};
 use super::signature::SignatureError;
 use super::source::{Origin, Rank, Source};
 use super::statistics::Statistics;
-
-pub use wit::{Access, Method, Route};
 
 /// A module: a component with a name, routes and a database.
 pub struct Version {
@@ -41,18 +33,11 @@ pub struct Version {
     database: OnceLock<Database>,
 }
 
-/// A component, and all that it said of itself.
+/// A module, and what the host and its operator hold of it.
 struct Loaded {
     name: Arc<str>,
-    version: semver::Version,
-    summary: String,
-    component: Component,
-    routes: Vec<Route>,
-    route_tree: RouteTree,
-    operations: Vec<Map<String, Value>>,
-    schemas: Map<String, Value>,
-    unused_grants: Vec<String>,
-    schema: Schema,
+    contract: Contract,
+    profile: Profile,
     database_bytes_max: u64,
     database_within_disk: bool,
     migration_ms: u64,
@@ -118,33 +103,6 @@ pub enum VersionError {
     },
 }
 
-/// All that a component says of itself together, in bytes.
-const SAID_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Routes, and steps of a schema.
-const MANY: usize = 1_000;
-/// The path of a route, in bytes.
-const PATH_BYTES_MAX: usize = 1_000;
-/// Faults of its settings.
-const FAULTS_MAX: usize = 100;
-/// What is shown of a text of a component's that is wrong, in bytes.
-const SHOWN_BYTES_MAX: usize = 300;
-
-/// How a module's name may look: it becomes a file name and a key of `wares.toml`.
-fn is_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-}
-
-/// A JSON object, or nothing at all, as one.
-fn object(text: &str) -> Result<Map<String, Value>, String> {
-    if text.is_empty() {
-        return Ok(Map::new());
-    }
-    serde_json::from_str(text).map_err(|error| error.to_string())
-}
-
 /// The settings that calls see: beside the operator's, the limits that a component
 /// keeps its answers within, under names that the operator's cannot have.
 fn serving(settings: &[(String, String)], limits: &Limits) -> Settings {
@@ -157,72 +115,6 @@ fn serving(settings: &[(String, String)], limits: &Limits) -> Settings {
         .iter()
         .map(|(key, value)| (key.as_str(), value.as_str()));
     Settings::new(operators.chain(limits.iter().map(|(key, limit)| (*key, limit.as_str()))))
-}
-
-fn schema(steps: Vec<lifecycle::Migration>, steps_needed: Option<u32>) -> Schema {
-    let step = |step: lifecycle::Migration| Migration {
-        name: step.name,
-        statements: step.statements,
-    };
-    Schema {
-        steps: steps.into_iter().map(step).collect(),
-        steps_needed,
-    }
-}
-
-/// How much a component has said of itself. All of it is kept.
-#[derive(Default)]
-struct Said {
-    bytes: usize,
-}
-
-impl Said {
-    /// It has said so many bytes more.
-    fn adds(&mut self, what: &str, bytes: usize) -> Result<(), LoadError> {
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > SAID_BYTES_MAX {
-            return Err(LoadError::Contract(format!(
-                "it says more than {SAID_BYTES_MAX} bytes of itself, its {what} included"
-            )));
-        }
-        Ok(())
-    }
-
-    /// It has so many of something.
-    fn has(&self, what: &str, count: usize) -> Result<(), LoadError> {
-        if count > MANY {
-            return Err(LoadError::Contract(format!(
-                "it has {count} {what}, more than {MANY}"
-            )));
-        }
-        Ok(())
-    }
-}
-
-/// What a route says of itself, as a JSON object. What of it is taken is decided later.
-fn operation(route: &mut Route, said: &mut Said) -> Result<Map<String, Value>, LoadError> {
-    let operation = std::mem::take(&mut route.operation);
-    let headers: usize = route.headers.iter().map(String::len).sum();
-    said.adds("routes", route.path.len() + headers + operation.len())?;
-    if route.path.len() > PATH_BYTES_MAX {
-        return Err(LoadError::Contract(format!(
-            "it has a route whose path is longer than {PATH_BYTES_MAX} bytes"
-        )));
-    }
-    headers::asked(&mut route.headers).map_err(|reason| {
-        let path = cut(&route.path, SHOWN_BYTES_MAX);
-        LoadError::Contract(format!("its route {} {reason}", path.escape_debug()))
-    })?;
-    object(&operation).map_err(|reason| {
-        let path = cut(&route.path, SHOWN_BYTES_MAX);
-        not_described(&format!("the route {}", path.escape_debug()), &reason)
-    })
-}
-
-fn not_described(what: &str, reason: &str) -> LoadError {
-    LoadError::Contract(format!(
-        "what it says of {what} is no JSON object: {reason}"
-    ))
 }
 
 impl Version {
@@ -249,114 +141,18 @@ impl Version {
         options: impl FnOnce(&str) -> ModuleOptions,
         asking: &Limits,
     ) -> Result<Self, LoadError> {
-        let component = engine.load(&source.bytes)?;
-        let mut said = Said::default();
-        let asking = Arc::new(asking.clone());
-        let log = LogBudget::of_loading(asking.log);
-        let context = |settings: &Settings, limits: &Arc<Limits>| CallContext {
-            component: source.origin.as_str().into(),
-            log: log.clone(),
-            settings: settings.clone(),
-            session: None,
-            limits: limits.clone(),
-            retired: Arc::default(),
-        };
-        let description = component.describe(context(&Settings::new([]), &asking))?;
-        if !is_name(&description.name) {
-            return Err(LoadError::Contract(format!(
-                "it calls itself '{}': a name is 1 to 64 lower-case letters, digits and -",
-                cut(&description.name, SHOWN_BYTES_MAX).escape_debug()
-            )));
-        }
-        said.adds("summary", description.summary.len())?;
-        if let Some(name) = &source.name
-            && *name != description.name
-        {
-            return Err(LoadError::Contract(format!(
-                "it is the module '{}', but stands under modules.{name}",
-                description.name
-            )));
-        }
-        let version = semver::Version::parse(&description.version).map_err(|error| {
-            LoadError::Contract(format!(
-                "its version '{}' is not semver: {error}",
-                cut(&description.version, SHOWN_BYTES_MAX).escape_debug()
-            ))
-        })?;
-        if description.version.len() > SHOWN_BYTES_MAX {
-            return Err(LoadError::Contract(format!(
-                "its version is longer than {SHOWN_BYTES_MAX} bytes"
-            )));
-        }
-        let options = options(&description.name);
-        // Nothing was in reach yet: a component that is asked about itself has no database.
-        let needed = component.grants_needed();
-        let mut unused_grants = options.grants.clone();
-        unused_grants.retain(|granted| needed.iter().all(|(_, grant)| grant != granted));
-        for (import, grant) in needed {
-            if !options.grants.iter().any(|granted| granted == grant) {
-                return Err(LoadError::NotGranted {
-                    import,
-                    grant,
-                    module: description.name,
-                });
-            }
-        }
-        let settings = Settings::new(
-            options
-                .settings
-                .iter()
-                .map(|(key, value)| (key.as_str(), value.as_str())),
-        );
+        let contract = Contract::load(engine, &source.bytes)?;
+        let (profile, options) = Profile::ask(&contract, source, options, asking)?;
         let limits = Arc::new(options.limits);
-        component
-            .check_settings(context(&settings, &limits))?
-            .map_err(|faults| {
-                let key = |fault: String| {
-                    let fault = cut(&fault, SHOWN_BYTES_MAX);
-                    format!("modules.{}.config.{fault}", description.name)
-                };
-                LoadError::Settings(faults.into_iter().take(FAULTS_MAX).map(key).collect())
-            })?;
-        let mut routes = component.routes(context(&settings, &limits))?;
-        said.has("routes", routes.len())?;
-        let operations = routes
-            .iter_mut()
-            .map(|route| operation(route, &mut said))
-            .collect::<Result<_, _>>()?;
-        let route_tree = RouteTree::new(&routes, &description.name, &options.path_prefixes)?;
-        let steps = component.migrations(context(&settings, &limits))?;
-        said.has("steps of its schema", steps.len())?;
-        for step in &steps {
-            said.adds(
-                "steps of its schema",
-                step.name.len() + step.statements.len(),
-            )?;
-        }
-        let schema = schema(steps, component.steps_needed(context(&settings, &limits))?);
-        let schemas = component.schemas(context(&settings, &limits))?;
-        said.adds("schemas", schemas.len())?;
-        let schemas = object(&schemas).map_err(|reason| not_described("its schemas", &reason))?;
-        let settings = serving(&options.settings, &limits);
-        let paths: Vec<&str> = routes.iter().map(|route| &*route.path).collect();
-        let (operations, schemas) =
-            description::take(&paths, operations, schemas).map_err(LoadError::Contract)?;
         let loaded = Loaded {
-            log: LogBudget::of(&description.name, limits.log),
-            name: description.name.into(),
-            version,
-            summary: description.summary,
-            component,
-            routes,
-            route_tree,
-            operations,
-            schemas,
-            unused_grants,
-            schema,
+            log: LogBudget::of(&profile.name, limits.log),
+            name: profile.name.as_str().into(),
+            settings: serving(&options.settings, &limits),
+            contract,
+            profile,
             database_bytes_max: options.database_bytes_max,
             database_within_disk: options.database_within_disk,
             migration_ms: options.migration_ms,
-            settings,
             limits,
             remarks: Remarks::default(),
         };
@@ -419,10 +215,12 @@ impl Version {
             .database_at(&folder.join(format!("{}.db", self.loaded.name)))
             .map_err(storage)?;
         if migrate {
-            let steps = database.migrate(&self.loaded.schema).map_err(migration)?;
+            let steps = database
+                .migrate(&self.loaded.profile.schema)
+                .map_err(migration)?;
             tell(&self.loaded.name, &steps);
         } else if let Some(step) = database
-            .pending(&self.loaded.schema)
+            .pending(&self.loaded.profile.schema)
             .map_err(migration)?
             .into_iter()
             .next()
@@ -453,7 +251,7 @@ impl Version {
 
     /// The steps of its schema.
     pub(super) fn schema(&self) -> &Schema {
-        &self.loaded.schema
+        &self.loaded.profile.schema
     }
 
     /// What its calls took, and how they ended.
@@ -488,52 +286,52 @@ impl Version {
 
     /// The module's own version.
     pub fn version(&self) -> &semver::Version {
-        &self.loaded.version
+        &self.loaded.profile.version
     }
 
     /// One sentence on what it is.
     pub fn summary(&self) -> &str {
-        &self.loaded.summary
+        &self.loaded.profile.summary
     }
 
     /// SHA-256 of its component, in hexadecimal.
     pub fn digest(&self) -> &str {
-        self.loaded.component.digest()
+        self.loaded.contract.component().digest()
     }
 
     /// Its routes.
     pub fn routes(&self) -> &[Route] {
-        &self.loaded.routes
+        &self.loaded.profile.routes
     }
 
     /// The path patterns of its routes, in their order.
     pub fn patterns(&self) -> &[Pattern] {
-        self.loaded.route_tree.patterns()
+        self.loaded.profile.route_tree.patterns()
     }
 
     /// Looks a route up; see [`RouteTree::find`].
     pub(super) fn find_route(&self, method: Option<Method>, path: &str) -> FoundRoute {
-        self.loaded.route_tree.find(method, path)
+        self.loaded.profile.route_tree.find(method, path)
     }
 
     /// Whether a path can be asked for, by any method.
     pub(super) fn serves(&self, path: &str) -> bool {
-        self.loaded.route_tree.serves(path)
+        self.loaded.profile.route_tree.serves(path)
     }
 
     /// What each of its routes takes and gives, in their order: OpenAPI operation objects.
     pub fn operations(&self) -> &[Map<String, Value>] {
-        &self.loaded.operations
+        &self.loaded.profile.operations
     }
 
     /// The JSON Schemas that the operations refer to, by their names.
     pub fn schemas(&self) -> &Map<String, Value> {
-        &self.loaded.schemas
+        &self.loaded.profile.schemas
     }
 
     /// What it is granted, and does not import.
     pub fn unused_grants(&self) -> &[String] {
-        &self.loaded.unused_grants
+        &self.loaded.profile.unused_grants
     }
 
     /// What the log has said of this version's answers already.
@@ -550,29 +348,25 @@ impl Version {
     ///
     /// # Errors
     /// When the component gives no answer.
-    pub fn handle(
-        &self,
-        request: &wit::Request,
-        waited: Duration,
-    ) -> Result<wit::Response, CallError> {
+    pub fn handle(&self, request: &Request, waited: Duration) -> Result<Response, CallError> {
         let database = self.database.get();
         let session = database.map(|database| {
             let session = database.session(&self.loaded.limits.sql);
             session.after(waited)
         });
         let context = self.context_of(session);
-        self.loaded.component.handle(context, request)
+        self.loaded.contract.handle(context, request)
     }
 
     /// Answers a request as [`Self::handle`] does, but keeps nothing of what it writes.
     pub(super) fn rehearse(
         &self,
-        request: &wit::Request,
+        request: &Request,
         database: &Database,
-    ) -> Result<wit::Response, CallError> {
+    ) -> Result<Response, CallError> {
         let session = database.rehearsal(&self.loaded.limits.sql);
         let context = self.context_of(Some(session));
-        self.loaded.component.handle(context, request)
+        self.loaded.contract.handle(context, request)
     }
 
     /// Calls a typed operation; see [`Component::call_by_name`].
@@ -581,7 +375,8 @@ impl Version {
     /// As there.
     pub fn call_by_name(&self, call: &str) -> Result<Result<String, String>, CallError> {
         self.loaded
-            .component
+            .contract
+            .component()
             .call_by_name(self.context(self.database.get()), call)
     }
 
@@ -590,25 +385,25 @@ impl Version {
     /// # Errors
     /// As there.
     pub fn check_call(&self, call: &str) -> Result<(), CallError> {
-        self.loaded.component.check_call(call)
+        self.loaded.contract.component().check_call(call)
     }
 
-    /// What the module can sow.
+    /// The kinds of data that the module can seed.
     ///
     /// # Errors
     /// When the component gives no answer.
-    pub fn kinds(&self) -> Result<Vec<Kind>, CallError> {
-        self.loaded.component.kinds(self.context(None))
+    pub fn seed_kinds(&self) -> Result<Vec<SeedKind>, CallError> {
+        self.loaded.contract.seed_kinds(self.context(None))
     }
 
-    /// Adds plausible data. The inner error says what went wrong.
+    /// Adds so much data of a kind. The inner error says what went wrong.
     ///
     /// # Errors
     /// When the component gives no answer.
-    pub fn sow(&self, kind: u32, count: u32) -> Result<Result<(), String>, CallError> {
+    pub fn seed(&self, kind: u32, count: u32) -> Result<Result<(), String>, CallError> {
         self.loaded
-            .component
-            .sow(self.context(self.database.get()), kind, count)
+            .contract
+            .seed(self.context(self.database.get()), kind, count)
     }
 
     fn context(&self, database: Option<&Database>) -> CallContext {

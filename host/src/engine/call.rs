@@ -9,7 +9,7 @@ use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
 use wasmtime::component::{ComponentExportIndex, Func, Type, Val};
 
 use super::CallError;
-use super::component::Component;
+use super::component::{Component, Guest};
 use super::state::{CallContext, CallState};
 
 impl Component {
@@ -90,7 +90,8 @@ impl Component {
         index: &ComponentExportIndex,
         values: &[Val],
     ) -> Result<Result<String, String>, CallError> {
-        let results = self.call(context, |_, instance, store| {
+        let results = self.call(context, |guest| {
+            let Guest { store, instance } = guest;
             let function = instance
                 .get_func(&mut *store, index)
                 .ok_or_else(|| wasmtime::Error::msg("the export is not a function"))?;

@@ -70,9 +70,9 @@ pub enum LoadError {
         /// The module.
         module: String,
     },
-    /// It lacks an interface of its world, or has another version or shape of one.
-    #[error("it does not fit the world wares:module/module, version 1: {0}")]
-    WrongWorld(String),
+    /// Its imports and exports do not fit together.
+    #[error("it cannot be linked: {0}")]
+    Link(String),
     /// A call that every component must answer at loading failed.
     #[error("it does not start: {0}")]
     Start(#[from] CallError),

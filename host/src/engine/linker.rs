@@ -181,7 +181,7 @@ pub(super) fn refusal(
                 reason: reasons.join(": "),
             })
         })
-        .unwrap_or_else(|| LoadError::WrongWorld(root(error)))
+        .unwrap_or_else(|| LoadError::Link(root(error)))
 }
 
 /// Everything that the host gives.

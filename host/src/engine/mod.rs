@@ -26,32 +26,15 @@ use crate::threads::processors::{self, Place, ThreadNumber};
 
 pub use compiler::CompileLimits;
 pub use component::Component;
+pub(crate) use component::Guest;
 pub use error::{CallError, LoadError, Troubles};
 pub use linker::{GRANTS, ImportKind};
 pub use shape::{Export, Import, Shape};
+pub(crate) use state::CallState;
 pub use state::{CallContext, Settings};
+pub(crate) use versions::{are_compatible, split};
 
 use turns::Turns;
-
-/// The interfaces of `wares:module`, as wasmtime sees them from the host, in the
-/// latest version. Those of an earlier one are the same under another name.
-pub mod bindings {
-    #![allow(missing_docs)]
-    wasmtime::component::bindgen!({
-        path: [
-            "../wit/deps/wasi-config@0.2.0-rc.1",
-            "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.0.0",
-            "../wit/module@1.1.0",
-        ],
-        world: "wares:module/module@1.1.0",
-        with: {
-            "wares:platform": crate::capabilities::bindings::wares::platform,
-            "wasi:config": crate::capabilities::bindings::wasi::config,
-            "wasi:logging": crate::capabilities::bindings::wasi::logging,
-        },
-    });
-}
 
 /// What limits cost is measured against a host that is built without them; see
 /// `tests/bench_limits.sh`. No other is.

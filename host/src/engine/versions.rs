@@ -5,7 +5,7 @@
 use semver::Version;
 
 /// A name without its version, and its version where it has one.
-pub(super) fn split(name: &str) -> (&str, Option<Version>) {
+pub(crate) fn split(name: &str) -> (&str, Option<Version>) {
     match name.split_once('@') {
         Some((interface, version)) => (interface, Version::parse(version).ok()),
         None => (name, None),
@@ -14,7 +14,7 @@ pub(super) fn split(name: &str) -> (&str, Option<Version>) {
 
 /// Whether who asks for one of these names may get the other: the same
 /// interface, of versions that semver calls compatible, whichever is later.
-pub(super) fn are_compatible(one: &str, other: &str) -> bool {
+pub(crate) fn are_compatible(one: &str, other: &str) -> bool {
     let ((interface, one_version), (other_interface, other_version)) = (split(one), split(other));
     let (Some(a), Some(b)) = (one_version, other_version) else {
         return one == other;

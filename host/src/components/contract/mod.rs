@@ -1,0 +1,302 @@
+//! What makes a component a module: the interfaces of `wares:module`, and what the host
+//! asks through them. Every major version has a file of its own that turns its types into
+//! those here; `lifecycle` is required of a module, all other interfaces are optional.
+
+mod bindings;
+mod description;
+mod kinds;
+mod profile;
+mod types;
+mod v1;
+
+use crate::engine::{
+    CallContext, CallError, Component, Engine, Guest, LoadError, are_compatible, split,
+};
+
+pub use description::HOST_SCHEMA;
+pub(super) use profile::Profile;
+pub use types::{
+    Access, Actor, ActorKind, Description, Header, Method, Migration, Request, Response, Route,
+    SeedKind,
+};
+
+/// The exports of a module, by one major version of the contract. What an optional
+/// interface would say is empty where a module does not export it.
+trait Exports: Send + Sync {
+    /// Checks that all functions have the types of the contract.
+    fn check(&self, guest: Guest<'_>) -> wasmtime::Result<()>;
+    fn describe(&self, guest: Guest<'_>) -> wasmtime::Result<Description>;
+    fn check_settings(&self, guest: Guest<'_>) -> wasmtime::Result<Result<(), Vec<String>>>;
+    fn migrations(&self, guest: Guest<'_>) -> wasmtime::Result<Vec<Migration>>;
+    /// `None` where the module does not say.
+    fn migrations_required(&self, guest: Guest<'_>) -> wasmtime::Result<Option<u32>>;
+    /// The inner error says what the host does not know about a route.
+    fn routes(&self, guest: Guest<'_>) -> wasmtime::Result<Result<Vec<Route>, String>>;
+    fn schemas(&self, guest: Guest<'_>) -> wasmtime::Result<String>;
+    fn handle(&self, guest: Guest<'_>, request: &Request) -> wasmtime::Result<Response>;
+    fn seed_kinds(&self, guest: Guest<'_>) -> wasmtime::Result<Vec<SeedKind>>;
+    fn seed(&self, guest: Guest<'_>, kind: u32, count: u32)
+    -> wasmtime::Result<Result<(), String>>;
+}
+
+/// A component that is a module: what it exports of the contract was found.
+pub(super) struct Contract {
+    component: Component,
+    exports: Box<dyn Exports>,
+}
+
+/// A major version of the contract.
+struct Major {
+    /// Its interfaces, as this host calls them. The first is `lifecycle`, which makes a
+    /// component a module.
+    interfaces: &'static [&'static str],
+    /// Finds them in a component.
+    find: fn(&Component) -> wasmtime::Result<Box<dyn Exports>>,
+}
+
+/// The major versions that this host serves, the latest first.
+const MAJORS: [Major; 1] = [v1::MAJOR];
+
+impl Contract {
+    /// Compiles a component and finds what it exports of the contract. Nothing of it runs
+    /// yet, and one that is no module is not compiled.
+    ///
+    /// # Errors
+    /// When the component does not load, or is no module.
+    pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
+        let component = engine.load(bytes, |shape| {
+            let exports = shape.exports.iter().map(|export| &*export.name);
+            major(&exports.collect::<Vec<_>>()).map(drop)
+        })?;
+        let exports = component.exports();
+        let exports: Vec<&str> = exports.iter().map(String::as_str).collect();
+        let find = major(&exports)?.find;
+        let exports = find(&component).map_err(|error| no_module(&format!("{error:#}")))?;
+        Ok(Self { component, exports })
+    }
+
+    /// The component itself.
+    pub fn component(&self) -> &Component {
+        &self.component
+    }
+
+    /// Asks the module what it is. Its first call: exports of other types than those of
+    /// the contract are refused here.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub fn describe(&self, context: CallContext) -> Result<Description, CallError> {
+        self.component.call(context, |mut guest| {
+            self.exports.check(guest.reborrow())?;
+            self.exports.describe(guest)
+        })
+    }
+
+    /// Has the module check its settings. The inner error holds its faults.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub fn check_settings(
+        &self,
+        context: CallContext,
+    ) -> Result<Result<(), Vec<String>>, CallError> {
+        let exports = &self.exports;
+        self.component
+            .call(context, |guest| exports.check_settings(guest))
+    }
+
+    /// Asks the module for the migrations of its schema, oldest first.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub fn migrations(&self, context: CallContext) -> Result<Vec<Migration>, CallError> {
+        let exports = &self.exports;
+        self.component
+            .call(context, |guest| exports.migrations(guest))
+    }
+
+    /// Asks the module how many of its migrations a version of it has to know to work on
+    /// what all of them leave; `None` where it does not say, and all are required.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub fn migrations_required(&self, context: CallContext) -> Result<Option<u32>, CallError> {
+        let exports = &self.exports;
+        self.component
+            .call(context, |guest| exports.migrations_required(guest))
+    }
+
+    /// Asks the module for its routes.
+    ///
+    /// # Errors
+    /// When the call returns nothing, or a route that the host does not know how to serve.
+    pub fn routes(&self, context: CallContext) -> Result<Vec<Route>, LoadError> {
+        let exports = &self.exports;
+        self.component
+            .call(context, |guest| exports.routes(guest))?
+            .map_err(LoadError::Contract)
+    }
+
+    /// Asks the module what the operations of its routes refer to.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub fn schemas(&self, context: CallContext) -> Result<String, CallError> {
+        let exports = &self.exports;
+        self.component.call(context, |guest| exports.schemas(guest))
+    }
+
+    /// Has the module answer a request.
+    ///
+    /// # Errors
+    /// When the call returns nothing, or more than its limits allow.
+    pub fn handle(&self, context: CallContext, request: &Request) -> Result<Response, CallError> {
+        let max = context.limits.response_bytes_max;
+        let exports = &self.exports;
+        let response = self
+            .component
+            .call(context, |guest| exports.handle(guest, request))?;
+        if response.body.len() > max {
+            return Err(CallError::ResponseTooLarge {
+                what: "the body of the response",
+                max,
+            });
+        }
+        Ok(response)
+    }
+
+    /// Asks the module what it can seed.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub fn seed_kinds(&self, context: CallContext) -> Result<Vec<SeedKind>, CallError> {
+        let exports = &self.exports;
+        self.component
+            .call(context, |guest| exports.seed_kinds(guest))
+    }
+
+    /// Has the module add data. The inner error says what went wrong.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub fn seed(
+        &self,
+        context: CallContext,
+        kind: u32,
+        count: u32,
+    ) -> Result<Result<(), String>, CallError> {
+        let exports = &self.exports;
+        self.component
+            .call(context, |guest| exports.seed(guest, kind, count))
+    }
+}
+
+/// The major version of the contract that a component with these exports is written for.
+fn major(exports: &[&str]) -> Result<&'static Major, LoadError> {
+    let exports_one = |interface: &str| exports.iter().any(|name| are_compatible(name, interface));
+    let major = MAJORS
+        .iter()
+        .find(|major| exports_one(major.interfaces[0]))
+        .ok_or_else(|| lacks_lifecycle(exports))?;
+    for interface in major.interfaces {
+        if !exports_one(interface)
+            && let Some(other) = another_version(exports, interface)
+        {
+            return Err(no_module(&calls_another(other, interface)));
+        }
+    }
+    Ok(major)
+}
+
+/// The refusal of a component that exports these, and no `lifecycle` that the host calls.
+fn lacks_lifecycle(exports: &[&str]) -> LoadError {
+    let called: Vec<&str> = MAJORS.iter().map(|major| major.interfaces[0]).collect();
+    no_module(&match another_version(exports, called[0]) {
+        Some(other) => calls_another(other, &called.join(" or ")),
+        None => format!("it exports no {}", split(called[0]).0),
+    })
+}
+
+/// The export that is another version of an interface.
+fn another_version<'a>(exports: &[&'a str], interface: &str) -> Option<&'a str> {
+    let (interface, _) = split(interface);
+    exports
+        .iter()
+        .find(|name| split(name).0 == interface)
+        .copied()
+}
+
+fn calls_another(exported: &str, called: &str) -> String {
+    format!(
+        "it exports {exported}, and this host calls {called}, or another version compatible with that"
+    )
+}
+
+fn no_module(reason: &str) -> LoadError {
+    let reason = reason.lines().next().unwrap_or_default();
+    LoadError::Contract(format!("it is no module: {reason}"))
+}
+
+/// The fault of calling an interface that a module does not export.
+fn exports_no(interface: &str) -> wasmtime::Error {
+    wasmtime::Error::msg(format!("it exports no {interface}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::EngineOptions;
+
+    fn engine() -> Engine {
+        Engine::new(EngineOptions {
+            calls_max: 1,
+            memory_bytes_max: 1 << 20,
+            table_elements_max: 1_000,
+            stack_bytes_max: 256 * 1024,
+            component_bytes_max: 1 << 20,
+            compile: None,
+            artifacts: None,
+            hear: None,
+        })
+        .unwrap()
+    }
+
+    /// A component without imports and exports.
+    const EMPTY: &[u8] = b"\0asm\x0d\x00\x01\x00";
+
+    #[test]
+    fn a_component_without_exports_loads_and_is_no_module() {
+        let engine = engine();
+        let component = engine.load(EMPTY, |_| Ok(())).unwrap();
+        assert_eq!(component.exports(), Vec::<String>::new());
+        let refused = Contract::load(&engine, EMPTY).err().unwrap();
+        assert_eq!(
+            refused.to_string(),
+            "it is no module: it exports no wares:module/lifecycle"
+        );
+    }
+
+    #[test]
+    fn all_of_a_module_but_lifecycle_is_optional_and_of_one_major_version() {
+        let said = |exports: &[&str]| {
+            major(exports)
+                .map(|major| major.interfaces[0])
+                .map_err(|error| error.to_string())
+        };
+        let (lifecycle, older) = (v1::MAJOR.interfaces[0], "wares:module/lifecycle@1.0.0");
+        assert_eq!(said(&[older]), Ok(lifecycle));
+        assert_eq!(said(&["shop:things/list@3.0.0", lifecycle]), Ok(lifecycle));
+        assert_eq!(
+            said(&["wares:module/http@1.1.0"]),
+            Err("it is no module: it exports no wares:module/lifecycle".to_owned())
+        );
+        assert_eq!(
+            said(&[older, "wares:module/http@9.0.0"]),
+            Err(
+                "it is no module: it exports wares:module/http@9.0.0, and this host calls \
+                 wares:module/http@1.1.0, or another version compatible with that"
+                    .to_owned()
+            )
+        );
+    }
+}

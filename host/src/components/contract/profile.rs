@@ -1,0 +1,292 @@
+//! What a module says of itself, asked when it is loaded: checked, bounded, and kept. A
+//! function a question. Nothing is in reach of the module yet, its database included.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::components::ModuleOptions;
+use crate::components::routing::RouteTree;
+use crate::components::source::Source;
+use crate::engine::{CallContext, Limits, LoadError, Settings};
+use crate::headers;
+use crate::printable::cut;
+use crate::storage::{Migration, Schema};
+use crate::telemetry::LogBudget;
+
+use super::{Contract, Route, description};
+
+/// All that a module says of itself together, in bytes.
+const SAID_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Routes, and migrations.
+const COUNT_MAX: usize = 1_000;
+/// The path of a route, in bytes.
+const PATH_BYTES_MAX: usize = 1_000;
+/// Faults of its settings.
+const FAULTS_MAX: usize = 100;
+/// What is shown of a text of a module's that is wrong, in bytes.
+const SHOWN_BYTES_MAX: usize = 300;
+
+/// An OpenAPI operation object.
+type Operation = Map<String, Value>;
+
+/// What a module said of itself.
+pub(in crate::components) struct Profile {
+    pub name: String,
+    pub version: semver::Version,
+    pub summary: String,
+    pub routes: Vec<Route>,
+    /// The path patterns of the routes.
+    pub route_tree: RouteTree,
+    /// The OpenAPI operations of the routes, in their order.
+    pub operations: Vec<Operation>,
+    /// What the operations refer to.
+    pub schemas: Map<String, Value>,
+    pub schema: Schema,
+    /// What it is granted, and does not import.
+    pub unused_grants: Vec<String>,
+}
+
+impl Profile {
+    /// Asks a module who it is, and all else as what the operator says of a module of
+    /// that name has it.
+    ///
+    /// # Errors
+    /// When the module does not answer as it must, or the operator does not allow it.
+    pub fn ask(
+        contract: &Contract,
+        source: &Source,
+        options: impl FnOnce(&str) -> ModuleOptions,
+        asking: &Limits,
+    ) -> Result<(Self, ModuleOptions), LoadError> {
+        let mut interview = Interview {
+            contract,
+            component: source.origin.as_str().into(),
+            log: LogBudget::of_loading(asking.log),
+            settings: Settings::new([]),
+            limits: Arc::new(asking.clone()),
+            said_bytes: 0,
+        };
+        let identity = interview.identity(source.name.as_deref())?;
+        let options = options(&identity.name);
+        let unused_grants = interview.unused_grants(&identity.name, &options.grants)?;
+        let settings = options.settings.iter();
+        interview.settings = Settings::new(settings.map(|(key, value)| (&**key, &**value)));
+        interview.limits = Arc::new(options.limits.clone());
+        interview.check_settings(&identity.name)?;
+        let (routes, operations) = interview.routes()?;
+        let route_tree = RouteTree::new(&routes, &identity.name, &options.path_prefixes)?;
+        let schema = interview.schema()?;
+        let schemas = interview.schemas()?;
+        let paths: Vec<&str> = routes.iter().map(|route| &*route.path).collect();
+        let (operations, schemas) =
+            description::take(&paths, operations, schemas).map_err(LoadError::Contract)?;
+        let profile = Self {
+            name: identity.name,
+            version: identity.version,
+            summary: identity.summary,
+            routes,
+            route_tree,
+            operations,
+            schemas,
+            schema,
+            unused_grants,
+        };
+        Ok((profile, options))
+    }
+}
+
+/// Who a module is.
+struct Identity {
+    name: String,
+    version: semver::Version,
+    summary: String,
+}
+
+/// A module that is asked about itself.
+struct Interview<'a> {
+    contract: &'a Contract,
+    /// Where it is from, for the log.
+    component: Arc<str>,
+    log: Arc<LogBudget>,
+    settings: Settings,
+    limits: Arc<Limits>,
+    /// How much it has said. All of it is kept.
+    said_bytes: usize,
+}
+
+impl Interview<'_> {
+    fn context(&self) -> CallContext {
+        CallContext {
+            component: self.component.clone(),
+            log: self.log.clone(),
+            settings: self.settings.clone(),
+            session: None,
+            limits: self.limits.clone(),
+            retired: Arc::default(),
+        }
+    }
+
+    /// Who is it? `expected` is the name that it has to have, where it has to have one.
+    fn identity(&mut self, expected: Option<&str>) -> Result<Identity, LoadError> {
+        let description = self.contract.describe(self.context())?;
+        if !is_name(&description.name) {
+            return Err(LoadError::Contract(format!(
+                "it calls itself '{}': a name is 1 to 64 lower-case letters, digits and -",
+                shown(&description.name)
+            )));
+        }
+        self.says("summary", description.summary.len())?;
+        if let Some(expected) = expected
+            && expected != description.name
+        {
+            return Err(LoadError::Contract(format!(
+                "it is the module '{}', but stands under modules.{expected}",
+                description.name
+            )));
+        }
+        let version = semver::Version::parse(&description.version).map_err(|error| {
+            LoadError::Contract(format!(
+                "its version '{}' is not semver: {error}",
+                shown(&description.version)
+            ))
+        })?;
+        if description.version.len() > SHOWN_BYTES_MAX {
+            return Err(LoadError::Contract(format!(
+                "its version is longer than {SHOWN_BYTES_MAX} bytes"
+            )));
+        }
+        Ok(Identity {
+            name: description.name,
+            version,
+            summary: description.summary,
+        })
+    }
+
+    /// Is it granted what it imports? Returns what it is granted and does not import.
+    fn unused_grants(&self, module: &str, grants: &[String]) -> Result<Vec<String>, LoadError> {
+        let needed = self.contract.component().grants_needed();
+        let mut unused = grants.to_vec();
+        unused.retain(|granted| needed.iter().all(|(_, grant)| grant != granted));
+        for (import, grant) in needed {
+            if !grants.iter().any(|granted| granted == grant) {
+                return Err(LoadError::NotGranted {
+                    import,
+                    grant,
+                    module: module.to_owned(),
+                });
+            }
+        }
+        Ok(unused)
+    }
+
+    /// Does it accept the operator's settings?
+    fn check_settings(&self, module: &str) -> Result<(), LoadError> {
+        let checked = self.contract.check_settings(self.context())?;
+        checked.map_err(|faults| {
+            let key = |fault: String| {
+                let fault = cut(&fault, SHOWN_BYTES_MAX);
+                format!("modules.{module}.config.{fault}")
+            };
+            LoadError::Settings(faults.into_iter().take(FAULTS_MAX).map(key).collect())
+        })
+    }
+
+    /// Which routes does it serve? Returns them and the operation of each, as a JSON object.
+    fn routes(&mut self) -> Result<(Vec<Route>, Vec<Operation>), LoadError> {
+        let mut routes = self.contract.routes(self.context())?;
+        has("routes", routes.len())?;
+        let operations: Result<_, _> = routes
+            .iter_mut()
+            .map(|route| self.operation(route))
+            .collect();
+        Ok((routes, operations?))
+    }
+
+    fn operation(&mut self, route: &mut Route) -> Result<Operation, LoadError> {
+        let operation = std::mem::take(&mut route.operation);
+        let headers: usize = route.headers.iter().map(String::len).sum();
+        self.says("routes", route.path.len() + headers + operation.len())?;
+        if route.path.len() > PATH_BYTES_MAX {
+            return Err(LoadError::Contract(format!(
+                "it has a route whose path is longer than {PATH_BYTES_MAX} bytes"
+            )));
+        }
+        headers::asked(&mut route.headers).map_err(|reason| {
+            LoadError::Contract(format!("its route {} {reason}", shown(&route.path)))
+        })?;
+        object(&operation)
+            .map_err(|reason| not_described(&format!("the route {}", shown(&route.path)), &reason))
+    }
+
+    /// Which migrations does its schema need?
+    fn schema(&mut self) -> Result<Schema, LoadError> {
+        let steps: Vec<Migration> = self.contract.migrations(self.context())?;
+        has("steps of its schema", steps.len())?;
+        for step in &steps {
+            self.says(
+                "steps of its schema",
+                step.name.len() + step.statements.len(),
+            )?;
+        }
+        let steps_needed = self.contract.migrations_required(self.context())?;
+        Ok(Schema {
+            steps,
+            steps_needed,
+        })
+    }
+
+    /// What do the operations of its routes refer to?
+    fn schemas(&mut self) -> Result<Map<String, Value>, LoadError> {
+        let schemas = self.contract.schemas(self.context())?;
+        self.says("schemas", schemas.len())?;
+        object(&schemas).map_err(|reason| not_described("its schemas", &reason))
+    }
+
+    /// Counts what it says.
+    fn says(&mut self, what: &str, bytes: usize) -> Result<(), LoadError> {
+        self.said_bytes = self.said_bytes.saturating_add(bytes);
+        if self.said_bytes > SAID_BYTES_MAX {
+            return Err(LoadError::Contract(format!(
+                "it says more than {SAID_BYTES_MAX} bytes of itself, its {what} included"
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn has(what: &str, count: usize) -> Result<(), LoadError> {
+    if count > COUNT_MAX {
+        return Err(LoadError::Contract(format!(
+            "it has {count} {what}, more than {COUNT_MAX}"
+        )));
+    }
+    Ok(())
+}
+
+/// Whether a module may have this name: it becomes a file name and a key of `wares.toml`.
+fn is_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// A JSON object, or nothing at all, as one.
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    if text.is_empty() {
+        return Ok(Map::new());
+    }
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+/// A module's text as an error shows it.
+fn shown(text: &str) -> String {
+    cut(text, SHOWN_BYTES_MAX).escape_debug().to_string()
+}
+
+fn not_described(what: &str, reason: &str) -> LoadError {
+    LoadError::Contract(format!(
+        "what it says of {what} is no JSON object: {reason}"
+    ))
+}

@@ -1,0 +1,95 @@
+//! What the host and a module tell each other, whichever version of the contract the
+//! module was built against.
+
+#![allow(missing_docs, reason = "a field that its name explains has no comment")]
+
+pub use crate::storage::Migration;
+
+/// What a module is, in its own words.
+pub struct Description {
+    pub name: String,
+    pub version: String,
+    pub summary: String,
+}
+
+/// A method that a route may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Every caller, with or without credentials.
+    Anyone,
+    /// A signed-in user or a secret API key.
+    Admin,
+}
+
+/// A route, as the module describes it.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub method: Method,
+    pub path: String,
+    pub access: Access,
+    /// The request headers that it sees, lower-case.
+    pub headers: Vec<String>,
+    /// An OpenAPI operation object as JSON, or empty.
+    pub operation: String,
+}
+
+/// What an actor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActorKind {
+    User,
+    ApiKey,
+}
+
+/// Who makes a request.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    pub kind: ActorKind,
+    pub id: String,
+}
+
+/// A header of a request or of a response.
+#[derive(Clone, Debug)]
+pub struct Header {
+    /// Lower-case in a request; as the module wrote it in a response.
+    pub name: String,
+    pub value: String,
+}
+
+/// A request to one of a module's routes.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The place of the route among the module's.
+    pub route: u32,
+    /// What the path's `{name}` segments matched, percent-decoded.
+    pub path_parameters: Vec<String>,
+    /// All after the `?`, as it was sent.
+    pub query: String,
+    pub headers: Vec<Header>,
+    pub body: Vec<u8>,
+    pub actor: Option<Actor>,
+    pub request_id: String,
+}
+
+/// A module's answer to a request.
+#[derive(Clone, Debug)]
+pub struct Response {
+    pub status: u16,
+    pub headers: Vec<Header>,
+    pub body: Vec<u8>,
+}
+
+/// A kind of data that a module can seed.
+pub struct SeedKind {
+    pub name: String,
+    pub summary: String,
+}
