@@ -1,6 +1,6 @@
 //! Compiled components between two starts: machine code in files that this host
-//! wrote and no other user may write. A file that is stale, cut short, changed, or
-//! another one's under its name is passed over and made anew.
+//! wrote and no other user may write. A file that is stale, cut short, changed, or of
+//! another component is ignored and compiled again.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -24,8 +24,8 @@ fn name(engine: &Engine, digest: &str) -> String {
     format!("{digest}-{:016x}.cwasm", hasher.finish())
 }
 
-/// What a file ends with. It covers the name as well: code under the name of another
-/// component would be served as that one.
+/// The checksum at the end of a file. It covers the name as well: code under the name of
+/// another component would be served as that one.
 fn checksum(name: &str, code: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let mut sha = Sha256::new();
     sha.update((name.len() as u64).to_le_bytes());
@@ -34,7 +34,7 @@ fn checksum(name: &str, code: &[u8]) -> [u8; CHECKSUM_BYTES] {
     sha.finalize().into()
 }
 
-/// The compiled form of the component with this digest, if there is a sound one.
+/// Returns the machine code of the component with this digest, if a valid file exists.
 pub(super) fn read(engine: &Engine, folder: &Path, digest: &str) -> Option<Component> {
     let name = name(engine, digest);
     let bytes = files::read(&folder.join(&name), files::OWN_BYTES_MAX).ok()?;
@@ -45,12 +45,12 @@ pub(super) fn read(engine: &Engine, folder: &Path, digest: &str) -> Option<Compo
     load(engine, code).ok()
 }
 
-/// The component that this host's compiler made this code of.
+/// Loads the component from machine code of this host's compiler.
 ///
 /// # Errors
 /// When it was made by another version of wasmtime, or for another processor.
 pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the code is either just what this host's own compiler process gave,
+    // SAFETY: the code is either just what this host's own compiler process returned,
     // or from a file in the data folder, which only the host's own user can
     // write, that `write` below made of such code and whose checksum shows that
     // it is whole and of this component. Wasmtime itself checks that it was made by the same version
@@ -58,21 +58,21 @@ pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> 
     unsafe { Component::deserialize(engine, code) }
 }
 
-/// Keeps the compiled form. Failing to is no failure of the caller's: the next
-/// start compiles again.
+/// Stores the machine code. A failure does not affect the caller: the next start compiles
+/// again.
 pub(super) fn write(engine: &Engine, folder: &Path, digest: &str, code: &[u8]) {
     let name = name(engine, digest);
-    // What other versions of the host or another processor left.
+    // Files of other versions of the host or another processor.
     forget(folder, digest);
     let write = || -> std::io::Result<()> {
-        // Written beside and renamed, so that no reader ever sees a half of it.
+        // Written beside and renamed, so that no reader sees an incomplete file.
         let (path, mut file) = tempfile_in(folder)?;
         let done = file
             .write_all(code)
             .and_then(|()| file.write_all(&checksum(&name, code)))
             .and_then(|()| fs::rename(&path, folder.join(&name)));
         if done.is_err() {
-            // What stays takes room, and is removed at the next start.
+            // A file that stays takes space until the next start.
             let _ = fs::remove_file(&path);
         }
         done
@@ -82,7 +82,7 @@ pub(super) fn write(engine: &Engine, folder: &Path, digest: &str, code: &[u8]) {
     }
 }
 
-/// Removes what was compiled of the component with this digest.
+/// Removes the machine code of the component with this digest.
 pub(super) fn forget(folder: &Path, digest: &str) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
@@ -91,7 +91,7 @@ pub(super) fn forget(folder: &Path, digest: &str) {
         let name = entry.file_name();
         let is_of = |name: &str| name.strip_prefix(digest)?.strip_prefix('-').map(|_| ());
         if name.to_str().and_then(is_of).is_some() {
-            // What stays takes room, and is of no harm.
+            // A file that stays only takes space.
             let _ = fs::remove_file(entry.path());
         }
     }

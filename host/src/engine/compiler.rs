@@ -1,6 +1,5 @@
-//! Compiles components, and reads their types, in a process of its own. The compiler
-//! is not made for hostile input: what takes it too long, or too much memory, is killed
-//! with nothing but that process.
+//! Compiles components, and reads their types, in a separate process. The compiler is not
+//! made for hostile input: beyond its time or memory, only that process is killed.
 
 use std::io::{Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
@@ -13,14 +12,14 @@ use super::shape::Shape;
 use super::{code_config, root};
 use crate::fault::fault;
 
-/// The hidden command of `wares` that compiles: a component on standard input,
-/// machine code on standard output, what is wrong on standard error.
+/// The hidden command of `wares` that compiles: a component on standard input, machine code
+/// on standard output, the fault on standard error.
 pub const COMMAND: &str = "compile-component";
-/// The flag of the command that has it read the component's types alone, and write
-/// its shape in JSON.
+/// The flag with which the command only reads the component's types, and writes its shape
+/// as JSON.
 const READ: &str = "--read";
 
-/// What compiling one component may use.
+/// The limits of compiling one component.
 #[derive(Clone, Copy, Debug)]
 pub struct CompileLimits {
     /// Time, in milliseconds.
@@ -29,7 +28,7 @@ pub struct CompileLimits {
     pub memory_bytes_max: u64,
 }
 
-/// The machine code of a component.
+/// Compiles a component to machine code.
 ///
 /// # Errors
 /// When it does not compile, or not within its limits.
@@ -38,16 +37,16 @@ pub(super) fn compile(bytes: &[u8], limits: CompileLimits) -> Result<Vec<u8>, Lo
     ask(bytes, limits, &[])
 }
 
-/// What a component imports and exports.
+/// Reads the imports and exports of a component.
 ///
 /// # Errors
-/// When it is none, or it is not read within the limits.
+/// When it is no component, or is not read within the limits.
 pub(super) fn read(bytes: &[u8], limits: CompileLimits) -> Result<Shape, LoadError> {
     let shape = ask(bytes, limits, &[READ])?;
     serde_json::from_slice(&shape).map_err(|error| LoadError::Compiler(error.to_string()))
 }
 
-/// Has a process of its own work on a component, and returns what that writes.
+/// Runs a separate process on a component, and returns its output.
 fn ask(bytes: &[u8], limits: CompileLimits, flags: &[&str]) -> Result<Vec<u8>, LoadError> {
     let failed = |error: std::io::Error| LoadError::Compiler(error.to_string());
     let mut child = Command::new(program().map_err(failed)?)
@@ -55,7 +54,7 @@ fn ask(bytes: &[u8], limits: CompileLimits, flags: &[&str]) -> Result<Vec<u8>, L
         .arg(limits.memory_bytes_max.to_string())
         .args(flags)
         .env_clear()
-        // Each arena of memory reserves much that is hardly used.
+        // Each arena reserves much memory that is hardly used.
         .env("MALLOC_ARENA_MAX", "2")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -67,7 +66,7 @@ fn ask(bytes: &[u8], limits: CompileLimits, flags: &[&str]) -> Result<Vec<u8>, L
     thread::scope(|scope| {
         scope.spawn(move || {
             if let Some(stdin) = &mut stdin {
-                // It may end before it has read everything; its status says why.
+                // It may end before it has read everything; its status has the reason.
                 let _ = stdin.write_all(bytes);
             }
         });
@@ -101,7 +100,7 @@ fn ask(bytes: &[u8], limits: CompileLimits, flags: &[&str]) -> Result<Vec<u8>, L
     })
 }
 
-/// Why the process ended without code: it says so, or it was ended.
+/// Why the process ended without code: its own error, or it was killed.
 fn refusal(status: ExitStatus, complaint: String, limits: CompileLimits) -> LoadError {
     if status.code().is_some() {
         LoadError::Compile(complaint)
@@ -111,7 +110,7 @@ fn refusal(status: ExitStatus, complaint: String, limits: CompileLimits) -> Load
     }
 }
 
-/// This very program, also where its file was replaced since it started.
+/// The path of this program, also if its file was replaced since it started.
 fn program() -> std::io::Result<std::path::PathBuf> {
     if cfg!(target_os = "linux") {
         Ok("/proc/self/exe".into())
@@ -120,11 +119,11 @@ fn program() -> std::io::Result<std::path::PathBuf> {
     }
 }
 
-/// The other side: compiles what stands on standard input, or reads its types, within
-/// so many bytes of memory.
+/// The separate process: compiles the component on standard input, or reads its types,
+/// within this many bytes of memory.
 ///
 /// # Errors
-/// What is wrong with the component, on one line.
+/// The fault of the component, on one line.
 pub fn run(memory_bytes_max: u64, read: bool) -> Result<(), String> {
     limit_memory(memory_bytes_max).map_err(|error| error.to_string())?;
     end_with_the_host();
@@ -136,7 +135,7 @@ pub fn run(memory_bytes_max: u64, read: bool) -> Result<(), String> {
         serde_json::to_vec(&Shape::read(&bytes)?).map_err(|error| error.to_string())?
     } else {
         let mut config = code_config();
-        // What stands aside keeps the other processors free.
+        // Background work keeps the other processors free.
         config.parallel_compilation(!stands_aside());
         compile_with(&config, &bytes)?
     };
@@ -145,7 +144,7 @@ pub fn run(memory_bytes_max: u64, read: bool) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-/// The machine code of a component, made in this process.
+/// Compiles a component in this process.
 pub(super) fn compile_here(bytes: &[u8]) -> Result<Vec<u8>, String> {
     compile_with(&code_config(), bytes)
 }
@@ -157,21 +156,21 @@ fn compile_with(config: &wasmtime::Config, bytes: &[u8]) -> Result<Vec<u8>, Stri
         .map_err(|error| root(&error))
 }
 
-/// Whether this process was started by work that stands back, and so does it too.
+/// Whether background work started this process, which then runs in the background too.
 fn stands_aside() -> bool {
     cfg!(target_os = "linux")
         && rustix::process::getpriority_process(None).is_ok_and(|nice| nice > 0)
 }
 
-/// Nobody waits for the code of a host that is gone.
+/// Ends this process when the host that waits for the code ends.
 #[cfg(target_os = "linux")]
 fn end_with_the_host() {
     use rustix::process::{Signal, set_parent_process_death_signal};
-    // Without it, it ends where it is done.
+    // Without it, the process ends when it is done.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
 }
 
-/// Other systems have no such thing.
+/// Other systems lack it.
 #[cfg(not(target_os = "linux"))]
 fn end_with_the_host() {}
 
@@ -183,7 +182,7 @@ fn limit_memory(bytes: u64) -> std::io::Result<()> {
         maximum: Some(bytes),
     };
     setrlimit(Resource::As, limit)?;
-    // An abort is expected, and nobody reads its memory.
+    // An abort is expected, and a dump of its memory has no use.
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
@@ -191,7 +190,7 @@ fn limit_memory(bytes: u64) -> std::io::Result<()> {
     Ok(setrlimit(Resource::Core, none)?)
 }
 
-/// Other systems bound the time alone.
+/// Other systems bound only the time.
 #[cfg(not(target_os = "linux"))]
 fn limit_memory(_: u64) -> std::io::Result<()> {
     Ok(())

@@ -1,5 +1,5 @@
-//! Turns: a component waits to be compiled until those before it are.
-//! One compiler at a time leaves the other processors to those who are served.
+//! Turns of compiling: a component waits for those before it. One compiler at a time leaves
+//! the other processors to requests.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ pub(super) struct Turns {
 
 #[derive(Default)]
 struct State {
-    /// The one whose turn it is, and behind it those that wait.
+    /// The present turn, and behind it those that wait.
     queue: VecDeque<u64>,
     tickets: u64,
 }
@@ -24,7 +24,7 @@ pub(super) struct Turn<'a> {
     ticket: u64,
 }
 
-/// So many wait already.
+/// The number of components that wait already.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full(pub(super) usize);
 
@@ -40,7 +40,7 @@ impl Turns {
     /// Waits for a turn.
     ///
     /// # Errors
-    /// At once, when as many wait as may.
+    /// At once, when the queue is full.
     pub(super) fn take(&self) -> Result<Turn<'_>, Full> {
         let mut state = self.lock();
         // The first of the queue does not wait.

@@ -1,10 +1,10 @@
 //! Versions in the names of interfaces, `namespace:package/interface@version`,
-//! and which of two fit together: the rules that wasmtime looks names up by,
-//! for what is said where it finds nothing.
+//! and which of two are compatible: the rules by which wasmtime looks names up, for messages
+//! about missing ones.
 
 use semver::Version;
 
-/// A name without its version, and its version where it has one.
+/// Splits a name into the part without its version, and its version if it has one.
 pub(crate) fn split(name: &str) -> (&str, Option<Version>) {
     match name.split_once('@') {
         Some((interface, version)) => (interface, Version::parse(version).ok()),
@@ -12,8 +12,8 @@ pub(crate) fn split(name: &str) -> (&str, Option<Version>) {
     }
 }
 
-/// Whether who asks for one of these names may get the other: the same
-/// interface, of versions that semver calls compatible, whichever is later.
+/// Whether one of these names may be linked to the other: the same interface, with versions
+/// that semver calls compatible, whichever is later.
 pub(crate) fn are_compatible(one: &str, other: &str) -> bool {
     let ((interface, one_version), (other_interface, other_version)) = (split(one), split(other));
     let (Some(a), Some(b)) = (one_version, other_version) else {
