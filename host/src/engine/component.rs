@@ -49,7 +49,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the bytes are no component, or one that does not fit.
-    pub(crate) fn load(
+    pub fn load(
         &self,
         bytes: &[u8],
         fits: impl FnOnce(&Shape) -> Result<(), LoadError>,

@@ -24,11 +24,11 @@ fuzz_target!(|bytes: &[u8]| {
         Engine::new(options).expect("an engine")
     });
     // The compiler refuses most. The others can be inspected, linked or not.
-    let loaded = engine.load(bytes);
+    let loaded = engine.load(bytes, |_| Ok(()));
     if !matches!(
         loaded,
         Err(LoadError::TooLarge { .. } | LoadError::NotAComponent(_) | LoadError::Compile(_))
     ) {
-        engine.inspect(bytes).expect("what compiles can be looked at");
+        engine.inspect(bytes).expect("a component that compiles can be inspected");
     }
 });
