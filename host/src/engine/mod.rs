@@ -22,7 +22,7 @@ use std::time::Duration;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::threads::STACK_BYTES_OF_HOST;
-use crate::threads::processors::{self, Place, ThreadNumber};
+use crate::threads::processors::{self, Isolation, ThreadNumber};
 
 pub use compiler::CompileLimits;
 pub use component::Component;
@@ -143,7 +143,7 @@ impl Engine {
                 .name("aside".to_owned())
                 .stack_size(self.options.stack_bytes_max + STACK_BYTES_OF_HOST)
                 .spawn_scoped(scope, || {
-                    processors::stand_aside();
+                    processors::enter_background();
                     work()
                 })
                 .map_err(|error| LoadError::Engine(error.into()))?;
@@ -190,12 +190,12 @@ impl Clock {
                 let (stop, engine) = (stop.clone(), engine.clone());
                 move || {
                     // What guests sleep by starts its threads where it is first used: here,
-                    // and not on a thread that has stepped back.
+                    // and not on a background thread.
                     wasmtime_wasi::runtime::with_ambient_tokio_runtime(|| ());
-                    ThreadNumber::own().keep_to(Place::InFront);
+                    ThreadNumber::own().isolate(Isolation::Foreground);
                     while !stop.load(Ordering::Relaxed) {
-                        std::thread::sleep(if processors::is_due() {
-                            processors::OFTEN
+                        std::thread::sleep(if processors::is_background_busy() {
+                            processors::YIELD_INTERVAL
                         } else {
                             TICK
                         });

@@ -127,7 +127,7 @@ impl CallState {
                 return Err(wasmtime::Error::new(DeadlineReached));
             }
             meter.check_call_time()?;
-            processors::give_way();
+            processors::yield_if_background();
             Ok(UpdateDeadline::Continue(meter.ticks_left()))
         });
         store.call_hook(|mut context, hook| {
@@ -247,7 +247,7 @@ impl Meter {
 
     /// Ticks until the guest's time is up or it is looked at again, at least one.
     fn ticks_left(&self) -> u64 {
-        if processors::is_back() {
+        if processors::is_background() {
             return 1;
         }
         let left = self.deadline().saturating_sub(self.guest_time());

@@ -158,7 +158,8 @@ impl Database {
         if self.pending(schema)?.is_empty() {
             return migrate();
         }
-        processors::aside(migrate).map_err(|error| SqlError::Unavailable(error.to_string()))?
+        processors::in_background(migrate)
+            .map_err(|error| SqlError::Unavailable(error.to_string()))?
     }
 
     /// Returns the versions that were activated last.

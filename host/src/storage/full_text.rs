@@ -255,7 +255,7 @@ unsafe extern "C" fn pass_on(
     }
     passage.words += 1;
     if passage.words.is_multiple_of(WORDS_PER_LOOK) {
-        processors::give_way();
+        processors::yield_if_background();
         if passage.clock.expired() {
             return ffi::SQLITE_INTERRUPT;
         }

@@ -168,7 +168,7 @@ const MUCH: i64 = 64 * 1024;
 /// Whether this many bytes more fit into the budget.
 fn affords(bytes: i64) -> bool {
     if bytes >= MUCH {
-        processors::give_way();
+        processors::yield_if_background();
     }
     if is_over() {
         return false;

@@ -259,7 +259,7 @@ impl Guarded {
             connection.progress_handler(STEPS_PER_LOOK, {
                 let clock = clock.clone();
                 Some(move || {
-                    processors::give_way();
+                    processors::yield_if_background();
                     clock.look()
                 })
             })?;

@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::executor::Queue;
-use crate::threads::processors::{self, Place};
+use super::processors::{self, Isolation};
 
 /// How long a call runs in the foreground. Almost all end long before.
 const FOREGROUND_TIME: Duration = Duration::from_millis(20);
@@ -28,9 +27,22 @@ const PROBATION: Duration = Duration::from_secs(1);
 /// was busy when the other one began was not the greedy one.
 const OUTDONE_FACTOR: f64 = 1.5;
 
+/// The threads of one module, as the watch sees them.
+pub(super) trait Watched: Send + Sync {
+    /// Returns the processor time of jobs since the last call.
+    fn used(&self) -> Duration;
+    /// Whether a job runs or waits.
+    fn is_busy(&self) -> bool;
+    /// Sets whether all threads run in the background.
+    fn set_background(&self, background: bool);
+    /// Deprioritises threads that are to run in the background, or whose job takes longer than
+    /// `long`, and isolates them from the others if `isolated`.
+    fn check(self: Arc<Self>, long: Duration, isolated: bool);
+}
+
 /// Watches the threads of all modules.
 pub struct Fairness {
-    watched: Mutex<Vec<Watched>>,
+    watched: Mutex<Vec<Module>>,
     /// When background calls last had to be isolated from others.
     isolated: Mutex<Option<Instant>>,
     asleep: AtomicBool,
@@ -38,8 +50,8 @@ pub struct Fairness {
     watch: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Watched {
-    queue: Weak<Queue>,
+struct Module {
+    threads: Weak<dyn Watched>,
     called: Instant,
     load: Load,
 }
@@ -74,18 +86,18 @@ impl Fairness {
         Ok(fairness)
     }
 
-    pub(super) fn watch_over(&self, queue: &Arc<Queue>) {
-        lock(&self.watched).push(Watched {
-            queue: Arc::downgrade(queue),
+    pub(super) fn watch_over(&self, threads: &Arc<dyn Watched>) {
+        lock(&self.watched).push(Module {
+            threads: Arc::downgrade(threads),
             called: Instant::now(),
             load: Load::default(),
         });
     }
 
-    /// Stops watching a queue before it returns.
-    pub(super) fn forget(&self, queue: &Arc<Queue>) {
-        let queue = Arc::downgrade(queue);
-        lock(&self.watched).retain(|watched| !watched.queue.ptr_eq(&queue));
+    /// Stops watching these threads before it returns.
+    pub(super) fn forget(&self, threads: &Arc<dyn Watched>) {
+        let threads = Arc::downgrade(threads);
+        lock(&self.watched).retain(|watched| !watched.threads.ptr_eq(&threads));
     }
 
     /// Wakes the watch, since a call runs.
@@ -107,15 +119,16 @@ impl Fairness {
         let now = Instant::now();
         let mut watched = lock(&self.watched);
         for one in &mut *watched {
-            let Some(queue) = one.queue.upgrade() else {
+            let Some(threads) = one.threads.upgrade() else {
                 continue;
             };
-            if queue.is_busy() {
+            if threads.is_busy() {
                 one.called = now;
             }
-            one.load.add(queue.used().as_secs_f64() / processors, since);
+            one.load
+                .add(threads.used().as_secs_f64() / processors, since);
         }
-        let is_called = |one: &Watched| now - one.called < CALLED_WITHIN;
+        let is_called = |one: &Module| now - one.called < CALLED_WITHIN;
         let mut shares: Vec<f64> = watched
             .iter()
             .filter(|one| is_called(one))
@@ -129,12 +142,12 @@ impl Fairness {
             .filter(|one| is_called(one) && !one.load.greedy)
             .map(|one| one.load.share);
         let most = foreground.fold(0.0, f64::max);
-        let isolated = self.isolate(least.is_some() && processors::is_due(), now);
+        let isolated = self.isolate(least.is_some() && processors::is_background_busy(), now);
         for one in &mut *watched {
-            if let Some(queue) = one.queue.upgrade() {
+            if let Some(threads) = one.threads.upgrade() {
                 one.load.judge(least, most, since);
-                queue.set_background(one.load.greedy);
-                queue.check(FOREGROUND_TIME, isolated);
+                threads.set_background(one.load.greedy);
+                threads.check(FOREGROUND_TIME, isolated);
             }
         }
         (isolated || !shares.is_empty()).then_some(CHECK_INTERVAL)
@@ -148,10 +161,10 @@ impl Fairness {
             *last = Some(now);
         }
         let isolated = last.is_some_and(|last| now - last < DECAY_TIME);
-        processors::keep_host_to(if isolated {
-            Place::InFront
+        processors::isolate_host(if isolated {
+            Isolation::Foreground
         } else {
-            Place::Anywhere
+            Isolation::None
         });
         isolated
     }

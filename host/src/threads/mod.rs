@@ -5,9 +5,12 @@ mod executor;
 mod fairness;
 pub(crate) mod permits;
 pub(crate) mod processors;
+mod queue;
+mod task;
 
-pub use executor::{Executor, ExecutorOptions, Lane};
+pub use executor::{Executor, ExecutorOptions};
 pub use fairness::Fairness;
+pub use queue::Lane;
 
 /// What a thread that calls components has beside the guest's stack, in bytes, for
 /// the host's own part of a call.

@@ -1,8 +1,8 @@
-//! Giving way. A thread that has stepped back runs on what others leave over, but
-//! Linux notices that others want to run only where something is rescheduled: at
-//! the next tick, up to 10 ms later, whatever the priorities. So such a thread
-//! offers its processor itself, wherever it passes by here: between instructions
-//! of a guest, within statements of SQL and where these take much memory.
+//! Background threads. A thread in the background has the lowest priority, but Linux runs
+//! another thread in its isolation only where it reschedules: at the next tick, up to 10 ms
+//! later, whatever the priorities. So such a thread yields its processor itself, wherever it
+//! calls here: between instructions of a guest, within statements of SQL and where these take
+//! much memory.
 
 use std::cell::{Cell, RefCell};
 #[cfg(target_os = "linux")]
@@ -14,59 +14,59 @@ use std::time::{Duration, Instant};
 #[cfg(target_os = "linux")]
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 
-/// How often a thread that has stepped back offers its processor.
-pub(crate) const OFTEN: Duration = Duration::from_micros(250);
+/// How often a background thread yields its processor.
+pub(crate) const YIELD_INTERVAL: Duration = Duration::from_micros(250);
 
-/// Threads that have stepped back and are at work, of all modules.
-static AT_WORK: AtomicUsize = AtomicUsize::new(0);
+/// Background threads of all modules that run a job.
+static BUSY: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static MEMBER: RefCell<Option<Member>> = const { RefCell::new(None) };
-    static OFFERED: Cell<Option<Instant>> = const { Cell::new(None) };
+    static YIELDED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// What a thread that may step back has of this.
+/// The state of a thread that may run in the background.
 struct Member {
-    back: Arc<AtomicBool>,
-    /// Where the time of processors is counted that it takes, in nanoseconds.
+    background: Arc<AtomicBool>,
+    /// Counts its processor time, in nanoseconds.
     used_ns: Arc<AtomicU64>,
     counted: Duration,
 }
 
-/// A thread that has stepped back is at work as long as this lives.
-pub(crate) struct AtWork(());
+/// Marks that a background thread runs a job, until dropped.
+pub(crate) struct BackgroundWork(());
 
-impl AtWork {
+impl BackgroundWork {
     pub(crate) fn begin() -> Self {
-        AT_WORK.fetch_add(1, Ordering::Relaxed);
+        BUSY.fetch_add(1, Ordering::Relaxed);
         Self(())
     }
 }
 
-impl Drop for AtWork {
+impl Drop for BackgroundWork {
     fn drop(&mut self) {
-        AT_WORK.fetch_sub(1, Ordering::Relaxed);
+        BUSY.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Whether any thread is to give way at present.
-pub(crate) fn is_due() -> bool {
-    AT_WORK.load(Ordering::Relaxed) > 0
+/// Whether any background thread runs a job.
+pub(crate) fn is_background_busy() -> bool {
+    BUSY.load(Ordering::Relaxed) > 0
 }
 
-/// The calling thread has stepped back whenever `back` says so. The time of
-/// processors that it takes from here on is added to `used_ns`, in nanoseconds.
-pub(crate) fn follow(back: Arc<AtomicBool>, used_ns: Arc<AtomicU64>) {
+/// Lets `background` say whether the calling thread runs in the background. Its processor
+/// time from here on is added to `used_ns`, in nanoseconds.
+pub(crate) fn follow(background: Arc<AtomicBool>, used_ns: Arc<AtomicU64>) {
     MEMBER.set(Some(Member {
-        back,
+        background,
         used_ns,
         counted: ThreadNumber::processor_time(),
     }));
 }
 
-/// Counts what the calling thread has taken of processors.
+/// Counts the processor time of the calling thread.
 pub(crate) fn count() {
-    // A thread that ends has nothing left to count.
+    // A thread that ends has no state.
     let _ = MEMBER.try_with(|member| {
         if let Some(member) = &mut *member.borrow_mut() {
             let now = ThreadNumber::processor_time();
@@ -79,73 +79,76 @@ pub(crate) fn count() {
     });
 }
 
-/// Whether the calling thread has stepped back.
-pub(crate) fn is_back() -> bool {
+/// Whether the calling thread runs in the background.
+pub(crate) fn is_background() -> bool {
     MEMBER
         .try_with(|member| {
             let member = member.borrow();
             member
                 .as_ref()
-                .is_some_and(|member| member.back.load(Ordering::Relaxed))
+                .is_some_and(|member| member.background.load(Ordering::Relaxed))
         })
         .unwrap_or(false)
 }
 
-/// Lets others run, if the calling thread has stepped back.
-pub(crate) fn give_way() {
-    if is_back() {
+/// Yields the processor, if the calling thread runs in the background.
+pub(crate) fn yield_if_background() {
+    if is_background() {
         let now = Instant::now();
-        if OFFERED.get().is_none_or(|offered| now - offered >= OFTEN) {
-            // Not only when the call ends: until then it would seem to take nothing.
+        if YIELDED
+            .get()
+            .is_none_or(|yielded| now - yielded >= YIELD_INTERVAL)
+        {
+            // A long call is counted before it ends.
             count();
             rustix::thread::sched_yield();
-            OFFERED.set(Some(now));
+            YIELDED.set(Some(now));
         }
     }
 }
 
-/// Which processors a thread keeps to. Even where another one is idle, Linux may
-/// leave a thread waiting behind one that has stepped back. So while any of those
-/// is at work and somebody else is asked, the two kinds are kept apart.
+/// The processors that a thread may use. Linux may leave a thread waiting behind a background
+/// thread while another processor is idle. So while a background thread runs a job and another
+/// module is called, the two kinds use different processors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// To none: this is how threads begin.
+pub(crate) enum Isolation {
+    /// All of them: threads begin so.
     #[default]
-    Anywhere,
-    /// To those without threads that have stepped back.
-    InFront,
-    /// To those of the threads that have: one in four, and one at least.
-    Behind,
+    None,
+    /// Those without background threads.
+    Foreground,
+    /// Those of the background threads: one in four, and one at least.
+    Background,
 }
 
-/// The host's own threads that answer requests, and where they are now.
-static HOST: Mutex<(Place, Vec<ThreadNumber>)> = Mutex::new((Place::Anywhere, Vec::new()));
+/// The host's own threads that answer requests, and their isolation.
+static HOST: Mutex<(Isolation, Vec<ThreadNumber>)> = Mutex::new((Isolation::None, Vec::new()));
 
-fn host() -> MutexGuard<'static, (Place, Vec<ThreadNumber>)> {
+fn host() -> MutexGuard<'static, (Isolation, Vec<ThreadNumber>)> {
     HOST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The calling thread is one of the host's own that answer requests.
+/// Adds the calling thread to the host's own that answer requests.
 pub(crate) fn enlist() {
     let own = ThreadNumber::own();
     let mut host = host();
-    own.keep_to(host.0);
+    own.isolate(host.0);
     host.1.push(own);
 }
 
-/// The calling thread ends.
+/// Removes the calling thread, which ends.
 pub(crate) fn retire() {
     let own = ThreadNumber::own();
     host().1.retain(|thread| *thread != own);
 }
 
-/// Has the host's own threads keep to these processors.
-pub(crate) fn keep_host_to(place: Place) {
+/// Isolates the host's own threads.
+pub(crate) fn isolate_host(isolation: Isolation) {
     let mut host = host();
-    if host.0 != place {
-        host.0 = place;
+    if host.0 != isolation {
+        host.0 = isolation;
         for thread in &host.1 {
-            thread.keep_to(place);
+            thread.isolate(isolation);
         }
     }
 }
@@ -154,32 +157,32 @@ pub(crate) fn keep_host_to(place: Place) {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ThreadNumber(#[cfg(target_os = "linux")] Pid);
 
-/// How far work aside stands back: it may take its time, but not for ever, also
-/// where everybody else is busy.
+/// The priority of the host's own background work: it may take long, but has to end, also on
+/// a busy machine.
 #[cfg(target_os = "linux")]
-const NICE_ASIDE: i32 = 10;
+const NICE_OF_HOST: i32 = 10;
 
-/// Has the calling thread, and what it starts, give way to what is served.
-pub(crate) fn stand_aside() {
+/// Deprioritises the calling thread, and those that it starts.
+pub(crate) fn enter_background() {
     #[cfg(target_os = "linux")]
     {
         let own = Some(rustix::thread::gettid());
-        if let Err(error) = rustix::process::setpriority_process(own, NICE_ASIDE) {
-            tracing::debug!(%error, "work aside stands where all else stands");
+        if let Err(error) = rustix::process::setpriority_process(own, NICE_OF_HOST) {
+            tracing::debug!(%error, "background work has the priority of all else");
         }
     }
 }
 
-/// Does work on a thread of its own that gives way to what is served, and waits for it.
+/// Runs work on a deprioritised thread of its own, and waits for it.
 ///
 /// # Errors
 /// When the machine has no thread left.
-pub(crate) fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
+pub(crate) fn in_background<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
-            .name("aside".to_owned())
+            .name("background".to_owned())
             .spawn_scoped(scope, || {
-                stand_aside();
+                enter_background();
                 work()
             })?;
         Ok(thread
@@ -188,27 +191,27 @@ pub(crate) fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result
     })
 }
 
-/// How far one steps back: the least that a thread can be given.
+/// The lowest priority.
 #[cfg(target_os = "linux")]
 pub(crate) const NICE: i32 = 19;
 
-/// All processors of the process, those in front and those behind. `None` where
-/// there is but one.
+/// All processors of the process, those of the foreground and those of the background. `None`
+/// if there is only one.
 #[cfg(target_os = "linux")]
 static PROCESSORS: LazyLock<Option<[CpuSet; 3]>> = LazyLock::new(|| {
     let all = sched_getaffinity(None).ok()?;
-    let (mut front, mut behind) = (all, CpuSet::new());
+    let (mut foreground, mut background) = (all, CpuSet::new());
     if all.count() < 2 {
         return None;
     }
     let count = (all.count() / 4).max(1);
     for processor in (0..CpuSet::MAX_CPU).rev() {
-        if behind.count() < count && all.is_set(processor) {
-            front.unset(processor);
-            behind.set(processor);
+        if background.count() < count && all.is_set(processor) {
+            foreground.unset(processor);
+            background.set(processor);
         }
     }
-    Some([all, front, behind])
+    Some([all, foreground, background])
 });
 
 #[cfg(target_os = "linux")]
@@ -217,26 +220,26 @@ impl ThreadNumber {
         Self(rustix::thread::gettid())
     }
 
-    /// Gives it what others leave over, and says whether it could be.
-    pub(crate) fn step_back(self) -> bool {
+    /// Gives it the lowest priority, and returns whether it could.
+    pub(crate) fn deprioritise(self) -> bool {
         rustix::process::setpriority_process(Some(self.0), NICE).is_ok()
     }
 
-    pub(crate) fn keep_to(self, place: Place) {
-        if let Some([all, front, behind]) = &*PROCESSORS {
-            // Where it may not be, it goes on anywhere.
+    pub(crate) fn isolate(self, isolation: Isolation) {
+        if let Some([all, foreground, background]) = &*PROCESSORS {
+            // Without permission it uses all processors.
             let _ = sched_setaffinity(
                 Some(self.0),
-                match place {
-                    Place::Anywhere => all,
-                    Place::InFront => front,
-                    Place::Behind => behind,
+                match isolation {
+                    Isolation::None => all,
+                    Isolation::Foreground => foreground,
+                    Isolation::Background => background,
                 },
             );
         }
     }
 
-    /// The time of processors that the calling thread has had.
+    /// The processor time of the calling thread.
     pub(crate) fn processor_time() -> Duration {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
         Duration::new(
@@ -253,13 +256,13 @@ impl ThreadNumber {
         Self()
     }
 
-    pub(crate) fn step_back(self) -> bool {
+    pub(crate) fn deprioritise(self) -> bool {
         false
     }
 
-    pub(crate) fn keep_to(self, _: Place) {}
+    pub(crate) fn isolate(self, _: Isolation) {}
 
-    /// Nothing steps back by it.
+    /// No thread is deprioritised by it.
     pub(crate) fn processor_time() -> Duration {
         Duration::ZERO
     }
@@ -270,10 +273,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_aside_gives_way_and_who_waits_for_it_does_not() {
+    fn background_work_is_deprioritised_and_its_caller_is_not() {
         let nice = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
         let before = nice();
-        assert_eq!(aside(nice).unwrap(), NICE_ASIDE.max(before));
+        assert_eq!(in_background(nice).unwrap(), NICE_OF_HOST.max(before));
         assert_eq!(nice(), before);
     }
 }
