@@ -1,7 +1,7 @@
 //! The Wares host: HTTP, identity, storage and sandboxing for business modules
 //! that are WebAssembly components. It never knows what business they are in.
 
-pub mod capabilities;
+mod capabilities;
 mod casefold;
 pub mod cli;
 mod clock;

@@ -5,7 +5,19 @@ use wasmtime::component::{HasData, Linker, Resource};
 
 use super::bindings::wares::platform::events::{self as wit, Host};
 use super::bindings::wares::platform::sql::Error;
-use super::sql::{SqlView, Transaction};
+use super::sql::{self, SqlView, Transaction};
+use super::{CallState, Capability};
+
+pub(crate) const CAPABILITY: Capability = Capability {
+    interfaces: &["wares:platform/events@1.0.0"],
+    grant: Some("events"),
+    summary: "keeps events in the transactions of its own database",
+    link,
+};
+
+/// Events are kept in the component's database: the state is that of `sql`.
+pub(crate) type State = ();
+pub(crate) type Limits = ();
 
 impl Host for SqlView<'_> {
     fn emit(
@@ -16,7 +28,7 @@ impl Host for SqlView<'_> {
     ) -> wasmtime::Result<Result<(), Error>> {
         self.table.get(&transaction)?;
         Ok(self
-            .context
+            .state
             .session()
             .and_then(|session| Ok(session.emit(&name, &data)?)))
     }
@@ -28,13 +40,6 @@ impl HasData for HasEvents {
     type Data<'a> = SqlView<'a>;
 }
 
-/// Gives a component `events`. They live in its database, so the view is `sql`'s.
-///
-/// # Errors
-/// When the linker has it already.
-pub fn add_to_linker<T: 'static>(
-    linker: &mut Linker<T>,
-    view: fn(&mut T) -> SqlView<'_>,
-) -> wasmtime::Result<()> {
-    wit::add_to_linker::<T, HasEvents>(linker, view)
+fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    wit::add_to_linker::<_, HasEvents>(linker, sql::view)
 }

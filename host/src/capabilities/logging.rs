@@ -8,8 +8,43 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::component::{HasData, Linker};
 
 use super::bindings::wasi::logging::logging::{self as wit, Host, Level};
+use super::{CallState, Capability};
 use crate::printable::{cut, printable, printable_line};
-use crate::telemetry::{COMPONENT, LogBudget};
+use crate::telemetry::{COMPONENT, LogBudget, LogLimits};
+
+pub(crate) const CAPABILITY: Capability = Capability {
+    interfaces: &["wasi:logging/logging@0.1.0-draft"],
+    grant: None,
+    summary: "writes lines of the host's log",
+    link,
+};
+
+/// The log is the call's own: other capabilities write to it too.
+pub(crate) type State = ();
+
+/// What a component may log.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Lines of one call.
+    pub lines_max: u32,
+    /// Text of one call, in bytes.
+    pub bytes_max: usize,
+    /// What all calls of a component together may log in a second.
+    pub per_second: LogLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            lines_max: 100,
+            bytes_max: 64 * 1024,
+            per_second: LogLimits {
+                lines_per_s_max: 1_000,
+                bytes_per_s_max: 256 * 1024,
+            },
+        }
+    }
+}
 
 /// What is shown of a line's context, in bytes.
 const CONTEXT_BYTES_MAX: usize = 300;
@@ -19,9 +54,10 @@ const TROUBLES_BYTES_MAX: usize = 2 * 1024;
 
 /// Where a call's log lines go. Clones write to the same place.
 #[derive(Clone)]
-pub struct Log(Arc<Mutex<State>>);
+pub struct Log(Arc<Mutex<Account>>);
 
-struct State {
+/// What a call may still log, and what it said of its troubles.
+struct Account {
     component: Arc<str>,
     budget: Arc<LogBudget>,
     lines_left: u32,
@@ -31,19 +67,14 @@ struct State {
 }
 
 impl Log {
-    /// A log for one call, with room for so many lines and bytes, and no more than the
-    /// component's budget has.
-    pub fn new(
-        component: Arc<str>,
-        budget: Arc<LogBudget>,
-        lines_max: u32,
-        bytes_max: usize,
-    ) -> Self {
-        Self(Arc::new(Mutex::new(State {
+    /// A log for one call, with room for what the limits allow of one, and no more than
+    /// the component's budget has.
+    pub fn new(component: Arc<str>, budget: Arc<LogBudget>, limits: Limits) -> Self {
+        Self(Arc::new(Mutex::new(Account {
             component,
             budget,
-            lines_left: lines_max,
-            bytes_left: bytes_max,
+            lines_left: limits.lines_max,
+            bytes_left: limits.bytes_max,
             troubles: Vec::new(),
         })))
     }
@@ -85,7 +116,7 @@ impl Log {
         self.lock().lines_left == 0
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Account> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -126,7 +157,7 @@ impl Log {
 }
 
 /// Writes a line, if anybody is to see it and the component's second has room for it.
-fn write(state: &State, level: tracing::Level, context: &str, message: &str) {
+fn write(state: &Account, level: tracing::Level, context: &str, message: &str) {
     // A tracing event's level is part of its static metadata, hence an arm each.
     macro_rules! write {
         ($level:ident) => {
@@ -177,13 +208,6 @@ impl HasData for HasLog {
     type Data<'a> = &'a mut Log;
 }
 
-/// Gives a component `wasi:logging`.
-///
-/// # Errors
-/// When the linker has it already.
-pub fn add_to_linker<T: 'static>(
-    linker: &mut Linker<T>,
-    view: fn(&mut T) -> &mut Log,
-) -> wasmtime::Result<()> {
-    wit::add_to_linker::<T, HasLog>(linker, view)
+fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    wit::add_to_linker::<_, HasLog>(linker, |call| &mut call.log)
 }

@@ -1,12 +1,29 @@
-//! What the host gives to components: one file a capability. Each implements
-//! the interface of that name in `wit/` over a small context that lives in the
-//! store of one call. Knows nothing of HTTP, and nothing of which component
-//! calls it beyond its name.
+//! What the host provides to components: a file a capability. Each file implements the
+//! interfaces of its name over a small state that lives in the store of one call, and
+//! describes itself by one `CAPABILITY`. Knows nothing of HTTP, and nothing of which
+//! component calls it beyond its name.
+//!
+//! A capability is its interface in `wit/`, its file, and its line in `capabilities!`
+//! below: linker, grants, limits and inspection read that list.
 
-pub mod events;
-pub mod logging;
-pub mod sql;
-pub mod wasi;
+mod call;
+pub(crate) mod events;
+mod grants;
+pub(crate) mod logging;
+mod meter;
+pub(crate) mod settings;
+pub(crate) mod sql;
+#[cfg(test)]
+mod toy;
+pub(crate) mod wasi;
+
+use wasmtime::component::Linker;
+
+pub use call::{CallContext, CallState};
+pub use grants::{Grants, NotGranted};
+pub use meter::Limits;
+pub(crate) use meter::{CallTimeReached, DeadlineReached, HostCallsReached, Meter, Retired};
+pub use settings::Settings;
 
 /// The interfaces of `wares:platform`, as wasmtime sees them from the host.
 pub mod bindings {
@@ -25,4 +42,68 @@ pub mod bindings {
             "wares:platform/sql.transaction": super::sql::Transaction,
         },
     });
+}
+
+/// Something that the host implements for components.
+pub(crate) struct Capability {
+    /// Its interfaces, each in the latest version of a major one. A component may import
+    /// any version that semver calls compatible.
+    pub(crate) interfaces: &'static [&'static str],
+    /// What an operator grants a component for it. `None` where it is harmless, and every
+    /// component has it.
+    pub(crate) grant: Option<&'static str>,
+    /// What a component can do with it, in one sentence.
+    pub(crate) summary: &'static str,
+    /// Adds its interfaces to a linker.
+    pub(crate) link: fn(&mut Linker<CallState>) -> wasmtime::Result<()>,
+}
+
+/// What a capability keeps while one call lasts.
+pub(crate) trait PerCall {
+    /// Takes what it needs of the call.
+    fn begin(context: &mut CallContext, log: &logging::Log) -> Self;
+}
+
+impl PerCall for () {
+    fn begin(_: &mut CallContext, _: &logging::Log) {}
+}
+
+macro_rules! capabilities {
+    ($($(#[$attribute:meta])* $name:ident),* $(,)?) => {
+        /// Every capability, in the order in which they are shown.
+        pub(crate) const ALL: &[Capability] = &[$($(#[$attribute])* $name::CAPABILITY),*];
+
+        /// What the capabilities keep while one call lasts.
+        #[expect(dead_code, reason = "some capabilities keep nothing")]
+        struct States {
+            $($(#[$attribute])* $name: $name::State,)*
+        }
+
+        impl States {
+            fn begin(context: &mut CallContext, log: &logging::Log) -> Self {
+                Self {
+                    $($(#[$attribute])* $name: PerCall::begin(context, log),)*
+                }
+            }
+        }
+
+        /// What bounds the capabilities in one call.
+        #[derive(Clone, Debug, Default)]
+        pub struct CapabilityLimits {
+            $(
+                /// Of the capability of this name.
+                $(#[$attribute])* pub $name: $name::Limits,
+            )*
+        }
+    };
+}
+
+capabilities! {
+    sql,
+    events,
+    settings,
+    logging,
+    wasi,
+    #[cfg(test)]
+    toy,
 }

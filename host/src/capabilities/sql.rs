@@ -5,26 +5,40 @@
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
 use super::bindings::wares::platform::sql::{self as wit, Host, HostTransaction};
-use crate::storage::{self, Session};
+use super::logging::Log;
+use super::{CallContext, CallState, Capability, PerCall};
+use crate::storage::{self, Session, SessionLimits};
+
+pub(crate) const CAPABILITY: Capability = Capability {
+    interfaces: &["wares:platform/sql@1.0.0"],
+    grant: Some("sql"),
+    summary: "reads and writes its own database",
+    link,
+};
+
+pub(crate) type Limits = SessionLimits;
 
 /// The resource behind the guest's handle. The transaction itself lives in the
 /// session, since one call may have one open at a time.
 pub struct Transaction(());
 
-/// What `sql` needs of the call that it serves.
-pub struct SqlContext {
+/// The call's session, which it takes from the context; `None` where the component is
+/// only asked about itself, before it has a database.
+pub(crate) struct State {
     session: Option<Session>,
 }
 
-impl SqlContext {
-    /// A context with a database; `None` where the component is only asked
-    /// about itself, before it has one.
-    pub fn new(session: Option<Session>) -> Self {
-        Self { session }
+impl PerCall for State {
+    fn begin(context: &mut CallContext, _: &Log) -> Self {
+        Self {
+            session: context.session.take(),
+        }
     }
+}
 
+impl State {
     /// Whether the call has written what is kept.
-    pub fn has_kept(&self) -> bool {
+    pub(super) fn has_kept(&self) -> bool {
         self.session.as_ref().is_some_and(Session::has_kept)
     }
 
@@ -38,11 +52,16 @@ impl SqlContext {
 }
 
 /// The capability, borrowed for one host call.
-pub struct SqlView<'a> {
-    /// The call's context.
-    pub context: &'a mut SqlContext,
-    /// The call's handles.
-    pub table: &'a mut ResourceTable,
+pub(super) struct SqlView<'a> {
+    pub(super) state: &'a mut State,
+    pub(super) table: &'a mut ResourceTable,
+}
+
+pub(super) fn view(call: &mut CallState) -> SqlView<'_> {
+    SqlView {
+        state: &mut call.states.sql,
+        table: &mut call.table,
+    }
 }
 
 impl SqlView<'_> {
@@ -57,7 +76,7 @@ impl Host for SqlView<'_> {
         statement: String,
         parameters: Vec<wit::Value>,
     ) -> wasmtime::Result<Result<wit::Rows, wit::Error>> {
-        Ok(self.context.session().and_then(|session| {
+        Ok(self.state.session().and_then(|session| {
             let rows = session.query(&statement, &Self::parameters(parameters))?;
             Ok(rows.into())
         }))
@@ -69,7 +88,7 @@ impl Host for SqlView<'_> {
         parameters: Vec<wit::Value>,
     ) -> wasmtime::Result<Result<u64, wit::Error>> {
         Ok(self
-            .context
+            .state
             .session()
             .and_then(|session| Ok(session.execute(&statement, &Self::parameters(parameters))?)))
     }
@@ -78,7 +97,7 @@ impl Host for SqlView<'_> {
 impl HostTransaction for SqlView<'_> {
     fn begin(&mut self) -> wasmtime::Result<Result<Resource<Transaction>, wit::Error>> {
         if let Err(error) = self
-            .context
+            .state
             .session()
             .and_then(|session| Ok(session.begin()?))
         {
@@ -94,7 +113,7 @@ impl HostTransaction for SqlView<'_> {
         parameters: Vec<wit::Value>,
     ) -> wasmtime::Result<Result<wit::Rows, wit::Error>> {
         self.table.get(&this)?;
-        Ok(self.context.session().and_then(|session| {
+        Ok(self.state.session().and_then(|session| {
             let rows = session.transaction_query(&statement, &Self::parameters(parameters))?;
             Ok(rows.into())
         }))
@@ -107,7 +126,7 @@ impl HostTransaction for SqlView<'_> {
         parameters: Vec<wit::Value>,
     ) -> wasmtime::Result<Result<u64, wit::Error>> {
         self.table.get(&this)?;
-        Ok(self.context.session().and_then(|session| {
+        Ok(self.state.session().and_then(|session| {
             Ok(session.transaction_execute(&statement, &Self::parameters(parameters))?)
         }))
     }
@@ -115,14 +134,14 @@ impl HostTransaction for SqlView<'_> {
     fn commit(&mut self, this: Resource<Transaction>) -> wasmtime::Result<Result<(), wit::Error>> {
         self.table.delete(this)?;
         Ok(self
-            .context
+            .state
             .session()
             .and_then(|session| Ok(session.commit()?)))
     }
 
     fn drop(&mut self, this: Resource<Transaction>) -> wasmtime::Result<()> {
         self.table.delete(this)?;
-        if let Ok(session) = self.context.session() {
+        if let Ok(session) = self.state.session() {
             session.rollback();
         }
         Ok(())
@@ -182,13 +201,6 @@ impl HasData for HasSql {
     type Data<'a> = SqlView<'a>;
 }
 
-/// Gives a component `sql`.
-///
-/// # Errors
-/// When the linker has it already.
-pub fn add_to_linker<T: 'static>(
-    linker: &mut Linker<T>,
-    view: fn(&mut T) -> SqlView<'_>,
-) -> wasmtime::Result<()> {
-    wit::add_to_linker::<T, HasSql>(linker, view)
+fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    wit::add_to_linker::<_, HasSql>(linker, view)
 }

@@ -15,18 +15,65 @@ use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::bindings::{cli, random};
 use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::random::WasiRandom;
-use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxBuilder, WasiView};
+use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::logging::Log;
-use crate::clock;
+use super::{CallContext, CallState, Capability, PerCall};
+use crate::clock as system_clock;
 
-/// A context for one call, whose output goes to `log`.
-pub fn context(log: &Log) -> WasiCtx {
-    WasiCtxBuilder::new()
-        .wall_clock(WallClock)
-        .stdout(Output::new(log, tracing::Level::INFO, "stdout"))
-        .stderr(Output::new(log, tracing::Level::WARN, "stderr"))
-        .build()
+pub(crate) const CAPABILITY: Capability = Capability {
+    interfaces: &[
+        "wasi:cli/environment@0.2.12",
+        "wasi:cli/exit@0.2.12",
+        "wasi:cli/stderr@0.2.12",
+        "wasi:cli/stdin@0.2.12",
+        "wasi:cli/stdout@0.2.12",
+        "wasi:cli/terminal-input@0.2.12",
+        "wasi:cli/terminal-output@0.2.12",
+        "wasi:cli/terminal-stderr@0.2.12",
+        "wasi:cli/terminal-stdin@0.2.12",
+        "wasi:cli/terminal-stdout@0.2.12",
+        "wasi:clocks/monotonic-clock@0.2.12",
+        "wasi:clocks/wall-clock@0.2.12",
+        "wasi:io/error@0.2.12",
+        "wasi:io/poll@0.2.12",
+        "wasi:io/streams@0.2.12",
+        "wasi:random/insecure-seed@0.2.12",
+        "wasi:random/random@0.2.12",
+    ],
+    grant: None,
+    summary: "reads clocks and random bytes, and writes its output to the host's log",
+    link,
+};
+
+pub(crate) type Limits = ();
+
+pub(crate) struct State {
+    wasi: WasiCtx,
+    /// How long the guest may still wait for the clock.
+    sleep_left: Duration,
+}
+
+impl PerCall for State {
+    fn begin(context: &mut CallContext, log: &Log) -> Self {
+        Self {
+            wasi: WasiCtxBuilder::new()
+                .wall_clock(WallClock)
+                .stdout(Output::new(log, tracing::Level::INFO, "stdout"))
+                .stderr(Output::new(log, tracing::Level::WARN, "stderr"))
+                .build(),
+            sleep_left: Duration::from_millis(context.limits.deadline_ms),
+        }
+    }
+}
+
+impl WasiView for CallState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.states.wasi.wasi,
+            table: &mut self.table,
+        }
+    }
 }
 
 /// The host's time. WASI's own clock knows none before 1970.
@@ -38,30 +85,34 @@ impl HostWallClock for WallClock {
     }
 
     fn now(&self) -> Duration {
-        clock::since_1970()
+        system_clock::since_1970()
     }
-}
-
-/// A store's state whose guest may sleep, but not for longer than it has left.
-pub trait Sleeper: WasiView {
-    /// The clock that the guest waits by.
-    fn clock(&mut self) -> Clock<'_>;
 }
 
 /// The monotonic clock of one call. Waiting is the one thing that a guest can do
 /// in the host for as long as it likes, so it has an account of its own.
-pub struct Clock<'a> {
+struct Clock<'a> {
     /// WASI's own.
-    pub clocks: WasiClocksCtxView<'a>,
+    clocks: WasiClocksCtxView<'a>,
     /// How long the guest may still wait in this call.
-    pub left: &'a mut Duration,
+    left: &'a mut Duration,
+}
+
+fn clock(call: &mut CallState) -> Clock<'_> {
+    Clock {
+        clocks: WasiClocksCtxView {
+            ctx: call.states.wasi.wasi.clocks(),
+            table: &mut call.table,
+        },
+        left: &mut call.states.wasi.sleep_left,
+    }
 }
 
 /// Marks a guest that wants to wait for longer than it may, on its way through
 /// wasmtime's errors.
 #[derive(Debug, thiserror::Error)]
 #[error("the guest waits for too long")]
-pub struct SleepsTooLong;
+pub(crate) struct SleepsTooLong;
 
 impl Clock<'_> {
     fn spend(&mut self, nanos: u64) -> wasmtime::Result<()> {
@@ -96,33 +147,28 @@ impl monotonic_clock::Host for Clock<'_> {
     }
 }
 
-struct SleeperMarker;
+struct HasClock;
 
-impl HasData for SleeperMarker {
+impl HasData for HasClock {
     type Data<'a> = Clock<'a>;
 }
 
-/// Gives a component its part of WASI.
-///
-/// # Errors
-/// When the linker has one of them already.
-pub fn add_to_linker<T: Sleeper + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_sync(linker)?;
     linker.allow_shadowing(true);
-    monotonic_clock::add_to_linker::<T, SleeperMarker>(linker, T::clock)?;
+    monotonic_clock::add_to_linker::<_, HasClock>(linker, clock)?;
     linker.allow_shadowing(false);
     // What Rust's standard library asks for beside, whether or not it is used.
-    cli::environment::add_to_linker::<T, WasiCli>(linker, T::cli)?;
-    cli::exit::add_to_linker::<T, WasiCli>(linker, T::cli)?;
-    cli::terminal_input::add_to_linker::<T, WasiCli>(linker, T::cli)?;
-    cli::terminal_output::add_to_linker::<T, WasiCli>(linker, T::cli)?;
-    cli::terminal_stdin::add_to_linker::<T, WasiCli>(linker, T::cli)?;
-    cli::terminal_stdout::add_to_linker::<T, WasiCli>(linker, T::cli)?;
-    cli::terminal_stderr::add_to_linker::<T, WasiCli>(linker, T::cli)?;
-    random::insecure_seed::add_to_linker::<T, WasiRandom>(linker, |state| {
-        state.ctx().ctx.random()
-    })?;
-    Ok(())
+    cli::environment::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, |call| {
+        call.states.wasi.wasi.random()
+    })
 }
 
 /// One of the two standard streams of a call.

@@ -61,9 +61,14 @@ fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
     let imports: Vec<Value> = shape
         .imports
         .iter()
-        .map(
-            |import| json!({"name": import.name, "kind": kind(import.kind), "grant": import.grant()}),
-        )
+        .map(|import| {
+            json!({
+                "name": import.name,
+                "kind": kind(import.kind),
+                "grant": import.grant(),
+                "summary": import.summary(),
+            })
+        })
         .collect();
     let exports: Vec<Value> = shape
         .exports

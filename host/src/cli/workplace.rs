@@ -18,7 +18,10 @@ use crate::components::{
     WatchError, Watched,
 };
 use crate::config::{Config, Limits as LimitSettings, Sources};
-use crate::engine::{CallError, CompileLimits, Engine, EngineOptions, GRANTS, Limits};
+use crate::engine::{
+    CallError, CapabilityLimits, CompileLimits, Engine, EngineOptions, Grants, Limits,
+    LoggingLimits,
+};
 use crate::files;
 use crate::identity::{Directory, Lifetimes};
 use crate::printable::{printable, printable_line};
@@ -658,13 +661,12 @@ fn tidy(data: &Path) {
 }
 
 fn module_options(config: &Config, name: &str) -> ModuleOptions {
-    let all = || GRANTS.map(|(grant, _)| grant.to_owned()).to_vec();
     let module = config.modules.get(name);
     ModuleOptions {
         database_bytes_max: config.limits_of(name).database_bytes_max as u64,
         database_within_disk: config.limits_of(name).database_within_disk,
         migration_ms: config.limits_of(name).sql_migration_ms,
-        grants: module.map_or_else(all, |module| module.grants.clone()),
+        grants: module.map_or_else(Grants::all, |module| module.grants.clone()),
         path_prefixes: module
             .map_or_else(PathPrefix::defaults, |module| module.path_prefixes.clone()),
         limits: limits(config.limits_of(name)),
@@ -682,21 +684,26 @@ fn limits(settings: &LimitSettings) -> Limits {
         table_elements_max: settings.table_elements_max,
         response_bytes_max: settings.response_bytes_max,
         host_calls_max: settings.host_calls_max,
-        log_lines_max: settings.log_lines_max,
-        log_bytes_max: settings.log_bytes_max,
-        log: LogLimits {
-            lines_per_s_max: settings.log_lines_per_s_max,
-            bytes_per_s_max: settings.log_bytes_per_s_max,
-        },
-        sql: SessionLimits {
-            statement_ms: settings.sql_statement_ms,
-            statements_max: settings.sql_statements_max,
-            rows_max: settings.sql_rows_max,
-            result_bytes_max: settings.sql_result_bytes_max,
-            memory_bytes_max: settings.sql_memory_bytes_max,
-            // A call that has waited is to have time for its answer.
-            writer_wait_ms: settings.sql_writer_wait_ms.min(settings.call_ms / 2),
-            transaction_hold_ms: settings.sql_transaction_hold_ms,
+        capabilities: CapabilityLimits {
+            logging: LoggingLimits {
+                lines_max: settings.log_lines_max,
+                bytes_max: settings.log_bytes_max,
+                per_second: LogLimits {
+                    lines_per_s_max: settings.log_lines_per_s_max,
+                    bytes_per_s_max: settings.log_bytes_per_s_max,
+                },
+            },
+            sql: SessionLimits {
+                statement_ms: settings.sql_statement_ms,
+                statements_max: settings.sql_statements_max,
+                rows_max: settings.sql_rows_max,
+                result_bytes_max: settings.sql_result_bytes_max,
+                memory_bytes_max: settings.sql_memory_bytes_max,
+                // A call that has waited is to have time for its answer.
+                writer_wait_ms: settings.sql_writer_wait_ms.min(settings.call_ms / 2),
+                transaction_hold_ms: settings.sql_transaction_hold_ms,
+            },
+            ..CapabilityLimits::default()
         },
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::engine::{CallContext, CallError, Engine, Limits, LoadError, Settings};
+use crate::engine::{CallContext, CallError, Engine, Grants, Limits, LoadError, Settings};
 use crate::printable::cut;
 use crate::storage::{Database, DatabaseOptions, MigrationError, Schema, Session, StorageError};
 use crate::telemetry::LogBudget;
@@ -56,8 +56,8 @@ pub struct ModuleOptions {
     pub database_within_disk: bool,
     /// How long the steps of its schema may run, in milliseconds.
     pub migration_ms: u64,
-    /// What of the host it may use; see [`crate::engine::GRANTS`].
-    pub grants: Vec<String>,
+    /// What of the host it may use.
+    pub grants: Grants,
     /// Below which of these its routes lie.
     pub path_prefixes: Vec<PathPrefix>,
     /// What one call may use.
@@ -145,7 +145,7 @@ impl Version {
         let (profile, options) = Profile::ask(&contract, source, options, asking)?;
         let limits = Arc::new(options.limits);
         let loaded = Loaded {
-            log: LogBudget::of(&profile.name, limits.log),
+            log: LogBudget::of(&profile.name, limits.capabilities.logging.per_second),
             name: profile.name.as_str().into(),
             settings: serving(&options.settings, &limits),
             contract,
@@ -351,7 +351,7 @@ impl Version {
     pub fn handle(&self, request: &Request, waited: Duration) -> Result<Response, CallError> {
         let database = self.database.get();
         let session = database.map(|database| {
-            let session = database.session(&self.loaded.limits.sql);
+            let session = database.session(&self.loaded.limits.capabilities.sql);
             session.after(waited)
         });
         let context = self.context_of(session);
@@ -364,7 +364,7 @@ impl Version {
         request: &Request,
         database: &Database,
     ) -> Result<Response, CallError> {
-        let session = database.rehearsal(&self.loaded.limits.sql);
+        let session = database.rehearsal(&self.loaded.limits.capabilities.sql);
         let context = self.context_of(Some(session));
         self.loaded.contract.handle(context, request)
     }
@@ -407,7 +407,8 @@ impl Version {
     }
 
     fn context(&self, database: Option<&Database>) -> CallContext {
-        let session = database.map(|database| database.session(&self.loaded.limits.sql));
+        let session =
+            database.map(|database| database.session(&self.loaded.limits.capabilities.sql));
         self.context_of(session)
     }
 

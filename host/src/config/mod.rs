@@ -17,7 +17,7 @@ pub use source::{ConfigError, Sources};
 use reader::{CENTURY_S, Reader};
 
 use crate::components::PathPrefix;
-use crate::engine::GRANTS;
+use crate::engine::Grants;
 
 /// All settings.
 #[derive(Clone, Debug)]
@@ -169,7 +169,7 @@ pub struct Breaker {
 #[derive(Clone, Debug)]
 pub struct Module {
     /// What it may use of the host.
-    pub grants: Vec<String>,
+    pub grants: Grants,
     /// Below which paths its routes may lie.
     pub path_prefixes: Vec<PathPrefix>,
     /// A component in place of the built-in one.
@@ -415,7 +415,6 @@ impl Module {
             component: (!component.is_empty()).then(|| component.into()),
             grants: reader.grants(
                 &format!("{key}.grants"),
-                &GRANTS.map(|(grant, _)| grant),
                 "what the component may use of the host",
             ),
             path_prefixes: reader.path_prefixes(

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use crate::components::{DEFAULT_PREFIXES, Keys, PathPrefix};
+use crate::engine::Grants;
 use crate::printable::cut;
 
 use super::source::{ConfigError, Entry, Value};
@@ -229,22 +230,17 @@ impl Reader {
         .unwrap_or_default()
     }
 
-    /// What is granted: some of a few words, all of them by default.
-    pub(super) fn grants(&mut self, key: &str, words: &[&str], meaning: &str) -> Vec<String> {
-        self.take(
-            key,
-            "a list of grants: sql, events (comma-separated outside the file)",
-            &words.join(","),
-            meaning,
-            |value| {
-                let found = list(value)?;
-                found
-                    .iter()
-                    .all(|word| words.contains(&word.as_str()))
-                    .then_some(found)
-            },
-        )
-        .unwrap_or_else(|| words.iter().map(|word| (*word).to_owned()).collect())
+    /// What is granted: everything by default.
+    pub(super) fn grants(&mut self, key: &str, meaning: &str) -> Grants {
+        let names: Vec<_> = Grants::names().collect();
+        let kind = format!(
+            "a list of grants: {} (comma-separated outside the file)",
+            names.join(", ")
+        );
+        self.take(key, kind, &names.join(","), meaning, |value| {
+            Grants::parse(list(value)?)
+        })
+        .unwrap_or_else(Grants::all)
     }
 
     /// Path prefixes of routes.

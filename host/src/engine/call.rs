@@ -10,7 +10,7 @@ use wasmtime::component::{ComponentExportIndex, Func, Type, Val};
 
 use super::CallError;
 use super::component::{Component, Guest};
-use super::state::{CallContext, CallState};
+use crate::capabilities::{CallContext, CallState};
 
 impl Component {
     /// Calls `interface.function(arguments…)` and gives the result as WAVE.

@@ -9,8 +9,8 @@ use wasmtime::component::{Instance, InstancePre};
 
 use super::linker::{self, ImportKind};
 use super::shape::Shape;
-use super::state::{CallContext, CallState};
-use super::{CallError, Clock, Engine, LoadError, artifact, compiler, turns};
+use super::{CallError, Clock, Engine, LoadError, artifact, compiler, store, turns};
+use crate::capabilities::{CallContext, CallState};
 
 /// A compiled component. Cheap to share; each call makes an instance of its own.
 pub struct Component {
@@ -154,7 +154,7 @@ impl Component {
         let component = self.pre.component().component_type();
         component
             .imports(&self.engine)
-            .filter_map(|(name, _)| Some((name.to_owned(), linker::grant(name)?)))
+            .filter_map(|(name, _)| Some((name.to_owned(), linker::capability(name)?.grant?)))
             .collect()
     }
 
@@ -186,7 +186,7 @@ impl Component {
         function: impl FnOnce(Guest<'_>) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
         let limits = context.limits.clone();
-        let mut store = CallState::store(&self.engine, context);
+        let mut store = store::open(&self.engine, context);
         let done = self
             .pre
             .instantiate(&mut store)

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use super::state::CallState;
 use crate::capabilities::wasi::SleepsTooLong;
+use crate::capabilities::{
+    CallState, CallTimeReached, DeadlineReached, HostCallsReached, Limits, Retired,
+};
 
 /// Why a component cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -151,26 +153,6 @@ pub enum CallError {
     BadCall(String),
 }
 
-/// Marks a guest that ran out of time, on its way through wasmtime's errors.
-#[derive(Debug, thiserror::Error)]
-#[error("deadline")]
-pub(super) struct DeadlineReached;
-
-/// Marks a call that took too long as a whole, on its way through wasmtime's errors.
-#[derive(Debug, thiserror::Error)]
-#[error("call time")]
-pub(super) struct CallTimeReached;
-
-/// Marks a guest whose version was replaced a while ago, on its way through wasmtime's errors.
-#[derive(Debug, thiserror::Error)]
-#[error("retired")]
-pub(super) struct Retired;
-
-/// Marks a guest that called too often, on its way through wasmtime's errors.
-#[derive(Debug, thiserror::Error)]
-#[error("host calls")]
-pub(super) struct HostCallsReached;
-
 /// What a guest wrote to its standard error, or logged as a warning or worse, before its
 /// call failed. It is shown on the line of the error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -186,9 +168,9 @@ impl fmt::Display for Troubles {
 }
 
 impl CallError {
-    /// `state` is that of the call, at its end.
-    pub(super) fn new(error: &wasmtime::Error, limits: &super::Limits, state: &CallState) -> Self {
-        let troubles = Troubles(state.troubles().1);
+    /// `call` is the state of the call at its end.
+    pub(super) fn new(error: &wasmtime::Error, limits: &Limits, call: &CallState) -> Self {
+        let troubles = Troubles(call.troubles().1);
         if error.is::<DeadlineReached>() || error.is::<SleepsTooLong>() {
             return Self::Deadline {
                 deadline_ms: limits.deadline_ms,
@@ -217,7 +199,7 @@ impl CallError {
             Some(trap) => trap.to_string(),
             None => error.root_cause().to_string(),
         };
-        if state.refused_memory() {
+        if call.meter.refused_memory() {
             let max = limits.memory_bytes_max;
             reason.push_str(&format!(
                 ", after it was refused more than {max} bytes (limits.memory_bytes_max)"

@@ -1,4 +1,4 @@
-//! Ties a component's imports: to the host's capabilities by name, and to
+//! Links a component's imports: to the host's capabilities by name, and to
 //! extension points by forwarding values dynamically. What is neither is refused
 //! before anything runs.
 
@@ -7,57 +7,23 @@ use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem
 use wasmtime::component::{Linker, Type, Val};
 
 use super::error::LoadError;
-use super::state::CallState;
 use super::{root, versions};
-use crate::capabilities;
-
-/// What an operator grants, and the interface that it opens. All other
-/// capabilities are harmless, and every component has them.
-pub const GRANTS: [(&str, &str); 2] = [
-    ("sql", "wares:platform/sql"),
-    ("events", "wares:platform/events"),
-];
-
-/// The interfaces that a component may be given, in the versions that the host
-/// has of them. Compatible ones are the same to the linker.
-pub(super) const CAPABILITIES: [&str; 21] = [
-    "wares:platform/events@1.0.0",
-    "wares:platform/sql@1.0.0",
-    "wasi:cli/environment@0.2.12",
-    "wasi:cli/exit@0.2.12",
-    "wasi:cli/stderr@0.2.12",
-    "wasi:cli/stdin@0.2.12",
-    "wasi:cli/stdout@0.2.12",
-    "wasi:cli/terminal-input@0.2.12",
-    "wasi:cli/terminal-output@0.2.12",
-    "wasi:cli/terminal-stderr@0.2.12",
-    "wasi:cli/terminal-stdin@0.2.12",
-    "wasi:cli/terminal-stdout@0.2.12",
-    "wasi:clocks/monotonic-clock@0.2.12",
-    "wasi:clocks/wall-clock@0.2.12",
-    "wasi:config/store@0.2.0-rc.1",
-    "wasi:io/error@0.2.12",
-    "wasi:io/poll@0.2.12",
-    "wasi:io/streams@0.2.12",
-    "wasi:logging/logging@0.1.0-draft",
-    "wasi:random/insecure-seed@0.2.12",
-    "wasi:random/random@0.2.12",
-];
+use crate::capabilities::{self, CallState, Capability};
 
 /// Namespaces of the host. An import from one of these that is no capability
-/// is no extension point either, but something that components are not given.
+/// is no extension point either: the host does not provide it.
 const HOST_NAMESPACES: [&str; 2] = ["wares:platform/", "wasi:"];
 
 /// What an import of a component is to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ImportKind {
-    /// Something that the host gives.
+    /// Something that the host provides.
     Capability,
-    /// Types alone; nothing to be given.
+    /// Types alone: nothing has to be provided.
     Types,
     /// An interface of hooks, for extensions to fill.
     ExtensionPoint,
-    /// Nothing that the host knows how to give.
+    /// Nothing that the host can provide.
     Unknown,
 }
 
@@ -95,7 +61,7 @@ pub(super) fn kind_of(name: &str, form: &Form) -> ImportKind {
     let is_hosts = || HOST_NAMESPACES.iter().any(|host| name.starts_with(host));
     match (form, given(name)) {
         (Form::Other, _) => ImportKind::Unknown,
-        (_, Some(given)) if versions::are_compatible(name, given) => ImportKind::Capability,
+        (_, Some((_, given))) if versions::are_compatible(name, given) => ImportKind::Capability,
         (_, Some(_)) => ImportKind::Unknown,
         (Form::Types, None) => ImportKind::Types,
         (Form::MaybeHooks, None) if !is_hosts() => ImportKind::ExtensionPoint,
@@ -111,28 +77,32 @@ pub(super) fn refuse(unknown: Vec<String>) -> Result<(), LoadError> {
     if unknown.is_empty() {
         return Ok(());
     }
-    let given = unknown.iter().filter_map(|name| given(name)).collect();
+    let given = unknown
+        .iter()
+        .filter_map(|name| Some(given(name)?.1))
+        .collect();
     Err(LoadError::UnknownImports {
         imports: unknown,
         given,
     })
 }
 
-/// What the host has of an interface: its name in the host's version.
-fn given(import: &str) -> Option<&'static str> {
+/// What the host has of an interface: the capability, and the interface's name in the
+/// host's version. Of several versions it is one that fits, if there is one.
+fn given(import: &str) -> Option<(&'static Capability, &'static str)> {
     let (interface, _) = versions::split(import);
-    CAPABILITIES
-        .into_iter()
-        .find(|capability| versions::split(capability).0 == interface)
+    let all = capabilities::ALL.iter().flat_map(|capability| {
+        let names = capability.interfaces.iter();
+        names.map(move |name| (capability, *name))
+    });
+    let mut same = all.filter(|(_, name)| versions::split(name).0 == interface);
+    let fits = |(_, name): &(_, &str)| versions::are_compatible(import, name);
+    same.clone().find(fits).or_else(|| same.next())
 }
 
-/// The grant that an import needs, if it needs one.
-pub(super) fn grant(import: &str) -> Option<&'static str> {
-    let (interface, _) = versions::split(import);
-    GRANTS
-        .iter()
-        .find(|(_, opened)| *opened == interface)
-        .map(|(grant, _)| *grant)
+/// The capability that an import is of.
+pub(super) fn capability(import: &str) -> Option<&'static Capability> {
+    given(import).map(|(capability, _)| capability)
 }
 
 /// A linker with every capability, and a pass-through for every extension
@@ -144,7 +114,10 @@ pub(super) fn link(
     engine: &wasmtime::Engine,
     component: &wasmtime::component::Component,
 ) -> Result<Linker<CallState>, LoadError> {
-    let mut linker = with_capabilities(engine).map_err(LoadError::Engine)?;
+    let mut linker = Linker::new(engine);
+    for capability in capabilities::ALL {
+        (capability.link)(&mut linker).map_err(LoadError::Engine)?;
+    }
     let mut unknown = Vec::new();
     for (name, import) in component.component_type().imports(engine) {
         match kind(engine, name, &import.ty) {
@@ -177,25 +150,14 @@ pub(super) fn refusal(
         .and_then(|(name, _)| {
             Some(LoadError::WrongImport {
                 import: name.to_owned(),
-                given: given(name)?,
+                given: given(name)?.1,
                 reason: reasons.join(": "),
             })
         })
         .unwrap_or_else(|| LoadError::Link(root(error)))
 }
 
-/// Everything that the host gives.
-fn with_capabilities(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<CallState>> {
-    let mut linker = Linker::new(engine);
-    capabilities::wasi::add_to_linker(&mut linker)?;
-    capabilities::sql::add_to_linker(&mut linker, CallState::sql)?;
-    capabilities::events::add_to_linker(&mut linker, CallState::sql)?;
-    capabilities::logging::add_to_linker(&mut linker, CallState::log)?;
-    wasmtime_wasi_config::add_to_linker(&mut linker, CallState::settings)?;
-    Ok(linker)
-}
-
-/// Fills an extension point with nothing: each hook gives back what it got.
+/// Fills an extension point with nothing: each hook returns what it got.
 fn link_point(
     engine: &wasmtime::Engine,
     linker: &mut Linker<CallState>,
@@ -268,5 +230,134 @@ fn is_plain(ty: &Type) -> bool {
             .flatten()
             .all(|ty| is_plain(&ty)),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use wasmtime::component::Component;
+
+    use super::super::{Engine, EngineOptions, Shape, store};
+    use super::*;
+    use crate::capabilities::{CallContext, CapabilityLimits, Limits, Settings};
+    use crate::telemetry::LogBudget;
+
+    /// A component that counts to two by the capability of `capabilities/toy.rs`.
+    const COUNTS: &str = r#"(component
+        (import "wares:toy/counter@1.0.0" (instance $counter (export "next" (func (result u32)))))
+        (core func $next (canon lower (func $counter "next")))
+        (core module $module
+            (import "counter" "next" (func $next (result i32)))
+            (func (export "run") (result i32) (drop (call $next)) (call $next)))
+        (core instance $instance (instantiate $module
+            (with "counter" (instance (export "next" (func $next))))))
+        (func (export "run") (result u32) (canon lift (core func $instance "run"))))"#;
+
+    fn context() -> CallContext {
+        let capabilities = CapabilityLimits::default();
+        CallContext {
+            component: "counts".into(),
+            log: LogBudget::of("counts", capabilities.logging.per_second),
+            settings: Settings::new([]),
+            session: None,
+            limits: Arc::new(Limits {
+                deadline_ms: 1_000,
+                call_ms: 1_000,
+                memory_bytes_max: 0,
+                table_elements_max: 0,
+                response_bytes_max: 0,
+                host_calls_max: 2,
+                capabilities,
+            }),
+            retired: Arc::default(),
+        }
+    }
+
+    #[test]
+    fn a_capability_of_one_file_and_one_line_is_linked_and_called() {
+        let engine = Engine::new(EngineOptions {
+            calls_max: 1,
+            memory_bytes_max: 1 << 20,
+            table_elements_max: 100,
+            stack_bytes_max: 64 << 10,
+            component_bytes_max: 1 << 20,
+            compile: None,
+            artifacts: None,
+            hear: None,
+        });
+        let engine = engine.unwrap().wasmtime.clone();
+        let component = Component::new(&engine, wat::parse_str(COUNTS).unwrap()).unwrap();
+        let pre = link(&engine, &component)
+            .unwrap()
+            .instantiate_pre(&component)
+            .unwrap();
+        // Each call counts for itself.
+        for _ in 0..2 {
+            let mut store = store::open(&engine, context());
+            let instance = pre.instantiate(&mut store).unwrap();
+            let run = instance
+                .get_typed_func::<(), (u32,)>(&mut store, "run")
+                .unwrap();
+            assert_eq!(run.call(&mut store, ()).unwrap(), (2,));
+        }
+    }
+
+    #[test]
+    fn a_capability_is_inspected_with_its_grant_and_what_it_is_for() {
+        let shape = Shape::read(&wat::parse_str(COUNTS).unwrap()).unwrap();
+        let imports: Vec<_> = shape
+            .imports
+            .iter()
+            .map(|import| (&*import.name, import.kind, import.grant(), import.summary()))
+            .collect();
+        let counter = "wares:toy/counter@1.0.0";
+        assert_eq!(
+            imports,
+            [(counter, ImportKind::Capability, Some("toy"), Some("counts"))]
+        );
+    }
+
+    #[test]
+    fn a_capability_is_found_in_every_version_that_is_compatible() {
+        for (import, kind, given_name) in [
+            (
+                "wares:platform/sql@1.0.0",
+                ImportKind::Capability,
+                Some("wares:platform/sql@1"),
+            ),
+            (
+                "wares:platform/sql@1.9.0",
+                ImportKind::Capability,
+                Some("wares:platform/sql@1"),
+            ),
+            (
+                "wares:platform/sql@3.0.0",
+                ImportKind::Unknown,
+                Some("wares:platform/sql@1"),
+            ),
+            (
+                "wares:toy/counter@1.0.0",
+                ImportKind::Capability,
+                Some("wares:toy/counter@1.2.0"),
+            ),
+            (
+                "wares:toy/counter@0.9.0",
+                ImportKind::Unknown,
+                Some("wares:toy/counter@1.2.0"),
+            ),
+            ("wares:platform/files@1.0.0", ImportKind::Unknown, None),
+            ("wasi:sockets/tcp@0.2.0", ImportKind::Unknown, None),
+            ("shop:reviews/reviews@1.0.0", ImportKind::Unknown, None),
+        ] {
+            assert_eq!(kind_of(import, &Form::Functions), kind, "{import}");
+            let found = given(import).map(|(_, name)| name);
+            let fits = match (found, given_name) {
+                (Some(found), Some(beginning)) => found.starts_with(beginning),
+                (found, beginning) => found == beginning,
+            };
+            assert!(fits, "{import}: {found:?}");
+        }
     }
 }

@@ -9,7 +9,7 @@ mod component;
 mod error;
 mod linker;
 mod shape;
-mod state;
+mod store;
 mod turns;
 mod versions;
 
@@ -28,11 +28,14 @@ pub use compiler::CompileLimits;
 pub use component::Component;
 pub(crate) use component::Guest;
 pub use error::{CallError, LoadError, Troubles};
-pub use linker::{GRANTS, ImportKind};
+pub use linker::ImportKind;
 pub use shape::{Export, Import, Shape};
-pub(crate) use state::CallState;
-pub use state::{CallContext, Settings};
 pub(crate) use versions::{are_compatible, split};
+
+pub use crate::capabilities::logging::Limits as LoggingLimits;
+pub use crate::capabilities::{
+    CallContext, CallState, CapabilityLimits, Grants, Limits, NotGranted, Settings,
+};
 
 use turns::Turns;
 
@@ -45,31 +48,6 @@ const COMPILERS_WAITING_MAX: usize = 4;
 
 /// How often running guests look at their deadline.
 const TICK: Duration = Duration::from_millis(5);
-
-/// What one call of a component may use at most.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Time that the guest itself runs, in milliseconds; time spent in the host does not count.
-    pub deadline_ms: u64,
-    /// A call from its beginning to its end, in milliseconds.
-    pub call_ms: u64,
-    /// All linear memories together, in bytes.
-    pub memory_bytes_max: usize,
-    /// All tables together, in elements.
-    pub table_elements_max: usize,
-    /// The body of a response, in bytes.
-    pub response_bytes_max: usize,
-    /// Calls from the guest into the host.
-    pub host_calls_max: u32,
-    /// Lines of log.
-    pub log_lines_max: u32,
-    /// Text of log, in bytes.
-    pub log_bytes_max: usize,
-    /// What all calls of the component together may log in a second.
-    pub log: crate::telemetry::LogLimits,
-    /// What its statements may use.
-    pub sql: crate::storage::SessionLimits,
-}
 
 /// How an engine is set up.
 #[derive(Clone, Debug)]

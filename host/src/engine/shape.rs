@@ -45,7 +45,12 @@ pub struct Export {
 impl Import {
     /// The grant that it needs, if it needs one.
     pub fn grant(&self) -> Option<&'static str> {
-        linker::grant(&self.name)
+        linker::capability(&self.name)?.grant
+    }
+
+    /// What a component does with the capability that this is of.
+    pub fn summary(&self) -> Option<&'static str> {
+        linker::capability(&self.name).map(|capability| capability.summary)
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::components::ModuleOptions;
 use crate::components::routing::RouteTree;
 use crate::components::source::Source;
-use crate::engine::{CallContext, Limits, LoadError, Settings};
+use crate::engine::{CallContext, Grants, Limits, LoadError, Settings};
 use crate::headers;
 use crate::printable::cut;
 use crate::storage::{Migration, Schema};
@@ -62,7 +62,7 @@ impl Profile {
         let mut interview = Interview {
             contract,
             component: source.origin.as_str().into(),
-            log: LogBudget::of_loading(asking.log),
+            log: LogBudget::of_loading(asking.capabilities.logging.per_second),
             settings: Settings::new([]),
             limits: Arc::new(asking.clone()),
             said_bytes: 0,
@@ -164,20 +164,15 @@ impl Interview<'_> {
     }
 
     /// Is it granted what it imports? Returns what it is granted and does not import.
-    fn unused_grants(&self, module: &str, grants: &[String]) -> Result<Vec<String>, LoadError> {
+    fn unused_grants(&self, module: &str, grants: &Grants) -> Result<Vec<String>, LoadError> {
         let needed = self.contract.component().grants_needed();
-        let mut unused = grants.to_vec();
-        unused.retain(|granted| needed.iter().all(|(_, grant)| grant != granted));
-        for (import, grant) in needed {
-            if !grants.iter().any(|granted| granted == grant) {
-                return Err(LoadError::NotGranted {
-                    import,
-                    grant,
-                    module: module.to_owned(),
-                });
-            }
-        }
-        Ok(unused)
+        grants
+            .check(needed)
+            .map_err(|refused| LoadError::NotGranted {
+                import: refused.import,
+                grant: refused.grant,
+                module: module.to_owned(),
+            })
     }
 
     /// Does it accept the operator's settings?

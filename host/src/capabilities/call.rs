@@ -1,0 +1,64 @@
+//! What belongs to one call: who calls, with what, and what its capabilities and the
+//! meter of its limits keep of it. Lives in the store of the call's instance and dies
+//! with it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use wasmtime::component::ResourceTable;
+
+use super::logging::Log;
+use super::{Limits, Meter, Settings, States};
+use crate::storage::Session;
+use crate::telemetry::LogBudget;
+
+/// Who calls, with what.
+pub struct CallContext {
+    /// The component's name, for the log.
+    pub component: Arc<str>,
+    /// What the component may log in a second, over all its calls.
+    pub log: Arc<LogBudget>,
+    /// The component's settings.
+    pub settings: Settings,
+    /// Its database; `None` while it is only asked about itself.
+    pub session: Option<Session>,
+    /// What the call may use.
+    pub limits: Arc<Limits>,
+    /// Whether calls of this version are to end: another one has replaced it, and waited
+    /// long enough.
+    pub retired: Arc<AtomicBool>,
+}
+
+/// The state of one call, as wasmtime's store holds it.
+pub struct CallState {
+    pub(super) table: ResourceTable,
+    pub(super) log: Log,
+    pub(super) states: States,
+    pub(crate) meter: Meter,
+}
+
+impl CallState {
+    pub(crate) fn new(mut context: CallContext) -> Self {
+        let log = Log::new(
+            context.component.clone(),
+            context.log.clone(),
+            context.limits.capabilities.logging,
+        );
+        Self {
+            states: States::begin(&mut context, &log),
+            table: ResourceTable::new(),
+            log,
+            meter: Meter::new(context.limits, context.retired),
+        }
+    }
+
+    /// Whether the call has written what is kept.
+    pub(crate) fn has_kept(&self) -> bool {
+        self.states.sql.has_kept()
+    }
+
+    /// The guest's name, and what it said of its troubles, line by line.
+    pub(crate) fn troubles(&self) -> (Arc<str>, Vec<String>) {
+        self.log.troubles()
+    }
+}

@@ -1,0 +1,101 @@
+//! What an operator grants a component: a list of names, one for each capability that
+//! is not harmless.
+
+use super::ALL;
+
+/// The capabilities that a component is granted, by the names of their grants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grants(Vec<String>);
+
+/// An import that a component is not granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotGranted {
+    /// The interface.
+    pub import: String,
+    /// The grant that opens it.
+    pub grant: &'static str,
+}
+
+impl Grants {
+    /// The names of all grants, in the order of the capabilities.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        ALL.iter().filter_map(|capability| capability.grant)
+    }
+
+    /// Everything that can be granted.
+    pub fn all() -> Self {
+        Self(Self::names().map(str::to_owned).collect())
+    }
+
+    /// The grants of a list; `None` if one of them is the name of no grant.
+    pub fn parse(list: Vec<String>) -> Option<Self> {
+        let is_grant = |word: &String| Self::names().any(|name| name == word);
+        list.iter().all(is_grant).then_some(Self(list))
+    }
+
+    /// Checks that everything a component needs is granted, and returns the grants that
+    /// it does not need.
+    ///
+    /// # Errors
+    /// With the first import that is not granted.
+    pub fn check(&self, needed: Vec<(String, &'static str)>) -> Result<Vec<String>, NotGranted> {
+        let mut unused = self.0.clone();
+        unused.retain(|granted| needed.iter().all(|(_, grant)| grant != granted));
+        match needed
+            .into_iter()
+            .find(|(_, grant)| !self.0.iter().any(|granted| granted == grant))
+        {
+            Some((import, grant)) => Err(NotGranted { import, grant }),
+            None => Ok(unused),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Grants, NotGranted};
+
+    fn grants(list: &[&str]) -> Option<Grants> {
+        Grants::parse(list.iter().map(|word| (*word).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_list_of_grants_has_names_of_grants_alone() {
+        for (list, is_one) in [
+            (&[][..], true),
+            (&["sql"], true),
+            (&["events", "sql"], true),
+            (&["files"], false),
+            (&["sql", "SQL"], false),
+            (&["sql", ""], false),
+        ] {
+            assert_eq!(grants(list).is_some(), is_one, "{list:?}");
+        }
+        assert_eq!(
+            grants(&Grants::names().collect::<Vec<_>>()),
+            Some(Grants::all())
+        );
+    }
+
+    #[test]
+    fn what_is_not_granted_is_refused_and_what_is_not_needed_is_named() {
+        for (granted, needed, expected) in [
+            (&["sql"][..], &["sql"][..], Ok(vec![])),
+            (&["sql", "events"], &["sql"], Ok(vec!["events"])),
+            (&["sql"], &[], Ok(vec!["sql"])),
+            (&[], &[], Ok(vec![])),
+            (&["events"], &["events", "sql"], Err("sql")),
+            (&[], &["sql"], Err("sql")),
+        ] {
+            let imports = needed.iter().map(|grant| (format!("a:b/{grant}"), *grant));
+            let checked = grants(granted).unwrap().check(imports.collect());
+            let expected = expected
+                .map(|unused| unused.into_iter().map(str::to_owned).collect::<Vec<_>>())
+                .map_err(|grant| NotGranted {
+                    import: format!("a:b/{grant}"),
+                    grant,
+                });
+            assert_eq!(checked, expected, "{granted:?} {needed:?}");
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! What a call has used of its limits, and the marks of those that it reached.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use wasmtime::{CallHook, ResourceLimiter};
+
+use super::CapabilityLimits;
+
+/// What a call whose write is kept may take from then on at least, so that it can
+/// say so.
+const CALL_TIME_ONCE_KEPT_MIN: Duration = Duration::from_secs(10);
+
+/// What one call of a component may use at most.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Time that the guest itself runs, in milliseconds; time spent in the host does not count.
+    pub deadline_ms: u64,
+    /// A call from its beginning to its end, in milliseconds.
+    pub call_ms: u64,
+    /// All linear memories together, in bytes.
+    pub memory_bytes_max: usize,
+    /// All tables together, in elements.
+    pub table_elements_max: usize,
+    /// The body of a response, in bytes.
+    pub response_bytes_max: usize,
+    /// Calls from the guest into the host.
+    pub host_calls_max: u32,
+    /// What it may use of the capabilities.
+    pub capabilities: CapabilityLimits,
+}
+
+/// Marks a guest that ran out of time, on its way through wasmtime's errors.
+#[derive(Debug, thiserror::Error)]
+#[error("deadline")]
+pub(crate) struct DeadlineReached;
+
+/// Marks a call that took too long as a whole, on its way through wasmtime's errors.
+#[derive(Debug, thiserror::Error)]
+#[error("call time")]
+pub(crate) struct CallTimeReached;
+
+/// Marks a guest whose version was replaced a while ago, on its way through wasmtime's errors.
+#[derive(Debug, thiserror::Error)]
+#[error("retired")]
+pub(crate) struct Retired;
+
+/// Marks a guest that called too often, on its way through wasmtime's errors.
+#[derive(Debug, thiserror::Error)]
+#[error("host calls")]
+pub(crate) struct HostCallsReached;
+
+/// What a call has used so far: of its time and its calls into the host since it
+/// began, or since its first write was kept. Whoever hears of an error takes a write
+/// for one that was not made.
+pub(crate) struct Meter {
+    limits: Arc<Limits>,
+    retired: Arc<AtomicBool>,
+    /// A write of the call is kept.
+    has_kept: bool,
+    started: Instant,
+    /// What the guest has run, up to when it last was entered.
+    guest: Duration,
+    /// When it was entered, while it runs. The host may be asked by it and enter it
+    /// again meanwhile, to have it make room for a result.
+    entered: Option<Instant>,
+    host_calls: u32,
+    memory_bytes: usize,
+    refused_memory: bool,
+    table_elements: usize,
+}
+
+impl Meter {
+    pub(super) fn new(limits: Arc<Limits>, retired: Arc<AtomicBool>) -> Self {
+        Self {
+            limits,
+            retired,
+            has_kept: false,
+            started: Instant::now(),
+            guest: Duration::ZERO,
+            entered: None,
+            host_calls: 0,
+            memory_bytes: 0,
+            refused_memory: false,
+            table_elements: 0,
+        }
+    }
+
+    /// A write of the call is kept: once, its time and its calls into the host are
+    /// counted anew.
+    fn keep(&mut self) {
+        self.has_kept = true;
+        self.started = Instant::now();
+        self.guest = Duration::ZERO;
+        self.host_calls = 0;
+    }
+
+    /// A call whose write is kept ends by itself, or by its limits.
+    fn check_wanted(&self) -> wasmtime::Result<()> {
+        if self.retired.load(Ordering::Relaxed) && !self.has_kept {
+            return Err(wasmtime::Error::new(Retired));
+        }
+        Ok(())
+    }
+
+    fn call_time(&self) -> Duration {
+        let limit = Duration::from_millis(self.limits.call_ms);
+        if self.has_kept {
+            limit.max(CALL_TIME_ONCE_KEPT_MIN)
+        } else {
+            limit
+        }
+    }
+
+    fn guest_time(&self) -> Duration {
+        let running = self
+            .entered
+            .map_or(Duration::ZERO, |entered| entered.elapsed());
+        self.guest + running
+    }
+
+    /// What the host does for a guest is bounded each time; this bounds the sum.
+    fn check_call_time(&self) -> wasmtime::Result<()> {
+        if self.started.elapsed() > self.call_time() {
+            return Err(wasmtime::Error::new(CallTimeReached));
+        }
+        Ok(())
+    }
+
+    /// How long the guest may still run.
+    pub(crate) fn time_left(&self) -> Duration {
+        let deadline = Duration::from_millis(self.limits.deadline_ms);
+        deadline.saturating_sub(self.guest_time())
+    }
+
+    /// Checks that the guest may go on running.
+    pub(crate) fn check(&self) -> wasmtime::Result<()> {
+        self.check_wanted()?;
+        if self.time_left().is_zero() {
+            return Err(wasmtime::Error::new(DeadlineReached));
+        }
+        self.check_call_time()
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether the guest asked for more memory than it may have.
+    pub(crate) fn refused_memory(&self) -> bool {
+        self.refused_memory
+    }
+
+    fn leave(&mut self) {
+        if let Some(entered) = self.entered.take() {
+            self.guest += entered.elapsed();
+        }
+    }
+
+    /// Counts a passage between guest and host. `has_kept` says whether a write of the call
+    /// is kept by now.
+    pub(crate) fn pass(&mut self, hook: CallHook, has_kept: bool) -> wasmtime::Result<()> {
+        if has_kept && !self.has_kept {
+            self.keep();
+        }
+        match hook {
+            CallHook::CallingHost => {
+                self.host_calls += 1;
+                if self.host_calls > self.limits.host_calls_max {
+                    return Err(wasmtime::Error::new(HostCallsReached));
+                }
+                self.check_call_time()?;
+                self.leave();
+            }
+            CallHook::ReturningFromWasm => self.leave(),
+            CallHook::CallingWasm | CallHook::ReturningFromHost => {
+                self.entered = Some(Instant::now());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Counts what grows, unless it would be more than a limit allows.
+fn grow(total: &mut usize, current: usize, desired: usize, max: usize) -> bool {
+    let grown = total.saturating_sub(current).saturating_add(desired);
+    let fits = grown <= max;
+    if fits {
+        *total = grown;
+    }
+    fits
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let max = self.limits.memory_bytes_max;
+        let fits = grow(&mut self.memory_bytes, current, desired, max);
+        self.refused_memory |= !fits;
+        Ok(fits)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let max = self.limits.table_elements_max;
+        Ok(grow(&mut self.table_elements, current, desired, max))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meter() -> Meter {
+        let limits = Limits {
+            deadline_ms: 1_000,
+            call_ms: 2_000,
+            memory_bytes_max: 0,
+            table_elements_max: 0,
+            response_bytes_max: 0,
+            host_calls_max: 3,
+            capabilities: CapabilityLimits::default(),
+        };
+        Meter::new(Arc::new(limits), Arc::default())
+    }
+
+    /// So long ago.
+    fn before(seconds: u64) -> Instant {
+        Instant::now()
+            .checked_sub(Duration::from_secs(seconds))
+            .unwrap()
+    }
+
+    #[test]
+    fn what_grows_is_counted_as_far_as_it_fits() {
+        for (total, current, desired, max, fits, counted) in [
+            (0, 0, 10, 10, true, 10),
+            (0, 0, 11, 10, false, 0),
+            // One of two memories grows.
+            (7, 3, 6, 10, true, 10),
+            (7, 3, 7, 10, false, 7),
+            (7, 3, usize::MAX, usize::MAX - 1, false, 7),
+        ] {
+            let mut grown = total;
+            assert_eq!(
+                grow(&mut grown, current, desired, max),
+                fits,
+                "{total} {desired}"
+            );
+            assert_eq!(grown, counted, "{total} {desired}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_is_not_wanted_ends_unless_its_write_is_kept() {
+        for (has_kept, is_wanted) in [(false, false), (true, true)] {
+            let mut meter = meter();
+            assert!(meter.check_wanted().is_ok());
+            meter.pass(CallHook::ReturningFromHost, has_kept).unwrap();
+            meter.retired.store(true, Ordering::Relaxed);
+            assert_eq!(meter.check_wanted().is_ok(), is_wanted);
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_call_begins_anew_once_its_write_is_kept() {
+        for (has_kept, seconds, is_in_time) in
+            [(false, 1, true), (false, 3, false), (true, 3, true)]
+        {
+            let mut meter = meter();
+            meter.started = before(seconds);
+            meter.pass(CallHook::ReturningFromHost, has_kept).unwrap();
+            let passed = meter.pass(CallHook::CallingHost, has_kept);
+            assert_eq!(passed.is_ok(), is_in_time, "{has_kept} {seconds}");
+        }
+        let mut meter = meter();
+        meter.guest = Duration::from_secs(5);
+        meter.pass(CallHook::ReturningFromHost, true).unwrap();
+        assert!(!meter.time_left().is_zero());
+        // More than its own limit, and not without end; and once alone.
+        meter.started = before(5);
+        meter.pass(CallHook::CallingHost, true).unwrap();
+        meter.started = before(11);
+        let late = meter.pass(CallHook::CallingHost, true).unwrap_err();
+        assert!(late.is::<CallTimeReached>());
+    }
+
+    #[test]
+    fn calls_into_the_host_are_counted_anew_once_a_write_is_kept() {
+        for (has_kept, calls) in [(false, 3), (true, 2 + 3)] {
+            let mut meter = meter();
+            let mut passed = 0;
+            while meter
+                .pass(CallHook::CallingHost, has_kept && passed > 1)
+                .is_ok()
+            {
+                passed += 1;
+            }
+            assert_eq!(passed, calls);
+        }
+    }
+}
