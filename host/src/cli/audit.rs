@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::workplace::Workplace;
 use super::{Common, json_out, text_out, write_line};
+use crate::components::short_digest;
 use crate::storage::Registry;
 
 #[derive(Args, Debug)]
@@ -35,7 +36,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut out = text_out();
     for entry in entries {
         let digest = entry.digest.as_deref().unwrap_or("-");
-        let digest = digest.get(..12).unwrap_or(digest);
+        let digest = short_digest(digest);
         // What was done with a user was done with no module, and with no component.
         let with = match (&entry.module, &entry.digest) {
             (None, None) => String::new(),

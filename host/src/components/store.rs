@@ -41,7 +41,7 @@ pub fn digest(bytes: &[u8]) -> String {
 }
 
 /// Enough of a digest to tell versions apart.
-pub(super) fn short(digest: &str) -> &str {
+pub fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
