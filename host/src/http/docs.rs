@@ -17,7 +17,7 @@ use utoipa_swagger_ui::Config;
 use super::envelope::{Answer, JSON};
 use super::finish::tagged;
 use super::openapi::{self, Described};
-use super::{HttpOptions, own};
+use super::{HttpOptions, host_api};
 use crate::components::{CurrentRoutes, Version};
 
 /// The OpenAPI document, as it was sent last.
@@ -57,7 +57,7 @@ fn written(routes: &CurrentRoutes, options: &HttpOptions) -> Value {
                 operation: operation.clone(),
             })
     });
-    let endpoints = of_modules.chain(own::described(options)).collect();
+    let endpoints = of_modules.chain(host_api::described(options)).collect();
     openapi::document(&versions, endpoints)
 }
 

@@ -6,15 +6,16 @@ mod bucket;
 mod caught;
 mod connection;
 mod cors;
+mod credentials;
 pub mod crossing;
 mod docs;
 mod envelope;
 mod finish;
 mod head;
+mod host_api;
 mod openapi;
 mod origin;
 mod outgoing;
-mod own;
 mod room;
 mod unparsed;
 
@@ -47,12 +48,14 @@ use crossing::Crossed;
 use docs::CachedDocument;
 use envelope::{Answer, Refusal};
 use finish::Conditions;
+use host_api::{Body, ENDPOINTS, HostRequest};
 use room::Room;
 
 pub use bucket::Bucket;
 pub use connection::Connection;
+pub use credentials::Identity;
+pub use host_api::{host_routes, paths as host_paths};
 pub use outgoing::{Held, NoRoom, Outgoing};
-pub use own::{Identity, host_routes, paths as host_paths};
 pub(crate) use unparsed::with_body as refusal_with_body;
 
 /// The header that names the trace of a request.
@@ -268,28 +271,49 @@ impl App {
             _ => self.peer(peer, &parts.headers).to_string(),
         };
         let found = routes.find(method_of(method), path, &key);
-        if let FoundEndpoint::Host(number, parameters) = &found
-            && own::takes_component(*number)
-        {
-            let name = parameters.first().map_or("", String::as_str);
-            return self.install(parts, body, name, actor, is_fruitless).await;
-        }
+        let kind = match &found {
+            FoundEndpoint::Host(number, _) => ENDPOINTS[*number].body,
+            _ => Body::Json,
+        };
         let actor = match actor {
             Ok(actor) => actor,
             Err(refusal) => {
-                let bytes_max = self.options.body_bytes_max;
-                self.discard(parts, body, bytes_max).await;
+                self.discard(parts, body, kind).await;
                 return *refusal;
             }
         };
         let entry = Entry::of(&found, path, actor.is_some());
-        // A fault of the body is answered before one of the credentials.
+        if let Body::Component { .. } = kind {
+            if entry == Entry::Refused {
+                self.discard(parts, body, kind).await;
+                return Answer::unauthorized();
+            }
+            *is_fruitless = false;
+        }
+        let received = self.body(parts, body, entry, kind).await;
+        let host_request = |parameters: &[String], body: Bytes, actor: Option<Actor>| HostRequest {
+            parts,
+            parameters: parameters.to_vec(),
+            body,
+            actor,
+            peer: self.peer(peer, &parts.headers),
+            about: &self.about,
+            directory: self.identity.directory(),
+            options: &self.options,
+        };
         let Received {
             bytes: body,
             hold: _hold,
-        } = match self.body(parts, body, entry).await {
-            Ok(body) => body,
-            Err(refusal) => return without_body(&found, parts, entry, *refusal),
+        } = match (received, kind, &found) {
+            (Ok(body), ..) => body,
+            (Err(refusal), Body::Component { refused }, FoundEndpoint::Host(_, parameters)) => {
+                if refusal.status == StatusCode::PAYLOAD_TOO_LARGE {
+                    let request = host_request(parameters, Bytes::new(), actor);
+                    tokio::task::block_in_place(|| refused(&request, &refusal));
+                }
+                return *refusal;
+            }
+            (Err(refusal), ..) => return without_body(&found, parts, entry, *refusal),
         };
         if let Some(wanted) = Cors::preflight(method, &parts.headers)
             && routes.has(method_of(&wanted), path)
@@ -303,15 +327,8 @@ impl App {
         *is_fruitless = !matches!(found, FoundEndpoint::Host(..) | FoundEndpoint::Module(_));
         match found {
             FoundEndpoint::Host(number, parameters) => {
-                let call = own::Call {
-                    parts,
-                    parameters,
-                    body,
-                    actor,
-                    peer: self.peer(peer, &parts.headers),
-                    about: &self.about,
-                };
-                own::answer(number, self.identity.clone(), call, &self.options).await
+                let request = host_request(&parameters, body, actor);
+                ENDPOINTS[number].answer(&request).await
             }
             FoundEndpoint::Module(endpoint) => {
                 let request = self.request(&endpoint, parts, body, actor, request_id);
@@ -351,13 +368,20 @@ impl App {
         Ok(actor.filter(|actor| actor.kind != ActorKind::Operator || is_below(path, MANAGED)))
     }
 
-    /// Reads the body. Without an endpoint, it is only checked and hardly kept.
-    async fn body(&self, parts: &Parts, body: Incoming, entry: Entry) -> Result<Received, Refusal> {
-        let bytes_max = self.options.body_bytes_max;
-        let (room, kept_bytes_max) = match entry {
-            Entry::Known => (&self.receiving.known, bytes_max),
-            Entry::Stranger => (&self.receiving.strangers, bytes_max),
-            Entry::Refused | Entry::Nowhere => {
+    /// Reads the body. One without an endpoint is checked, and hardly kept.
+    async fn body(
+        &self,
+        parts: &Parts,
+        body: Incoming,
+        entry: Entry,
+        kind: Body,
+    ) -> Result<Received, Refusal> {
+        let bytes_max = self.bytes_max(kind);
+        let (room, kept_bytes_max) = match (kind, entry) {
+            (Body::Component { .. }, _) => (&self.receiving.components, bytes_max),
+            (Body::Json, Entry::Known) => (&self.receiving.known, bytes_max),
+            (Body::Json, Entry::Stranger) => (&self.receiving.strangers, bytes_max),
+            (Body::Json, Entry::Refused | Entry::Nowhere) => {
                 (&self.receiving.strangers, SCREENED_BYTES_MAX.min(bytes_max))
             }
         };
@@ -367,52 +391,24 @@ impl App {
             patience: self.options.body_timeout,
             room,
         };
-        body::read(parts, body, &bounds).await
+        match kind {
+            Body::Json => body::read(parts, body, &bounds).await,
+            Body::Component { .. } => body::read_bytes(parts, body, &bounds).await,
+        }
+    }
+
+    fn bytes_max(&self, kind: Body) -> usize {
+        match kind {
+            Body::Json => self.options.body_bytes_max,
+            Body::Component { .. } => self.options.component_bytes_max,
+        }
     }
 
     /// Reads the body of a caller who is refused, and keeps nothing of it.
-    async fn discard(&self, parts: &Parts, body: Incoming, bytes_max: usize) {
+    async fn discard(&self, parts: &Parts, body: Incoming, kind: Body) {
         let (patience, room) = (self.options.body_timeout, &self.receiving.strangers);
+        let bytes_max = self.bytes_max(kind);
         body::discard(parts, body, bytes_max, patience, room).await;
-    }
-
-    /// Installs a component: it is larger than any other body, so credentials are checked
-    /// first.
-    async fn install(
-        &self,
-        parts: &Parts,
-        body: Incoming,
-        name: &str,
-        actor: Result<Option<Actor>, Refusal>,
-        is_fruitless: &mut bool,
-    ) -> Answer {
-        let (bytes_max, patience) = (self.options.component_bytes_max, self.options.body_timeout);
-        let actor = match actor {
-            Ok(Some(actor)) => actor,
-            refused => {
-                self.discard(parts, body, bytes_max).await;
-                return match refused {
-                    Err(refusal) => *refusal,
-                    Ok(_) => Answer::unauthorized(),
-                };
-            }
-        };
-        *is_fruitless = false;
-        let bounds = Bounds {
-            bytes_max,
-            kept_bytes_max: bytes_max,
-            patience,
-            room: &self.receiving.components,
-        };
-        match body::read_bytes(parts, body, &bounds).await {
-            Ok(body) => own::install(&self.about.manager, parts, name, &body.bytes, &actor),
-            Err(refusal) => {
-                if refusal.status == StatusCode::PAYLOAD_TOO_LARGE {
-                    own::refuse_install(&self.about.manager, name, &actor, &refusal);
-                }
-                *refusal
-            }
-        }
     }
 
     fn request(
@@ -565,7 +561,7 @@ impl Entry {
     fn of(found: &FoundEndpoint, path: &str, is_known: bool) -> Self {
         match found {
             _ if is_known => Self::Known,
-            FoundEndpoint::Host(number, _) => Self::without_credentials(own::access(*number)),
+            FoundEndpoint::Host(number, _) => Self::without_credentials(ENDPOINTS[*number].access),
             FoundEndpoint::Module(endpoint) => Self::without_credentials(endpoint.access()),
             _ if is_private(path) => Self::Refused,
             _ => Self::Nowhere,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::own::{COOKIE_NAME, HOST_COOKIE_NAME};
+use super::credentials::{COOKIE_NAME, HOST_COOKIE_NAME};
 use crate::components::{Access, HOST_SCHEMA, Method, Version, method_name};
 
 /// The description of an endpoint.

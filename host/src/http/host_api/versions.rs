@@ -3,12 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
-use hyper::http::request::Parts;
 use serde_json::{Value, json};
 
 use super::super::envelope::{Answer, Refusal};
 use super::super::query;
-use super::Call;
+use super::HostRequest;
 use super::input::Input;
 use crate::components::{
     self, Action, ChangeError, Counted, Failure, Installation, Manager, Slot, Then,
@@ -28,7 +27,8 @@ pub(super) const ACTS: (u64, u64) = (50, 1_000);
 type Result<T = Answer> = std::result::Result<T, Refusal>;
 
 /// `GET /_wares/modules`
-pub(super) fn list(manager: &Manager) -> Result {
+pub(super) fn list(request: &HostRequest<'_>) -> Result {
+    let manager = &request.about.manager;
     let modules: Vec<Value> = manager
         .slots()
         .map(|slot| module(manager, slot))
@@ -50,18 +50,15 @@ pub(super) fn list(manager: &Manager) -> Result {
 }
 
 /// `GET /_wares/modules/{name}`
-pub(super) fn retrieve(manager: &Manager, call: &Call<'_>) -> Result {
-    shown(manager, parameter(call, 0))
+pub(super) fn retrieve(request: &HostRequest<'_>) -> Result {
+    let manager = &request.about.manager;
+    shown(manager, parameter(request, 0))
 }
 
 /// `PUT /_wares/modules/{name}`
-pub(super) fn install(
-    manager: &Manager,
-    parts: &Parts,
-    name: &str,
-    bytes: &[u8],
-    actor: &Actor,
-) -> Result {
+pub(super) fn install(request: &HostRequest<'_>) -> Result {
+    let (manager, by) = (&request.about.manager, name_of(request.actor()?));
+    let (parts, name, bytes) = (request.parts, parameter(request, 0), &*request.body);
     let mut input = Input::query(query(&parts.uri))?;
     let digest = input.text("digest");
     let activate = input.text("activate");
@@ -82,7 +79,6 @@ pub(super) fn install(
                 .to_owned(),
         );
     }
-    let by = name_of(actor);
     input.finish().inspect_err(|refusal| {
         let digest = components::digest(bytes);
         manager.refuse(
@@ -126,14 +122,15 @@ pub(super) fn install(
 }
 
 /// `POST /_wares/modules/{name}/activate`
-pub(super) fn activate(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Result {
-    let name = parameter(call, 0);
-    let mut input = Input::body(&call.body)?;
+pub(super) fn activate(request: &HostRequest<'_>) -> Result {
+    let (manager, by) = (&request.about.manager, name_of(request.actor()?));
+    let name = parameter(request, 0);
+    let mut input = Input::body(&request.body)?;
     let digest = input.required_text("digest");
     let canary = input.text("canary");
     let share = share(&mut input, canary.as_deref());
     input.finish()?;
-    let (digest, by) = (digest.unwrap_or_default(), name_of(actor));
+    let digest = digest.unwrap_or_default();
     let version = changed(match share {
         Some(share) => manager.begin_canary(name, &digest, share, &by),
         None => manager.activate(name, &digest, &by),
@@ -142,60 +139,64 @@ pub(super) fn activate(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Res
 }
 
 /// `POST /_wares/modules/{name}/rollback`
-pub(super) fn roll_back(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Result {
-    let name = parameter(call, 0);
-    Input::body(&call.body)?.finish()?;
-    let version = changed(manager.roll_back(name, &name_of(actor)))?;
+pub(super) fn roll_back(request: &HostRequest<'_>) -> Result {
+    let (manager, by) = (&request.about.manager, name_of(request.actor()?));
+    let name = parameter(request, 0);
+    Input::body(&request.body)?.finish()?;
+    let version = changed(manager.roll_back(name, &by))?;
     shown_with(manager, name, &version)
 }
 
 /// `POST /_wares/modules/{name}/deactivate`
-pub(super) fn deactivate(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Result {
-    let name = parameter(call, 0);
-    Input::body(&call.body)?.finish()?;
-    changed(manager.deactivate(name, &name_of(actor)))?;
+pub(super) fn deactivate(request: &HostRequest<'_>) -> Result {
+    let (manager, by) = (&request.about.manager, name_of(request.actor()?));
+    let name = parameter(request, 0);
+    Input::body(&request.body)?.finish()?;
+    changed(manager.deactivate(name, &by))?;
     shown(manager, name)
 }
 
 /// Keeps that a component was refused before all of it had come.
-pub(super) fn refuse_install(manager: &Manager, name: &str, actor: &Actor, refusal: &Answer) {
-    manager.refuse(
-        Action::Install,
-        name,
-        None,
-        &name_of(actor),
-        &refusal.message(),
-    );
+pub(super) fn refuse_install(request: &HostRequest<'_>, refusal: &Answer) {
+    let (name, reason) = (parameter(request, 0), refusal.message());
+    if let Some(actor) = &request.actor {
+        let (manager, by) = (&request.about.manager, name_of(actor));
+        manager.refuse(Action::Install, name, None, &by, &reason);
+    }
 }
 
 /// `POST /_wares/modules/{name}/promote`
-pub(super) fn promote(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Result {
-    let name = parameter(call, 0);
-    Input::body(&call.body)?.finish()?;
-    changed(manager.promote(name, &name_of(actor)))?;
+pub(super) fn promote(request: &HostRequest<'_>) -> Result {
+    let (manager, by) = (&request.about.manager, name_of(request.actor()?));
+    let name = parameter(request, 0);
+    Input::body(&request.body)?.finish()?;
+    changed(manager.promote(name, &by))?;
     shown(manager, name)
 }
 
 /// `POST /_wares/modules/{name}/withdraw`
-pub(super) fn withdraw(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Result {
-    let name = parameter(call, 0);
-    Input::body(&call.body)?.finish()?;
-    changed(manager.withdraw(name, &name_of(actor)))?;
+pub(super) fn withdraw(request: &HostRequest<'_>) -> Result {
+    let (manager, by) = (&request.about.manager, name_of(request.actor()?));
+    let name = parameter(request, 0);
+    Input::body(&request.body)?.finish()?;
+    changed(manager.withdraw(name, &by))?;
     shown(manager, name)
 }
 
 /// `DELETE /_wares/modules/{name}/versions/{digest}`
-pub(super) fn remove(manager: &Manager, call: &Call<'_>, actor: &Actor) -> Result {
-    let (name, digest) = (parameter(call, 0), parameter(call, 1));
-    let removed = changed(manager.remove(name, digest, &name_of(actor)))?;
+pub(super) fn remove(request: &HostRequest<'_>) -> Result {
+    let (manager, by) = (&request.about.manager, name_of(request.actor()?));
+    let (name, digest) = (parameter(request, 0), parameter(request, 1));
+    let removed = changed(manager.remove(name, digest, &by))?;
     Ok(Answer::json(&json!({
         "digest": removed.digest, "object": "module_version", "deleted": true,
     })))
 }
 
 /// `GET /_wares/audit`
-pub(super) fn audit(manager: &Manager, call: &Call<'_>) -> Result {
-    let mut input = Input::query(query(&call.parts.uri))?;
+pub(super) fn audit(request: &HostRequest<'_>) -> Result {
+    let manager = &request.about.manager;
+    let mut input = Input::query(query(&request.parts.uri))?;
     let limit = input.number("limit", ACTS.1).unwrap_or(ACTS.0);
     let before = input.number("before", i64::MAX.unsigned_abs());
     input.finish()?;
@@ -220,8 +221,8 @@ fn share(input: &mut Input, text: Option<&str>) -> Option<u32> {
     parsed
 }
 
-fn parameter<'a>(call: &'a Call<'_>, place: usize) -> &'a str {
-    call.parameters.get(place).map_or("", String::as_str)
+fn parameter<'a>(request: &'a HostRequest<'_>, place: usize) -> &'a str {
+    request.parameters.get(place).map_or("", String::as_str)
 }
 
 /// Who somebody is, in the audit log.

@@ -7,7 +7,7 @@ use hyper::StatusCode;
 
 use super::super::envelope::{Answer, Refusal};
 use super::super::query;
-use super::Call;
+use super::HostRequest;
 use crate::components::percent_decode;
 
 /// How many issues one answer names, as in Medusa.
@@ -238,8 +238,8 @@ impl Input {
 }
 
 /// What `fields` says, in a query that may say nothing else.
-pub(super) fn fields(call: &Call<'_>) -> Result<Option<String>, Refusal> {
-    let mut input = Input::query(query(&call.parts.uri))?;
+pub(super) fn fields(request: &HostRequest<'_>) -> Result<Option<String>, Refusal> {
+    let mut input = Input::query(query(&request.parts.uri))?;
     let fields = input.text("fields");
     input.finish()?;
     Ok(fields)

@@ -1,17 +1,17 @@
 //! Signing in and out, and the signed-in user.
 
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap, RETRY_AFTER, SET_COOKIE};
-use hyper::http::request::Parts;
+use hyper::header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::super::credentials::{cookie, cookie_name};
 use super::super::envelope::{Answer, Refusal};
 use super::super::origin::is_https;
-use super::super::{HttpOptions, RETRY_AFTER_S, query};
+use super::super::{RETRY_AFTER_S, query};
 use super::input::{Change, Input, fields, invalid, select};
-use super::{COOKIE_NAME, Call, HOST_COOKIE_NAME, failed};
-use crate::identity::{Actor, CHALLENGE_LENGTH, Directory, SignInError, is_challenge};
+use super::{HostRequest, Pending, failed};
+use crate::identity::{CHALLENGE_LENGTH, SignInError, is_challenge};
 use crate::storage::accounts::User;
 
 /// The one way to sign in.
@@ -19,33 +19,13 @@ pub(super) const PROVIDER: &str = "emailpass";
 /// The longest JSON text of a user's metadata, in bytes, as of any record.
 const METADATA_BYTES_MAX: usize = 1024 * 1024;
 
-/// The session cookie's name.
-fn cookie_name(https: bool) -> &'static str {
-    if https { HOST_COOKIE_NAME } else { COOKIE_NAME }
-}
-
-/// Returns the value of a request's session cookie. Two different ones count as none: one of
-/// them was set by a stranger, and it is unknown which.
-pub(super) fn cookie(headers: &HeaderMap, https: bool) -> Option<&str> {
-    let name = cookie_name(https);
-    let mut values = headers
-        .get_all(COOKIE)
-        .iter()
-        // Cookies of other pages beside it may not be ASCII.
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
-        .filter_map(|pair| std::str::from_utf8(pair).ok())
-        .filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
-    let first = values.next()?;
-    values.all(|value| value == first).then_some(first)
-}
-
 /// `GET /admin/users/me`
-pub(super) fn me(
-    directory: &Directory,
-    user: Option<&str>,
-    call: &Call<'_>,
-) -> Result<Answer, Refusal> {
-    let fields = fields(call)?;
+pub(super) fn me(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
+    let (directory, user) = (
+        request.directory,
+        request.user().map(|user| user.id.as_str()),
+    );
+    let fields = fields(request)?;
     let user = user.ok_or_else(no_user)?;
     let found = directory.user(user).map_err(|error| failed(&error))?;
     Ok(shown(&found.ok_or_else(no_user)?, fields.as_deref()))
@@ -53,18 +33,18 @@ pub(super) fn me(
 
 /// `POST /admin/users/me`: a user's own fields, validated as Medusa does for a user
 /// by its id.
-pub(super) fn update_me(
-    directory: &Directory,
-    user: Option<&str>,
-    call: &Call<'_>,
-) -> Result<Answer, Refusal> {
-    let mut input = Input::body(&call.body)?;
+pub(super) fn update_me(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
+    let (directory, user) = (
+        request.directory,
+        request.user().map(|user| user.id.as_str()),
+    );
+    let mut input = Input::body(&request.body)?;
     let first_name = input.nullable_text("first_name");
     let last_name = input.nullable_text("last_name");
     let avatar_url = input.nullable_text("avatar_url");
     let metadata = input.nullable_object("metadata");
     input.finish()?;
-    let fields = fields(call)?;
+    let fields = fields(request)?;
     let user = user.ok_or_else(no_user)?;
     let changed = directory
         .change_profile(user, |profile| {
@@ -92,7 +72,7 @@ fn merge_metadata(
         Change::Set(change) => change,
     };
     let removes = |value: &Value| value.as_str() == Some("");
-    let mut merged = metadata.as_deref().map(object).unwrap_or_default();
+    let mut merged = metadata.as_deref().map(metadata_object).unwrap_or_default();
     merged.retain(|key, _| change.get(key).is_none_or(|value| !removes(value)));
     merged.extend(change.into_iter().filter(|(_, value)| !removes(value)));
     let text = Value::Object(merged).to_string();
@@ -108,7 +88,7 @@ fn merge_metadata(
 }
 
 /// A stored JSON object.
-fn object(text: &str) -> Map<String, Value> {
+fn metadata_object(text: &str) -> Map<String, Value> {
     serde_json::from_str(text).unwrap_or_default()
 }
 
@@ -124,12 +104,12 @@ fn no_user() -> Refusal {
 }
 
 /// `GET /_wares/host`: proves to a command of the data folder that this is its host.
-pub(super) fn prove(directory: &Directory, call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn prove(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
     #[derive(Serialize)]
     struct Proof {
         proof: String,
     }
-    let mut input = Input::query(query(&call.parts.uri))?;
+    let mut input = Input::query(query(&request.parts.uri))?;
     let challenge = input.required_text("challenge").unwrap_or_default();
     if !is_challenge(&challenge) {
         input.issue(format!(
@@ -137,7 +117,7 @@ pub(super) fn prove(directory: &Directory, call: &Call<'_>) -> Result<Answer, Re
         ));
     }
     input.finish()?;
-    match directory.prove(&challenge) {
+    match request.directory.prove(&challenge) {
         Some(proof) => Ok(Answer::json(&Proof { proof })),
         // It answers only this process, as when a command found no host.
         None => Err(Box::new(Answer::busy(
@@ -148,7 +128,7 @@ pub(super) fn prove(directory: &Directory, call: &Call<'_>) -> Result<Answer, Re
 }
 
 /// `GET /auth/user/providers`
-pub(super) fn providers() -> Answer {
+pub(super) fn providers(_: &HostRequest<'_>) -> Answer {
     #[derive(Serialize)]
     struct Providers {
         providers: [Provider; 1],
@@ -207,7 +187,7 @@ impl<'a> View<'a> {
             last_name: user.profile.last_name.as_deref(),
             email: &user.email,
             avatar_url: user.profile.avatar_url.as_deref(),
-            metadata: user.profile.metadata.as_deref().map(object),
+            metadata: user.profile.metadata.as_deref().map(metadata_object),
             created_at: &user.created_at,
             updated_at: &user.updated_at,
             deleted_at: None,
@@ -216,7 +196,7 @@ impl<'a> View<'a> {
 }
 
 /// The answer with a token.
-pub(super) fn token(token: &str) -> Answer {
+fn token(token: &str) -> Answer {
     #[derive(Serialize)]
     struct Token<'a> {
         token: &'a str,
@@ -225,14 +205,19 @@ pub(super) fn token(token: &str) -> Answer {
 }
 
 /// `POST /auth/user/{provider}`
-pub(super) async fn sign_in(directory: &Directory, call: &Call<'_>) -> Answer {
-    let provider = call.parameters.first().map_or("", String::as_str);
+/// Waits its turn for the hash of the password.
+pub(super) fn sign_in<'a>(request: &'a HostRequest<'a>) -> Pending<'a> {
+    Box::pin(try_sign_in(request))
+}
+
+async fn try_sign_in(request: &HostRequest<'_>) -> Answer {
+    let provider = request.parameters.first().map_or("", String::as_str);
     if provider != PROVIDER {
         let message =
             format!("The actor type user is not allowed to use the auth provider {provider}");
         return Answer::error(StatusCode::BAD_REQUEST, "not_allowed", &message);
     }
-    let body: Map<String, Value> = serde_json::from_slice(&call.body).unwrap_or_default();
+    let body: Map<String, Value> = serde_json::from_slice(&request.body).unwrap_or_default();
     let field = |name: &str| {
         let text = body.get(name).and_then(Value::as_str)?;
         (!text.is_empty()).then(|| text.to_owned())
@@ -244,7 +229,11 @@ pub(super) async fn sign_in(directory: &Directory, call: &Call<'_>) -> Answer {
     let Some(email) = field("email") else {
         return refuse("Email should be a string");
     };
-    match directory.sign_in(email, password, call.peer).await {
+    match request
+        .directory
+        .sign_in(email, password, request.peer)
+        .await
+    {
         Ok(signed) => token(&signed),
         Err(error @ SignInError::Wrong) => refuse(&error.to_string()),
         Err(error @ SignInError::TooMany(seconds)) => too_many(&error, seconds),
@@ -263,71 +252,51 @@ fn too_many(error: &SignInError, retry_after_s: u64) -> Answer {
     .with(RETRY_AFTER, &retry_after_s.to_string())
 }
 
+/// `POST /auth/token/refresh`
+pub(super) fn refresh(request: &HostRequest<'_>) -> Answer {
+    request.user().map_or_else(Answer::unauthorized, |user| {
+        token(&request.directory.issue_token(&user.id, user.generation))
+    })
+}
+
 /// `POST /auth/session`
-pub(super) fn begin(
-    directory: &Directory,
-    user: &Actor,
-    parts: &Parts,
-    options: &HttpOptions,
-) -> Answer {
+pub(super) fn begin(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
+    let (directory, parts) = (request.directory, request.parts);
+    let user = request
+        .user()
+        .ok_or_else(|| Box::new(Answer::unauthorized()))?;
     let session = match directory.begin_session(&user.id, user.generation) {
         Ok(Some(session)) => session,
-        Ok(None) => return Answer::unauthorized(),
-        Err(error) => return failed(&error),
+        Ok(None) => return Err(Box::new(Answer::unauthorized())),
+        Err(error) => return Err(Box::new(failed(&error))),
     };
     let authorization = parts.headers.get(AUTHORIZATION);
     let authorization = authorization.and_then(|value| value.to_str().ok());
     let age = directory.session_lifetime().as_secs();
-    Answer::json(&Envelope {
+    let https = is_https(&parts.headers, request.options);
+    let answer = Answer::json(&Envelope {
         user: directory.auth_context(authorization, &user.id),
-    })
-    .with(
-        SET_COOKIE,
-        &set_cookie(&session, age, is_https(&parts.headers, options)),
-    )
+    });
+    Ok(answer.with(SET_COOKIE, &set_cookie(&session, age, https)))
 }
 
 /// `DELETE /auth/session`
-pub(super) fn end(directory: &Directory, parts: &Parts, options: &HttpOptions) -> Answer {
+pub(super) fn end(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
     #[derive(Serialize)]
     struct Success {
         success: bool,
     }
-    let https = is_https(&parts.headers, options);
-    let session = cookie(&parts.headers, https);
-    if let Some(Err(error)) = session.map(|session| directory.end_session(session)) {
-        return failed(&error);
+    let headers = &request.parts.headers;
+    let https = is_https(headers, request.options);
+    let session = cookie(headers, https);
+    if let Some(Err(error)) = session.map(|session| request.directory.end_session(session)) {
+        return Err(Box::new(failed(&error)));
     }
-    Answer::json(&Success { success: true }).with(SET_COOKIE, &set_cookie("", 0, https))
+    Ok(Answer::json(&Success { success: true }).with(SET_COOKIE, &set_cookie("", 0, https)))
 }
 
 fn set_cookie(value: &str, age_s: u64, https: bool) -> String {
     let name = cookie_name(https);
     let secure = if https { "; Secure" } else { "" };
     format!("{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{secure}")
-}
-
-#[cfg(test)]
-mod tests {
-    use hyper::header::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn the_session_is_found_beside_cookies_of_any_bytes() {
-        let check = |values: &[&[u8]], session: Option<&str>| {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(COOKIE, HeaderValue::from_bytes(value).unwrap());
-            }
-            assert_eq!(cookie(&headers, false), session, "{values:?}");
-        };
-        check(&[b"connect.sid=abc"], Some("abc"));
-        check(&["theme=café; connect.sid=abc".as_bytes()], Some("abc"));
-        check(&[b"theme=\xff", b"connect.sid=abc"], Some("abc"));
-        check(&[b"connect.sid=abc; connect.sid=abc"], Some("abc"));
-        check(&[b"connect.sid=abc", b"connect.sid=abd"], None);
-        check(&[b"connect.sidx=abc; __Host-connect.sid=abc"], None);
-        check(&[], None);
-    }
 }

@@ -3,13 +3,13 @@
 
 use hyper::StatusCode;
 use hyper::header::{
-    CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use serde_json::json;
 
 use super::super::docs;
 use super::super::envelope::Answer;
-use super::accepts;
+use super::{HostRequest, accepts};
 
 const HEALTH: &str = "/health";
 
@@ -49,7 +49,8 @@ const AFTER: &str = r#"<dt><a href="/health">/health</a></dt>
 "#;
 
 /// The answer; `docs` is whether the API is described.
-pub(super) fn answer(headers: &HeaderMap, docs: bool) -> Answer {
+pub(super) fn root(request: &HostRequest<'_>) -> Answer {
+    let (headers, docs) = (&request.parts.headers, request.options.docs);
     let answer = if accepts::html(headers) {
         page(docs)
     } else {
