@@ -341,15 +341,10 @@ fn decode_text(bytes: Bytes, charset: Option<&str>) -> Result<Bytes, Refusal> {
         }
         "utf-16" | "utf-16le" | "utf-16be" => {
             let big_endian = charset == "utf-16be" || bytes.starts_with(b"\xfe\xff");
-            let units = units(&bytes, u16::from_le_bytes, u16::from_be_bytes, big_endian);
-            let text = units.and_then(|units| String::from_utf16(&units).ok());
-            without_mark(text, &charset)
-        }
-        "utf-32" | "utf-32le" | "utf-32be" => {
-            let big_endian = charset == "utf-32be" || bytes.starts_with(b"\0\0\xfe\xff");
-            let units = units(&bytes, u32::from_le_bytes, u32::from_be_bytes, big_endian);
-            let text = units.and_then(|units| units.into_iter().map(char::from_u32).collect());
-            without_mark(text, &charset)
+            match utf_16(&bytes, big_endian) {
+                Some(text) => Ok(text.trim_start_matches('\u{feff}').to_owned().into()),
+                None => Err(malformed(&format!("the body is not valid {charset}"))),
+            }
         }
         _ => {
             let message = format!("unsupported charset \"{}\"", charset.to_ascii_uppercase());
@@ -362,24 +357,16 @@ fn decode_text(bytes: Bytes, charset: Option<&str>) -> Result<Bytes, Refusal> {
     }
 }
 
-/// The bytes as numbers of `N` bytes each; `None` where some are left over.
-fn units<T, const N: usize>(
-    bytes: &[u8],
-    little: fn([u8; N]) -> T,
-    big: fn([u8; N]) -> T,
-    big_endian: bool,
-) -> Option<Vec<T>> {
-    let (units, rest) = bytes.as_chunks::<N>();
-    let read = if big_endian { big } else { little };
-    rest.is_empty()
-        .then(|| units.iter().map(|unit| read(*unit)).collect())
-}
-
-fn without_mark(text: Option<String>, charset: &str) -> Result<Bytes, Refusal> {
-    match text {
-        Some(text) => Ok(Bytes::from(text.trim_start_matches('\u{feff}').to_owned())),
-        None => Err(malformed(&format!("the body is not valid {charset}"))),
-    }
+fn utf_16(bytes: &[u8], big_endian: bool) -> Option<String> {
+    let (units, rest) = bytes.as_chunks();
+    let read = if big_endian {
+        u16::from_be_bytes
+    } else {
+        u16::from_le_bytes
+    };
+    let units: Vec<u16> = units.iter().map(|unit| read(*unit)).collect();
+    let text = String::from_utf16(&units).ok();
+    text.filter(|_| rest.is_empty())
 }
 
 /// Checks that the text is one JSON object or array, without keeping it.
@@ -433,4 +420,89 @@ fn parser_error(status: StatusCode, kind: &str, message: &str) -> Refusal {
             r#type: kind,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(content_type: &str, body: &[u8], decoded: Result<&str, (u16, &str)>) {
+        let mut headers = HeaderMap::new();
+        if !content_type.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
+        }
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic eDo="));
+        let found = decode(&headers, Bytes::copy_from_slice(body), 1_000);
+        let found = found.map_err(|refusal| (refusal.status.as_u16(), refusal.message()));
+        let decoded = decoded.map(|text| Bytes::from(text.to_owned()));
+        let decoded = decoded.map_err(|(status, message)| (status, message.to_owned()));
+        assert_eq!(found, decoded, "{content_type} {body:?}");
+    }
+
+    #[test]
+    fn a_body_is_json_in_utf_8_or_refused() {
+        const JSON: &str = "application/json";
+        const FORM: &str = "application/x-www-form-urlencoded";
+        check("", b"", Ok(""));
+        check(JSON, b"{\"a\":1}", Ok("{\"a\":1}"));
+        check(JSON, b" [1] ", Ok(" [1] "));
+        check(JSON, b"\xef\xbb\xbf{}", Ok("{}"));
+        check("Application/JSON; charset=\"UTF-8\"", b"{}", Ok("{}"));
+        check(
+            "application/json; charset=utf-16",
+            b"\xff\xfe{\0}\0",
+            Ok("{}"),
+        );
+        check(
+            "application/json; charset=utf-16",
+            b"\xfe\xff\0{\0}",
+            Ok("{}"),
+        );
+        check("application/json; charset=utf-16le", b"{\0}\0", Ok("{}"));
+        check("application/json; charset=utf-16be", b"\0{\0}", Ok("{}"));
+        check(FORM, b"a[b]=1&c=2", Ok("{\"a\":{\"b\":\"1\"},\"c\":\"2\"}"));
+        for (content_type, body, status, message) in [
+            (JSON, &b"  "[..], 400, "the JSON text is empty"),
+            (
+                JSON,
+                b"1",
+                400,
+                "the JSON text must be an object or an array",
+            ),
+            (JSON, b"{\xff}", 400, "the body is not valid UTF-8"),
+            (
+                "application/json; charset=utf-16",
+                b"{\0}",
+                400,
+                "the body is not valid utf-16",
+            ),
+            (
+                "application/json; charset=utf-16be",
+                b"\xd8\0",
+                400,
+                "the body is not valid utf-16be",
+            ),
+            (
+                "application/json; charset=utf-32",
+                b"{\0\0\0}\0\0\0",
+                415,
+                "unsupported charset \"UTF-32\"",
+            ),
+            (
+                "",
+                b"{}",
+                415,
+                "a body needs a Content-Type: application/json",
+            ),
+            (
+                "text/plain",
+                b"{}",
+                415,
+                "unsupported media type \"text/plain\": send application/json",
+            ),
+        ] {
+            check(content_type, body, Err((status, message)));
+        }
+    }
 }
