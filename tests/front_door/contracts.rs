@@ -190,10 +190,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ),
     ("components", &["engine", "storage", "telemetry", "threads"]),
     ("config", &["engine", "components"]),
-    (
-        "http",
-        &["components", "engine", "identity", "storage", "telemetry"],
-    ),
+    ("http", &["components", "identity", "storage", "telemetry"]),
     ("server", &["http"]),
     (
         "cli",

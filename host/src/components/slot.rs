@@ -220,7 +220,7 @@ impl Slot {
         module: &Arc<Version>,
         caller: &str,
         request: Request,
-        read: fn(Response) -> Result<T, CallError>,
+        read: fn(Response) -> Result<T, String>,
     ) -> Result<T, SlotError> {
         if request.body.len() > self.request_bytes_max {
             return Err(SlotError::TooLarge);
@@ -292,7 +292,7 @@ impl Calling {
     fn answer<T>(
         self,
         request: &Request,
-        read: fn(Response) -> Result<T, CallError>,
+        read: fn(Response) -> Result<T, String>,
     ) -> Result<T, CallError> {
         drop(self.waits);
         let _request = self.span.enter();
@@ -304,7 +304,7 @@ impl Calling {
         let call = || {
             let response = self.module.handle(request, waited)?;
             let returned = response.status;
-            let answer = read(response)?;
+            let answer = read(response).map_err(CallError::BadAnswer)?;
             status = Some(returned);
             Ok(answer)
         };

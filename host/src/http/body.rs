@@ -17,7 +17,7 @@ use hyper::http::request::Parts;
 use hyper::{StatusCode, Version};
 
 use super::RETRY_AFTER_S;
-use super::envelope::{Answer, Refusal};
+use super::answer::{Answer, Refusal};
 use super::room::{Hold, Room};
 
 /// Levels of a form's `a[b][c]` keys.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-use super::envelope::Answer;
+use super::answer::Answer;
 
 /// The answer, or a 500 if making it panics.
 pub(super) async fn caught(answer: impl Future<Output = Answer>) -> Answer {

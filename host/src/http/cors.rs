@@ -8,7 +8,7 @@ use hyper::header::{
 };
 use hyper::{Method, StatusCode};
 
-use super::envelope::Answer;
+use super::answer::Answer;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap};
 
-use super::envelope::Refusal;
+use super::answer::Refusal;
 use super::host_api::failed;
 use crate::components;
 use crate::identity::{Actor, ActorKind, Directory, Proof};

@@ -11,12 +11,11 @@ use hyper::http::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
 
 use crate::components::{self, NO_304, Remark, Version, percent_decode, unsendable};
-use crate::engine::CallError;
 use crate::headers::{is_token, may_be_seen, may_be_set};
 use crate::printable::cut;
 
 use super::RETRY_AFTER_S;
-use super::envelope::{Answer, JSON};
+use super::answer::{Answer, JSON};
 
 /// A media type with its parameters, in bytes.
 const MEDIA_TYPE_BYTES_MAX: usize = 255;
@@ -91,11 +90,11 @@ struct Dropped {
 ///
 /// # Errors
 /// When HTTP cannot carry it.
-pub fn answer_of(response: components::Response) -> Result<Crossed, CallError> {
+pub fn answer_of(response: components::Response) -> Result<Crossed, String> {
     if let Some(fault) = unsendable(&response) {
-        return Err(CallError::BadAnswer(fault));
+        return Err(fault);
     }
-    let refused = || CallError::BadAnswer("the answer cannot be sent".to_owned());
+    let refused = || "the answer cannot be sent".to_owned();
     let status = StatusCode::from_u16(response.status).map_err(|_| refused())?;
     let mut headers = HeaderMap::with_capacity(response.headers.len() + 6);
     let mut dropped = Vec::new();

@@ -14,8 +14,8 @@ use hyper::header::{
 use serde_json::Value;
 use utoipa_swagger_ui::Config;
 
-use super::envelope::{Answer, JSON};
-use super::finish::tagged;
+use super::answer::{Answer, JSON};
+use super::conditional::tagged;
 use super::openapi::{self, Described};
 use super::{HttpOptions, host_api};
 use crate::components::{CurrentRoutes, Version};

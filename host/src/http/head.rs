@@ -7,7 +7,7 @@ use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, StatusCode, Version};
 
-use super::envelope::{Answer, Refusal};
+use super::answer::{Answer, Refusal};
 use crate::printable::cut;
 
 /// The part of the input that a message shows, in bytes.

@@ -1,16 +1,16 @@
 //! The life of a request: its body, its credentials, its route, its answer.
 //! Knows which module a path belongs to, and nothing of the module's work.
 
+mod answer;
 mod body;
 mod bucket;
 mod caught;
+mod conditional;
 mod connection;
 mod cors;
 mod credentials;
 pub mod crossing;
 mod docs;
-mod envelope;
-mod finish;
 mod head;
 mod host_api;
 mod openapi;
@@ -40,14 +40,14 @@ use crate::identity::{Actor, ActorKind};
 use crate::printable::cut;
 use crate::telemetry::trace;
 
+use answer::{Answer, Refusal};
 use body::{Bounds, Received, SCREENED_BYTES_MAX};
 use caught::caught;
+use conditional::Conditions;
 use connection::Patience;
 use cors::Cors;
 use crossing::Crossed;
 use docs::CachedDocument;
-use envelope::{Answer, Refusal};
-use finish::Conditions;
 use host_api::{Body, ENDPOINTS, HostRequest};
 use room::Room;
 

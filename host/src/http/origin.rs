@@ -8,8 +8,8 @@ use hyper::http::uri::Authority;
 use hyper::{Method, StatusCode};
 
 use super::HttpOptions;
+use super::answer::{Answer, Refusal};
 use super::cors::Cors;
-use super::envelope::{Answer, Refusal};
 use crate::identity::Proof;
 
 /// The header in which browsers report the origin of a request.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use hyper::StatusCode;
 
-use super::envelope::Answer;
+use super::answer::Answer;
 use crate::clock;
 
 /// The beginning of such a refusal, a 4xx.

@@ -5,7 +5,7 @@ use hyper::header::{HeaderValue, RETRY_AFTER};
 use serde_json::json;
 
 use super::super::RETRY_AFTER_S;
-use super::super::envelope::Answer;
+use super::super::answer::Answer;
 use super::operation::{Operation, text, text_answer};
 use super::{HostRequest, accepts};
 use crate::components::{Circuit, Manager};

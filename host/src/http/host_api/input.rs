@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use hyper::StatusCode;
 
-use super::super::envelope::{Answer, Refusal};
+use super::super::answer::{Answer, Refusal};
 use super::super::query;
 use super::HostRequest;
 use crate::components::percent_decode;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::super::envelope::{Answer, Refusal};
+use super::super::answer::{Answer, Refusal};
 use super::super::query;
 use super::input::{Input, fields, select};
 use super::operation::{

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use hyper::http::request::Parts;
 use serde_json::json;
 
-use super::envelope::{Answer, Refusal};
+use super::answer::{Answer, Refusal};
 use super::openapi::Described;
 use super::{About, HttpOptions, RETRY_AFTER_S, docs};
 use crate::components::{Access, HostRoutes, Method, RouteError};

@@ -7,8 +7,8 @@ use hyper::header::{
 };
 use serde_json::json;
 
+use super::super::answer::Answer;
 use super::super::docs;
-use super::super::envelope::Answer;
 use super::{HostRequest, accepts};
 
 const HEALTH: &str = "/health";

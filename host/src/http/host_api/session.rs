@@ -5,8 +5,8 @@ use hyper::header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::super::answer::{Answer, Refusal};
 use super::super::credentials::{cookie, cookie_name};
-use super::super::envelope::{Answer, Refusal};
 use super::super::origin::is_https;
 use super::super::{RETRY_AFTER_S, query};
 use super::input::{Change, Input, fields, invalid, select};

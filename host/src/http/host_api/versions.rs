@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use super::super::envelope::{Answer, Refusal};
+use super::super::answer::{Answer, Refusal};
 use super::super::query;
 use super::HostRequest;
 use super::input::Input;

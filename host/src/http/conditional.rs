@@ -10,7 +10,7 @@ use hyper::header::{
 use hyper::{Method, Response, StatusCode};
 use sha1::{Digest, Sha1};
 
-use super::envelope::Answer;
+use super::answer::Answer;
 
 /// The request headers that conditional answers need.
 pub struct Conditions {
@@ -125,4 +125,44 @@ fn strip(headers: &mut HeaderMap) {
 fn etag(body: &[u8]) -> String {
     let digest = STANDARD_NO_PAD.encode(Sha1::digest(body));
     format!("W/\"{:x}-{}\"", body.len(), &digest[..27])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAG: &str = "W/\"2-vyGp6PvFo4RvsFtPoIWeCReyIC8\"";
+
+    #[track_caller]
+    fn check(method: Method, headers: &[(&'static str, &str)], status: u16, body: &str) {
+        let mut asked = HeaderMap::new();
+        for (name, value) in headers {
+            asked.insert(*name, HeaderValue::from_str(value).unwrap());
+        }
+        let answer = Answer::json(&serde_json::json!({}));
+        let response = Conditions::of(&method, &asked).finish(answer);
+        let found = (response.status().as_u16(), &response.body()[..]);
+        assert_eq!(found, (status, body.as_bytes()), "{method} {headers:?}");
+        assert_eq!(response.headers()[ETAG], TAG);
+    }
+
+    #[test]
+    fn a_reader_with_the_present_tag_gets_no_content() {
+        const IF: &str = "if-none-match";
+        check(Method::GET, &[], 200, "{}");
+        check(Method::HEAD, &[], 200, "");
+        check(Method::GET, &[(IF, TAG)], 304, "");
+        check(Method::HEAD, &[(IF, TAG)], 304, "");
+        check(Method::GET, &[(IF, TAG.trim_start_matches("W/"))], 304, "");
+        check(Method::GET, &[(IF, &format!("\"a\", {TAG}"))], 304, "");
+        check(Method::GET, &[(IF, "*")], 304, "");
+        check(Method::GET, &[(IF, "\"a\"")], 200, "{}");
+        check(
+            Method::GET,
+            &[(IF, TAG), ("cache-control", "No-Cache")],
+            200,
+            "{}",
+        );
+        check(Method::POST, &[(IF, TAG)], 200, "{}");
+    }
 }
