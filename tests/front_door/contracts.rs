@@ -257,8 +257,8 @@ fn the_bundled_module_exports_its_world() {
     for line in [
         "  wares:customer/hooks@1.0.0\n",
         "  wares:customer/customers@1.0.0: search, retrieve, create, update, delete\n",
-        "  wares:module/http@1.1.0: routes, schemas, handle\n",
-        "  wares:module/schema@1.1.0: steps-needed\n",
+        "  wares:module/http@2.0.0: routes, schemas, handle\n",
+        "  wares:module/migrations@2.0.0: every, count-required\n",
         "  POST   /admin/customer-groups/{id}/customers (admin)\n",
     ] {
         assert!(shown.contains(line), "{line}{shown}");

@@ -129,7 +129,7 @@ fn another_world_is_no_module() {
             &[],
         ),
         format!(
-            "{NO_MODULE}it exports wares:module/lifecycle@9.0.0, and this host calls wares:module/lifecycle@1.1.0, or another version compatible with that"
+            "{NO_MODULE}it exports wares:module/lifecycle@9.0.0, and this host calls wares:module/lifecycle@2.0.0 or wares:module/lifecycle@1.1.0, or another version compatible with that"
         )
     );
     assert_eq!(

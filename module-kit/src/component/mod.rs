@@ -16,17 +16,17 @@ pub mod bindings {
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
             "../wit/platform@1.0.0",
-            "../wit/module@1.1.0",
+            "../wit/module@2.0.0",
         ],
-        world: "wares:module/module@1.1.0",
+        world: "wares:module/module@2.0.0",
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export",
     });
 }
 
-use bindings::exports::wares::module::http::{self, Access, Request, Response};
-use bindings::exports::wares::module::{lifecycle, schema, seed};
+use bindings::exports::wares::module::http::{self, Request, Response};
+use bindings::exports::wares::module::{lifecycle, migrations, seed};
 use bindings::wasi::config::store as config;
 use bindings::wasi::logging::logging;
 
@@ -149,20 +149,21 @@ impl<M: Module> lifecycle::Guest for M {
             Err(faults)
         }
     }
+}
 
-    fn migrations(dialect: lifecycle::SqlDialect) -> Vec<lifecycle::Migration> {
-        let migration = |migration: &Migration| lifecycle::Migration {
+impl<M: Module> migrations::Guest for M {
+    fn every(dialect: String) -> Vec<migrations::Migration> {
+        let migration = |migration: &Migration| migrations::Migration {
             name: migration.name.to_owned(),
             statements: migration.statements.to_owned(),
         };
-        match dialect {
-            lifecycle::SqlDialect::Sqlite => M::MIGRATIONS.iter().map(migration).collect(),
+        match dialect.as_str() {
+            "sqlite" => M::MIGRATIONS.iter().map(migration).collect(),
+            _ => Vec::new(),
         }
     }
-}
 
-impl<M: Module> schema::Guest for M {
-    fn steps_needed() -> u32 {
+    fn count_required() -> u32 {
         M::MIGRATIONS_NEEDED
     }
 }
@@ -172,12 +173,13 @@ impl<M: Module> http::Guest for M {
         let (routes, settings) = (<M as Module>::routes(), M::settings(&values()));
         let route = |(index, route): (usize, &Route<M::Domain, M::Settings>)| http::Route {
             method: match route.method {
-                Method::Get => http::Method::Get,
-                Method::Post => http::Method::Post,
-                Method::Delete => http::Method::Delete,
-            },
+                Method::Get => "GET",
+                Method::Post => "POST",
+                Method::Delete => "DELETE",
+            }
+            .to_owned(),
             path: route.path.to_owned(),
-            access: Access::Admin,
+            access: "admin".to_owned(),
             headers: Vec::new(),
             operation: openapi::operation(routes, index, M::paging(settings), settings),
         };
@@ -222,7 +224,7 @@ impl<M: Module> seed::Guest for M {
         M::SEEDS.iter().map(kind).collect()
     }
 
-    fn sow(kind: u32, count: u32) -> Result<(), String> {
+    fn seed(kind: u32, count: u32) -> Result<(), String> {
         match M::SEEDS.get(kind as usize) {
             Some(seed) => (seed.add)(M::settings(&values()), count),
             None => Err(format!("there is no kind {kind}")),

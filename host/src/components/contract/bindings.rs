@@ -27,3 +27,27 @@ pub mod v1 {
         ownership: Borrowing { duplicate_if_necessary: true },
     });
 }
+
+/// `wares:module@2`.
+pub mod v2 {
+    wasmtime::component::bindgen!({
+        path: [
+            "../wit/deps/wasi-config@0.2.0-rc.1",
+            "../wit/deps/wasi-logging@0.1.0-draft",
+            "../wit/platform@1.0.0",
+            "../wit/module@2.0.0",
+        ],
+        inline: "
+            package wares:host;
+
+            world module-v2 {
+                export wares:module/lifecycle@2.0.0;
+                export wares:module/http@2.0.0;
+                export wares:module/seed@2.0.0;
+                export wares:module/migrations@2.0.0;
+            }
+        ",
+        world: "wares:host/module-v2",
+        ownership: Borrowing { duplicate_if_necessary: true },
+    });
+}

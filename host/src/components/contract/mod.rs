@@ -8,6 +8,7 @@ mod kinds;
 mod profile;
 mod types;
 mod v1;
+mod v2;
 
 use crate::engine::{
     CallContext, CallError, Component, Engine, Guest, LoadError, are_compatible, split,
@@ -15,6 +16,7 @@ use crate::engine::{
 
 pub use description::HOST_SCHEMA;
 pub(super) use profile::Profile;
+use profile::shown;
 pub use types::{
     Access, Actor, ActorKind, Description, Header, Method, Migration, Request, Response, Route,
     SeedKind,
@@ -55,7 +57,7 @@ struct Major {
 }
 
 /// The major versions that this host serves, the latest first.
-const MAJORS: [Major; 1] = [v1::MAJOR];
+const MAJORS: [Major; 2] = [v2::MAJOR, v1::MAJOR];
 
 impl Contract {
     /// Compiles a component and finds what it exports of the contract. Nothing of it runs
@@ -284,7 +286,17 @@ mod tests {
                 .map_err(|error| error.to_string())
         };
         let (lifecycle, older) = (v1::MAJOR.interfaces[0], "wares:module/lifecycle@1.0.0");
+        let later = v2::MAJOR.interfaces[0];
         assert_eq!(said(&[older]), Ok(lifecycle));
+        assert_eq!(said(&[later]), Ok(later));
+        assert_eq!(
+            said(&[later, "wares:module/http@1.1.0"]),
+            Err(
+                "it is no module: it exports wares:module/http@1.1.0, and this host calls \
+                 wares:module/http@2.0.0, or another version compatible with that"
+                    .to_owned()
+            )
+        );
         assert_eq!(said(&["shop:things/list@3.0.0", lifecycle]), Ok(lifecycle));
         assert_eq!(
             said(&["wares:module/http@1.1.0"]),

@@ -276,7 +276,7 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 /// A module's text as an error shows it.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     cut(text, SHOWN_BYTES_MAX).escape_debug().to_string()
 }
 
