@@ -179,19 +179,25 @@ fn each_library_stays_in_its_part_of_the_host() {
 /// The folders of the host, from the ground up, and those that each may name. What stands
 /// in a file beside them is for all.
 const LAYERS: [(&str, &[&str]); 11] = [
-    ("telemetry", &[]),
+    ("config", &[]),
+    ("telemetry", &["config"]),
     ("threads", &[]),
     ("storage", &["threads"]),
-    ("identity", &["storage"]),
-    ("capabilities", &["storage", "telemetry"]),
+    ("identity", &["config", "storage"]),
+    ("capabilities", &["config", "storage", "telemetry"]),
     (
         "engine",
-        &["capabilities", "storage", "telemetry", "threads"],
+        &["capabilities", "config", "storage", "telemetry", "threads"],
     ),
-    ("components", &["engine", "storage", "telemetry", "threads"]),
-    ("config", &["engine", "components"]),
-    ("http", &["components", "identity", "storage", "telemetry"]),
-    ("server", &["http"]),
+    (
+        "components",
+        &["config", "engine", "storage", "telemetry", "threads"],
+    ),
+    (
+        "http",
+        &["components", "config", "identity", "storage", "telemetry"],
+    ),
+    ("server", &["config", "http"]),
     (
         "cli",
         &[

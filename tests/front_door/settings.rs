@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
-use wares::config::Config;
+use wares::cli::Settings;
 
 use crate::harness::{Server, Shop, data, run, text, wares};
 
@@ -17,7 +17,7 @@ fn edges() -> Vec<(String, u64, u64)> {
             .position(|known| *known == unit);
         number.parse::<u64>().unwrap() << (10 * power.unwrap())
     };
-    let settings = Config::reference().into_iter();
+    let settings = Settings::reference().into_iter();
     settings
         .filter(|declared| !declared.key.starts_with("modules."))
         .filter_map(|declared| {

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::component::{HasData, Linker};
 
 use super::bindings::wasi::logging::logging::{self as wit, Host, Level};
-use super::{CallState, Capability};
+use super::{CallState, Capability, LimitSettings};
+use crate::config::{BYTES_MAX, Reader};
 use crate::printable::{cut, printable, printable_line};
 use crate::telemetry::{COMPONENT, LogBudget, LogLimits};
 
@@ -41,6 +42,40 @@ impl Default for Limits {
             per_second: LogLimits {
                 lines_per_s_max: 1_000,
                 bytes_per_s_max: 256 * 1024,
+            },
+        }
+    }
+}
+
+impl LimitSettings for Limits {
+    fn read(section: &str, base: &Self, reader: &mut Reader) -> Self {
+        let key = |limit: &str| format!("{section}.{limit}");
+        Self {
+            lines_max: reader.number32(
+                &key("log_lines_max"),
+                0..=u32::MAX,
+                base.lines_max,
+                "log lines",
+            ),
+            bytes_max: reader.bytes(
+                &key("log_bytes_max"),
+                0..=BYTES_MAX,
+                base.bytes_max,
+                "text of log lines",
+            ),
+            per_second: LogLimits {
+                lines_per_s_max: reader.number32(
+                    &key("log_lines_per_s_max"),
+                    0..=u32::MAX,
+                    base.per_second.lines_per_s_max,
+                    "log lines a second of all calls of a component together",
+                ),
+                bytes_per_s_max: reader.bytes(
+                    &key("log_bytes_per_s_max"),
+                    0..=BYTES_MAX,
+                    base.per_second.bytes_per_s_max,
+                    "text of these lines",
+                ),
             },
         }
     }

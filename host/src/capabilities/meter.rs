@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{CallHook, ResourceLimiter};
 
-use super::CapabilityLimits;
+use super::{CapabilityLimits, LimitSettings};
+use crate::config::{BYTES_MAX, Reader};
 
 /// What a call whose write is kept may take from then on at least, so that it can
 /// say so.
@@ -22,13 +23,73 @@ pub struct Limits {
     /// All linear memories together, in bytes.
     pub memory_bytes_max: usize,
     /// All tables together, in elements.
-    pub table_elements_max: usize,
+    pub table_elements_max: u32,
     /// The body of a response, in bytes.
     pub response_bytes_max: usize,
     /// Calls from the guest into the host.
     pub host_calls_max: u32,
     /// What it may use of the capabilities.
     pub capabilities: CapabilityLimits,
+}
+
+/// The most elements of tables: the engine reserves room for them, for each call.
+const TABLE_ELEMENTS_MAX: u32 = 10_000_000;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deadline_ms: 1_000,
+            call_ms: 30_000,
+            memory_bytes_max: 64 * 1024 * 1024,
+            table_elements_max: 20_000,
+            response_bytes_max: 8 * 1024 * 1024,
+            host_calls_max: 100_000,
+            capabilities: CapabilityLimits::default(),
+        }
+    }
+}
+
+impl LimitSettings for Limits {
+    fn read(section: &str, base: &Self, reader: &mut Reader) -> Self {
+        let key = |limit: &str| format!("{section}.{limit}");
+        Self {
+            deadline_ms: reader.milliseconds(
+                &key("deadline_ms"),
+                base.deadline_ms,
+                "time of the component's own a call; time in the host does not count",
+            ),
+            call_ms: reader.milliseconds(
+                &key("call_ms"),
+                base.call_ms,
+                "a call from beginning to end, with all that the host does for it",
+            ),
+            memory_bytes_max: reader.bytes(
+                &key("memory_bytes_max"),
+                1 << 20..=BYTES_MAX,
+                base.memory_bytes_max,
+                "linear memories together",
+            ),
+            table_elements_max: reader.number32(
+                &key("table_elements_max"),
+                1..=TABLE_ELEMENTS_MAX,
+                base.table_elements_max,
+                "elements of all tables together",
+            ),
+            response_bytes_max: reader.bytes(
+                &key("response_bytes_max"),
+                1 << 10..=BYTES_MAX,
+                base.response_bytes_max,
+                "the body of a response",
+            ),
+            host_calls_max: reader.number32(
+                &key("host_calls_max"),
+                0..=u32::MAX,
+                base.host_calls_max,
+                "calls into the host",
+            ),
+            capabilities: CapabilityLimits::read(section, &base.capabilities, reader),
+        }
+    }
 }
 
 /// Marks a guest that ran out of time, on its way through wasmtime's errors.
@@ -211,7 +272,7 @@ impl ResourceLimiter for Meter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let max = self.limits.table_elements_max;
+        let max = self.limits.table_elements_max as usize;
         Ok(grow(&mut self.table_elements, current, desired, max))
     }
 }

@@ -19,6 +19,8 @@ pub(crate) mod wasi;
 
 use wasmtime::component::Linker;
 
+use crate::config::Reader;
+
 pub use call::{CallContext, CallState};
 pub use grants::{Grants, NotGranted};
 pub use meter::Limits;
@@ -68,6 +70,16 @@ impl PerCall for () {
     fn begin(_: &mut CallContext, _: &logging::Log) {}
 }
 
+/// Limits that read themselves from a section of the settings.
+pub(crate) trait LimitSettings {
+    /// The settings under `section`, with those of `base` as defaults.
+    fn read(section: &str, base: &Self, reader: &mut Reader) -> Self;
+}
+
+impl LimitSettings for () {
+    fn read(_: &str, (): &Self, _: &mut Reader) {}
+}
+
 macro_rules! capabilities {
     ($($(#[$attribute:meta])* $name:ident),* $(,)?) => {
         /// Every capability, in the order in which they are shown.
@@ -94,6 +106,14 @@ macro_rules! capabilities {
                 /// Of the capability of this name.
                 $(#[$attribute])* pub $name: $name::Limits,
             )*
+        }
+
+        impl LimitSettings for CapabilityLimits {
+            fn read(section: &str, base: &Self, reader: &mut Reader) -> Self {
+                Self {
+                    $($(#[$attribute])* $name: LimitSettings::read(section, &base.$name, reader),)*
+                }
+            }
         }
     };
 }

@@ -6,7 +6,8 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
 use super::bindings::wares::platform::sql::{self as wit, Host, HostTransaction};
 use super::logging::Log;
-use super::{CallContext, CallState, Capability, PerCall};
+use super::{CallContext, CallState, Capability, LimitSettings, PerCall};
+use crate::config::{BYTES_MAX, Reader};
 use crate::storage::{self, Session, SessionLimits};
 
 pub(crate) const CAPABILITY: Capability = Capability {
@@ -17,6 +18,53 @@ pub(crate) const CAPABILITY: Capability = Capability {
 };
 
 pub(crate) type Limits = SessionLimits;
+
+impl LimitSettings for Limits {
+    fn read(section: &str, base: &Self, reader: &mut Reader) -> Self {
+        let key = |limit: &str| format!("{section}.{limit}");
+        Self {
+            statement_ms: reader.milliseconds(
+                &key("sql_statement_ms"),
+                base.statement_ms,
+                "one SQL statement",
+            ),
+            statements_max: reader.number32(
+                &key("sql_statements_max"),
+                0..=u32::MAX,
+                base.statements_max,
+                "SQL statements",
+            ),
+            rows_max: reader.number32(
+                &key("sql_rows_max"),
+                0..=u32::MAX,
+                base.rows_max,
+                "rows of one statement",
+            ),
+            result_bytes_max: reader.bytes(
+                &key("sql_result_bytes_max"),
+                1 << 10..=BYTES_MAX,
+                base.result_bytes_max,
+                "rows of one statement",
+            ),
+            memory_bytes_max: reader.bytes(
+                &key("sql_memory_bytes_max"),
+                1 << 20..=1 << 40,
+                base.memory_bytes_max,
+                "memory that the database takes for one statement",
+            ),
+            writer_wait_ms: reader.milliseconds_or_none(
+                &key("sql_writer_wait_ms"),
+                base.writer_wait_ms,
+                "waiting for the database's writer, before the call begins as well",
+            ),
+            transaction_hold_ms: reader.milliseconds(
+                &key("sql_transaction_hold_ms"),
+                base.transaction_hold_ms,
+                "holding the database's writer",
+            ),
+        }
+    }
+}
 
 /// The resource behind the guest's handle. The transaction itself lives in the
 /// session, since one call may have one open at a time.

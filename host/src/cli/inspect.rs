@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workplace = Workplace::open(&arguments.common)?;
     let engine = workplace.engine(1)?;
-    let bytes_max = workplace.config.compile.component_bytes_max;
+    let bytes_max = workplace.settings.compile.component_bytes_max;
     let source = Source::read(&arguments.file, bytes_max)?;
     let mut shape = engine
         .inspect(&source.bytes)

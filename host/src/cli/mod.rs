@@ -11,8 +11,11 @@ mod key;
 mod module;
 mod seed;
 mod serve;
+mod settings;
 mod user;
 mod workplace;
+
+pub use settings::Settings;
 
 use std::fmt::Arguments;
 use std::io::{StdoutLock, Write};

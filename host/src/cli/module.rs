@@ -211,7 +211,7 @@ impl Install {
 
     /// Reads the component and its signature, and finds out which module it is.
     fn prepare(&self, workplace: &Workplace, found: &mut Found) -> anyhow::Result<Ask> {
-        let bytes_max = workplace.config.compile.component_bytes_max;
+        let bytes_max = workplace.settings.compile.component_bytes_max;
         let source = Source::read(&self.file, bytes_max)?;
         found.digest = Some(components::digest(&source.bytes));
         let name = match &self.name {

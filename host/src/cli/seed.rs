@@ -157,11 +157,12 @@ fn is_option(name: &str) -> bool {
 
 pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow::Result<()> {
     let mut workplace = Workplace::open(&arguments.common)?;
-    for limits in workplace.config.all_limits() {
-        limits.deadline_ms = BATCH_MS_MAX;
-        limits.call_ms = BATCH_MS_MAX;
-        limits.sql_transaction_hold_ms = BATCH_MS_MAX;
-        limits.sql_writer_wait_ms = BATCH_MS_MAX;
+    for limits in workplace.settings.all_limits_mut() {
+        limits.call.deadline_ms = BATCH_MS_MAX;
+        limits.call.call_ms = BATCH_MS_MAX;
+        let sql = &mut limits.call.capabilities.sql;
+        sql.transaction_hold_ms = BATCH_MS_MAX;
+        sql.writer_wait_ms = BATCH_MS_MAX;
     }
     let engine = workplace.engine(1)?;
     let folder = workplace.folder_or_new()?;

@@ -3,23 +3,20 @@
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
 
 use super::ending::Ending;
 use super::workplace::{FIRST_ADMIN, Folder, Workplace};
-use super::{Common, Logged, json_out, one_line, text_out};
+use super::{Common, Logged, Settings, json_out, one_line, text_out};
 use crate::components::{
-    Access, BreakerOptions, Candidates, CurrentRoutes, Fallback, Manager, Method, Metrics,
-    PassedOver, Rank, Slot, SlotOptions, Version, check_modules,
+    Access, Candidates, CurrentRoutes, Fallback, Manager, Method, Metrics, PassedOver, Rank, Slot,
+    SlotOptions, Version, check_modules,
 };
-use crate::config::{Config, Log};
-use crate::http::{App, HttpOptions, Identity, host_routes};
+use crate::http::{App, Identity, host_routes};
 use crate::identity::{Directory, FirstAdmin};
 use crate::server::{self, Bound, ServerLimits};
 use crate::storage::Database;
@@ -49,11 +46,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .map(|listen| ("server.listen".to_owned(), listen.clone()))
         .collect();
     let workplace = Workplace::open_with(&arguments.common, listen)?;
-    start_log(&workplace.config.log)?;
+    telemetry::start(&workplace.settings.log)?;
     let served = serve(arguments, &workplace);
     match served {
         // All that is said is JSON, from here to the end.
-        Err(error) if workplace.config.log.json && tracing::enabled!(tracing::Level::ERROR) => {
+        Err(error) if workplace.settings.log.json && tracing::enabled!(tracing::Level::ERROR) => {
             tracing::error!("{}", one_line(&error));
             Err(Logged.into())
         }
@@ -62,8 +59,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
-    let config = &workplace.config;
-    for variable in &config.passed_over {
+    let settings = &workplace.settings;
+    for variable in &settings.ignored_variables {
         tracing::info!(
             variable,
             "a variable that Kubernetes sets for a Service is no setting, and is passed over"
@@ -75,9 +72,9 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
         .on_thread_start(processors::enlist)
         .on_thread_stop(processors::retire)
         .build()?;
-    let bound = runtime.block_on(Bound::take(&config.server.listen));
+    let bound = runtime.block_on(Bound::take(&settings.server.listen));
     if bound.is_err()
-        && config.data.dir.is_dir()
+        && settings.data.dir.is_dir()
         && let Ok(folder) = workplace.folder()
     {
         // Another host on this folder says more than a port that is taken.
@@ -100,15 +97,14 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
     let listeners = runtime.block_on(async { bound.listen() })?;
     let places = listeners.addresses()?;
     // Before anybody is told that the host serves, and may want to stop it again.
-    let drain = Duration::from_millis(config.server.drain_ms);
+    let drain = settings.server.limits.drain;
     let (ending, stop) = Ending::prepare(drain, shop.manager.unfinished())?;
     // Only now, when nothing can fail any more, so that a password that is shown is one that works.
-    let admin = config.identity.admin_password.as_str();
     let admin = shop
         .directory
         .ensure_admin(
-            &config.identity.admin_email,
-            (!admin.is_empty()).then_some(admin),
+            &settings.identity.admin_email,
+            settings.identity.admin_password.as_deref(),
         )
         .context(FIRST_ADMIN)?;
     folder.announce(nearest(&places), &shop.directory);
@@ -117,7 +113,7 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
         admin: &admin,
         first_list: shop.first_list.as_deref(),
     };
-    if config.log.json {
+    if settings.log.json {
         welcome.as_json()?;
     } else {
         welcome.as_text()?;
@@ -127,7 +123,7 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
     let unfinished = runtime.block_on(server::run(
         listeners,
         shop.app.clone(),
-        server_limits(config, &shop),
+        server_limits(settings, &shop),
         async {
             // It ends with the thread that listens, which does so for no other reason.
             let _ = stop.await;
@@ -164,16 +160,16 @@ impl Shop {
         folder: &Folder,
         strict: bool,
     ) -> anyhow::Result<Self> {
-        let config = &workplace.config;
+        let settings = &workplace.settings;
         let directory = Arc::new(workplace.directory(folder)?);
         let found = workplace.found()?;
         let engine = Arc::new(workplace.engine_to_serve(&found)?);
         let metrics = Arc::new(Metrics::default());
-        let host = host_routes(&http_options(config))?;
+        let host = host_routes(&settings.http.clone())?;
         let (slots, failures, fallbacks) = {
             let mut candidates = workplace.candidates(&engine, found)?;
             let ids = &host.operation_ids;
-            let slots = slots(config, folder, &mut candidates, &metrics, strict, ids)?;
+            let slots = slots(settings, folder, &mut candidates, &metrics, strict, ids)?;
             candidates.passed_over().iter().for_each(tell_passed_over);
             let (failures, fallbacks) = (candidates.failures(), candidates.fallbacks());
             (slots, failures.to_vec(), fallbacks.to_vec())
@@ -200,7 +196,7 @@ impl Shop {
             manager.clone(),
             metrics,
             Identity::new(directory.clone()),
-            http_options(config),
+            settings.http.clone(),
         );
         Ok(Self {
             app: Arc::new(app),
@@ -299,7 +295,7 @@ fn tell_passed_over(component: &PassedOver) {
 /// Serves each module from the first component that can be served beside the others. If
 /// it is `strict`, nothing may have failed.
 fn slots(
-    config: &Config,
+    settings: &Settings,
     folder: &Folder,
     candidates: &mut Candidates<'_>,
     metrics: &Metrics,
@@ -318,7 +314,7 @@ fn slots(
     let fairness = Fairness::start()?;
     let mut slots: Vec<Arc<Slot>> = Vec::new();
     for name in candidates.names() {
-        let options = slot_options(config, &name);
+        let options = slot_options(settings, &name);
         let fits = |slot: &Arc<Slot>| {
             let all: Vec<_> = slots
                 .iter()
@@ -341,54 +337,17 @@ fn slots(
     Ok(slots)
 }
 
-/// The levels, as they are written alone or after `target=`.
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-
-fn start_log(log: &Log) -> anyhow::Result<()> {
-    // The filter itself would take a misspelt level for the name of a target.
-    for part in log.level.split(',') {
-        let level = part.rsplit('=').next().unwrap_or_default().trim();
-        if !LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
-            bail!(
-                "log.level: '{level}' is no level; there are {}, each also as target=level",
-                LEVELS.join(", ")
-            );
-        }
-    }
-    let filter = EnvFilter::builder()
-        .parse(&log.level)
-        .map_err(|error| anyhow!("log.level '{}' cannot be read: {error}", log.level))?;
-    Ok(telemetry::start(filter, log.json)?)
-}
-
-fn http_options(config: &Config) -> HttpOptions {
-    HttpOptions {
-        body_bytes_max: config.server.body_bytes_max,
-        component_bytes_max: config.compile.component_bytes_max,
-        head_timeout: Duration::from_millis(config.server.head_timeout_ms),
-        body_timeout: Duration::from_millis(config.server.body_timeout_ms),
-        idle_timeout: Duration::from_millis(config.server.idle_timeout_ms),
-        origins: config.cors.origins.clone(),
-        trust_forwarded: config.server.trust_forwarded,
-        docs: config.server.docs,
-    }
-}
-
-fn slot_options(config: &Config, name: &str) -> SlotOptions {
-    let limits = config.limits_of(name);
+fn slot_options(settings: &Settings, name: &str) -> SlotOptions {
+    let limits = settings.limits_of(name);
     SlotOptions {
         executor: ExecutorOptions {
             threads: limits.calls_max,
             writing_max: limits.calls_writing_max(),
             waiting_max: limits.calls_waiting_max,
-            stack_bytes_max: config.stack_bytes_max,
+            stack_bytes_max: settings.stack_bytes_max,
         },
         request_bytes_max: limits.request_bytes_max,
-        breaker: BreakerOptions {
-            failures_min: config.breaker.failures_min,
-            window: Duration::from_millis(config.breaker.window_ms),
-            rest: Duration::from_millis(config.breaker.rest_ms),
-        },
+        breaker: settings.breaker,
     }
 }
 
@@ -399,14 +358,14 @@ const FILES_A_DATABASE: usize = 3;
 
 /// As many of these connections as leave files for all else: who only connects
 /// must not keep a database from being opened.
-fn connections_max(config: &Config, shop: &Shop) -> usize {
-    let wanted = config.server.connections_max;
+fn connections_max(settings: &Settings, shop: &Shop) -> usize {
+    let wanted = settings.server.limits.connections_max;
     // One that reads for each of a module's calls, one that writes, one for a version that is tried.
     let databases: usize = shop
         .manager
         .slots()
         .map(|slot| {
-            let limits = config.limits_of(slot.name());
+            let limits = settings.limits_of(slot.name());
             limits.calls_max + limits.calls_writing_max() + 2
         })
         .sum();
@@ -434,12 +393,10 @@ fn connections_max(config: &Config, shop: &Shop) -> usize {
     wanted.min(room)
 }
 
-fn server_limits(config: &Config, shop: &Shop) -> ServerLimits {
+fn server_limits(settings: &Settings, shop: &Shop) -> ServerLimits {
     ServerLimits {
-        connections_max: connections_max(config, shop),
-        head_bytes_max: config.server.head_bytes_max,
-        head_timeout: Duration::from_millis(config.server.head_timeout_ms),
-        drain: Duration::from_millis(config.server.drain_ms),
+        connections_max: connections_max(settings, shop),
+        ..settings.server.limits.clone()
     }
 }
 

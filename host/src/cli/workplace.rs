@@ -6,32 +6,24 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::Common;
+use super::{Common, Settings};
 use crate::clock;
 use crate::components::{
-    self, CanaryOptions, Candidates, ComponentStore, CurrentRoutes, Failure, Found, Keys, Manager,
-    ManagerOptions, ModuleOptions, PathPrefix, Slot, Source, Trust, Version, VersionError,
-    WatchError, Watched,
+    self, Candidates, ComponentStore, CurrentRoutes, Failure, Found, Manager, ManagerOptions, Slot,
+    Source, Version, VersionError, WatchError, Watched,
 };
-use crate::config::{Config, Limits as LimitSettings, Sources};
-use crate::engine::{
-    CallError, CapabilityLimits, CompileLimits, Engine, EngineOptions, Grants, Limits,
-    LoggingLimits,
-};
+use crate::config::Sources;
+use crate::engine::{CallError, Engine, EngineOptions};
 use crate::files;
-use crate::identity::{Directory, Lifetimes};
+use crate::identity::Directory;
 use crate::printable::{printable, printable_line};
-use crate::storage::{
-    self, Database, DatabaseOptions, Installed, Registry, SessionLimits, StorageError,
-};
-use crate::telemetry::LogLimits;
+use crate::storage::{self, Database, DatabaseOptions, Installed, Registry, StorageError};
 
 pub(super) struct Workplace {
-    pub config: Config,
+    pub settings: Settings,
 }
 
 impl Workplace {
@@ -53,16 +45,16 @@ impl Workplace {
             flags,
         };
         Ok(Self {
-            config: Config::load(&sources)?,
+            settings: Settings::load(&sources)?,
         })
     }
 
     /// An engine for as many calls at once as the modules that are served have threads.
     pub(super) fn engine_to_serve(&self, found: &Found) -> anyhow::Result<Engine> {
         // Which modules the files hold is not known yet; each may be the one that may do most.
-        let all = self.config.modules.values().map(|module| &module.limits);
-        let most = all
-            .chain([&self.config.limits])
+        let most = self
+            .settings
+            .all_limits()
             .map(|limits| limits.calls_max + limits.calls_writing_max());
         let modules = found.modules_max().max(1);
         let calls = most.max().unwrap_or(1).saturating_mul(modules);
@@ -76,30 +68,18 @@ impl Workplace {
     }
 
     fn engine_with(&self, calls: usize, hear: Option<fn(&str, &str)>) -> anyhow::Result<Engine> {
-        let all = || {
-            self.config
-                .modules
-                .values()
-                .map(|module| &module.limits)
-                .chain([&self.config.limits])
-        };
-        let artifacts = self.config.data.dir.join("compiled");
+        let settings = &self.settings;
+        let calls_of = || settings.all_limits().map(|limits| &limits.call);
+        let memory_bytes = calls_of().map(|call| call.memory_bytes_max);
+        let table_elements = calls_of().map(|call| call.table_elements_max);
+        let artifacts = settings.data.dir.join("compiled");
         Ok(Engine::new(EngineOptions {
             calls_max: calls.try_into().unwrap_or(u32::MAX),
-            memory_bytes_max: all()
-                .map(|limits| limits.memory_bytes_max)
-                .max()
-                .unwrap_or_default(),
-            table_elements_max: all()
-                .map(|limits| limits.table_elements_max)
-                .max()
-                .unwrap_or_default(),
-            stack_bytes_max: self.config.stack_bytes_max,
-            component_bytes_max: self.config.compile.component_bytes_max,
-            compile: Some(CompileLimits {
-                deadline_ms: self.config.compile.deadline_ms,
-                memory_bytes_max: self.config.compile.memory_bytes_max as u64,
-            }),
+            memory_bytes_max: memory_bytes.max().unwrap_or_default(),
+            table_elements_max: table_elements.max().unwrap_or_default(),
+            stack_bytes_max: settings.stack_bytes_max,
+            component_bytes_max: settings.compile.component_bytes_max,
+            compile: Some(settings.compile.limits),
             artifacts: artifacts.is_dir().then_some(artifacts),
             hear,
         })?)
@@ -110,19 +90,19 @@ impl Workplace {
         Version::load(
             engine,
             source,
-            |name| self.options(name),
-            &limits(&self.config.limits),
+            |name| self.settings.module(name),
+            &self.settings.limits.of_call(),
         )
     }
 
     /// Where the modules' components come from.
     pub(super) fn found(&self) -> anyhow::Result<Found> {
-        let data = &self.config.data;
+        let data = &self.settings.data;
         let mut found = components::find(
             self.configured(),
             &data.dir,
             &data.modules_dir,
-            self.config.compile.component_bytes_max,
+            self.settings.compile.component_bytes_max,
         )?;
         if data.modules_dir_is_set && !data.modules_dir.is_dir() {
             found.misses(&data.modules_dir);
@@ -132,13 +112,13 @@ impl Workplace {
 
     /// The files that the settings name, each with its module.
     fn configured(&self) -> impl Iterator<Item = (&str, &Path)> {
-        let modules = self.config.modules.iter();
+        let modules = self.settings.modules.iter();
         modules.filter_map(|(name, module)| Some((name.as_str(), module.component.as_deref()?)))
     }
 
     /// Notes the files of components, to have them served anew when they change.
     pub(super) fn watched(&self) -> Result<Watched, WatchError> {
-        Watched::note(self.configured(), &self.config.data.modules_dir)
+        Watched::note(self.configured(), &self.settings.data.modules_dir)
     }
 
     /// Loads what modules may be served from; their databases stay closed.
@@ -150,8 +130,8 @@ impl Workplace {
         engine: &'a Engine,
         found: Found,
     ) -> anyhow::Result<Candidates<'a>> {
-        let versions = ComponentStore::of(&self.config.data.dir);
-        let trust = self.trust();
+        let versions = ComponentStore::of(&self.settings.data.dir);
+        let trust = self.settings.versions.trust.clone();
         let load = Box::new(move |source: &Source| {
             let signed_by = trust
                 .source(source, |name, digest| self.kept(name, digest))
@@ -162,7 +142,7 @@ impl Workplace {
             Ok(self.module(engine, source)?.signed_by(signed_by))
         });
         let candidates = Candidates::new(found, versions, load);
-        for name in self.config.modules.keys() {
+        for name in self.settings.modules.keys() {
             if !candidates.knows(name) {
                 bail!(
                     "there is no module {name}, which the settings under modules.{name} configure"
@@ -172,25 +152,13 @@ impl Workplace {
         Ok(candidates)
     }
 
-    /// Whose components are taken.
-    fn trust(&self) -> Trust {
-        let versions = &self.config.versions;
-        // They were read as such.
-        let keys = Keys::new(&versions.public_keys).unwrap_or_default();
-        Trust::new(keys, versions.require_signature)
-    }
-
     /// What is known of a version that is installed.
     fn kept(&self, name: &str, digest: &str) -> Result<Option<Installed>, StorageError> {
-        let file = self.config.data.dir.join(OWN_DATABASE);
+        let file = self.settings.data.dir.join(OWN_DATABASE);
         if !file.exists() {
             return Ok(None);
         }
         Registry::open(&file)?.version(name, digest)
-    }
-
-    fn options(&self, name: &str) -> ModuleOptions {
-        module_options(&self.config, name)
     }
 
     /// What manages the versions of these modules.
@@ -200,29 +168,23 @@ impl Workplace {
         slots: &[Arc<Slot>],
         routes: CurrentRoutes,
     ) -> anyhow::Result<Arc<Manager>> {
-        let config = &self.config;
-        let canary = &config.canary;
-        let pinned = |(name, module): (&String, &crate::config::Module)| {
-            Some((name.clone(), module.component.clone()?))
-        };
+        let settings = &self.settings;
+        let pinned = self.configured();
         let options = ManagerOptions {
-            data: config.data.dir.clone(),
-            modules_dir: config.data.modules_dir.clone(),
-            pinned: config.modules.iter().filter_map(pinned).collect(),
-            component_bytes_max: config.compile.component_bytes_max,
-            trust: self.trust(),
-            drain: Duration::from_millis(config.versions.drain_ms),
-            canary: CanaryOptions {
-                calls_min: canary.calls_min as u64,
-                promote_calls: canary.promote_calls,
-                bad_percent_max: canary.bad_percent_max as f64,
-                latency_percent_max: canary.latency_percent_max as f64,
-            },
-            asking: limits(&config.limits),
+            data: settings.data.dir.clone(),
+            modules_dir: settings.data.modules_dir.clone(),
+            pinned: pinned
+                .map(|(name, file)| (name.to_owned(), file.to_owned()))
+                .collect(),
+            component_bytes_max: settings.compile.component_bytes_max,
+            trust: settings.versions.trust.clone(),
+            drain: settings.versions.drain,
+            canary: settings.canary,
+            asking: settings.limits.of_call(),
         };
-        let registry = Registry::open(&config.data.dir.join(OWN_DATABASE))?;
-        let of_modules = config.clone();
-        let modules = move |name: &str| module_options(&of_modules, name);
+        let registry = Registry::open(&settings.data.dir.join(OWN_DATABASE))?;
+        let of_modules = settings.clone();
+        let modules = move |name: &str| of_modules.module(name);
         Ok(Manager::start(
             engine,
             options,
@@ -238,7 +200,7 @@ impl Workplace {
     /// # Errors
     /// When there is none; then nothing is made.
     pub(super) fn folder(&self) -> anyhow::Result<Folder> {
-        let path = &self.config.data.dir;
+        let path = &self.settings.data.dir;
         if let Some(reason) = no_data_folder(path)? {
             bail!(
                 "{reason}: name the data folder with --data DIR (or the setting data.dir), or make one there \
@@ -250,12 +212,12 @@ impl Workplace {
 
     /// The data folder, made if it is missing.
     pub(super) fn folder_or_new(&self) -> anyhow::Result<Folder> {
-        Folder::open(&self.config.data.dir)
+        Folder::open(&self.settings.data.dir)
     }
 
     /// The data folder, made if it is missing and somebody named it.
     pub(super) fn folder_or_named(&self) -> anyhow::Result<Folder> {
-        if self.config.data.dir_is_set {
+        if self.settings.data.dir_is_set {
             self.folder_or_new()
         } else {
             self.folder()
@@ -265,22 +227,18 @@ impl Workplace {
     /// Whether the first admin can be made as the settings have it, if there is none yet.
     /// Makes nothing.
     pub(super) fn check_first_admin(&self) -> anyhow::Result<()> {
-        let identity = &self.config.identity;
-        let password = identity.admin_password.as_str();
+        let identity = &self.settings.identity;
         Directory::check_first_admin(
-            &self.config.data.dir.join(OWN_DATABASE),
+            &self.settings.data.dir.join(OWN_DATABASE),
             &identity.admin_email,
-            (!password.is_empty()).then_some(password),
+            identity.admin_password.as_deref(),
         )
         .context(FIRST_ADMIN)
     }
 
     /// Who may sign in, by the data folder.
     pub(super) fn directory(&self, folder: &Folder) -> anyhow::Result<Directory> {
-        let lifetimes = Lifetimes {
-            token: Duration::from_secs(self.config.identity.token_lifetime_s),
-            session: Duration::from_secs(self.config.identity.session_lifetime_s),
-        };
+        let lifetimes = self.settings.identity.lifetimes;
         Ok(Directory::open(&folder.path.join(OWN_DATABASE), lifetimes)?)
     }
 }
@@ -657,53 +615,5 @@ fn tidy(data: &Path) {
                 Err(error) => tracing::warn!(path = %path.display(), %error, "cannot be removed"),
             }
         }
-    }
-}
-
-fn module_options(config: &Config, name: &str) -> ModuleOptions {
-    let module = config.modules.get(name);
-    ModuleOptions {
-        database_bytes_max: config.limits_of(name).database_bytes_max as u64,
-        database_within_disk: config.limits_of(name).database_within_disk,
-        migration_ms: config.limits_of(name).sql_migration_ms,
-        grants: module.map_or_else(Grants::all, |module| module.grants.clone()),
-        path_prefixes: module
-            .map_or_else(PathPrefix::defaults, |module| module.path_prefixes.clone()),
-        limits: limits(config.limits_of(name)),
-        settings: module
-            .map(|module| module.config.clone())
-            .unwrap_or_default(),
-    }
-}
-
-fn limits(settings: &LimitSettings) -> Limits {
-    Limits {
-        deadline_ms: settings.deadline_ms,
-        call_ms: settings.call_ms,
-        memory_bytes_max: settings.memory_bytes_max,
-        table_elements_max: settings.table_elements_max,
-        response_bytes_max: settings.response_bytes_max,
-        host_calls_max: settings.host_calls_max,
-        capabilities: CapabilityLimits {
-            logging: LoggingLimits {
-                lines_max: settings.log_lines_max,
-                bytes_max: settings.log_bytes_max,
-                per_second: LogLimits {
-                    lines_per_s_max: settings.log_lines_per_s_max,
-                    bytes_per_s_max: settings.log_bytes_per_s_max,
-                },
-            },
-            sql: SessionLimits {
-                statement_ms: settings.sql_statement_ms,
-                statements_max: settings.sql_statements_max,
-                rows_max: settings.sql_rows_max,
-                result_bytes_max: settings.sql_result_bytes_max,
-                memory_bytes_max: settings.sql_memory_bytes_max,
-                // A call that has waited is to have time for its answer.
-                writer_wait_ms: settings.sql_writer_wait_ms.min(settings.call_ms / 2),
-                transaction_hold_ms: settings.sql_transaction_hold_ms,
-            },
-            ..CapabilityLimits::default()
-        },
     }
 }

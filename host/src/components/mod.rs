@@ -14,6 +14,7 @@ mod exposition;
 mod metrics;
 mod remarks;
 mod routing;
+mod settings;
 mod signature;
 mod slot;
 mod source;
@@ -39,10 +40,11 @@ pub use routing::{
     ModuleEndpoint, Overlap, Owned, PathError, PathPrefix, Paths, Pattern, RouteError,
     RoutingTable, SEGMENTS_MAX, belongs_to_host, check_modules, method_name, percent_decode,
 };
+pub use settings::{ModuleLimits, ModuleOptions, VersionSettings};
 pub use signature::{Keys, SignatureError, Trust};
 pub use slot::{Slot, SlotError, SlotOptions};
 pub use source::{Found, Origin, Rank, Source, SourceError, find};
 pub use statistics::{Counted, Statistics};
 pub use store::{ComponentStore, ComponentStoreError, digest, short as short_digest};
-pub use version::{ModuleOptions, Version, VersionError};
+pub use version::{Version, VersionError};
 pub use watch::{Watch, WatchError, Watched};

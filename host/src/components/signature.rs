@@ -11,7 +11,7 @@ use super::store::digest;
 use crate::storage::{Installed, StorageError};
 
 /// The keys that components may be signed with.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Keys(Vec<(String, PublicKey)>);
 
 /// Why a signature is no proof.
@@ -47,6 +47,7 @@ pub enum SignatureError {
 }
 
 /// The signers whose components are served.
+#[derive(Clone)]
 pub struct Trust {
     keys: Keys,
     required: bool,
@@ -154,6 +155,10 @@ impl Keys {
             })
             .collect::<Result<_, _>>()
             .map(Self)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     fn has(&self, key: &str) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::engine::{CallContext, CallError, Engine, Grants, Limits, LoadError, Settings};
+use crate::engine::{CallContext, CallError, Engine, Limits, LoadError, Settings};
 use crate::printable::cut;
 use crate::storage::{Database, DatabaseOptions, MigrationError, Schema, Session, StorageError};
 use crate::telemetry::LogBudget;
@@ -16,7 +16,8 @@ use crate::telemetry::LogBudget;
 use super::candidates::REASON_BYTES_MAX;
 use super::contract::{Contract, Method, Profile, Request, Response, Route, SeedKind};
 use super::remarks::Remarks;
-use super::routing::{FoundRoute, PathPrefix, Pattern};
+use super::routing::{FoundRoute, Pattern};
+use super::settings::{ModuleLimits, ModuleOptions};
 use super::signature::SignatureError;
 use super::source::{Origin, Rank, Source};
 use super::statistics::Statistics;
@@ -38,32 +39,11 @@ struct Loaded {
     name: Arc<str>,
     contract: Contract,
     profile: Profile,
-    database_bytes_max: u64,
-    database_within_disk: bool,
-    migration_ms: u64,
+    module_limits: ModuleLimits,
     settings: Settings,
     limits: Arc<Limits>,
     log: Arc<LogBudget>,
     remarks: Remarks,
-}
-
-/// What the operator says of a module.
-#[derive(Clone, Debug)]
-pub struct ModuleOptions {
-    /// The largest that its database may become, in bytes.
-    pub database_bytes_max: u64,
-    /// Whether the size of the disk bounds it as well.
-    pub database_within_disk: bool,
-    /// How long the steps of its schema may run, in milliseconds.
-    pub migration_ms: u64,
-    /// What of the host it may use.
-    pub grants: Grants,
-    /// Below which of these its routes lie.
-    pub path_prefixes: Vec<PathPrefix>,
-    /// What one call may use.
-    pub limits: Limits,
-    /// Keys and values for the component.
-    pub settings: Vec<(String, String)>,
 }
 
 /// Why a module is not served.
@@ -143,16 +123,14 @@ impl Version {
     ) -> Result<Self, LoadError> {
         let contract = Contract::load(engine, &source.bytes)?;
         let (profile, options) = Profile::ask(&contract, source, options, asking)?;
-        let limits = Arc::new(options.limits);
+        let limits = Arc::new(options.limits.of_call());
         let loaded = Loaded {
             log: LogBudget::of(&profile.name, limits.capabilities.logging.per_second),
             name: profile.name.as_str().into(),
-            settings: serving(&options.settings, &limits),
+            settings: serving(&options.config, &limits),
             contract,
             profile,
-            database_bytes_max: options.database_bytes_max,
-            database_within_disk: options.database_within_disk,
-            migration_ms: options.migration_ms,
+            module_limits: options.limits,
             limits,
             remarks: Remarks::default(),
         };
@@ -234,10 +212,11 @@ impl Version {
 
     /// A database with this module's limits.
     pub(super) fn database_at(&self, file: &Path) -> Result<Database, StorageError> {
+        let limits = &self.loaded.module_limits;
         let options = DatabaseOptions {
-            bytes_max: self.loaded.database_bytes_max,
-            within_disk: self.loaded.database_within_disk,
-            migration_ms: self.loaded.migration_ms,
+            bytes_max: limits.database_bytes_max as u64,
+            within_disk: limits.database_within_disk,
+            migration_ms: limits.migration_ms,
             ..DatabaseOptions::default()
         };
         Database::open(file, &options)

@@ -2,13 +2,13 @@
 //! them, so that an operator mends it all in one go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
-use crate::components::{DEFAULT_PREFIXES, Keys, PathPrefix};
-use crate::engine::Grants;
 use crate::printable::cut;
 
-use super::source::{ConfigError, Entry, Value};
+use super::source::{ConfigError, Entry, Sources, Value, layers};
 
 /// What an error shows of a value, in bytes.
 const SHOWN_BYTES_MAX: usize = 100;
@@ -20,9 +20,7 @@ const YEAR_MS: u64 = 365 * 24 * 3_600 * 1_000;
 /// The largest count of anything.
 const COUNT_MAX: u64 = u32::MAX as u64;
 /// The most bytes of anything that a component is given or gives: what 32 bits can reach.
-pub(super) const BYTES_MAX: usize = 1 << 32;
-/// The longest lifetime of a proof of identity, in seconds.
-pub(super) const CENTURY_S: u64 = 100 * 365 * 24 * 3_600;
+pub(crate) const BYTES_MAX: usize = 1 << 32;
 
 /// One setting, as the code declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,29 +35,30 @@ pub struct Declaration {
     pub meaning: String,
 }
 
-pub(super) struct Reader {
+/// Takes settings by key.
+pub(crate) struct Reader {
     entries: BTreeMap<String, Entry>,
     taken: BTreeSet<String>,
     declared: Vec<Declaration>,
     faults: Vec<String>,
 }
 
-/// Whether a text is an origin as browsers send it: no path, not even `/`.
-fn is_origin(text: &str) -> bool {
-    let scheme = |name: &str| text.strip_prefix(name);
-    scheme("https://")
-        .or_else(|| scheme("http://"))
-        .is_some_and(|host| {
-            !host.is_empty()
-                && host
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b".:-[]".contains(&byte))
-        })
-}
-
 impl Reader {
+    /// A reader of what these sources set.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn open(sources: &Sources) -> Result<Self, ConfigError> {
+        Ok(Self::new(layers(sources)?))
+    }
+
+    /// A reader of nothing: each setting has its default.
+    pub(crate) fn empty() -> Self {
+        Self::new(Vec::new())
+    }
+
     /// Of several entries with one key, the last one holds.
-    pub(super) fn new(entries: Vec<Entry>) -> Self {
+    fn new(entries: Vec<Entry>) -> Self {
         Self {
             entries: entries
                 .into_iter()
@@ -71,7 +70,7 @@ impl Reader {
         }
     }
 
-    pub(super) fn text(&mut self, key: &str, default: &str, meaning: &str) -> String {
+    pub(crate) fn text(&mut self, key: &str, default: &str, meaning: &str) -> String {
         self.take(key, "text", default, meaning, |value| match value {
             Value::Text(text) | Value::Raw(text) => Some(text.clone()),
             _ => None,
@@ -79,11 +78,11 @@ impl Reader {
         .unwrap_or_else(|| default.to_owned())
     }
 
-    pub(super) fn secret(&mut self, key: &str, meaning: &str) -> String {
+    pub(crate) fn secret(&mut self, key: &str, meaning: &str) -> String {
         self.text(key, "", meaning)
     }
 
-    pub(super) fn flag(&mut self, key: &str, default: bool, meaning: &str) -> bool {
+    pub(crate) fn flag(&mut self, key: &str, default: bool, meaning: &str) -> bool {
         self.take(
             key,
             "true or false",
@@ -99,7 +98,7 @@ impl Reader {
     }
 
     /// A number within bounds.
-    pub(super) fn number(
+    pub(crate) fn number(
         &mut self,
         key: &str,
         range: RangeInclusive<u64>,
@@ -114,7 +113,7 @@ impl Reader {
     }
 
     /// The same of those that 32 bits can hold.
-    pub(super) fn number32(
+    pub(crate) fn number32(
         &mut self,
         key: &str,
         range: RangeInclusive<u32>,
@@ -126,40 +125,34 @@ impl Reader {
         number.try_into().unwrap_or(default)
     }
 
-    /// A time in milliseconds, of which none makes no sense.
-    pub(super) fn milliseconds(&mut self, key: &str, default: u64, meaning: &str) -> u64 {
+    /// A time of at least a millisecond, as the type that waits take.
+    pub(crate) fn duration(&mut self, key: &str, default: u64, meaning: &str) -> Duration {
+        Duration::from_millis(self.milliseconds(key, default, meaning))
+    }
+
+    /// A time, or none at all.
+    pub(crate) fn duration_or_none(&mut self, key: &str, default: u64, meaning: &str) -> Duration {
+        Duration::from_millis(self.milliseconds_or_none(key, default, meaning))
+    }
+
+    /// A time in milliseconds, at least one.
+    pub(crate) fn milliseconds(&mut self, key: &str, default: u64, meaning: &str) -> u64 {
         self.number(key, 1..=YEAR_MS, default, meaning)
     }
 
     /// A time in milliseconds, or none.
-    pub(super) fn milliseconds_or_none(&mut self, key: &str, default: u64, meaning: &str) -> u64 {
+    pub(crate) fn milliseconds_or_none(&mut self, key: &str, default: u64, meaning: &str) -> u64 {
         self.number(key, 0..=YEAR_MS, default, meaning)
     }
 
     /// A number that zero makes no sense for.
-    pub(super) fn count(&mut self, key: &str, default: usize, meaning: &str) -> usize {
+    pub(crate) fn count(&mut self, key: &str, default: usize, meaning: &str) -> usize {
         let number = self.number(key, 1..=COUNT_MAX, default as u64, meaning);
         number.try_into().unwrap_or(default)
     }
 
-    /// How many threads.
-    pub(super) fn threads(&mut self, key: &str, default: usize, meaning: &str) -> usize {
-        let number = self.number(key, 1..=1024, default as u64, meaning);
-        number.try_into().unwrap_or(default)
-    }
-
-    /// How much memory a component may have: what 32 bits can reach, at most.
-    pub(super) fn memory(&mut self, key: &str, default: usize, meaning: &str) -> usize {
-        self.bytes(key, 1 << 20..=BYTES_MAX, default, meaning)
-    }
-
-    /// How much stack a component may have: what every thread that runs it has.
-    pub(super) fn stack(&mut self, key: &str, default: usize, meaning: &str) -> usize {
-        self.bytes(key, 64 << 10..=4 << 20, default, meaning)
-    }
-
     /// So many bytes, within bounds.
-    pub(super) fn bytes(
+    pub(crate) fn bytes(
         &mut self,
         key: &str,
         range: RangeInclusive<usize>,
@@ -182,16 +175,13 @@ impl Reader {
         .unwrap_or(default)
     }
 
-    /// One of a few words, by its place; the first is the default.
-    pub(super) fn choice(&mut self, key: &str, words: &[&str], meaning: &str) -> usize {
-        let kind: &'static str = match words {
-            ["text", "json"] => "text or json",
-            _ => "one of a few words",
-        };
+    /// One of several words, by its index; the first is the default.
+    pub(crate) fn choice(&mut self, key: &str, words: &[&str], meaning: &str) -> usize {
+        let default = words.first().copied().unwrap_or_default();
         self.take(
             key,
-            kind,
-            words.first().copied().unwrap_or_default(),
+            words.join(" or "),
+            default,
             meaning,
             |value| match value {
                 Value::Text(text) | Value::Raw(text) => words.iter().position(|word| word == text),
@@ -201,79 +191,46 @@ impl Reader {
         .unwrap_or(0)
     }
 
-    pub(super) fn origins(&mut self, key: &str, meaning: &str) -> Vec<String> {
-        self.take(
-            key,
-            "a list of origins, each scheme://host or scheme://host:port (comma-separated outside the file)",
-            "",
-            meaning,
-            |value| {
-                let origins = list(value)?;
-                origins.iter().all(|origin| is_origin(origin)).then_some(origins)
-            },
-        )
-        .unwrap_or_default()
+    /// A list of texts that `parse` takes as a whole; `default` as it is written. `None` if
+    /// it is not set.
+    pub(crate) fn list<T>(
+        &mut self,
+        key: &str,
+        kind: &str,
+        default: &str,
+        meaning: &str,
+        parse: impl FnOnce(Vec<String>) -> Option<T>,
+    ) -> Option<T> {
+        let kind = format!("{kind} (comma-separated outside the file)");
+        self.take(key, kind, default, meaning, |value| parse(list(value)?))
     }
 
-    /// Public keys of minisign.
-    pub(super) fn keys(&mut self, key: &str, meaning: &str) -> Vec<String> {
-        self.take(
-            key,
-            "a list of minisign's public keys, each like RWQ… (comma-separated outside the file)",
-            "",
-            meaning,
-            |value| {
-                let keys = list(value)?;
-                Keys::new(&keys).is_ok().then_some(keys)
-            },
-        )
-        .unwrap_or_default()
-    }
-
-    /// What is granted: everything by default.
-    pub(super) fn grants(&mut self, key: &str, meaning: &str) -> Grants {
-        let names: Vec<_> = Grants::names().collect();
-        let kind = format!(
-            "a list of grants: {} (comma-separated outside the file)",
-            names.join(", ")
-        );
-        self.take(key, kind, &names.join(","), meaning, |value| {
-            Grants::parse(list(value)?)
-        })
-        .unwrap_or_else(Grants::all)
-    }
-
-    /// Path prefixes of routes.
-    pub(super) fn path_prefixes(&mut self, key: &str, meaning: &str) -> Vec<PathPrefix> {
-        let texts = self.take(
-            key,
-            "a list of path prefixes, each like /store/reviews (comma-separated outside the file)",
-            &DEFAULT_PREFIXES.join(","),
-            meaning,
-            list,
-        );
-        let Some(texts) = texts else {
-            return PathPrefix::defaults();
-        };
-        let mut prefixes = Vec::with_capacity(texts.len());
+    /// A list of texts that `parse` takes one by one; each that it refuses is a fault with
+    /// its reason. `item` is what each should be. `None` if the list is not set.
+    pub(crate) fn list_of<T, E: Display>(
+        &mut self,
+        key: &str,
+        (kind, item): (&str, &str),
+        default: &str,
+        meaning: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        let texts = self.list(key, kind, default, meaning, Some)?;
+        let mut items = Vec::with_capacity(texts.len());
         for text in texts {
-            match PathPrefix::parse(&text) {
-                Ok(prefix) => prefixes.push(prefix),
+            match parse(&text) {
+                Ok(item) => items.push(item),
                 Err(error) => {
-                    let origin = self.entries.get(key).map_or("", |entry| &entry.origin);
-                    let text = cut(&text, SHOWN_BYTES_MAX);
-                    self.faults.push(format!(
-                        "{origin}: {key} has '{}', which is no path prefix: {error}",
-                        text.escape_debug()
-                    ));
+                    let text = cut(&text, SHOWN_BYTES_MAX).escape_debug().to_string();
+                    self.refuse(key, &format!("has '{text}', which is no {item}: {error}"));
                 }
             }
         }
-        prefixes
+        Some(items)
     }
 
     /// All keys under one, with any value, as text.
-    pub(super) fn table(&mut self, key: &str, meaning: &str) -> Vec<(String, String)> {
+    pub(crate) fn table(&mut self, key: &str, meaning: &str) -> Vec<(String, String)> {
         let prefix = format!("{key}.");
         self.declare(
             format!("{prefix}*"),
@@ -309,12 +266,12 @@ impl Reader {
     }
 
     /// Whether there is a value for a key.
-    pub(super) fn is_set(&self, key: &str) -> bool {
+    pub(crate) fn is_set(&self, key: &str) -> bool {
         self.entries.contains_key(key)
     }
 
     /// The names that stand right under a key.
-    pub(super) fn names(&self, key: &str) -> BTreeSet<String> {
+    pub(crate) fn names(&self, key: &str) -> BTreeSet<String> {
         let prefix = format!("{key}.");
         self.entries
             .values()
@@ -330,18 +287,18 @@ impl Reader {
     }
 
     /// Refuses the value of a key.
-    pub(super) fn refuse(&mut self, key: &str, why: &str) {
+    pub(crate) fn refuse(&mut self, key: &str, why: &str) {
         let origin = self.entries.get(key).map_or("", |entry| &entry.origin);
         self.faults.push(format!("{origin}: {key} {why}"));
     }
 
-    pub(super) fn declarations(self) -> Vec<Declaration> {
+    pub(crate) fn declarations(self) -> Vec<Declaration> {
         self.declared
     }
 
     /// # Errors
     /// With every fault so far, and every key that nobody asked for.
-    pub(super) fn finish(mut self) -> Result<(), ConfigError> {
+    pub(crate) fn finish(mut self) -> Result<(), ConfigError> {
         for (key, entry) in &self.entries {
             if self.taken.contains(key) {
                 continue;

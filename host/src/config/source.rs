@@ -81,7 +81,7 @@ const NOT_SETTINGS: &[&str] = if cfg!(debug_assertions) {
 const PATHS: [&str; 2] = ["data.dir", "data.modules_dir"];
 
 /// The variables that look like settings, and are what Kubernetes tells of a Service.
-pub(super) fn passed_over(sources: &Sources) -> Vec<String> {
+pub(crate) fn ignored_variables(sources: &Sources) -> Vec<String> {
     let environment = sources.environment.iter();
     environment
         .filter(|(name, value)| is_of_kubernetes(name, value))

@@ -8,6 +8,7 @@ pub mod compiler;
 mod component;
 mod error;
 mod linker;
+mod settings;
 mod shape;
 mod store;
 mod turns;
@@ -29,10 +30,12 @@ pub use component::Component;
 pub(crate) use component::Guest;
 pub use error::{CallError, LoadError, Troubles};
 pub use linker::ImportKind;
+pub use settings::CompileSettings;
+pub(crate) use settings::read_stack_bytes;
 pub use shape::{Export, Import, Shape};
 pub(crate) use versions::{are_compatible, split};
 
-pub use crate::capabilities::logging::Limits as LoggingLimits;
+pub(crate) use crate::capabilities::LimitSettings;
 pub use crate::capabilities::{
     CallContext, CallState, CapabilityLimits, Grants, Limits, NotGranted, Settings,
 };
@@ -57,7 +60,7 @@ pub struct EngineOptions {
     /// The largest memory that any component may have, in bytes.
     pub memory_bytes_max: usize,
     /// The largest table that any component may have, in elements.
-    pub table_elements_max: usize,
+    pub table_elements_max: u32,
     /// The stack of a guest, in bytes.
     pub stack_bytes_max: usize,
     /// The largest component file, in bytes.
@@ -224,7 +227,7 @@ fn config(options: &EngineOptions) -> Config {
         .max_memories_per_module(MEMORIES_PER_CALL)
         .max_tables_per_module(TABLES_PER_CALL)
         .max_memory_size(options.memory_bytes_max)
-        .table_elements(options.table_elements_max)
+        .table_elements(options.table_elements_max as usize)
         .max_unused_warm_slots(calls)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(64 * 1024);

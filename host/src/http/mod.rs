@@ -17,6 +17,7 @@ mod openapi;
 mod origin;
 mod outgoing;
 mod room;
+mod settings;
 mod unparsed;
 
 use std::net::{IpAddr, SocketAddr};

@@ -6,6 +6,7 @@ mod hashing;
 mod ids;
 mod passwords;
 mod proof;
+mod settings;
 mod throttle;
 mod tokens;
 
@@ -32,6 +33,7 @@ use tokens::Tokens;
 pub use context::AuthContext;
 pub use passwords::PASSWORD_LENGTH_MIN;
 pub use proof::{CHALLENGE_LENGTH, is_challenge};
+pub use settings::IdentitySettings;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActorKind {

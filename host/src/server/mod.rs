@@ -5,6 +5,7 @@ pub mod client;
 mod frames;
 mod listen;
 mod patience;
+mod settings;
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,6 +25,7 @@ use self::patience::Patient;
 use crate::http::{App, Connection};
 
 pub use self::listen::{Bound, Listeners};
+pub use self::settings::ServerSettings;
 
 /// Bounds on connections.
 #[derive(Clone, Debug)]

@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::config::Reader;
 use crate::printable::{Printer, cut};
 
 pub(crate) use budget::dropped_lines;
@@ -31,11 +32,60 @@ pub(crate) const COMPONENT: &str = "component";
 /// Lines of the host about dropped lines. Their only bound is one a second for each subject.
 const DROPPED: &str = "dropped";
 
+/// The levels, as they are written alone or after `target=`.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Which lines the log has, and in which form: `log.…`.
+#[derive(Clone, Debug)]
+pub(crate) struct LogSettings {
+    /// Directives of `tracing`: a level, or `target=level` pairs.
+    pub(crate) level: String,
+    /// Whether lines are JSON.
+    pub(crate) json: bool,
+}
+
+impl LogSettings {
+    pub(crate) fn read(reader: &mut Reader) -> Self {
+        Self {
+            level: reader.text(
+                "log.level",
+                "info",
+                "error, warn, info, debug or trace, or target=level pairs",
+            ),
+            json: reader.choice("log.format", &["text", "json"], "how log lines look") == 1,
+        }
+    }
+
+    fn filter(&self) -> Result<EnvFilter, LogError> {
+        // The filter itself would take a misspelt level for the name of a target.
+        for part in self.level.split(',') {
+            let level = part.rsplit('=').next().unwrap_or_default().trim();
+            if !LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
+                return Err(LogError::Level(level.to_owned()));
+            }
+        }
+        let filter = EnvFilter::builder().parse(&self.level);
+        filter.map_err(|error| LogError::Directives(self.level.clone(), error.to_string()))
+    }
+}
+
+/// Why the log does not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LogError {
+    #[error("log.level: '{0}' is no level; there are {levels}, each also as target=level", levels = LEVELS.join(", "))]
+    Level(String),
+    #[error("log.level '{0}' cannot be read: {1}")]
+    Directives(String, String),
+    #[error(transparent)]
+    Thread(#[from] std::io::Error),
+}
+
 /// Starts the log. A second call changes nothing.
 ///
 /// # Errors
-/// When the system has no thread left.
-pub(crate) fn start(filter: EnvFilter, json: bool) -> std::io::Result<()> {
+/// When its level cannot be read, or the system has no thread left.
+pub(crate) fn start(settings: &LogSettings) -> Result<(), LogError> {
+    let (filter, json) = (settings.filter()?, settings.json);
     let subscriber = tracing_subscriber::registry()
         .with(filter)
         .with(repeats::Repeats);
@@ -64,8 +114,8 @@ pub(crate) fn start(filter: EnvFilter, json: bool) -> std::io::Result<()> {
                 std::thread::sleep(LOOK);
                 flush();
             }
-        })
-        .map(drop)
+        })?;
+    Ok(())
 }
 
 /// Logs a panic as a line like any other: its text may be foreign, and one caller may cause

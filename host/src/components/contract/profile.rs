@@ -70,9 +70,9 @@ impl Profile {
         let identity = interview.identity(source.name.as_deref())?;
         let options = options(&identity.name);
         let unused_grants = interview.unused_grants(&identity.name, &options.grants)?;
-        let settings = options.settings.iter();
+        let settings = options.config.iter();
         interview.settings = Settings::new(settings.map(|(key, value)| (&**key, &**value)));
-        interview.limits = Arc::new(options.limits.clone());
+        interview.limits = Arc::new(options.limits.of_call());
         interview.check_settings(&identity.name)?;
         let (routes, operations) = interview.routes()?;
         let route_tree = RouteTree::new(&routes, &identity.name, &options.path_prefixes)?;

@@ -11,7 +11,7 @@ fn load(
     file: Option<&str>,
     environment: &[(&str, &str)],
     flags: &[(&str, &str)],
-) -> Result<Config, String> {
+) -> Result<Settings, String> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("wares.toml");
     // A file of its own even where nothing stands in it: not the one of the working directory.
@@ -25,7 +25,7 @@ fn load(
         environment: pairs(environment),
         flags: pairs(flags),
     };
-    Config::load(&sources).map_err(|error| {
+    Settings::load(&sources).map_err(|error| {
         let place = path.display().to_string();
         error.to_string().replace(&place, "wares.toml")
     })
@@ -42,9 +42,9 @@ fn refuse(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)], said
 fn a_setting_has_a_default() {
     let config = load(None, &[], &[]).unwrap();
     assert_eq!(config.server.listen, "127.0.0.1:9000");
-    assert_eq!(config.server.body_bytes_max, 102_400);
-    assert_eq!(config.limits.memory_bytes_max, 64 * 1024 * 1024);
-    assert!(!config.server.trust_forwarded && config.cors.origins.is_empty());
+    assert_eq!(config.http.body_bytes_max, 102_400);
+    assert_eq!(config.limits.call.memory_bytes_max, 64 * 1024 * 1024);
+    assert!(!config.http.trust_forwarded && config.http.origins.is_empty());
     assert!(config.modules.is_empty());
 }
 
@@ -57,12 +57,13 @@ fn a_flag_weighs_more_than_the_environment_and_that_more_than_the_file() {
         ("OTHER", "x"),
     ];
     let flags = [("server.listen", ":3")];
-    let server = load(file, &environment, &flags).unwrap().server;
+    let settings = load(file, &environment, &flags).unwrap();
+    let server = &settings.server;
     assert_eq!(
         (
             server.listen.as_str(),
-            server.drain_ms,
-            server.body_bytes_max
+            server.limits.drain.as_millis(),
+            settings.http.body_bytes_max
         ),
         (":3", 2, 1024)
     );
@@ -77,9 +78,9 @@ fn a_flag_weighs_more_than_the_environment_and_that_more_than_the_file() {
 fn values_are_read_as_their_key_wants_them() {
     let file = "[server]\ntrust_forwarded = true\n[cors]\norigins = [\"https://a.example\", \"http://b.example:8080\"]";
     let config = load(Some(file), &[], &[]).unwrap();
-    assert!(config.server.trust_forwarded);
+    assert!(config.http.trust_forwarded);
     assert_eq!(
-        config.cors.origins,
+        config.http.origins,
         ["https://a.example", "http://b.example:8080"]
     );
     let flags = [
@@ -88,7 +89,7 @@ fn values_are_read_as_their_key_wants_them() {
     ];
     let config = load(None, &[], &flags).unwrap();
     assert_eq!(
-        config.cors.origins,
+        config.http.origins,
         ["https://a.example", "https://b.example"]
     );
     for (size, bytes) in [
@@ -99,7 +100,7 @@ fn values_are_read_as_their_key_wants_them() {
     ] {
         let file = format!("limits.log_bytes_max = {size}");
         let config = load(Some(&file), &[], &[]).unwrap();
-        assert_eq!(config.limits.log_bytes_max, bytes);
+        assert_eq!(config.limits.call.capabilities.logging.bytes_max, bytes);
     }
 }
 
@@ -125,10 +126,14 @@ fn a_module_has_the_limits_of_all_but_for_its_own() {
     .unwrap();
     let own = config.limits_of("shop");
     assert_eq!(
-        (own.deadline_ms, own.host_calls_max, own.log_lines_max),
+        (
+            own.call.deadline_ms,
+            own.call.host_calls_max,
+            own.call.capabilities.logging.lines_max
+        ),
         (30, 20, 40)
     );
-    assert_eq!(config.limits_of("other").deadline_ms, 10);
+    assert_eq!(config.limits_of("other").call.deadline_ms, 10);
     let module = &config.modules["shop"];
     let mut settings = module.config.clone();
     settings.sort();
@@ -175,11 +180,11 @@ fn every_fault_is_named_at_once_with_where_it_is_from() {
         "the settings have faults:\n  \
          wares.toml:2: server.listen must be text, not 5\n  \
          --set server.trust_forwarded: server.trust_forwarded must be true or false, not 'perhaps'\n  \
+         --set cors.origins: cors.origins must be a list of origins, each scheme://host or scheme://host:port \
+         (comma-separated outside the file), not 'https://a.example/'\n  \
          WARES_LIMITS_CALLS_MAX: limits.calls_max must be a whole number from 1 to 1024, not '0'\n  \
          wares.toml:5: limits.deadline_ms must be a whole number from 1 to 31536000000, not -1\n  \
          wares.toml:6: limits.memory_bytes_max must be bytes from 1 MiB to 4 GiB, like \"64 MiB\", not 'much'\n  \
-         --set cors.origins: cors.origins must be a list of origins, each scheme://host or scheme://host:port \
-         (comma-separated outside the file), not 'https://a.example/'\n  \
          wares.toml:3: there is no setting server.lisen: did you mean server.listen?",
     );
 }
@@ -265,7 +270,7 @@ fn bounds(kind: &str) -> Option<(u64, u64)> {
 #[test]
 fn every_number_has_bounds_and_is_refused_beyond_them() {
     let mut bounded = 0;
-    for declared in Config::reference() {
+    for declared in Settings::reference() {
         let key = declared.key.replace("NAME", "shop");
         let Some((from, to)) = bounds(&declared.kind) else {
             let is_number = declared.kind.contains("number") || declared.kind.contains("bytes");
@@ -350,7 +355,7 @@ fn signatures_are_not_required_where_no_key_can_make_one() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
-    let broken = load(Some("[server\nlisten = 1"), &[], &[]).unwrap_err();
+    let broken = load(Some("[server\nlisten = 1"), &[], &[]).err().unwrap();
     assert!(
         broken.starts_with("wares.toml:1: ") && !broken.contains('\n'),
         "{broken}"
@@ -359,7 +364,7 @@ fn a_file_that_cannot_be_read_is_named() {
         file: Some(PathBuf::from("/nowhere/wares.toml")),
         ..Sources::default()
     };
-    let missing = Config::load(&sources).unwrap_err().to_string();
+    let missing = Settings::load(&sources).err().unwrap().to_string();
     assert_eq!(
         missing,
         "cannot read /nowhere/wares.toml: No such file or directory (os error 2)"
@@ -373,7 +378,7 @@ fn document(name: &str) -> String {
 #[test]
 fn the_readme_names_every_setting_with_its_default() {
     let readme = document("README.md");
-    for setting in Config::reference() {
+    for setting in Settings::reference() {
         if setting.key.starts_with("modules.NAME") {
             continue;
         }
@@ -395,8 +400,12 @@ fn the_example_file_changes_nothing_and_every_line_of_it_works() {
     let example = document("wares.toml");
     let plain = load(Some(&example), &[], &[]).unwrap();
     let none = load(None, &[], &[]).unwrap();
-    let shown =
-        |config: &Config| format!("{:?}{:?}{:?}", config.server, config.limits, config.modules);
+    let shown = |all: &Settings| {
+        format!(
+            "{:?}{:?}{:?}{:?}",
+            all.server, all.http, all.limits, all.modules
+        )
+    };
     assert_eq!(shown(&plain), shown(&none));
     let uncommented: String = example
         .lines()
@@ -411,10 +420,10 @@ fn the_example_file_changes_nothing_and_every_line_of_it_works() {
     // Whatever is set for the database, the disk does not bound it.
     all.limits.database_within_disk = none.limits.database_within_disk;
     assert_eq!(
-        format!("{:?}{:?}", all.server, all.limits),
-        format!("{:?}{:?}", none.server, none.limits)
+        format!("{:?}{:?}{:?}", all.server, all.http, all.limits),
+        format!("{:?}{:?}{:?}", none.server, none.http, none.limits)
     );
-    for setting in Config::reference() {
+    for setting in Settings::reference() {
         let name = setting.key.rsplit('.').next().unwrap();
         assert!(
             name == "*" || uncommented.contains(&format!("{name} = ")),
@@ -462,7 +471,7 @@ fn path_prefixes_are_granted_and_none_of_the_hosts() {
 
 #[test]
 fn a_database_is_bounded_by_its_disk_unless_its_size_is_set() {
-    let within = |config: &Config, name: &str| config.limits_of(name).database_within_disk;
+    let within = |config: &Settings, name: &str| config.limits_of(name).database_within_disk;
     let plain = load(None, &[], &[]).unwrap();
     assert!(within(&plain, "greetings"));
     let file = "modules.greetings.limits.database_bytes_max = \"64 GiB\"";
@@ -494,7 +503,7 @@ fn only_variables_of_kubernetes_are_ignored() {
     ];
     let config = load(None, &told, &[]).unwrap();
     let names: Vec<&str> = told.iter().map(|(name, _)| *name).collect();
-    assert_eq!(config.passed_over, names);
+    assert_eq!(config.ignored_variables, names);
     for (name, value, said) in [
         ("WARES_SERVICE_HOST", "shop.example", "service.host"),
         ("WARES_SERVICE_PORT", "tcp", "service.port"),
@@ -524,5 +533,5 @@ fn only_variables_of_kubernetes_are_ignored() {
     let config = load(None, &own, &[]).unwrap();
     let setting = ("smtp_service_host".to_owned(), "10.0.0.11".to_owned());
     assert_eq!(config.modules["shop"].config, [setting]);
-    assert!(config.passed_over.is_empty());
+    assert!(config.ignored_variables.is_empty());
 }
