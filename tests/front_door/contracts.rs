@@ -166,7 +166,10 @@ fn each_library_stays_in_its_part_of_the_host() {
         outside("hyper::", &["server/", "http/"]),
         Vec::<String>::new()
     );
-    assert_eq!(outside("rusqlite", &["storage/"]), Vec::<String>::new());
+    assert_eq!(
+        outside("rusqlite", &["storage/sqlite/", "storage/host/"]),
+        Vec::<String>::new()
+    );
     assert_eq!(
         outside(
             "wasmtime::",
@@ -174,6 +177,18 @@ fn each_library_stays_in_its_part_of_the_host() {
         ),
         Vec::<String>::new()
     );
+}
+
+#[test]
+fn one_file_of_the_host_knows_the_layout_of_the_data_folder() {
+    for name in ["host.db", "compiled", "listening", "reserve", "rehearsal-"] {
+        let mut lines = lines_with("host/src", &[&format!("\"{name}\"")]);
+        // The tests of a file stand below it; `wares serve` prints a key of that name.
+        lines.retain(|line| !line.contains("let path = folder.path().join"));
+        lines.retain(|line| !line.contains("\"listening\": "));
+        let knows = |line: &String| line.contains("storage/data_folder.rs");
+        assert!(!lines.is_empty() && lines.iter().all(knows), "{lines:?}");
+    }
 }
 
 /// The folders of the host, from the ground up, and those that each may name. What stands

@@ -5,10 +5,9 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::workplace::Workplace;
+use super::setup::Setup;
 use super::{Common, json_out, text_out, write_line};
 use crate::components::short_digest;
-use crate::storage::Registry;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -26,9 +25,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let workplace = Workplace::open(&arguments.common)?;
-    let registry = Registry::open(&workplace.folder()?.file("host.db"))?;
-    let entries = registry.audit(arguments.before, arguments.limit)?;
+    let setup = Setup::open(&arguments.common)?;
+    let host_database = setup.folder()?.host_database()?;
+    let entries = host_database.audit(arguments.before, arguments.limit)?;
     if arguments.json {
         writeln!(json_out(), "{}", serde_json::to_string(&entries)?)?;
         return Ok(());

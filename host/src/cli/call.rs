@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::workplace::Workplace;
+use super::setup::Setup;
 use super::{Common, text_out};
 
 #[derive(Args, Debug)]
@@ -25,11 +25,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let workplace = Workplace::open(&arguments.common)?;
-    let engine = workplace.engine(1)?;
-    let folder = workplace.folder()?;
+    let setup = Setup::open(&arguments.common)?;
+    let engine = setup.engine(1)?;
+    let folder = setup.folder()?;
     // What cannot be called brings no schema forward.
-    let module = folder.module(&workplace, &engine, &arguments.module, |module| {
+    let module = folder.module(&setup, &engine, &arguments.module, |module| {
         module.check_call(&arguments.operation)
     })?;
     match module.call_by_name(&arguments.operation)? {

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::Common;
 use super::serve::Shop;
-use super::workplace::Workplace;
+use super::setup::Setup;
 use crate::identity::Directory;
 use crate::server;
 use crate::server::client::{Ask, ClientError, Connection};
@@ -27,20 +27,20 @@ const PROOF_WAIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// With what the host says, if it refuses.
 pub(super) fn ask(common: &Common, ask: Ask) -> anyhow::Result<Value> {
-    let workplace = Workplace::open(common)?;
-    let folder = workplace.folder()?;
+    let setup = Setup::open(common)?;
+    let folder = setup.folder()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     if let Some(address) = folder.host()? {
-        let directory = workplace.directory(&folder)?;
+        let directory = setup.directory(folder.host_database()?)?;
         return runtime.block_on(async {
-            let mut host = reach(address, folder.path(), &directory).await?;
+            let mut host = reach(address, folder.data().path(), &directory).await?;
             let token = directory.issue_operator_token(&operator());
             read(host.ask(ask, &token).await)
         });
     }
-    let shop = Shop::open(&workplace, &folder, false)?;
+    let shop = Shop::open(&setup, &folder, false)?;
     let token = shop.directory.issue_operator_token(&operator());
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let app = shop.app.clone();

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::workplace::Workplace;
+use super::setup::Setup;
 use super::{Common, json_out, text_out, write_line};
 
 #[derive(Args, Debug)]
@@ -26,8 +26,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let workplace = Workplace::open(&arguments.common)?;
-    let database = workplace.folder()?.database(&arguments.module)?;
+    let setup = Setup::open(&arguments.common)?;
+    let database = setup.folder()?.database(&arguments.module)?;
     let mut out = if arguments.json {
         json_out()
     } else {

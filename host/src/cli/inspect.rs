@@ -7,7 +7,7 @@ use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::workplace::Workplace;
+use super::setup::Setup;
 use super::{Common, json_out, text_out, write_line};
 use crate::components::{Access, Source, Version, VersionError, method_name};
 use crate::engine::{ImportKind, LoadError, Shape};
@@ -24,14 +24,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let workplace = Workplace::open(&arguments.common)?;
-    let engine = workplace.engine(1)?;
-    let bytes_max = workplace.settings.compile.component_bytes_max;
+    let setup = Setup::open(&arguments.common)?;
+    let engine = setup.engine(1)?;
+    let bytes_max = setup.settings.compile.component_bytes_max;
     let source = Source::read(&arguments.file, bytes_max)?;
     let mut shape = engine
         .inspect(&source.bytes)
         .map_err(|error| anyhow::anyhow!("{}: {error}", source.origin))?;
-    let module = workplace.module(&engine, &source);
+    let module = setup.module(&engine, &source);
     if let Err(VersionError::Load {
         source: LoadError::UnknownImports { imports, .. },
         ..

@@ -7,7 +7,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::workplace::Workplace;
+use super::setup::Setup;
 use super::{Common, json_out, text_out, write_line};
 use crate::storage::timestamp;
 
@@ -59,8 +59,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::List(list) => &list.common,
         Command::Revoke(revoke) => &revoke.common,
     };
-    let workplace = Workplace::open(common)?;
-    let directory = workplace.directory(&workplace.folder()?)?;
+    let setup = Setup::open(common)?;
+    let directory = setup.directory(setup.folder()?.host_database()?)?;
     match &arguments.command {
         Command::Create(create) => {
             if create.title.trim().is_empty() {

@@ -6,14 +6,15 @@ mod call;
 mod client;
 mod ending;
 mod events;
+mod folder;
 mod inspect;
 mod key;
 mod module;
 mod seed;
 mod serve;
 mod settings;
+mod setup;
 mod user;
-mod workplace;
 
 pub use settings::Settings;
 

@@ -11,13 +11,13 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::client::{ask, operator};
-use super::workplace::Workplace;
+use super::setup::Setup;
 use super::{Common, json_out, one_line, text_out, write_line};
 use crate::components::{self, Action, Source, UnderWay};
 use crate::files;
 use crate::printable::printable;
 use crate::server::client::Ask;
-use crate::storage::{Outcome, Registry};
+use crate::storage::Outcome;
 
 /// The largest file of a signature, in bytes.
 const SIGNATURE_BYTES_MAX: u64 = 64 * 1024;
@@ -198,25 +198,25 @@ struct Found {
 
 impl Install {
     fn run(&self) -> anyhow::Result<Value> {
-        let workplace = Workplace::open(&self.common)?;
+        let setup = Setup::open(&self.common)?;
         let mut found = Found {
             name: self.name.clone(),
             digest: None,
         };
         let put = self
-            .prepare(&workplace, &mut found)
-            .inspect_err(|error| found.refused(&workplace, error))?;
+            .prepare(&setup, &mut found)
+            .inspect_err(|error| found.refused(&setup, error))?;
         ask(&self.common, put)
     }
 
     /// Reads the component and its signature, and finds out which module it is.
-    fn prepare(&self, workplace: &Workplace, found: &mut Found) -> anyhow::Result<Ask> {
-        let bytes_max = workplace.settings.compile.component_bytes_max;
+    fn prepare(&self, setup: &Setup, found: &mut Found) -> anyhow::Result<Ask> {
+        let bytes_max = setup.settings.compile.component_bytes_max;
         let source = Source::read(&self.file, bytes_max)?;
         found.digest = Some(components::digest(&source.bytes));
         let name = match &self.name {
             Some(name) => name.clone(),
-            None => name_of(workplace, &source)?,
+            None => name_of(setup, &source)?,
         };
         found.name = Some(name.clone());
         let read = |path: &Path| {
@@ -250,12 +250,12 @@ impl Install {
 impl Found {
     /// Keeps in the audit that the component was refused before any host was asked. What
     /// keeps that from being kept is no reason to say less of the refusal.
-    fn refused(&self, workplace: &Workplace, error: &anyhow::Error) {
-        let registry = workplace
+    fn refused(&self, setup: &Setup, error: &anyhow::Error) {
+        let host_database = setup
             .folder()
-            .and_then(|folder| Ok(Registry::open(&folder.file("host.db"))?));
-        let registry = match registry {
-            Ok(registry) => registry,
+            .and_then(|folder| Ok(folder.host_database()?));
+        let host_database = match host_database {
+            Ok(host_database) => host_database,
             Err(error) => {
                 let error = format!("{error:#}");
                 eprintln!("wares: not kept in the audit: {}", printable(&error));
@@ -266,7 +266,7 @@ impl Found {
         let change = UnderWay::new(Action::Install, self.digest.as_deref(), &actor);
         let module = self.name.as_deref().unwrap_or_default();
         components::write_audit(
-            &registry,
+            &host_database,
             &change,
             module,
             Outcome::Refused,
@@ -276,9 +276,9 @@ impl Found {
 }
 
 /// What the component says that it is.
-fn name_of(workplace: &Workplace, source: &Source) -> anyhow::Result<String> {
-    let engine = workplace.engine(1)?;
-    let module = workplace
+fn name_of(setup: &Setup, source: &Source) -> anyhow::Result<String> {
+    let engine = setup.engine(1)?;
+    let module = setup
         .module(&engine, source)
         .map_err(|error| anyhow!("{error}"))?;
     Ok(module.name().to_owned())

@@ -9,7 +9,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Common;
-use super::workplace::Workplace;
+use super::setup::Setup;
 use crate::components::{Candidates, Failure, Version};
 use crate::printable::printable_line;
 
@@ -54,9 +54,9 @@ pub(super) fn command(command: Command, arguments: &[OsString]) -> anyhow::Resul
             data: None,
             settings: Vec::new(),
         });
-    let workplace = Workplace::open(&common)?;
-    let engine = workplace.engine(1)?;
-    let mut candidates = workplace.candidates(&engine, workplace.found()?)?;
+    let setup = Setup::open(&common)?;
+    let engine = setup.engine(1)?;
+    let mut candidates = setup.candidates(&engine, setup.found()?)?;
     // Their kinds will be missed.
     complain(candidates.failures());
     let crops = crops(&chosen(&mut candidates, Ok))?;
@@ -156,17 +156,17 @@ fn is_option(name: &str) -> bool {
 }
 
 pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow::Result<()> {
-    let mut workplace = Workplace::open(&arguments.common)?;
-    for limits in workplace.settings.all_limits_mut() {
+    let mut setup = Setup::open(&arguments.common)?;
+    for limits in setup.settings.all_limits_mut() {
         limits.call.deadline_ms = BATCH_MS_MAX;
         limits.call.call_ms = BATCH_MS_MAX;
         let sql = &mut limits.call.capabilities.sql;
         sql.transaction_hold_ms = BATCH_MS_MAX;
         sql.writer_wait_ms = BATCH_MS_MAX;
     }
-    let engine = workplace.engine(1)?;
-    let folder = workplace.folder_or_new()?;
-    let mut candidates = workplace.candidates(&engine, workplace.found()?)?;
+    let engine = setup.engine(1)?;
+    let folder = setup.folder_or_new()?;
+    let mut candidates = setup.candidates(&engine, setup.found()?)?;
     let known = candidates.failures().len();
     let modules = chosen(&mut candidates, |module| folder.opened(module));
     complain(&candidates.failures()[known..]);

@@ -10,7 +10,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 
 use super::ending::Ending;
-use super::workplace::{FIRST_ADMIN, Folder, Workplace};
+use super::folder::Folder;
+use super::setup::{FIRST_ADMIN, Setup};
 use super::{Common, Logged, Settings, json_out, one_line, text_out};
 use crate::components::{
     Access, Candidates, CurrentRoutes, Fallback, Manager, Method, Metrics, PassedOver, Rank, Slot,
@@ -45,12 +46,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .iter()
         .map(|listen| ("server.listen".to_owned(), listen.clone()))
         .collect();
-    let workplace = Workplace::open_with(&arguments.common, listen)?;
-    telemetry::start(&workplace.settings.log)?;
-    let served = serve(arguments, &workplace);
+    let setup = Setup::open_with(&arguments.common, listen)?;
+    telemetry::start(&setup.settings.log)?;
+    let served = serve(arguments, &setup);
     match served {
         // All that is said is JSON, from here to the end.
-        Err(error) if workplace.settings.log.json && tracing::enabled!(tracing::Level::ERROR) => {
+        Err(error) if setup.settings.log.json && tracing::enabled!(tracing::Level::ERROR) => {
             tracing::error!("{}", one_line(&error));
             Err(Logged.into())
         }
@@ -58,8 +59,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
-fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
-    let settings = &workplace.settings;
+fn serve(arguments: &Arguments, setup: &Setup) -> anyhow::Result<()> {
+    let settings = &setup.settings;
     for variable in &settings.ignored_variables {
         tracing::info!(
             variable,
@@ -75,19 +76,19 @@ fn serve(arguments: &Arguments, workplace: &Workplace) -> anyhow::Result<()> {
     let bound = runtime.block_on(Bound::take(&settings.server.listen));
     if bound.is_err()
         && settings.data.dir.is_dir()
-        && let Ok(folder) = workplace.folder()
+        && let Ok(folder) = setup.folder()
     {
         // Another host on this folder says more than a port that is taken.
         folder.require_lock()?;
     }
     let bound = bound?;
-    workplace.check_first_admin()?;
-    let folder = workplace.folder_or_new()?;
+    setup.check_first_admin()?;
+    let folder = setup.folder_or_new()?;
     folder.require_lock()?;
     folder.warn_of_loose_modes();
     // Before they are read, which may take long: what changes meanwhile is served then.
-    let watched = arguments.watch.then(|| workplace.watched()).transpose()?;
-    let shop = Shop::open(workplace, &folder, arguments.strict)?;
+    let watched = arguments.watch.then(|| setup.watched()).transpose()?;
+    let shop = Shop::open(setup, &folder, arguments.strict)?;
     shop.tell_what_failed();
     shop.tell_what_has_no_component(&folder);
     shop.manager.begin_serving();
@@ -155,19 +156,16 @@ pub(super) struct Shop {
 
 impl Shop {
     /// Serves what can be served. If it is `strict`, all has to.
-    pub(super) fn open(
-        workplace: &Workplace,
-        folder: &Folder,
-        strict: bool,
-    ) -> anyhow::Result<Self> {
-        let settings = &workplace.settings;
-        let directory = Arc::new(workplace.directory(folder)?);
-        let found = workplace.found()?;
-        let engine = Arc::new(workplace.engine_to_serve(&found)?);
+    pub(super) fn open(setup: &Setup, folder: &Folder, strict: bool) -> anyhow::Result<Self> {
+        let settings = &setup.settings;
+        let database = folder.host_database()?;
+        let directory = Arc::new(setup.directory(database.clone())?);
+        let found = setup.found()?;
+        let engine = Arc::new(setup.engine_to_serve(&found)?);
         let metrics = Arc::new(Metrics::default());
-        let host = host_routes(&settings.http.clone())?;
+        let host = host_routes(&settings.http)?;
         let (slots, failures, fallbacks) = {
-            let mut candidates = workplace.candidates(&engine, found)?;
+            let mut candidates = setup.candidates(&engine, found)?;
             let ids = &host.operation_ids;
             let slots = slots(settings, folder, &mut candidates, &metrics, strict, ids)?;
             candidates.passed_over().iter().for_each(tell_passed_over);
@@ -190,7 +188,7 @@ impl Shop {
             .collect();
         let first_list = first_list(&modules).map(str::to_owned);
         let routes = CurrentRoutes::new(slots.clone(), host)?;
-        let manager = workplace.manager(engine, &slots, routes)?;
+        let manager = setup.manager(engine, &slots, routes, database)?;
         manager.started_without(&failures);
         let app = App::new(
             manager.clone(),

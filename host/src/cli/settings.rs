@@ -14,6 +14,7 @@ use crate::engine::{self, CompileSettings};
 use crate::http::HttpOptions;
 use crate::identity::IdentitySettings;
 use crate::server::ServerSettings;
+use crate::storage::DataFolder;
 use crate::telemetry::LogSettings;
 
 /// All settings.
@@ -66,6 +67,11 @@ impl Data {
             modules_dir: modules_dir.into(),
             modules_dir_is_set: reader.is_set("data.modules_dir"),
         }
+    }
+
+    /// The layout of the data folder.
+    pub(super) fn folder(&self) -> DataFolder {
+        DataFolder::new(&self.dir)
     }
 }
 

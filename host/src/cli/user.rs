@@ -9,10 +9,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::client::operator;
-use super::workplace::Workplace;
+use super::setup::Setup;
 use super::{Common, json_out, text_out, write_line};
 use crate::identity::Directory;
-use crate::storage::accounts::User;
+use crate::storage::User;
 use crate::storage::timestamp;
 
 #[derive(Args, Debug)]
@@ -99,8 +99,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 impl Create {
     fn run(&self) -> anyhow::Result<()> {
-        let workplace = Workplace::open(&self.common)?;
-        let directory = workplace.directory(&workplace.folder_or_named()?)?;
+        let setup = Setup::open(&self.common)?;
+        let directory = setup.directory(setup.folder_or_named()?.host_database()?)?;
         let user = directory.create_user(&self.email, &password()?, Some(&by()))?;
         if self.json {
             let view = json!({"id": user.id, "email": user.email, "created_at": user.created_at});
@@ -114,8 +114,8 @@ impl Create {
 
 impl List {
     fn run(&self) -> anyhow::Result<()> {
-        let workplace = Workplace::open(&self.common)?;
-        let users = workplace.directory(&workplace.folder()?)?.users()?;
+        let setup = Setup::open(&self.common)?;
+        let users = setup.directory(setup.folder()?.host_database()?)?.users()?;
         if self.json {
             let view = users.iter().map(|user| {
                 json!({
@@ -152,8 +152,8 @@ impl List {
 
 impl Named {
     fn directory(&self) -> anyhow::Result<Directory> {
-        let workplace = Workplace::open(&self.common)?;
-        workplace.directory(&workplace.folder()?)
+        let setup = Setup::open(&self.common)?;
+        setup.directory(setup.folder()?.host_database()?)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::candidates::REASON_BYTES_MAX;
 use super::changes::UnderWay;
 use crate::printable::cut;
-use crate::storage::{AuditEntry, Outcome, Registry};
+use crate::storage::{AuditEntry, HostDatabase, Outcome};
 
 /// What is done with a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -61,7 +61,13 @@ impl fmt::Display for Action {
 
 /// Writes the entry of a change. `module` is empty if it is not known. The detail is cut: a
 /// component chooses the length of what it says in it.
-pub fn write(registry: &Registry, change: &UnderWay, module: &str, outcome: Outcome, detail: &str) {
+pub fn write(
+    host_database: &HostDatabase,
+    change: &UnderWay,
+    module: &str,
+    outcome: Outcome,
+    detail: &str,
+) {
     let (act, actor) = (change.action.name(), &*change.actor);
     let digest = change.digest.as_deref().unwrap_or_default();
     let detail = &*cut(detail, REASON_BYTES_MAX);
@@ -73,7 +79,7 @@ pub fn write(registry: &Registry, change: &UnderWay, module: &str, outcome: Outc
         detail: detail.to_owned(),
         ..AuditEntry::new(act, actor, module, outcome)
     };
-    if let Err(error) = registry.record(&entry) {
+    if let Err(error) = host_database.record(&entry) {
         tracing::error!(%error, "the audit entry cannot be written");
     }
 }

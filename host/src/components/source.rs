@@ -11,7 +11,7 @@ use super::bundled::BUNDLED;
 use super::candidates::Failure;
 use super::store::{ComponentStore, short};
 use crate::files;
-use crate::storage::{Database, timestamp};
+use crate::storage::{DataFolder, Database, timestamp};
 
 /// The largest file of a signature, in bytes.
 const SIGNATURE_BYTES_MAX: u64 = 64 * 1024;
@@ -198,7 +198,7 @@ pub struct Found {
 /// When a folder cannot be read.
 pub fn find<'a>(
     configured: impl IntoIterator<Item = (&'a str, &'a Path)>,
-    data: &Path,
+    data: &DataFolder,
     folder: &Path,
     bytes_max: usize,
 ) -> Result<Found, SourceError> {
@@ -295,10 +295,10 @@ impl Found {
     }
 
     /// The active version of every module with data in a data folder.
-    fn activated(&mut self, data: &Path) -> Result<(), SourceError> {
+    fn activated(&mut self, data: &DataFolder) -> Result<(), SourceError> {
         let versions = ComponentStore::of(data);
-        for file in files(&data.join("modules"), "db")? {
-            let Some(name) = file.file_stem().and_then(|name| name.to_str()) else {
+        for file in files(&data.databases(), "db")? {
+            let Some(name) = DataFolder::module_of(&file) else {
                 continue;
             };
             let history = match Database::history_in(&file) {
@@ -374,7 +374,7 @@ mod tests {
         )
         .unwrap();
         fs::write(modules.join("fresh.db"), "").unwrap();
-        let found = find([], data.path(), &modules, 1 << 20).unwrap();
+        let found = find([], &DataFolder::new(data.path()), &modules, 1 << 20).unwrap();
         let told: Vec<_> = found
             .failures
             .iter()

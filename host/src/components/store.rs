@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::fault::fault;
 use crate::files;
+use crate::storage::DataFolder;
 
 /// Components by their digests.
 #[derive(Clone)]
@@ -47,9 +48,9 @@ pub fn short(digest: &str) -> &str {
 
 impl ComponentStore {
     /// The folder of versions in a data folder. It is made when something is put there.
-    pub fn of(data: &Path) -> Self {
+    pub fn of(data: &DataFolder) -> Self {
         Self {
-            folder: data.join("versions"),
+            folder: data.versions(),
         }
     }
 
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn a_stored_component_is_read_and_a_damaged_one_is_refused() {
         let data = tempfile::tempdir().unwrap();
-        let versions = ComponentStore::of(data.path());
+        let versions = ComponentStore::of(&DataFolder::new(data.path()));
         let digest = digest(b"component");
         let path = versions.path(&digest);
         assert!(matches!(

@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::engine::{CallContext, CallError, Engine, Limits, LoadError, Settings};
 use crate::printable::cut;
-use crate::storage::{Database, DatabaseOptions, MigrationError, Schema, Session, StorageError};
+use crate::storage::{
+    DataFolder, Database, DatabaseOptions, MigrationError, Schema, Session, StorageError,
+};
 use crate::telemetry::LogBudget;
 
 use super::candidates::REASON_BYTES_MAX;
@@ -180,7 +182,7 @@ impl Version {
     ///
     /// # Errors
     /// When the database does not open or its schema does not fit.
-    pub fn open(&self, folder: &Path, migrate: bool) -> Result<(), VersionError> {
+    pub fn open(&self, data: &DataFolder, migrate: bool) -> Result<(), VersionError> {
         let storage = |source| VersionError::Storage {
             name: self.loaded.name.clone(),
             source,
@@ -190,7 +192,7 @@ impl Version {
             source,
         };
         let database = self
-            .database_at(&folder.join(format!("{}.db", self.loaded.name)))
+            .database_at(&data.database(&self.loaded.name))
             .map_err(storage)?;
         if migrate {
             let steps = database

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock;
 use crate::printable::is_unfit;
-use crate::storage::accounts::{Accounts, ApiKey, Deletion, Profile, User};
+use crate::storage::{ApiKey, Deletion, HostDatabase, Profile, User};
 use crate::storage::{AuditEntry, Outcome, StorageError, now, timestamp};
 
 use hashing::{Full, Pool};
@@ -154,7 +154,7 @@ fn check_password(password: &str) -> Result<(), UserError> {
 
 /// The users, keys, sessions and tokens of the host.
 pub struct Directory {
-    accounts: Arc<Accounts>,
+    accounts: HostDatabase,
     hashers: Pool,
     tokens: Tokens,
     proofs: Proofs,
@@ -165,13 +165,16 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens the host's own database.
-    pub fn open(file: &Path, lifetimes: Lifetimes) -> Result<Self, StorageError> {
-        let accounts = Accounts::open(file)?;
+    /// Takes the secrets of tokens and proofs from the host's own database, which has new ones
+    /// the first time.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub fn open(accounts: HostDatabase, lifetimes: Lifetimes) -> Result<Self, StorageError> {
         let tokens = Tokens::new(&accounts.secret("token", &random_bytes())?, lifetimes.token);
         let proofs = Proofs::new(&accounts.secret("host-proof", &random_bytes())?);
         Ok(Self {
-            accounts: Arc::new(accounts),
+            accounts,
             hashers: Pool::default(),
             tokens,
             proofs,
@@ -191,7 +194,7 @@ impl Directory {
         email: &str,
         password: Option<&str>,
     ) -> Result<(), UserError> {
-        if Accounts::has_users_in(file)? {
+        if HostDatabase::has_users_in(file)? {
             return Ok(());
         }
         check_email(email.trim())?;

@@ -13,8 +13,11 @@ struct Fixture {
 
 fn fixture(token: Duration, session: Duration) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
-    let directory =
-        Directory::open(&folder.path().join("host.db"), Lifetimes { token, session }).unwrap();
+    let directory = Directory::open(
+        HostDatabase::open(&folder.path().join("host.db")).unwrap(),
+        Lifetimes { token, session },
+    )
+    .unwrap();
     Fixture {
         directory,
         _folder: folder,

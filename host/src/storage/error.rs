@@ -3,10 +3,7 @@
 
 use std::path::PathBuf;
 
-use rusqlite::ffi;
-
-use super::authorizer;
-use super::condition::{Trouble, words};
+use super::trouble::Trouble;
 use crate::files;
 
 /// What kind of rule of the schema a write would have broken.
@@ -53,6 +50,15 @@ pub enum SqlError {
     Unavailable(String),
 }
 
+/// An error of a database, in words for operators.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{words}")]
+pub struct Fault {
+    pub(super) words: String,
+    /// The trouble that it reports; `None` if it is about the statement.
+    pub(super) trouble: Option<Trouble>,
+}
+
 /// Why a database file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -64,17 +70,17 @@ pub enum StorageError {
         /// The cause.
         source: std::io::Error,
     },
-    /// SQLite.
-    #[error("{path}: {words}", path = path.display(), words = words(error))]
-    Sqlite {
+    /// The database refused or failed.
+    #[error("{path}: {fault}", path = path.display())]
+    Database {
         /// The file.
         path: PathBuf,
-        /// The error of SQLite, which the text already describes.
-        error: rusqlite::Error,
+        /// The reason.
+        fault: Fault,
     },
-    /// A statement of the host's own.
-    #[error("{}", words(.0))]
-    Statement(rusqlite::Error),
+    /// The same for a statement of the host's own.
+    #[error("{0}")]
+    Statement(Fault),
     /// Trouble with the database, not with a statement.
     #[error("{path}: {words}", path = path.display(), words = trouble.for_operators())]
     Trouble {
@@ -172,16 +178,10 @@ impl StorageError {
     /// The trouble with the database, if the statement is not the cause.
     pub fn trouble(&self) -> Option<Trouble> {
         match self {
-            Self::Sqlite { error, .. } | Self::Statement(error) => Trouble::of(error),
+            Self::Database { fault, .. } | Self::Statement(fault) => fault.trouble,
             Self::Trouble { trouble, .. } => Some(*trouble),
             Self::File { .. } | Self::Newer { .. } => None,
         }
-    }
-}
-
-impl From<rusqlite::Error> for StorageError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Statement(error)
     }
 }
 
@@ -194,69 +194,4 @@ impl MigrationError {
             _ => false,
         }
     }
-}
-
-impl From<rusqlite::Error> for SqlError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error {
-            rusqlite::Error::SqliteFailure(failure, message) => {
-                translate(failure, message.unwrap_or_else(|| failure.to_string()))
-            }
-            rusqlite::Error::SqlInputError { error, msg, .. } => translate(error, msg),
-            rusqlite::Error::MultipleStatement => {
-                Self::Invalid("one statement at a time".to_owned())
-            }
-            other => Self::Invalid(other.to_string()),
-        }
-    }
-}
-
-fn translate(failure: ffi::Error, message: String) -> SqlError {
-    let constraint = |kind| SqlError::Constraint {
-        kind,
-        columns: columns(&message),
-    };
-    match failure.extended_code {
-        ffi::SQLITE_CONSTRAINT_UNIQUE
-        | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
-        | ffi::SQLITE_CONSTRAINT_ROWID => {
-            return constraint(ConstraintKind::Unique);
-        }
-        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => return constraint(ConstraintKind::ForeignKey),
-        ffi::SQLITE_CONSTRAINT_NOTNULL => return constraint(ConstraintKind::NotNull),
-        _ => {}
-    }
-    match Trouble::of_code(failure.extended_code) {
-        Some(Trouble::Locked) => return SqlError::Busy,
-        Some(trouble) => return SqlError::Trouble(trouble),
-        None => {}
-    }
-    match failure.extended_code & 0xff {
-        ffi::SQLITE_CONSTRAINT => constraint(ConstraintKind::Check),
-        ffi::SQLITE_LOCKED => SqlError::Busy,
-        ffi::SQLITE_INTERRUPT => SqlError::Timeout,
-        ffi::SQLITE_TOOBIG => {
-            SqlError::LimitExceeded("a value or a statement is too long".to_owned())
-        }
-        ffi::SQLITE_NOMEM | ffi::SQLITE_IOERR => {
-            SqlError::LimitExceeded("the statement needs too much memory".to_owned())
-        }
-        ffi::SQLITE_AUTH => SqlError::Invalid(format!("not allowed: {message}")),
-        _ => SqlError::Invalid(match authorizer::reason(&message) {
-            Some(reason) => format!("{message}: {reason}"),
-            None => message,
-        }),
-    }
-}
-
-/// `UNIQUE constraint failed: t.a, t.b` names its columns; an index on
-/// expressions is named as a whole.
-fn columns(message: &str) -> Vec<String> {
-    let Some((_, names)) = message.split_once(": ") else {
-        return Vec::new();
-    };
-    names
-        .split(", ")
-        .map(|name| name.trim_matches('\'').to_owned())
-        .collect()
 }

@@ -1,42 +1,27 @@
-//! Storage: one SQLite file a module, and one for the host itself. The only
-//! part that knows SQLite, and the one that decides what a guest's statement may
-//! do. Knows nothing of components and nothing of HTTP.
+//! Storage: a database for each module, and one for the host itself. The files of this folder
+//! are neutral; `sqlite/` has all that knows SQLite and decides what a guest's statement may
+//! do, `host/` the host's own tables. Knows nothing of components and nothing of HTTP.
 
-pub mod accounts;
-mod authorizer;
-mod clock;
-mod condition;
-mod database;
-mod disk;
+mod data_folder;
 mod error;
-mod events;
-mod full_text;
-mod functions;
-mod host_file;
-mod memory;
-mod migrations;
-mod patterns;
-mod readers;
-mod registry;
+mod event;
+mod host;
+mod limits;
 mod rows;
-mod session;
-mod statement;
+mod schema;
+mod sqlite;
+mod trouble;
 mod value;
-mod wildcards;
-mod writer;
 
-#[cfg(test)]
-mod tests;
-
-pub use condition::{Ailing, Befallen, Trouble, ailing, befallen};
-pub use database::{Database, DatabaseOptions};
-pub use disk::{make_room, prepare as prepare_disk};
-pub use error::{ConstraintKind, MigrationError, SqlError, StorageError};
-pub use events::Event;
-pub use migrations::{Activated, ENDED, History, Migration, Schema};
-pub use registry::{AuditEntry, Installed, Outcome, Registry};
+pub use data_folder::DataFolder;
+pub use error::{ConstraintKind, Fault, MigrationError, SqlError, StorageError};
+pub use event::Event;
+pub use host::{ApiKey, AuditEntry, Deletion, HostDatabase, Installed, Outcome, Profile, User};
+pub use limits::{DatabaseOptions, SessionLimits};
 pub use rows::Rows;
-pub use session::{Session, SessionLimits};
+pub use schema::{Activated, ENDED, History, Migration, Schema};
+pub use sqlite::{Database, Session, ailing, befallen, make_room, prepare_disk};
+pub use trouble::{Ailing, Befallen, Trouble};
 pub use value::Value;
 
 /// The time now, as every table writes it: RFC 3339 in UTC with three decimals.

@@ -1,10 +1,6 @@
 //! The rows of a statement, packed into one buffer as
 //! `wares:platform/sql` lays it out. No allocation a cell.
 
-use rusqlite::types::ValueRef;
-
-use super::SqlError;
-
 /// Packed rows. The layout is that of the record `rows` of `wares:platform/sql`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
@@ -14,66 +10,4 @@ pub struct Rows {
     pub count: u32,
     /// The cells.
     pub data: Vec<u8>,
-}
-
-/// How much a result may hold.
-pub(super) struct RowsLimits {
-    pub rows_max: u32,
-    pub bytes_max: usize,
-}
-
-impl Rows {
-    /// Packs all rows of a statement that has its parameters already.
-    pub(super) fn read(
-        rows: &mut rusqlite::Rows<'_>,
-        columns: usize,
-        limits: &RowsLimits,
-    ) -> Result<Self, SqlError> {
-        let mut packed = Self {
-            columns: columns as u32,
-            count: 0,
-            data: Vec::new(),
-        };
-        while let Some(row) = rows.next()? {
-            if packed.count == limits.rows_max {
-                return Err(SqlError::LimitExceeded(format!(
-                    "more than {} rows (sql_rows_max)",
-                    limits.rows_max
-                )));
-            }
-            packed.count += 1;
-            for column in 0..columns {
-                packed.push(row.get_ref(column)?);
-                // A row may be as wide as all of them together.
-                if packed.data.len() > limits.bytes_max {
-                    return Err(SqlError::LimitExceeded(format!(
-                        "more than {} bytes of rows (sql_result_bytes_max)",
-                        limits.bytes_max
-                    )));
-                }
-            }
-        }
-        Ok(packed)
-    }
-
-    fn push(&mut self, value: ValueRef<'_>) {
-        let (tag, content) = match value {
-            ValueRef::Null => return self.data.push(0),
-            ValueRef::Integer(integer) => {
-                self.data.push(1);
-                return self.data.extend_from_slice(&integer.to_le_bytes());
-            }
-            ValueRef::Real(real) => {
-                self.data.push(2);
-                return self.data.extend_from_slice(&real.to_le_bytes());
-            }
-            ValueRef::Text(text) => (3, text),
-            ValueRef::Blob(blob) => (4, blob),
-        };
-        self.data.push(tag);
-        // SQLite's own limit on a value's length is far below 4 GiB.
-        self.data
-            .extend_from_slice(&(content.len() as u32).to_le_bytes());
-        self.data.extend_from_slice(content);
-    }
 }

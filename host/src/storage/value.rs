@@ -1,7 +1,5 @@
 //! One value on its way into a statement.
 
-use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
-
 /// A parameter of a statement.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -26,17 +24,5 @@ impl Value {
             Self::Text(text) => text.len(),
             Self::Blob(blob) => blob.len(),
         }
-    }
-}
-
-impl ToSql for Value {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Integer(integer) => ValueRef::Integer(*integer),
-            Self::Real(real) => ValueRef::Real(*real),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Blob(blob) => ValueRef::Blob(blob),
-        }))
     }
 }

@@ -150,7 +150,7 @@ impl Manager {
     fn keep_base(&self, current: &Version, bytes: &[u8]) -> Result<(), ChangeError> {
         let _keeping = lock(&self.keeping);
         self.versions.write(current.digest(), bytes)?;
-        self.registry.insert(&Installed {
+        self.host_database.insert_version(&Installed {
             module: current.name().to_owned(),
             digest: current.digest().to_owned(),
             version: current.version().to_string(),

@@ -101,7 +101,7 @@ impl Manager {
     /// Promotes a canary; returns whether nothing is left to do with it.
     fn promote_due(&self, canary: &Arc<Canary>) -> bool {
         // A good canary stays good, and is promoted once that can be recorded.
-        if self.registry.check_writable().is_err() {
+        if self.host_database.check_writable().is_err() {
             return false;
         }
         let Some(change) = self.begin_due(canary, Action::Promote) else {

@@ -38,13 +38,13 @@ impl Manager {
     ) -> Result<Change<'_>, ChangeError> {
         let entry = UnderWay::new(action, digest, by);
         let begun = self
-            .registry
+            .host_database
             .check_writable()
             .map_err(ChangeError::from)
             .and_then(|()| self.begin_unchecked(name, entry.clone()));
         begun.inspect_err(|error| {
             let outcome = outcome_of(error);
-            audit::write(&self.registry, &entry, name, outcome, &error.reason());
+            audit::write(&self.host_database, &entry, name, outcome, &error.reason());
         })
     }
 
@@ -132,9 +132,9 @@ impl Drop for Change<'_> {
         // The database may be slow, and the next change need not wait for it.
         self.switching = None;
         self.verifying = None;
-        let registry = &self.manager.registry;
+        let host_database = &self.manager.host_database;
         audit::write(
-            registry,
+            host_database,
             &self.entry,
             self.slot.name(),
             self.outcome,

@@ -71,12 +71,12 @@ impl Manager {
     fn keep(&self, installed: &Installed, bytes: &[u8]) -> Result<(), ChangeError> {
         self.versions.write(&installed.digest, bytes)?;
         fault("install.stored");
-        Ok(self.registry.insert(installed)?)
+        Ok(self.host_database.insert_version(installed)?)
     }
 
     /// Removes the machine code of a component that is no version, unless it existed before.
     fn forget_unknown(&self, slot: &Slot, digest: &str) {
-        let known = self.registry.version(slot.name(), digest);
+        let known = self.host_database.version(slot.name(), digest);
         if slot.module().digest() != digest && matches!(known, Ok(None)) {
             self.engine.forget(digest);
         }
@@ -131,7 +131,7 @@ impl Change<'_> {
             .inspect_err(|_| manager.forget_unknown(slot, digest))?;
         fault("install.recorded");
         // A version that was installed before stays as it was, except its signature.
-        let kept = manager.registry.version(slot.name(), digest)?;
+        let kept = manager.host_database.version(slot.name(), digest)?;
         Ok(kept.unwrap_or(installed))
     }
 
@@ -142,7 +142,9 @@ impl Change<'_> {
         let _keeping = lock(&manager.keeping);
         let version = manager.version(name, digest)?;
         self.check_unused(&version)?;
-        let shared = manager.registry.remove(name, &version.digest)?;
+        let shared = manager
+            .host_database
+            .remove_version(name, &version.digest)?;
         lock(&self.served.replaced).take_if(|replaced| replaced.digest() == version.digest);
         if !shared {
             manager.versions.remove(&version.digest)?;

@@ -34,14 +34,16 @@ use crate::components::slot::Slot;
 use crate::components::store::ComponentStore;
 use crate::components::version::Version;
 use crate::engine::{Engine, Limits};
-use crate::storage::{AuditEntry, Database, Installed, Outcome, Registry, SqlError, StorageError};
+use crate::storage::{
+    AuditEntry, DataFolder, Database, HostDatabase, Installed, Outcome, SqlError, StorageError,
+};
 use drain::Task;
 use under_way::Changes;
 
 /// The options of the manager.
 pub struct ManagerOptions {
     /// The data folder.
-    pub data: PathBuf,
+    pub data: DataFolder,
     /// The folder of components.
     pub modules_dir: PathBuf,
     /// Modules whose component the settings name, each with its file: no version of them
@@ -73,7 +75,7 @@ pub struct Manager {
     engine: Arc<Engine>,
     options: ManagerOptions,
     modules: Box<dyn Fn(&str) -> ModuleOptions + Send + Sync>,
-    registry: Registry,
+    host_database: HostDatabase,
     versions: ComponentStore,
     served: BTreeMap<String, Served>,
     /// What could not be served when the host started, and has not been mended since.
@@ -98,7 +100,7 @@ impl Manager {
         engine: Arc<Engine>,
         options: ManagerOptions,
         modules: Box<dyn Fn(&str) -> ModuleOptions + Send + Sync>,
-        registry: Registry,
+        host_database: HostDatabase,
         slots: &[Arc<Slot>],
         routes: Arc<CurrentRoutes>,
     ) -> std::io::Result<Arc<Self>> {
@@ -116,7 +118,7 @@ impl Manager {
             engine,
             options,
             modules,
-            registry,
+            host_database,
             served: slots.iter().map(served).collect(),
             failures: Mutex::default(),
             keeping: Mutex::default(),
@@ -167,7 +169,7 @@ impl Manager {
         let (module, digest) = (&fallback.module, &fallback.digest);
         let entry = UnderWay::new(Action::Fallback, Some(digest), "host");
         audit::write(
-            &self.registry,
+            &self.host_database,
             &entry,
             module,
             Outcome::Done,
@@ -226,7 +228,7 @@ impl Manager {
     /// When the module is unknown, or the database cannot be read.
     pub fn installed(&self, name: &str) -> Result<Vec<Installed>, ChangeError> {
         self.slot(name)?;
-        Ok(self.registry.versions(name)?)
+        Ok(self.host_database.versions(name)?)
     }
 
     /// The audit entries, newest first, before the one with this number.
@@ -234,7 +236,7 @@ impl Manager {
     /// # Errors
     /// When the database cannot be read.
     pub fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<AuditEntry>, StorageError> {
-        self.registry.audit(before, limit)
+        self.host_database.audit(before, limit)
     }
 
     /// Writes the audit entry of a change that was refused before it began. `module` is
@@ -248,7 +250,13 @@ impl Manager {
         reason: &str,
     ) {
         let entry = UnderWay::new(action, digest, by);
-        audit::write(&self.registry, &entry, module, Outcome::Refused, reason);
+        audit::write(
+            &self.host_database,
+            &entry,
+            module,
+            Outcome::Refused,
+            reason,
+        );
     }
 
     fn served(&self, name: &str) -> Result<&Served, ChangeError> {
@@ -276,7 +284,7 @@ impl Manager {
         self.slot(name)?;
         let (module, digest) = (name.to_owned(), digest.to_ascii_lowercase());
         let mut found = self
-            .registry
+            .host_database
             .versions(name)?
             .into_iter()
             .filter(|version| !digest.is_empty() && version.digest.starts_with(&digest));

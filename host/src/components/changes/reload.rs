@@ -30,7 +30,7 @@ impl Manager {
             let name = name.unwrap_or(self.served_from(&source.origin));
             let entry = UnderWay::new(Action::Reload, Some(&digest), "host");
             audit::write(
-                &self.registry,
+                &self.host_database,
                 &entry,
                 name,
                 outcome_of(error),
@@ -81,7 +81,9 @@ impl Change<'_> {
         let before = manager.route(slot, || slot.switch(module.clone()));
         manager.mended(slot.name());
         manager.drain(&before);
-        let kept = manager.registry.version(slot.name(), before.digest())?;
+        let kept = manager
+            .host_database
+            .version(slot.name(), before.digest())?;
         if kept.is_none() {
             manager.engine.forget(before.digest());
         }

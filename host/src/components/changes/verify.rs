@@ -13,7 +13,7 @@ use crate::components::{Access, Actor, ActorKind, Method, Request, Response};
 use crate::engine::LoadError;
 use crate::fault::fault;
 use crate::printable::printable_line;
-use crate::storage::{Database, Installed, Schema, now};
+use crate::storage::{DataFolder, Database, Installed, Schema, now};
 
 /// What is shown of the body of an answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 500;
@@ -50,10 +50,10 @@ impl Change<'_> {
 impl Manager {
     fn rehearse(&self, database: &Database, module: &Version) -> Result<(), ChangeError> {
         let copy = tempfile::Builder::new()
-            .prefix("rehearsal-")
-            .tempdir_in(&self.options.data)
+            .prefix(DataFolder::REHEARSAL)
+            .tempdir_in(self.options.data.path())
             .map_err(|source| ComponentStoreError::File {
-                path: self.options.data.clone(),
+                path: self.options.data.path().to_owned(),
                 source,
             })?;
         let file = copy.path().join("copy.db");

@@ -14,8 +14,8 @@ use super::operation::{
 use super::{HostRequest, failed};
 use crate::casefold::casefold;
 use crate::clock;
+use crate::storage::ApiKey;
 use crate::storage::StorageError;
-use crate::storage::accounts::ApiKey;
 
 /// The one type of key: publishable ones are for storefronts.
 const SECRET: &str = "secret";

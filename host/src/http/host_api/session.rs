@@ -12,7 +12,7 @@ use super::super::{RETRY_AFTER_S, query};
 use super::input::{Change, Input, fields, invalid, select};
 use super::{HostRequest, Pending, failed};
 use crate::identity::{CHALLENGE_LENGTH, SignInError, is_challenge};
-use crate::storage::accounts::User;
+use crate::storage::User;
 
 /// The one way to sign in.
 pub(super) const PROVIDER: &str = "emailpass";

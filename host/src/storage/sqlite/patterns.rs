@@ -30,7 +30,7 @@ const BYTES_PER_CLASS: usize = 32 * 1024;
 
 /// The patterns of one connection, the one that was asked for last in front.
 #[derive(Default)]
-pub(super) struct Patterns(Mutex<VecDeque<Kept>>);
+pub(in crate::storage) struct Patterns(Mutex<VecDeque<Kept>>);
 
 struct Kept {
     text: String,
@@ -42,7 +42,7 @@ struct Kept {
 
 /// Why a pattern was not matched.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum PatternError {
+pub(in crate::storage) enum PatternError {
     /// The statement has no memory left for it.
     NoMemory,
     /// The fault, on one line.
@@ -54,7 +54,11 @@ impl Patterns {
     ///
     /// # Errors
     /// When the pattern cannot be read, or needs too much memory.
-    pub(super) fn are_in(&self, pattern: &str, text: &str) -> Result<bool, PatternError> {
+    pub(in crate::storage) fn are_in(
+        &self,
+        pattern: &str,
+        text: &str,
+    ) -> Result<bool, PatternError> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let index = kept.iter().position(|kept| kept.text == pattern);
         // While it is asked it is not among those that are kept, and so is gone where that fails.

@@ -231,17 +231,17 @@ fn begins(name: &str, beginning: &str) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case(beginning))
 }
 
-pub(super) fn is_own(name: &str) -> bool {
+pub(in crate::storage) fn is_own(name: &str) -> bool {
     begins(name, OWN)
 }
 
-pub(super) fn is_schema(name: &str) -> bool {
+pub(in crate::storage) fn is_schema(name: &str) -> bool {
     begins(name, "sqlite_")
 }
 
 /// Whether nothing in a component's schema may be named so: the host or SQLite has a
 /// table of that name, which one of a component would stand before.
-pub(super) fn is_taken(name: &str) -> bool {
+pub(in crate::storage) fn is_taken(name: &str) -> bool {
     TAKEN_BEGINNINGS
         .iter()
         .any(|beginning| begins(name, beginning))
@@ -255,7 +255,7 @@ fn is_refused_table(name: &str) -> bool {
 }
 
 /// Why SQLite's word that something is not authorized was said, where it is about a function.
-pub(super) fn reason(message: &str) -> Option<&'static str> {
+pub(in crate::storage) fn reason(message: &str) -> Option<&'static str> {
     let (_, name) = message.split_once("not authorized to use function: ")?;
     let mut refused = REFUSED.iter();
     let (_, reason) = refused.find(|(refused, _)| refused.eq_ignore_ascii_case(name))?;
@@ -271,7 +271,7 @@ fn allow(allowed: bool) -> Authorization {
 }
 
 /// For the statements of a running component.
-pub(super) fn guest(context: AuthContext<'_>) -> Authorization {
+pub(in crate::storage) fn guest(context: AuthContext<'_>) -> Authorization {
     let may_be_used = |name: &str| !is_schema(name) && !is_refused_table(name);
     match context.action {
         AuthAction::Select | AuthAction::Recursive => Authorization::Allow,
@@ -292,7 +292,7 @@ pub(super) fn guest(context: AuthContext<'_>) -> Authorization {
 
 /// For the steps of a component's schema: its own tables, indexes, triggers and
 /// full-text tables as well.
-pub(super) fn migration(context: AuthContext<'_>) -> Authorization {
+pub(in crate::storage) fn migration(context: AuthContext<'_>) -> Authorization {
     // A temporary table would shadow the host's table of the same name.
     let is_temporary = context
         .database_name
@@ -353,7 +353,7 @@ mod tests {
     use super::*;
 
     fn names(sql: &str) -> BTreeSet<String> {
-        crate::storage::memory::count().unwrap();
+        crate::storage::sqlite::memory::count().unwrap();
         let connection = Connection::open_in_memory().unwrap();
         let mut statement = connection.prepare(sql).unwrap();
         let names = statement.query_map([], |row| row.get(0)).unwrap();

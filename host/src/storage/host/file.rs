@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::condition::{Condition, Trouble};
-use super::database::create_private;
-use super::{StorageError, disk, memory};
+use crate::storage::sqlite::condition::Condition;
+use crate::storage::sqlite::database::create_private;
+use crate::storage::sqlite::{disk, memory};
+use crate::storage::{StorageError, Trouble};
 
 /// How long a write waits for others, of this process and of other ones.
 const WRITER_WAIT: Duration = Duration::from_secs(2);
@@ -19,7 +20,7 @@ const WAITING_MAX: usize = 256;
 const OPEN_WAIT: Duration = Duration::from_secs(5);
 
 /// The host's own database.
-pub(super) struct HostFile {
+pub(in crate::storage) struct HostFile {
     path: PathBuf,
     condition: Arc<Condition>,
     reader: Mutex<Connection>,
@@ -35,7 +36,7 @@ struct Writer {
 
 impl HostFile {
     /// Opens the file, or makes one that only its owner can read. `prepare` runs its migrations.
-    pub(super) fn open(
+    pub(in crate::storage) fn open(
         path: &Path,
         prepare: impl FnOnce(&mut Connection) -> Result<(), StorageError>,
     ) -> Result<Self, StorageError> {
@@ -62,7 +63,7 @@ impl HostFile {
     }
 
     /// Reads. Waits for no writer.
-    pub(super) fn read<T>(
+    pub(in crate::storage) fn read<T>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
@@ -73,7 +74,7 @@ impl HostFile {
 
     /// Writes, in one transaction, if the disk has room. It is durable when this returns, in
     /// the file at its path.
-    pub(super) fn write<T>(
+    pub(in crate::storage) fn write<T>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
@@ -82,7 +83,10 @@ impl HostFile {
     }
 
     /// Writes if that does not have to wait; otherwise the write is skipped.
-    pub(super) fn write_if_free(&self, work: impl FnOnce(&Connection) -> Result<(), StorageError>) {
+    pub(in crate::storage) fn write_if_free(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<(), StorageError>,
+    ) {
         let written = self.write_within(Duration::ZERO, work);
         if let Err(error) = written.map_err(|error| named(&self.path, error)) {
             tracing::debug!(%error, "the host's own database was not written");
@@ -156,10 +160,10 @@ impl HostFile {
 
     fn noted(&self, error: StorageError) -> StorageError {
         match named(&self.path, error) {
-            StorageError::Sqlite { path, error } => StorageError::Sqlite {
-                path,
-                error: self.condition.noted(error),
-            },
+            StorageError::Database { path, fault } => {
+                self.condition.note_fault(&fault);
+                StorageError::Database { path, fault }
+            }
             // This write waited behind one that waits for another process. A moved file is
             // counted where it is noticed.
             StorageError::Trouble {
@@ -210,18 +214,18 @@ fn transact<T>(
 }
 
 /// An error with its file.
-pub(super) fn named(path: &Path, error: StorageError) -> StorageError {
+pub(in crate::storage) fn named(path: &Path, error: StorageError) -> StorageError {
     match error {
-        StorageError::Statement(error) => StorageError::Sqlite {
+        StorageError::Statement(fault) => StorageError::Database {
             path: path.to_owned(),
-            error,
+            fault,
         },
         other => other,
     }
 }
 
 /// A connection to the file.
-pub(super) fn connect(path: &Path) -> Result<Connection, StorageError> {
+pub(in crate::storage) fn connect(path: &Path) -> Result<Connection, StorageError> {
     open(path).map_err(|error| named(path, error.into()))
 }
 

@@ -20,16 +20,16 @@ const MEASURE_MS: u64 = 50;
 /// Words of texts that full-text search reads between two reads of the clock. With
 /// the bounds on a query below it bounds how long one row can be matched: nothing
 /// can interrupt that.
-pub(super) const WORDS_MAX: u32 = 1024 * 1024;
+pub(in crate::storage) const WORDS_MAX: u32 = 1024 * 1024;
 /// Phrases of full-text queries between two reads. `NEAR` takes as long as their
 /// square times the words of a row.
-pub(super) const PHRASES_MAX: u32 = 32;
+pub(in crate::storage) const PHRASES_MAX: u32 = 32;
 /// Words of these phrases. A phrase takes as long as the product of its words and
 /// those of a row.
-pub(super) const PHRASE_WORDS_MAX: u32 = 512;
+pub(in crate::storage) const PHRASE_WORDS_MAX: u32 = 512;
 
 /// Ends statements that run for too long.
-pub(super) struct Clock {
+pub(in crate::storage) struct Clock {
     base: Instant,
     /// Nanoseconds after `base`; `u64::MAX` without a deadline.
     deadline: AtomicU64,
@@ -57,7 +57,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    pub(super) fn new() -> Arc<Self> {
+    pub(in crate::storage) fn new() -> Arc<Self> {
         Arc::new(Self {
             base: Instant::now(),
             deadline: AtomicU64::new(u64::MAX),
@@ -78,19 +78,19 @@ impl Clock {
     }
 
     /// Lets the thread of clocks interrupt the connection when its time is up.
-    pub(super) fn watch(self: &Arc<Self>, interrupt: InterruptHandle) {
+    pub(in crate::storage) fn watch(self: &Arc<Self>, interrupt: InterruptHandle) {
         if self.interrupt.set(interrupt).is_ok() {
             watched().push(Arc::downgrade(self));
             start_watching();
         }
     }
 
-    pub(super) fn expired(&self) -> bool {
+    pub(in crate::storage) fn expired(&self) -> bool {
         self.base.elapsed().as_nanos() as u64 > self.deadline.load(Ordering::Relaxed)
     }
 
     /// Called by SQLite between two operations; returns whether to end.
-    pub(super) fn look(&self) -> bool {
+    pub(in crate::storage) fn look(&self) -> bool {
         if self.words.load(Ordering::Relaxed) | self.phrases.load(Ordering::Relaxed) != 0 {
             self.forget_words();
         }
@@ -98,29 +98,29 @@ impl Clock {
     }
 
     /// Ends writes to this disk when it is full.
-    pub(super) fn watch_disk(&self, disk: Disk) {
+    pub(in crate::storage) fn watch_disk(&self, disk: Disk) {
         let _ = self.disk.set(disk);
     }
 
     /// Whether the disk has room for modules.
-    pub(super) fn has_room(&self) -> bool {
+    pub(in crate::storage) fn has_room(&self) -> bool {
         self.disk.get().is_none_or(|disk| !disk.is_full())
     }
 
     /// Whether a statement was ended because the disk is full.
-    pub(super) fn was_disk_full(&self) -> bool {
+    pub(in crate::storage) fn was_disk_full(&self) -> bool {
         self.is_disk_full.load(Ordering::Relaxed)
     }
 
     /// Ends a statement once its temporary files have this many bytes; `u64::MAX` for no
     /// bound.
-    pub(super) fn set_spilled_bytes_max(&self, bytes: u64) {
+    pub(in crate::storage) fn set_spilled_bytes_max(&self, bytes: u64) {
         self.spilled_bytes_max.store(bytes, Ordering::Relaxed);
         self.spilled_too_much.store(false, Ordering::Relaxed);
     }
 
     /// Whether a statement was ended because its files became too large.
-    pub(super) fn spilled_too_much(&self) -> bool {
+    pub(in crate::storage) fn spilled_too_much(&self) -> bool {
         self.spilled_too_much.load(Ordering::Relaxed)
     }
 
@@ -149,7 +149,7 @@ impl Clock {
     }
 
     /// Ends statements after this many milliseconds.
-    pub(super) fn set(&self, deadline_ms: u64) {
+    pub(in crate::storage) fn set(&self, deadline_ms: u64) {
         let deadline = self.base.elapsed() + Duration::from_millis(deadline_ms);
         let deadline = deadline.as_nanos().try_into().unwrap_or(u64::MAX);
         self.forget_words();
@@ -159,7 +159,7 @@ impl Clock {
     }
 
     /// Removes the deadline.
-    pub(super) fn clear(&self) {
+    pub(in crate::storage) fn clear(&self) {
         // An interruption under way hits its own statement, not the next one on the
         // connection.
         let _gate = self.gate();
@@ -168,7 +168,7 @@ impl Clock {
     }
 
     /// Whether the thread of clocks found the time to be up, for code that reads no clock.
-    pub(super) fn is_over(&self) -> Arc<AtomicBool> {
+    pub(in crate::storage) fn is_over(&self) -> Arc<AtomicBool> {
         self.is_over.clone()
     }
 
@@ -202,28 +202,28 @@ impl Clock {
     }
 
     /// Counts a word of a text; returns whether full-text search may continue.
-    pub(super) fn takes_word(&self) -> bool {
+    pub(in crate::storage) fn takes_word(&self) -> bool {
         self.counts(&self.words, WORDS_MAX)
     }
 
     /// Counts a phrase of a query; returns whether full-text search may continue.
-    pub(super) fn takes_phrase(&self) -> bool {
+    pub(in crate::storage) fn takes_phrase(&self) -> bool {
         self.phrases_ever.fetch_add(1, Ordering::Relaxed);
         self.counts(&self.phrases, PHRASES_MAX)
     }
 
     /// Counts a word of a phrase; returns whether full-text search may continue.
-    pub(super) fn takes_phrase_word(&self) -> bool {
+    pub(in crate::storage) fn takes_phrase_word(&self) -> bool {
         self.counts(&self.phrase_words, PHRASE_WORDS_MAX)
     }
 
     /// The number of counted phrases.
-    pub(super) fn phrases_ever(&self) -> u64 {
+    pub(in crate::storage) fn phrases_ever(&self) -> u64 {
         self.phrases_ever.load(Ordering::Relaxed)
     }
 
     /// The exceeded bound of full-text search, if any.
-    pub(super) fn too_many_words(&self) -> Option<String> {
+    pub(in crate::storage) fn too_many_words(&self) -> Option<String> {
         self.too_much.load(Ordering::Relaxed).then(|| {
             format!(
                 "more than {WORDS_MAX} words of full-text search in one row, or more than \

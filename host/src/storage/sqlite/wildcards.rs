@@ -4,16 +4,16 @@
 use super::clock::Clock;
 
 /// The longest pattern, in bytes.
-pub(super) const PATTERN_BYTES_MAX: usize = 1024;
+pub(in crate::storage) const PATTERN_BYTES_MAX: usize = 1024;
 /// Letters compared between two looks at the clock.
 const LETTERS_PER_LOOK: usize = 64 * 1024;
 
 /// The time of the statement is up.
 #[derive(Debug)]
-pub(super) struct Expired;
+pub(in crate::storage) struct Expired;
 
 /// A pattern, parsed once for all texts.
-pub(super) struct Pattern {
+pub(in crate::storage) struct Pattern {
     parts: Vec<Part>,
     ignores_case: bool,
 }
@@ -34,7 +34,7 @@ enum Part {
 
 impl Pattern {
     /// `%` and `_`, and what stands behind the escape as itself.
-    pub(super) fn like(text: &str, escape: Option<char>) -> Self {
+    pub(in crate::storage) fn like(text: &str, escape: Option<char>) -> Self {
         let mut letters = text.chars();
         let mut parts = Vec::new();
         while let Some(letter) = letters.next() {
@@ -52,7 +52,7 @@ impl Pattern {
     }
 
     /// `*`, `?` and sets such as `[a-z]` and `[^a-z]`.
-    pub(super) fn glob(text: &str) -> Self {
+    pub(in crate::storage) fn glob(text: &str) -> Self {
         let mut rest = text;
         let mut parts = Vec::new();
         while let Some(letter) = rest.chars().next() {
@@ -71,7 +71,7 @@ impl Pattern {
     }
 
     /// Its memory, in bytes.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::storage) fn bytes(&self) -> usize {
         let ranges = self.parts.iter().map(|part| match part {
             Part::Set { ranges, .. } => ranges.capacity() * size_of::<(char, char)>(),
             _ => 0,
@@ -83,7 +83,7 @@ impl Pattern {
     ///
     /// # Errors
     /// When the time of the statement is up.
-    pub(super) fn matches(&self, text: &str, clock: &Clock) -> Result<bool, Expired> {
+    pub(in crate::storage) fn matches(&self, text: &str, clock: &Clock) -> Result<bool, Expired> {
         let (mut index, mut rest) = (0, text);
         // Where to continue when the part after the last run does not match here.
         let mut retry = None;

@@ -25,7 +25,7 @@ thread_local! {
 }
 
 /// The bytes of the calling thread's allocations that SQLite holds.
-pub(super) fn used() -> i64 {
+pub(in crate::storage) fn used() -> i64 {
     USED.get()
 }
 
@@ -41,11 +41,11 @@ struct Allocator {
 }
 
 /// A budget of memory for SQLite on the calling thread, until dropped.
-pub(super) struct Budget(());
+pub(in crate::storage) struct Budget(());
 
 impl Budget {
     /// A budget of this many bytes, and none once `is_over` returns true.
-    pub(super) fn of(bytes: usize, is_over: Arc<AtomicBool>) -> Self {
+    pub(in crate::storage) fn of(bytes: usize, is_over: Arc<AtomicBool>) -> Self {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         USED_MAX.set(USED.get().saturating_add(bytes));
         REFUSED.set(false);
@@ -54,7 +54,7 @@ impl Budget {
     }
 
     /// Whether an allocation was refused.
-    pub(super) fn was_exceeded(&self) -> bool {
+    pub(in crate::storage) fn was_exceeded(&self) -> bool {
         REFUSED.get()
     }
 }
@@ -68,10 +68,10 @@ impl Drop for Budget {
 
 /// Memory that a function takes beside SQLite's, counted as if it were SQLite's until
 /// this is dropped.
-pub(super) struct Charge(usize);
+pub(in crate::storage) struct Charge(usize);
 
 /// Counts this many bytes more. `None` if they exceed the budget.
-pub(super) fn charge(bytes: usize) -> Option<Charge> {
+pub(in crate::storage) fn charge(bytes: usize) -> Option<Charge> {
     let counted = i64::try_from(bytes).ok()?;
     affords(counted).then(|| {
         add(counted);
@@ -80,12 +80,12 @@ pub(super) fn charge(bytes: usize) -> Option<Charge> {
 }
 
 impl Charge {
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::storage) fn bytes(&self) -> usize {
         self.0
     }
 
     /// Makes one of two.
-    pub(super) fn take(&mut self, mut other: Self) {
+    pub(in crate::storage) fn take(&mut self, mut other: Self) {
         self.0 += std::mem::take(&mut other.0);
     }
 }
@@ -101,7 +101,7 @@ impl Drop for Charge {
 ///
 /// # Errors
 /// When SQLite has been used before, so that nothing would be bounded.
-pub(super) fn count() -> rusqlite::Result<()> {
+pub(in crate::storage) fn count() -> rusqlite::Result<()> {
     static DONE: OnceLock<c_int> = OnceLock::new();
     if cfg!(wares_unlimited) {
         return Ok(());

@@ -7,40 +7,7 @@ use super::database::Database;
 use super::events;
 use super::statement::Guarded;
 use super::writer::Lease;
-use super::{Rows, SqlError, Value};
-
-/// The limits of the statements of one call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionLimits {
-    /// One statement, in milliseconds.
-    pub statement_ms: u64,
-    /// Statements of one call.
-    pub statements_max: u32,
-    /// Rows of one statement.
-    pub rows_max: u32,
-    /// Packed rows of one statement, in bytes.
-    pub result_bytes_max: usize,
-    /// Memory that SQLite takes for one statement, in bytes.
-    pub memory_bytes_max: usize,
-    /// Waiting for the writer, in milliseconds.
-    pub writer_wait_ms: u64,
-    /// Holding the writer, in milliseconds.
-    pub transaction_hold_ms: u64,
-}
-
-impl Default for SessionLimits {
-    fn default() -> Self {
-        Self {
-            statement_ms: 2_000,
-            statements_max: 20_000,
-            rows_max: 100_000,
-            result_bytes_max: 16 * 1024 * 1024,
-            memory_bytes_max: 128 * 1024 * 1024,
-            writer_wait_ms: 5_000,
-            transaction_hold_ms: 2_000,
-        }
-    }
-}
+use super::{Rows, SessionLimits, SqlError, Value};
 
 /// Parameters of one statement together, in bytes.
 const PARAMETERS_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -61,7 +28,7 @@ pub struct Session {
 
 /// The fate of a session's transactions.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keeps {
+pub(in crate::storage) enum Keeps {
     /// Those that it commits are kept.
     Commits,
     /// All are rolled back, those that it commits as well.
@@ -69,7 +36,7 @@ pub(super) enum Keeps {
 }
 
 impl Session {
-    pub(super) fn new(database: Database, limits: SessionLimits, keeps: Keeps) -> Self {
+    pub(in crate::storage) fn new(database: Database, limits: SessionLimits, keeps: Keeps) -> Self {
         Self {
             database,
             limits,

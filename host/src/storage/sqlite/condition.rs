@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, ffi};
+use rusqlite::{Connection, OpenFlags};
 
 use super::disk::Disk;
-use super::{SqlError, StorageError};
+use super::error::words;
+use super::{Ailing, Befallen, DataFolder, Fault, SqlError, StorageError, Trouble};
 
 /// How often the files are checked.
 const LOOK: Duration = Duration::from_millis(500);
@@ -24,140 +25,11 @@ const FILES: [&str; 3] = ["", "-wal", "-shm"];
 /// How many of these hold what is committed.
 const CONTENT_FILES: usize = 2;
 
-/// Trouble of a database that worked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Trouble {
-    /// Another process holds it for writing.
-    Locked = 1,
-    /// The disk or the database is full.
-    Full,
-    /// Its file was removed, renamed or replaced.
-    Moved,
-    /// This process may only read it.
-    ReadOnly,
-    /// It cannot be read or written.
-    Unreadable,
-    /// Its content is damaged.
-    Damaged,
-}
-
-impl Trouble {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Locked,
-        Self::Full,
-        Self::Moved,
-        Self::ReadOnly,
-        Self::Unreadable,
-        Self::Damaged,
-    ];
-
-    /// Returns the trouble that an error of SQLite reports; `None` if it is about the statement.
-    pub(super) fn of(error: &rusqlite::Error) -> Option<Self> {
-        Self::of_code(code_of(error)?)
-    }
-
-    pub(super) fn of_code(code: i32) -> Option<Self> {
-        match code {
-            // The file that processes share cannot grow.
-            ffi::SQLITE_IOERR_SHMSIZE => return Some(Self::Full),
-            ffi::SQLITE_READONLY_DBMOVED => return Some(Self::Moved),
-            // A limit of the statement.
-            ffi::SQLITE_IOERR_NOMEM => return None,
-            _ => {}
-        }
-        Some(match code & 0xff {
-            ffi::SQLITE_BUSY | ffi::SQLITE_PROTOCOL => Self::Locked,
-            ffi::SQLITE_FULL => Self::Full,
-            ffi::SQLITE_READONLY => Self::ReadOnly,
-            ffi::SQLITE_IOERR | ffi::SQLITE_CANTOPEN => Self::Unreadable,
-            ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Self::Damaged,
-            _ => return None,
-        })
-    }
-
-    /// Its name in metrics and in the log.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Locked => "locked",
-            Self::Full => "full",
-            Self::Moved => "moved",
-            Self::ReadOnly => "read_only",
-            Self::Unreadable => "io",
-            Self::Damaged => "damaged",
-        }
-    }
-
-    /// The text for callers, without a path of the host.
-    pub fn for_callers(self) -> &'static str {
-        match self {
-            Self::Locked => "another process holds the database for writing",
-            Self::Full => "the disk or the database is full",
-            Self::Moved => "the file of the database was removed or replaced",
-            Self::ReadOnly => "the database can only be read now",
-            Self::Unreadable => "the database cannot be read or written now",
-            Self::Damaged => "the database is damaged",
-        }
-    }
-
-    /// The text about a file for operators, with the remedy.
-    pub(super) fn for_operators(self) -> &'static str {
-        match self {
-            Self::Locked => {
-                "another process holds it for writing: end that process or its transaction"
-            }
-            Self::Full => "the disk is full: free space on its disk",
-            Self::Moved => {
-                "it was removed, renamed or replaced: put the same file back, or stop the host and \
-                 start it again with the files as they are to be"
-            }
-            Self::ReadOnly => {
-                "it can only be read: let the user of the host write it, its folder and the disk"
-            }
-            Self::Unreadable => {
-                "it cannot be opened, read or written: look at its disk, its folder, their permissions, \
-                 and how many files this process may open"
-            }
-            Self::Damaged => "it is damaged: stop the host, and replace it by a backup",
-        }
-    }
-
-    fn from_number(number: u8) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|trouble| *trouble as u8 == number)
-    }
-}
-
-/// The extended code of an error of SQLite.
-fn code_of(error: &rusqlite::Error) -> Option<i32> {
-    match error {
-        rusqlite::Error::SqliteFailure(failure, _) => Some(failure.extended_code),
-        rusqlite::Error::SqlInputError { error, .. } => Some(error.extended_code),
-        _ => None,
-    }
-}
-
-/// The text of an error of SQLite: the trouble, and the remedy for an operator.
-pub(super) fn words(error: &rusqlite::Error) -> String {
-    match (Trouble::of(error), code_of(error)) {
-        (Some(trouble @ (Trouble::Unreadable | Trouble::ReadOnly)), Some(code)) => {
-            format!("{} (SQLite's code {code})", trouble.for_operators())
-        }
-        (Some(Trouble::Damaged), Some(ffi::SQLITE_NOTADB)) => {
-            "it is no database: stop the host, and replace it by a backup".to_owned()
-        }
-        (Some(trouble), _) => trouble.for_operators().to_owned(),
-        (None, _) => error.to_string(),
-    }
-}
-
 /// The identity of a file in its file system.
 type Identity = (u64, u64);
 
 /// The state of one database.
-pub(super) struct Condition {
+pub(in crate::storage) struct Condition {
     /// For people: the database of the module notes.
     title: String,
     /// For metrics: its path in the data folder.
@@ -177,28 +49,6 @@ pub(super) struct Condition {
     /// Whether it was written since the last check.
     works: AtomicBool,
     counts: [AtomicU64; Trouble::ALL.len()],
-}
-
-/// A database that is in trouble, for `/health`.
-#[derive(Clone, Debug)]
-pub struct Ailing {
-    /// Which: the database of the module notes.
-    pub title: String,
-    /// The trouble.
-    pub trouble: Trouble,
-    /// Whether it cannot even be read.
-    pub is_down: bool,
-}
-
-/// The troubles of a database since the start, for `/metrics`.
-#[derive(Clone, Debug)]
-pub struct Befallen {
-    /// Its path in the data folder.
-    pub database: String,
-    /// Whether it is in trouble.
-    pub is_ailing: bool,
-    /// How often each kind of trouble refused a read or write.
-    pub counts: Vec<(Trouble, u64)>,
 }
 
 static WATCHED: Mutex<Vec<Weak<Condition>>> = Mutex::new(Vec::new());
@@ -247,21 +97,11 @@ pub fn befallen() -> Vec<Befallen> {
 
 impl Condition {
     /// Of a database that is not watched.
-    pub(super) fn new(file: &Path, bytes_max: u64, leaves_reserve: bool) -> Arc<Self> {
-        let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
-        let (own, folder) = (name(file), file.parent().map(name).unwrap_or_default());
-        let is_module = folder == "modules";
+    pub(in crate::storage) fn new(file: &Path, bytes_max: u64, leaves_reserve: bool) -> Arc<Self> {
+        let (title, label) = DataFolder::describe(file);
         Arc::new(Self {
-            title: match own.strip_suffix(".db") {
-                Some(module) if is_module => format!("the database of the module {module}"),
-                Some("host") => "the host's own database".to_owned(),
-                _ => format!("the database {own}"),
-            },
-            label: if is_module {
-                format!("{folder}/{own}")
-            } else {
-                own
-            },
+            title,
+            label,
             file: file.to_owned(),
             paths: FILES.map(|end| CString::new(beside(file, end).as_os_str().as_bytes()).ok()),
             identities: OnceLock::new(),
@@ -275,19 +115,19 @@ impl Condition {
     }
 
     /// The one of the host's own database, which several parts of the host open.
-    pub(super) fn of_host(file: &Path) -> Arc<Self> {
+    pub(in crate::storage) fn of_host(file: &Path) -> Arc<Self> {
         let known = all().into_iter().find(|condition| condition.file == file);
         known.unwrap_or_else(|| Self::new(file, 0, false))
     }
 
     /// Records the identities of the files, which are open from here on.
-    pub(super) fn remember(&self) {
+    pub(in crate::storage) fn remember(&self) {
         let identities = || std::array::from_fn(|index| self.identity(index));
         self.identities.get_or_init(identities);
     }
 
     /// Starts to check, count and show its trouble.
-    pub(super) fn watch(self: &Arc<Self>) {
+    pub(in crate::storage) fn watch(self: &Arc<Self>) {
         let weak = Arc::downgrade(self);
         let mut watched = watched();
         if !watched.iter().any(|one| one.ptr_eq(&weak)) {
@@ -313,22 +153,22 @@ impl Condition {
 
     /// Which it is, for people.
     #[cfg(test)]
-    pub(super) fn title(&self) -> &str {
+    pub(in crate::storage) fn title(&self) -> &str {
         &self.title
     }
 
     /// The trouble that it is in.
-    pub(super) fn trouble(&self) -> Option<Trouble> {
+    pub(in crate::storage) fn trouble(&self) -> Option<Trouble> {
         Trouble::from_number(self.present.load(Ordering::Relaxed))
     }
 
     /// Whether its file is known to be moved.
-    pub(super) fn is_moved(&self) -> bool {
+    pub(in crate::storage) fn is_moved(&self) -> bool {
         self.present.load(Ordering::Relaxed) == Trouble::Moved as u8
     }
 
     /// Fails if its files are known to be moved.
-    pub(super) fn require_unmoved(&self) -> Result<(), Trouble> {
+    pub(in crate::storage) fn require_unmoved(&self) -> Result<(), Trouble> {
         if self.is_moved() {
             // It may be back.
             self.check()
@@ -338,7 +178,7 @@ impl Condition {
     }
 
     /// Checks that the files at their paths are those that were opened.
-    pub(super) fn check(&self) -> Result<(), Trouble> {
+    pub(in crate::storage) fn check(&self) -> Result<(), Trouble> {
         self.check_first(FILES.len())?;
         if self.is_moved() {
             self.ends();
@@ -348,7 +188,7 @@ impl Condition {
 
     /// Checks those that hold commits: called before and after each commit, at a microsecond
     /// a file.
-    pub(super) fn check_content(&self) -> Result<(), Trouble> {
+    pub(in crate::storage) fn check_content(&self) -> Result<(), Trouble> {
         self.check_first(CONTENT_FILES)
     }
 
@@ -368,7 +208,7 @@ impl Condition {
     }
 
     /// Whether the log beside it is another one than the opened one.
-    pub(super) fn has_foreign_log(&self) -> bool {
+    pub(in crate::storage) fn has_foreign_log(&self) -> bool {
         let known = self.identities.get().and_then(|known| known[1]);
         let present = self.identity(1);
         known.is_some() && present.is_some() && present != known
@@ -381,7 +221,7 @@ impl Condition {
     }
 
     /// This trouble as an error of the host's own database.
-    pub(super) fn error(&self, trouble: Trouble) -> StorageError {
+    pub(in crate::storage) fn error(&self, trouble: Trouble) -> StorageError {
         StorageError::Trouble {
             path: self.file.clone(),
             trouble,
@@ -389,29 +229,36 @@ impl Condition {
     }
 
     /// Records a write.
-    pub(super) fn has_written(&self) {
+    pub(in crate::storage) fn has_written(&self) {
         if self.present.load(Ordering::Relaxed) != 0 {
             self.works.store(true, Ordering::Relaxed);
         }
     }
 
     /// Counts an error of SQLite, if it is about the database.
-    pub(super) fn noted(&self, error: rusqlite::Error) -> rusqlite::Error {
+    pub(in crate::storage) fn noted(&self, error: rusqlite::Error) -> rusqlite::Error {
         if let Some(trouble) = Trouble::of(&error) {
             self.note(trouble, &words(&error));
         }
         error
     }
 
+    /// Counts an error of the host's own statements, if it is about the database.
+    pub(in crate::storage) fn note_fault(&self, fault: &Fault) {
+        if let Some(trouble) = fault.trouble {
+            self.note(trouble, &fault.words);
+        }
+    }
+
     /// Counts the error of a statement.
-    pub(super) fn note_error(&self, error: &SqlError) {
+    pub(in crate::storage) fn note_error(&self, error: &SqlError) {
         if let SqlError::Trouble(trouble) = error {
             self.note(*trouble, trouble.for_operators());
         }
     }
 
     /// Counts the error of the host's own work, which waited for no writer of this process.
-    pub(super) fn note_host_error(&self, error: &SqlError) {
+    pub(in crate::storage) fn note_host_error(&self, error: &SqlError) {
         match error {
             SqlError::Busy => self.note_error(&Trouble::Locked.into()),
             other => self.note_error(other),
@@ -419,7 +266,7 @@ impl Condition {
     }
 
     /// Counts a refusal for this reason.
-    pub(super) fn note(&self, trouble: Trouble, why: &str) {
+    pub(in crate::storage) fn note(&self, trouble: Trouble, why: &str) {
         if let Some(index) = Trouble::ALL.iter().position(|one| *one == trouble) {
             self.counts[index].fetch_add(1, Ordering::Relaxed);
         }
@@ -474,7 +321,7 @@ impl Condition {
     }
 
     /// Checks whether trouble has begun or ended.
-    pub(super) fn look(&self) {
+    pub(in crate::storage) fn look(&self) {
         if self.check().is_err() {
             return;
         }
@@ -556,7 +403,7 @@ fn write_nothing(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Returns the path of a file beside another one, with this suffix.
-pub(super) fn beside(file: &Path, end: &str) -> PathBuf {
+pub(in crate::storage) fn beside(file: &Path, end: &str) -> PathBuf {
     let mut path = file.as_os_str().to_owned();
     path.push(OsStr::new(end));
     path.into()

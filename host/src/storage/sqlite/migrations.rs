@@ -6,29 +6,11 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
+use super::authorizer;
 use super::statement::Guarded;
-use super::{MigrationError, SqlError, authorizer, now};
+use super::{Activated, ENDED, History, Migration, MigrationError, Schema, SqlError, now};
 
-/// One migration.
-#[derive(Clone, Debug)]
-pub struct Migration {
-    /// Unique among the component's migrations.
-    pub name: String,
-    /// Statements after one another, each ended by `;`.
-    pub statements: String,
-}
-
-/// A component's declaration of its schema.
-#[derive(Clone, Debug)]
-pub struct Schema {
-    /// Every migration since the first version, oldest first.
-    pub steps: Vec<Migration>,
-    /// The number of migrations that a version must know to work on a database on which all
-    /// have run; `None` for all.
-    pub steps_needed: Option<u32>,
-}
-
-pub(super) const TABLES: &str = "
+pub(in crate::storage) const TABLES: &str = "
     create table if not exists _wares_migrations (
         -- The order in which the steps ran.
         number integer primary key,
@@ -50,8 +32,6 @@ pub(super) const TABLES: &str = "
         digest text not null,
         activated_at text not null
     ) strict";
-/// Instead of a digest: no version is active.
-pub const ENDED: &str = "";
 const ACTIVATE: &str = "insert into _wares_activations (digest, activated_at) values (?1, ?2)";
 /// Empty where the last activation was ended.
 const ACTIVE: &str = "select digest from _wares_activations order by number desc limit 1";
@@ -91,7 +71,7 @@ const RECORD_NEEDED: &str = "
 
 /// Returns the pending migrations; none if the data is ahead of the component and the version
 /// that ran the others allows it.
-pub(super) fn pending<'a>(
+pub(in crate::storage) fn pending<'a>(
     connection: &Connection,
     schema: &'a Schema,
 ) -> Result<Vec<&'a Migration>, MigrationError> {
@@ -181,7 +161,7 @@ fn digest_of(step: &Migration) -> String {
 
 /// Runs the pending migrations, and records the component's declaration on older versions and
 /// the last of these versions as active, in one transaction.
-pub(super) fn migrate(
+pub(in crate::storage) fn migrate(
     connection: &Guarded,
     schema: &Schema,
     activated: &[&str],
@@ -387,7 +367,7 @@ fn to_record(connection: &Connection, schema: &Schema) -> rusqlite::Result<Optio
 }
 
 /// The version that was activated last, and the one before that. `None` if none ever was.
-pub(super) fn activated(connection: &Connection) -> rusqlite::Result<Activated> {
+pub(in crate::storage) fn activated(connection: &Connection) -> rusqlite::Result<Activated> {
     let one = |sql| connection.query_row(sql, [], |row| row.get(0)).optional();
     let active: Option<String> = one(ACTIVE)?;
     Ok(Activated {
@@ -397,7 +377,7 @@ pub(super) fn activated(connection: &Connection) -> rusqlite::Result<Activated> 
 }
 
 /// The history of a module's data.
-pub(super) fn history(connection: &Connection) -> rusqlite::Result<History> {
+pub(in crate::storage) fn history(connection: &Connection) -> rusqlite::Result<History> {
     let mut known = HashSet::new();
     let mut activations = Vec::new();
     let mut activated_at = None;
@@ -416,25 +396,4 @@ pub(super) fn history(connection: &Connection) -> rusqlite::Result<History> {
         activations,
         activated_at,
     })
-}
-
-/// The history of a module's data since its creation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History {
-    /// When its first migration ran; RFC 3339 in UTC.
-    pub since: Option<String>,
-    /// The versions that were activated, by their digests, the last one at the
-    /// beginning. None from before an activation was ended.
-    pub activations: Vec<String>,
-    /// When the last of them was activated; RFC 3339 in UTC.
-    pub activated_at: Option<String>,
-}
-
-/// The versions of a module that were activated last, by their digests.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Activated {
-    /// The one that is active; `None` where none was ever activated, or that was ended.
-    pub active: Option<String>,
-    /// The one that was active before that.
-    pub before: Option<String>,
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use rustix::fs::OFlags;
 
-use super::{StorageError, memory};
+use super::{DataFolder, StorageError, memory};
 
 /// The host's reserve, in bytes, on a disk that is not small.
 const RESERVE_BYTES: u64 = 32 * 1024 * 1024;
@@ -53,7 +53,7 @@ impl Room {
 
 /// A file that holds space, to be released.
 struct Reserve {
-    data: PathBuf,
+    data: DataFolder,
     /// Its size; 0 when released.
     held: AtomicU64,
     asked: Mutex<Option<Instant>>,
@@ -65,19 +65,19 @@ struct Reserve {
 ///
 /// # Errors
 /// When the folder for temporary files cannot be made, or SQLite does not take it.
-pub fn prepare(data: &Path) -> Result<(), StorageError> {
+pub fn prepare(data: &DataFolder) -> Result<(), StorageError> {
     if RESERVE.get().is_some() {
         return Ok(());
     }
     let reserve = RESERVE.get_or_init(|| Reserve {
-        data: data.to_owned(),
-        held: AtomicU64::new(fs::metadata(data.join("reserve")).map_or(0, |file| file.len())),
+        data: data.clone(),
+        held: AtomicU64::new(fs::metadata(data.reserve()).map_or(0, |file| file.len())),
         asked: Mutex::new(None),
         said: AtomicBool::new(false),
     });
     // Before anything is written.
     reserve.look();
-    keep_temporary_files_in(&data.join("tmp"))
+    keep_temporary_files_in(&data.temporary())
 }
 
 /// Keeps room for the host's own writes.
@@ -94,7 +94,7 @@ pub fn make_room() {
 /// How large a module's database may become by the size of its disk, in bytes: half of
 /// it, without the host's reserve. `Disk` checks the free space. `None` if the size is
 /// unknown, which some file systems report as 0.
-pub(super) fn share(database: &Path) -> Option<u64> {
+pub(in crate::storage) fn share(database: &Path) -> Option<u64> {
     let room = Room::of(database).filter(|room| room.all > 0)?;
     Some((room.all.saturating_sub(room.reserve()) / 2).max(1))
 }
@@ -107,12 +107,12 @@ fn held() -> u64 {
 
 impl Reserve {
     fn file(&self) -> PathBuf {
-        self.data.join("reserve")
+        self.data.reserve()
     }
 
     /// Releases the reserve when the disk is full, and takes it again when it is not.
     fn look(&self) {
-        let Some(room) = Room::of(&self.data) else {
+        let Some(room) = Room::of(self.data.path()) else {
             return;
         };
         let held = self.held.load(Ordering::Relaxed);
@@ -170,9 +170,9 @@ impl Reserve {
 
     fn say(&self, room: Room) {
         self.said.store(true, Ordering::Relaxed);
-        let databases = databases(&self.data.join("modules"));
+        let databases = databases(&self.data.databases());
         tracing::warn!(
-            data = %self.data.display(),
+            data = %self.data.path().display(),
             free = room.free,
             databases,
             "the disk is full: modules cannot write; make room on it, by removing versions of \
@@ -189,9 +189,9 @@ fn databases(folder: &Path) -> String {
     let mut files: Vec<(u64, String)> = entries
         .flatten()
         .filter_map(|entry| {
+            let is_of_database = DataFolder::is_of_database(&entry.path());
             let name = entry.file_name().into_string().ok()?;
-            let is_database = name.ends_with(".db") || name.ends_with(".db-wal");
-            is_database.then_some((entry.metadata().ok()?.len(), name))
+            is_of_database.then_some((entry.metadata().ok()?.len(), name))
         })
         .collect();
     files.sort_unstable_by(|one, other| other.cmp(one));
@@ -204,7 +204,7 @@ fn databases(folder: &Path) -> String {
 }
 
 /// Whether modules may still write to the disk of one database.
-pub(super) struct Disk {
+pub(in crate::storage) struct Disk {
     folder: PathBuf,
     base: Instant,
     /// When it is asked again, in milliseconds after `base`.
@@ -214,7 +214,7 @@ pub(super) struct Disk {
 
 impl Disk {
     /// The one that a database lies on.
-    pub(super) fn of(database: &Path) -> Self {
+    pub(in crate::storage) fn of(database: &Path) -> Self {
         Self {
             folder: database.parent().unwrap_or(database).to_owned(),
             base: Instant::now(),
@@ -224,7 +224,7 @@ impl Disk {
     }
 
     /// Whether only the host's reserve is left of it.
-    pub(super) fn is_full(&self) -> bool {
+    pub(in crate::storage) fn is_full(&self) -> bool {
         let now_ms = self.base.elapsed().as_millis() as u64;
         if now_ms >= self.ask_ms.load(Ordering::Relaxed) {
             self.ask_ms
@@ -256,9 +256,9 @@ fn keep_temporary_files_in(folder: &Path) -> Result<(), StorageError> {
     for entry in fs::read_dir(folder).map_err(file)?.flatten() {
         let _ = fs::remove_file(entry.path());
     }
-    let sqlite = |error| StorageError::Sqlite {
+    let sqlite = |error: rusqlite::Error| StorageError::Database {
         path: folder.to_owned(),
-        error,
+        fault: error.into(),
     };
     memory::count().map_err(sqlite)?;
     // It holds for the process, and for as long as that.
@@ -272,7 +272,7 @@ fn keep_temporary_files_in(folder: &Path) -> Result<(), StorageError> {
 /// The temporary files of this process, in bytes. No other process sees them: they have
 /// no names from the moment on that they are made.
 #[cfg(target_os = "linux")]
-pub(super) fn temporary_bytes() -> u64 {
+pub(in crate::storage) fn temporary_bytes() -> u64 {
     let Ok(entries) = fs::read_dir("/proc/self/fd") else {
         return 0;
     };
@@ -294,6 +294,6 @@ pub(super) fn temporary_bytes() -> u64 {
 
 /// Only Linux tells; elsewhere, what is free of the disk bounds them.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn temporary_bytes() -> u64 {
+pub(in crate::storage) fn temporary_bytes() -> u64 {
     0
 }

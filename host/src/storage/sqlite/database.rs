@@ -13,51 +13,17 @@ use rustix::fs::OFlags;
 use super::clock::Clock;
 use super::condition::Condition;
 use super::disk;
-use super::events::{self, Event};
 use super::functions;
 use super::memory;
-use super::migrations::{self, Activated, History, Schema};
 use super::readers::Readers;
-use super::session::{Keeps, Session, SessionLimits};
+use super::session::{Keeps, Session};
 use super::statement::Guarded;
 use super::writer::Writer;
-use super::{MigrationError, SqlError, StorageError};
+use super::{
+    Activated, DatabaseOptions, Event, History, MigrationError, Schema, SessionLimits, SqlError,
+    StorageError, events, migrations,
+};
 use crate::threads::processors;
-
-/// How a database is opened.
-#[derive(Clone, Debug)]
-pub struct DatabaseOptions {
-    /// How long to wait for a writer in another process, in milliseconds.
-    pub other_process_wait_ms: u64,
-    /// The largest the file may become, in bytes; 0 for no limit.
-    pub bytes_max: u64,
-    /// Whether the size of the disk bounds the file and its log as well.
-    pub within_disk: bool,
-    /// The time of all migrations, in milliseconds; 0 for no limit.
-    pub migration_ms: u64,
-    /// How many events are kept.
-    pub events_max: u32,
-    /// How long the log beside the file may become before commits wait a moment for
-    /// readers, to bring it into the file, in bytes; sixteen times that, and they
-    /// wait longer.
-    pub log_bytes_max: u64,
-    /// Temporary files of this process during migrations, in bytes.
-    pub temporary_bytes_max: u64,
-}
-
-impl Default for DatabaseOptions {
-    fn default() -> Self {
-        Self {
-            other_process_wait_ms: 5_000,
-            bytes_max: 0,
-            within_disk: false,
-            migration_ms: 0,
-            events_max: 100_000,
-            log_bytes_max: 64 * 1024 * 1024,
-            temporary_bytes_max: 1024 * 1024 * 1024,
-        }
-    }
-}
 
 /// The shortest that the log beside it has to be before it is emptied, in bytes.
 const LOG_BYTES_MIN: u64 = 256 * 1024;
@@ -83,9 +49,9 @@ impl Database {
     /// When it cannot be opened or is no database.
     pub fn open(path: &Path, options: &DatabaseOptions) -> Result<Self, StorageError> {
         create_private(path)?;
-        let sqlite = |error| StorageError::Sqlite {
+        let sqlite = |error: rusqlite::Error| StorageError::Database {
             path: path.to_owned(),
-            error,
+            fault: error.into(),
         };
         let options = &within_disk(path, options);
         let condition = Condition::new(path, options.bytes_max, options.within_disk);
@@ -176,9 +142,9 @@ impl Database {
     /// # Errors
     /// When the database cannot be read.
     pub fn history_in(path: &Path) -> Result<History, StorageError> {
-        let sqlite = |error| StorageError::Sqlite {
+        let sqlite = |error: rusqlite::Error| StorageError::Database {
             path: path.to_owned(),
-            error,
+            fault: error.into(),
         };
         memory::count().map_err(sqlite)?;
         // SQLite would wait for a writer of a FIFO.
@@ -270,15 +236,15 @@ impl Database {
         }
     }
 
-    pub(super) fn condition(&self) -> &Condition {
+    pub(in crate::storage) fn condition(&self) -> &Condition {
         &self.0.condition
     }
 
-    pub(super) fn writer(&self) -> &Arc<Writer> {
+    pub(in crate::storage) fn writer(&self) -> &Arc<Writer> {
         &self.0.writer
     }
 
-    pub(super) fn readers(&self) -> &Readers {
+    pub(in crate::storage) fn readers(&self) -> &Readers {
         &self.0.readers
     }
 }
@@ -300,7 +266,7 @@ fn within_disk(path: &Path, options: &DatabaseOptions) -> DatabaseOptions {
 }
 
 /// The log gets the permissions of the file from SQLite.
-pub(super) fn create_private(path: &Path) -> Result<(), StorageError> {
+pub(in crate::storage) fn create_private(path: &Path) -> Result<(), StorageError> {
     OpenOptions::new()
         .create(true)
         .append(true)

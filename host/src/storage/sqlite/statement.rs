@@ -14,11 +14,14 @@ use rusqlite::limits::Limit;
 use rusqlite::{Batch, Connection, OpenFlags, Statement};
 
 use super::clock::Clock;
-use super::condition::{Condition, beside, words};
+use super::condition::{Condition, beside};
 use super::disk::Disk;
+use super::error::words;
 use super::memory::{self, Budget};
-use super::rows::{Rows, RowsLimits};
-use super::{DatabaseOptions, SessionLimits, SqlError, Value, authorizer, full_text, functions};
+use super::value::RowsLimits;
+use super::{
+    DatabaseOptions, Rows, SessionLimits, SqlError, Value, authorizer, full_text, functions,
+};
 use crate::printable::cut;
 use crate::threads::permits::Waiting;
 use crate::threads::processors;
@@ -32,7 +35,7 @@ const STATEMENT_BYTES_KEPT: i64 = 256 * 1024;
 /// may call a function on values of the largest size.
 const STEPS_PER_LOOK: i32 = 50;
 /// The largest value, and the largest row, in bytes.
-pub(super) const VALUE_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(in crate::storage) const VALUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Pages of cache of a reader, in KiB (negative, as SQLite wants it).
 const READER_CACHE_KIB: i32 = -8 * 1024;
 /// Pages of cache of the one writer: pages that it changes all over the file should not be
@@ -61,14 +64,14 @@ const REASON_BYTES_MAX: usize = 1_000;
 /// The owner of the statements that a connection prepares.
 #[derive(Clone, Copy)]
 #[repr(u8)]
-pub(super) enum Mode {
+pub(in crate::storage) enum Mode {
     Host = 0,
     Guest = 1,
     Migration = 2,
 }
 
 /// A guarded connection.
-pub(super) struct Guarded {
+pub(in crate::storage) struct Guarded {
     connection: Connection,
     mode: Arc<AtomicU8>,
     clock: Arc<Clock>,
@@ -174,7 +177,7 @@ impl Drop for Patient<'_> {
 
 impl Guarded {
     /// Opens a connection, one that only reads if `reading`.
-    pub(super) fn open(
+    pub(in crate::storage) fn open(
         path: &Path,
         options: &DatabaseOptions,
         condition: &Arc<Condition>,
@@ -283,24 +286,24 @@ impl Guarded {
     }
 
     /// The state of the database.
-    pub(super) fn condition(&self) -> &Arc<Condition> {
+    pub(in crate::storage) fn condition(&self) -> &Arc<Condition> {
         &self.condition
     }
 
     /// Lets nothing on the connection wait for another process, except work that asks for it.
-    pub(super) fn wait_for_nobody(&self) -> rusqlite::Result<()> {
+    pub(in crate::storage) fn wait_for_nobody(&self) -> rusqlite::Result<()> {
         self.connection.busy_timeout(Duration::ZERO)
     }
 
     /// Keeps the log when the connection is closed, since the log beside the database belongs
     /// to another one.
-    pub(super) fn leave_log(&self) -> rusqlite::Result<()> {
+    pub(in crate::storage) fn leave_log(&self) -> rusqlite::Result<()> {
         let setting = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         self.connection.set_db_config(setting, true).map(drop)
     }
 
     /// Runs work that waits for another process for at most `wait`.
-    pub(super) fn waiting_for<T>(
+    pub(in crate::storage) fn waiting_for<T>(
         &self,
         wait: Duration,
         work: impl FnOnce() -> rusqlite::Result<T>,
@@ -312,7 +315,7 @@ impl Guarded {
     }
 
     /// Runs work of the host that waits for another process.
-    pub(super) fn waiting_for_others<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub(in crate::storage) fn waiting_for_others<T>(&self, work: impl FnOnce() -> T) -> T {
         if let Err(error) = self.connection.busy_timeout(self.log.wait) {
             tracing::error!(%error, "a connection does not wait for other processes");
         }
@@ -325,7 +328,7 @@ impl Guarded {
     /// and with many readers one is always active; so this waits for the present ones: at
     /// intervals for a short time, and longer at every commit once the log has reached a
     /// multiple of its bound, but never longer than `most`.
-    pub(super) fn bound_log(&self, most: Duration) {
+    pub(in crate::storage) fn bound_log(&self, most: Duration) {
         let log = &self.log;
         let bytes = std::fs::metadata(&log.path).map_or(0, |file| file.len());
         let much = bytes > log.bytes_max.saturating_mul(LOG_TIMES_MAX);
@@ -356,17 +359,17 @@ impl Guarded {
 
     /// The connection, for statements of the host's own. They must not go
     /// through the cache: a guest that sends the same text would find them there.
-    pub(super) fn host(&self) -> &Connection {
+    pub(in crate::storage) fn host(&self) -> &Connection {
         &self.connection
     }
 
     /// Whether SQLite is in no transaction, also if it ended one by itself.
-    pub(super) fn is_autocommit(&self) -> bool {
+    pub(in crate::storage) fn is_autocommit(&self) -> bool {
         self.connection.is_autocommit()
     }
 
     /// Fails if the disk has no room left for modules.
-    pub(super) fn require_room(&self) -> Result<(), SqlError> {
+    pub(in crate::storage) fn require_room(&self) -> Result<(), SqlError> {
         if self.clock.has_room() {
             Ok(())
         } else {
@@ -377,7 +380,7 @@ impl Guarded {
     }
 
     /// Runs a guest's statement that returns rows.
-    pub(super) fn query(
+    pub(in crate::storage) fn query(
         &self,
         sql: &str,
         parameters: &[Value],
@@ -400,7 +403,7 @@ impl Guarded {
     }
 
     /// Runs a guest's statement that writes, and returns the number of changed rows.
-    pub(super) fn execute(
+    pub(in crate::storage) fn execute(
         &self,
         sql: &str,
         parameters: &[Value],
@@ -418,7 +421,7 @@ impl Guarded {
 
     /// Runs migrations: with a deadline for all of them, and with files for data beyond the
     /// memory.
-    pub(super) fn migrating<T>(&self, work: impl FnOnce() -> T) -> rusqlite::Result<T> {
+    pub(in crate::storage) fn migrating<T>(&self, work: impl FnOnce() -> T) -> rusqlite::Result<T> {
         // Within a transaction it cannot be changed.
         self.connection.pragma_update(None, "temp_store", "file")?;
         let _migrating = Migrating(self);
@@ -433,7 +436,7 @@ impl Guarded {
 
     /// Runs the statements of one migration, and returns their number. An error has the number
     /// of the failed statement, counted from one.
-    pub(super) fn migrate(&self, statements: &str) -> Result<usize, (usize, String)> {
+    pub(in crate::storage) fn migrate(&self, statements: &str) -> Result<usize, (usize, String)> {
         let budget = Budget::of(MIGRATION_MEMORY_BYTES_MAX, self.clock.is_over());
         let guests = Guests::begin(self, Mode::Migration);
         let mut batch = Batch::new(&self.connection, statements);
@@ -488,7 +491,7 @@ impl Guarded {
     }
 
     /// Whether the queries of a full-text table pass by the clock.
-    pub(super) fn counts_words(&self, quoted: &str) -> rusqlite::Result<bool> {
+    pub(in crate::storage) fn counts_words(&self, quoted: &str) -> rusqlite::Result<bool> {
         let before = self.clock.phrases_ever();
         let query = format!("select 1 from main.{quoted}('words') limit 1");
         self.connection.prepare(&query)?.exists([])?;

@@ -4,20 +4,7 @@
 use rusqlite::Connection;
 use serde::de::IgnoredAny;
 
-use super::{SqlError, now};
-
-/// One event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// Ascending in the order of the commits.
-    pub id: i64,
-    /// Dotted and lower-case.
-    pub name: String,
-    /// One JSON value.
-    pub data: String,
-    /// RFC 3339 in UTC.
-    pub created_at: String,
-}
+use super::{Event, SqlError, now};
 
 const NAME_BYTES_MAX: usize = 128;
 const DATA_BYTES_MAX: usize = 64 * 1024;
@@ -37,7 +24,10 @@ const INSERT: &str = "insert into _wares_events (name, data, created_at) values 
 const LIST: &str =
     "select id, name, data, created_at from _wares_events where id > ?1 order by id limit ?2";
 
-pub(super) fn prepare(connection: &Connection, events_max: u32) -> rusqlite::Result<()> {
+pub(in crate::storage) fn prepare(
+    connection: &Connection,
+    events_max: u32,
+) -> rusqlite::Result<()> {
     connection.execute_batch(TABLE)?;
     // Without events to trim, no writer is waited for.
     let is_long: Option<bool> = connection.query_row(IS_LONG, [events_max], |row| row.get(0))?;
@@ -47,7 +37,11 @@ pub(super) fn prepare(connection: &Connection, events_max: u32) -> rusqlite::Res
     Ok(())
 }
 
-pub(super) fn insert(connection: &Connection, name: &str, data: &str) -> Result<(), SqlError> {
+pub(in crate::storage) fn insert(
+    connection: &Connection,
+    name: &str,
+    data: &str,
+) -> Result<(), SqlError> {
     let name_fits = (1..=NAME_BYTES_MAX).contains(&name.len())
         && name.bytes().all(|byte| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte)
@@ -72,7 +66,7 @@ pub(super) fn insert(connection: &Connection, name: &str, data: &str) -> Result<
     Ok(())
 }
 
-pub(super) fn list(
+pub(in crate::storage) fn list(
     connection: &Connection,
     after: i64,
     limit: u32,

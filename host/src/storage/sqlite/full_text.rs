@@ -53,7 +53,10 @@ struct Passage<'a> {
 ///
 /// # Errors
 /// When SQLite has none, or not as it is expected.
-pub(super) fn bound(connection: &Connection, clock: &Arc<Clock>) -> rusqlite::Result<()> {
+pub(in crate::storage) fn bound(
+    connection: &Connection,
+    clock: &Arc<Clock>,
+) -> rusqlite::Result<()> {
     let api = api_of(connection)?;
     // SAFETY: it is the table of functions of this connection, which lives as long as
     // the connection, and is used by its thread alone.

@@ -21,7 +21,10 @@ use super::wildcards::{self, Expired, Pattern};
 const TEXT_BYTES_MAX: usize = 4 * 1024;
 
 /// Adds the functions to a connection. They end when the clock says so.
-pub(super) fn add_to(connection: &Connection, clock: &Arc<Clock>) -> rusqlite::Result<()> {
+pub(in crate::storage) fn add_to(
+    connection: &Connection,
+    clock: &Arc<Clock>,
+) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;

@@ -18,9 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::condition::{Condition, Trouble};
+use super::condition::Condition;
 use super::statement::Guarded;
-use super::{SqlError, condition};
+use super::{SqlError, Trouble, error};
 use crate::threads::permits::Waiting;
 
 /// Commits that may share a sync.
@@ -36,7 +36,7 @@ const RELEASE: &str = "release member";
 const ROLLBACK: &str = "rollback to member; release member";
 
 /// The writer of one database.
-pub(super) struct Writer {
+pub(in crate::storage) struct Writer {
     condition: Arc<Condition>,
     /// Whether another process had the database when the last batch was to begin.
     is_held_elsewhere: AtomicBool,
@@ -68,7 +68,7 @@ struct BatchState {
 }
 
 /// The writer, held by one session with its transaction open.
-pub(super) struct Lease {
+pub(in crate::storage) struct Lease {
     writer: Arc<Writer>,
     /// `None` once it is handed on.
     connection: Option<Guarded>,
@@ -83,7 +83,7 @@ pub(super) struct Lease {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Guarded) -> Self {
+    pub(in crate::storage) fn new(connection: Guarded) -> Self {
         Self {
             condition: connection.condition().clone(),
             is_held_elsewhere: AtomicBool::new(false),
@@ -103,7 +103,7 @@ impl Writer {
     }
 
     /// Waits for the connection for at most `wait`, and begins a transaction on it.
-    pub(super) fn begin(self: &Arc<Self>, wait: Duration) -> Result<Lease, SqlError> {
+    pub(in crate::storage) fn begin(self: &Arc<Self>, wait: Duration) -> Result<Lease, SqlError> {
         let until = Instant::now() + wait;
         let (connection, batch) = self.acquire(until)?;
         let savepoint = !connection.is_autocommit();
@@ -209,7 +209,7 @@ impl Writer {
     /// Runs work of the host on the connection, outside any batch, if the file is at its path.
     /// If it panics, its uncommitted changes are rolled back, and the connection is free for
     /// others.
-    pub(super) fn exclusively<T>(
+    pub(in crate::storage) fn exclusively<T>(
         &self,
         condition: &Condition,
         wait: Duration,
@@ -222,7 +222,7 @@ impl Writer {
     }
 
     /// The same, wherever the file is.
-    pub(super) fn alone<T>(
+    pub(in crate::storage) fn alone<T>(
         &self,
         wait: Duration,
         work: impl FnOnce(&Guarded) -> T,
@@ -236,7 +236,7 @@ impl Writer {
             && !connection.is_autocommit()
             && let Err(error) = connection.host().execute_batch(ROLLBACK_BATCH)
         {
-            let error = condition::words(&error);
+            let error = error::words(&error);
             tracing::error!(error, "work that panicked could not be taken back");
         }
         self.put_back(connection, 0);
@@ -269,13 +269,13 @@ impl Writer {
 
     /// How many sessions wait for the connection.
     #[cfg(test)]
-    pub(super) fn waiting(&self) -> usize {
+    pub(in crate::storage) fn waiting(&self) -> usize {
         self.lock().waiting.len()
     }
 
     /// How often this writer has synced a batch.
     #[cfg(test)]
-    pub(super) fn syncs(&self) -> u64 {
+    pub(in crate::storage) fn syncs(&self) -> u64 {
         self.lock().syncs
     }
 }
@@ -324,19 +324,19 @@ impl Lease {
     ///
     /// # Errors
     /// When SQLite has ended it.
-    pub(super) fn connection(&self) -> Result<&Guarded, SqlError> {
+    pub(in crate::storage) fn connection(&self) -> Result<&Guarded, SqlError> {
         self.connection
             .as_ref()
             .ok_or_else(|| SqlError::Invalid("the transaction has ended".to_owned()))
     }
 
     /// How long the writer has been held.
-    pub(super) fn held(&self) -> Duration {
+    pub(in crate::storage) fn held(&self) -> Duration {
         self.begun.elapsed()
     }
 
     /// Makes the transaction durable, on its own or together with others.
-    pub(super) fn commit(mut self) -> Result<(), SqlError> {
+    pub(in crate::storage) fn commit(mut self) -> Result<(), SqlError> {
         let connection = self.connection()?;
         if self.savepoint
             && let Err(error) = connection.host().execute_batch(RELEASE)
@@ -362,7 +362,7 @@ impl Lease {
     }
 
     /// Rolls the transaction back, and nothing of the batch's other members.
-    pub(super) fn rollback(&mut self) {
+    pub(in crate::storage) fn rollback(&mut self) {
         if let Some(connection) = &self.connection {
             // Where it is the first, what is open is its own, and goes when it is settled.
             if self.savepoint
@@ -370,7 +370,7 @@ impl Lease {
                 && let Err(error) = connection.host().execute_batch(ROLLBACK)
             {
                 // Then the whole batch is rolled back: no member was answered.
-                let error = condition::words(&error);
+                let error = error::words(&error);
                 tracing::error!(error, "a transaction could not be taken back alone");
                 let _ = connection.host().execute_batch(ROLLBACK_BATCH);
             }
@@ -409,7 +409,7 @@ fn commit(connection: &Guarded, batch: &Batch, wait: Duration) -> u64 {
     }
     if members == 0 {
         if let Err(error) = connection.host().execute_batch(ROLLBACK_BATCH) {
-            let error = condition::words(&error);
+            let error = error::words(&error);
             tracing::error!(error, "an empty batch could not be ended");
         }
         return 0;

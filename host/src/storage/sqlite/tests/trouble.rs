@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ffi};
 
-use super::super::condition::{Condition, words};
+use super::super::condition::Condition;
+use super::super::error::words;
 use super::super::{MigrationError, SessionLimits, StorageError, Trouble};
 use super::*;
 
@@ -27,9 +28,9 @@ fn each_error_of_sqlite_that_speaks_of_the_database_has_its_words() {
         if kind.is_some() {
             let said = words(&error);
             assert!(!said.contains("rror code"), "{said}");
-            let named = StorageError::Sqlite {
+            let named = StorageError::Database {
                 path: "data/x.db".into(),
-                error,
+                fault: error.into(),
             };
             assert_eq!(named.to_string(), format!("data/x.db: {said}"));
             assert!(std::error::Error::source(&named).is_none());

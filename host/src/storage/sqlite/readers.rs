@@ -9,7 +9,7 @@ use super::{DatabaseOptions, SqlError};
 
 /// Free readers of one database. There are never more than there are calls at
 /// the same time, so the threads that calls run on bound them.
-pub(super) struct Readers {
+pub(in crate::storage) struct Readers {
     path: PathBuf,
     options: DatabaseOptions,
     condition: Arc<Condition>,
@@ -17,7 +17,11 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, options: DatabaseOptions, condition: Arc<Condition>) -> Self {
+    pub(in crate::storage) fn new(
+        path: PathBuf,
+        options: DatabaseOptions,
+        condition: Arc<Condition>,
+    ) -> Self {
         Self {
             path,
             options,
@@ -27,7 +31,7 @@ impl Readers {
     }
 
     /// A reader with a snapshot of what is committed now.
-    pub(super) fn take(&self) -> Result<Guarded, SqlError> {
+    pub(in crate::storage) fn take(&self) -> Result<Guarded, SqlError> {
         self.condition.require_unmoved()?;
         let free = self
             .free
@@ -55,7 +59,7 @@ impl Readers {
     }
 
     /// Ends the snapshot. A reader that cannot even do that is closed.
-    pub(super) fn give_back(&self, reader: Guarded) {
+    pub(in crate::storage) fn give_back(&self, reader: Guarded) {
         if reader.host().execute_batch("commit").is_ok() {
             self.free
                 .lock()
@@ -64,7 +68,7 @@ impl Readers {
         }
     }
 
-    pub(super) fn close(&self) {
+    pub(in crate::storage) fn close(&self) {
         self.free
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,0 +1,262 @@
+//! What every command needs: the settings, an engine, modules, a data folder.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::folder::{Folder, no_data_folder};
+use super::{Common, Settings};
+use crate::clock;
+use crate::components::{
+    self, Candidates, ComponentStore, CurrentRoutes, Found, Manager, ManagerOptions, Slot, Source,
+    Version, VersionError, WatchError, Watched,
+};
+use crate::config::Sources;
+use crate::engine::{Engine, EngineOptions};
+use crate::identity::Directory;
+use crate::printable::printable_line;
+use crate::storage::{HostDatabase, Installed, StorageError};
+
+/// What a command runs with.
+pub(super) struct Setup {
+    pub settings: Settings,
+}
+
+impl Setup {
+    /// Reads the settings, the flags that have names of their own included.
+    pub(super) fn open(common: &Common) -> anyhow::Result<Self> {
+        Self::open_with(common, Vec::new())
+    }
+
+    pub(super) fn open_with(common: &Common, more: Vec<(String, String)>) -> anyhow::Result<Self> {
+        clock::check()?;
+        let mut flags = common.settings.clone();
+        if let Some(data) = &common.data {
+            flags.push(("data.dir".to_owned(), data.display().to_string()));
+        }
+        flags.extend(more);
+        let sources = Sources {
+            file: common.config.clone(),
+            environment: environment()?,
+            flags,
+        };
+        Ok(Self {
+            settings: Settings::load(&sources)?,
+        })
+    }
+
+    /// An engine for as many calls at once as the modules that are served have threads.
+    pub(super) fn engine_to_serve(&self, found: &Found) -> anyhow::Result<Engine> {
+        // Which modules the files hold is not known yet; each may be the one that may do most.
+        let most = self
+            .settings
+            .all_limits()
+            .map(|limits| limits.calls_max + limits.calls_writing_max());
+        let modules = found.modules_max().max(1);
+        let calls = most.max().unwrap_or(1).saturating_mul(modules);
+        self.engine_with(calls, None)
+    }
+
+    /// An engine for so many calls at once, of which what components write to their
+    /// standard error is printed.
+    pub(super) fn engine(&self, calls: usize) -> anyhow::Result<Engine> {
+        self.engine_with(calls, Some(hear))
+    }
+
+    fn engine_with(&self, calls: usize, hear: Option<fn(&str, &str)>) -> anyhow::Result<Engine> {
+        let settings = &self.settings;
+        let calls_of = || settings.all_limits().map(|limits| &limits.call);
+        let memory_bytes = calls_of().map(|call| call.memory_bytes_max);
+        let table_elements = calls_of().map(|call| call.table_elements_max);
+        let artifacts = settings.data.folder().compiled();
+        Ok(Engine::new(EngineOptions {
+            calls_max: calls.try_into().unwrap_or(u32::MAX),
+            memory_bytes_max: memory_bytes.max().unwrap_or_default(),
+            table_elements_max: table_elements.max().unwrap_or_default(),
+            stack_bytes_max: settings.stack_bytes_max,
+            component_bytes_max: settings.compile.component_bytes_max,
+            compile: Some(settings.compile.limits),
+            artifacts: artifacts.is_dir().then_some(artifacts),
+            hear,
+        })?)
+    }
+
+    /// Loads one component as a module; its database stays closed.
+    pub(super) fn module(&self, engine: &Engine, source: &Source) -> Result<Version, VersionError> {
+        Version::load(
+            engine,
+            source,
+            |name| self.settings.module(name),
+            &self.settings.limits.of_call(),
+        )
+    }
+
+    /// Where the modules' components come from.
+    pub(super) fn found(&self) -> anyhow::Result<Found> {
+        let data = &self.settings.data;
+        let mut found = components::find(
+            self.configured(),
+            &data.folder(),
+            &data.modules_dir,
+            self.settings.compile.component_bytes_max,
+        )?;
+        if data.modules_dir_is_set && !data.modules_dir.is_dir() {
+            found.misses(&data.modules_dir);
+        }
+        Ok(found)
+    }
+
+    /// The files that the settings name, each with its module.
+    fn configured(&self) -> impl Iterator<Item = (&str, &Path)> {
+        let modules = self.settings.modules.iter();
+        modules.filter_map(|(name, module)| Some((name.as_str(), module.component.as_deref()?)))
+    }
+
+    /// Notes the files of components, to have them served anew when they change.
+    pub(super) fn watched(&self) -> Result<Watched, WatchError> {
+        Watched::note(self.configured(), &self.settings.data.modules_dir)
+    }
+
+    /// Loads what modules may be served from; their databases stay closed.
+    ///
+    /// # Errors
+    /// When the settings name a module that there is not.
+    pub(super) fn candidates<'a>(
+        &'a self,
+        engine: &'a Engine,
+        found: Found,
+    ) -> anyhow::Result<Candidates<'a>> {
+        let versions = ComponentStore::of(&self.settings.data.folder());
+        let trust = self.settings.versions.trust.clone();
+        let load = Box::new(move |source: &Source| {
+            let signed_by = trust
+                .source(source, |name, digest| self.kept(name, digest))
+                .map_err(|error| VersionError::Signature {
+                    origin: source.origin.clone(),
+                    source: error,
+                })?;
+            Ok(self.module(engine, source)?.signed_by(signed_by))
+        });
+        let candidates = Candidates::new(found, versions, load);
+        for name in self.settings.modules.keys() {
+            if !candidates.knows(name) {
+                bail!(
+                    "there is no module {name}, which the settings under modules.{name} configure"
+                );
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// What is known of a version that is installed.
+    fn kept(&self, name: &str, digest: &str) -> Result<Option<Installed>, StorageError> {
+        let file = self.settings.data.folder().host_database();
+        if !file.exists() {
+            return Ok(None);
+        }
+        HostDatabase::open(&file)?.version(name, digest)
+    }
+
+    /// What manages the versions of these modules.
+    pub(super) fn manager(
+        &self,
+        engine: Arc<Engine>,
+        slots: &[Arc<Slot>],
+        routes: CurrentRoutes,
+        host_database: HostDatabase,
+    ) -> anyhow::Result<Arc<Manager>> {
+        let settings = &self.settings;
+        let pinned = self.configured();
+        let options = ManagerOptions {
+            data: settings.data.folder(),
+            modules_dir: settings.data.modules_dir.clone(),
+            pinned: pinned
+                .map(|(name, file)| (name.to_owned(), file.to_owned()))
+                .collect(),
+            component_bytes_max: settings.compile.component_bytes_max,
+            trust: settings.versions.trust.clone(),
+            drain: settings.versions.drain,
+            canary: settings.canary,
+            asking: settings.limits.of_call(),
+        };
+        let of_modules = settings.clone();
+        let modules = move |name: &str| of_modules.module(name);
+        Ok(Manager::start(
+            engine,
+            options,
+            Box::new(modules),
+            host_database,
+            slots,
+            Arc::new(routes),
+        )?)
+    }
+
+    /// The data folder, which is there.
+    ///
+    /// # Errors
+    /// When there is none; then nothing is made.
+    pub(super) fn folder(&self) -> anyhow::Result<Folder> {
+        let data = self.settings.data.folder();
+        if let Some(reason) = no_data_folder(&data)? {
+            bail!(
+                "{reason}: name the data folder with --data DIR (or the setting data.dir), or make one there \
+                 with `wares serve`"
+            );
+        }
+        Folder::open(data)
+    }
+
+    /// The data folder, made if it is missing.
+    pub(super) fn folder_or_new(&self) -> anyhow::Result<Folder> {
+        Folder::open(self.settings.data.folder())
+    }
+
+    /// The data folder, made if it is missing and somebody named it.
+    pub(super) fn folder_or_named(&self) -> anyhow::Result<Folder> {
+        if self.settings.data.dir_is_set {
+            self.folder_or_new()
+        } else {
+            self.folder()
+        }
+    }
+
+    /// Whether the first admin can be made as the settings have it, if there is none yet.
+    /// Makes nothing.
+    pub(super) fn check_first_admin(&self) -> anyhow::Result<()> {
+        let identity = &self.settings.identity;
+        Directory::check_first_admin(
+            &self.settings.data.folder().host_database(),
+            &identity.admin_email,
+            identity.admin_password.as_deref(),
+        )
+        .context(FIRST_ADMIN)
+    }
+
+    /// Who may sign in, by the data folder.
+    pub(super) fn directory(&self, database: HostDatabase) -> anyhow::Result<Directory> {
+        let lifetimes = self.settings.identity.lifetimes;
+        Ok(Directory::open(database, lifetimes)?)
+    }
+}
+
+/// What is said before an error that concerns the first admin.
+pub(super) const FIRST_ADMIN: &str = "the first admin (admin.email, admin.password)";
+
+/// The environment, without what is not UTF-8 and no setting.
+fn environment() -> anyhow::Result<Vec<(String, String)>> {
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => variables.push((name, value)),
+            (Ok(name), Err(_)) if name.starts_with("WARES_") => bail!("{name} is not UTF-8 text"),
+            _ => {}
+        }
+    }
+    Ok(variables)
+}
+
+/// Says what a component wrote to its standard error.
+fn hear(component: &str, line: &str) {
+    eprintln!("{}: {line}", printable_line(component));
+}

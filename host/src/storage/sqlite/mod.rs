@@ -1,0 +1,34 @@
+//! One SQLite file: its connections, and what a guest's statement may do on them.
+
+mod authorizer;
+mod clock;
+pub(super) mod condition;
+pub(super) mod database;
+pub(super) mod disk;
+mod error;
+mod events;
+mod full_text;
+mod functions;
+pub(super) mod memory;
+mod migrations;
+mod patterns;
+mod readers;
+mod session;
+pub(super) mod statement;
+mod value;
+mod wildcards;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use condition::{ailing, befallen};
+pub use database::Database;
+pub use disk::{make_room, prepare as prepare_disk};
+pub use session::Session;
+
+use super::{
+    Activated, Ailing, Befallen, ConstraintKind, DataFolder, DatabaseOptions, ENDED, Event, Fault,
+    History, Migration, MigrationError, Rows, Schema, SessionLimits, SqlError, StorageError,
+    Trouble, Value, now,
+};
