@@ -184,7 +184,7 @@ fn one_file_of_the_host_knows_the_layout_of_the_data_folder() {
     for name in ["host.db", "compiled", "listening", "reserve", "rehearsal-"] {
         let mut lines = lines_with("host/src", &[&format!("\"{name}\"")]);
         // The tests of a file stand below it; `wares serve` prints a key of that name.
-        lines.retain(|line| !line.contains("let path = folder.path().join"));
+        lines.retain(|line| !line.contains("folder.path().join"));
         lines.retain(|line| !line.contains("\"listening\": "));
         let knows = |line: &String| line.contains("storage/data_folder.rs");
         assert!(!lines.is_empty() && lines.iter().all(knows), "{lines:?}");

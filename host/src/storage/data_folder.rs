@@ -106,11 +106,11 @@ mod tests {
     #[test]
     fn files_of_databases_are_told_from_others() {
         for (file, module, is_of_database) in [
-            ("data/modules/customer.db", Some("customer"), true),
-            ("data/modules/customer.db-wal", None, true),
-            ("data/modules/customer.db-shm", None, true),
-            ("data/modules/customer.db-journal", None, false),
-            ("data/modules/customer", None, false),
+            ("data/modules/notes.db", Some("notes"), true),
+            ("data/modules/notes.db-wal", None, true),
+            ("data/modules/notes.db-shm", None, true),
+            ("data/modules/notes.db-journal", None, false),
+            ("data/modules/notes", None, false),
             ("data/lock", None, false),
         ] {
             let file = Path::new(file);

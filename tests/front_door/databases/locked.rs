@@ -115,7 +115,7 @@ fn a_write_waits_for_a_bounded_time_behind_any_others() {
     assert_eq!(is_in_trouble(&shop, "modules/customer.db"), 1);
     let log = shop.server.wait_for_log("is in trouble");
     let line = format!(
-        "WARN wares::storage::condition: the database of the module customer is in trouble: another process \
+        "wares::storage::sqlite::condition: the database of the module customer is in trouble: another process \
          holds it for writing: end that process or its transaction file={} kind=\"locked\"",
         customers(shop.data.path()).display()
     );
