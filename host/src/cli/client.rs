@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use super::Common;
 use super::serve::Shop;
 use super::setup::Setup;
-use crate::identity::Directory;
+use crate::identity::IdentityService;
 use crate::server;
 use crate::server::client::{Ask, ClientError, Connection};
 
@@ -33,15 +33,15 @@ pub(super) fn ask(common: &Common, ask: Ask) -> anyhow::Result<Value> {
         .enable_all()
         .build()?;
     if let Some(address) = folder.host()? {
-        let directory = setup.directory(folder.host_database()?)?;
+        let identity = setup.identity(folder.host_database()?)?;
         return runtime.block_on(async {
-            let mut host = reach(address, folder.data().path(), &directory).await?;
-            let token = directory.issue_operator_token(&operator());
+            let mut host = reach(address, folder.data().path(), &identity).await?;
+            let token = identity.issue_operator_token(&operator());
             read(host.ask(ask, &token).await)
         });
     }
     let shop = Shop::open(&setup, &folder, false)?;
-    let token = shop.directory.issue_operator_token(&operator());
+    let token = shop.identity.issue_operator_token(&operator());
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let app = shop.app.clone();
     let answer = runtime.block_on(async {
@@ -65,9 +65,9 @@ pub(super) fn ask(common: &Common, ask: Ask) -> anyhow::Result<Value> {
 async fn reach(
     address: SocketAddr,
     data: &Path,
-    directory: &Directory,
+    identity: &IdentityService,
 ) -> anyhow::Result<Connection> {
-    let proved = tokio::time::timeout(PROOF_WAIT, prove(address, directory)).await;
+    let proved = tokio::time::timeout(PROOF_WAIT, prove(address, identity)).await;
     let proved = proved.unwrap_or_else(|_| {
         let waited = PROOF_WAIT.as_secs();
         Err(anyhow!("it proved nothing within {waited} s"))
@@ -82,11 +82,11 @@ async fn reach(
     })
 }
 
-async fn prove(address: SocketAddr, directory: &Directory) -> anyhow::Result<Connection> {
+async fn prove(address: SocketAddr, identity: &IdentityService) -> anyhow::Result<Connection> {
     let mut connection = Connection::begin(TcpStream::connect(address).await?).await?;
-    let challenge = Directory::challenge();
+    let challenge = IdentityService::challenge();
     let proof = connection.challenge(&challenge).await?;
-    if !directory.is_proof(&proof, &challenge, &address.to_string()) {
+    if !identity.is_proof(&proof, &challenge, &address.to_string()) {
         bail!("its proof is not that of this folder at this address");
     }
     Ok(connection)

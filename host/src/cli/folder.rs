@@ -13,7 +13,7 @@ use super::setup::Setup;
 use crate::components::{Failure, Version, VersionError};
 use crate::engine::{CallError, Engine};
 use crate::files;
-use crate::identity::Directory;
+use crate::identity::IdentityService;
 use crate::printable::printable;
 use crate::storage::{self, DataFolder, Database, DatabaseOptions, HostDatabase, StorageError};
 
@@ -147,7 +147,7 @@ impl Folder {
 
     /// Writes the address of the host into the data folder, for other commands, to which the
     /// host can prove it from then on. Without room on the disk, it serves all others.
-    pub(super) fn announce(&self, address: SocketAddr, directory: &Directory) {
+    pub(super) fn announce(&self, address: SocketAddr, identity: &IdentityService) {
         let mut reachable = address;
         if address.ip().is_unspecified() {
             reachable.set_ip(match address.ip() {
@@ -156,7 +156,7 @@ impl Folder {
             });
         }
         let address = reachable.to_string();
-        directory.serve_at(&address);
+        identity.serve_at(&address);
         let path = self.data.address();
         if let Err(error) = write_anew(&path, &address) {
             tracing::warn!(

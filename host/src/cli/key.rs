@@ -60,18 +60,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Revoke(revoke) => &revoke.common,
     };
     let setup = Setup::open(common)?;
-    let directory = setup.directory(setup.folder()?.host_database()?)?;
+    let identity = setup.identity(setup.folder()?.host_database()?)?;
     match &arguments.command {
         Command::Create(create) => {
             if create.title.trim().is_empty() {
                 bail!("a key needs a title that says what it is for");
             }
-            let (key, secret) = directory.create_key(&create.title, None)?;
+            let (key, secret) = identity.create_key(&create.title, None)?;
             eprintln!("{} is made. Its secret is shown only now:", key.id);
             writeln!(text_out(), "{secret}")?;
         }
         Command::List(list) => {
-            let keys = directory.keys()?;
+            let keys = identity.keys()?;
             if list.json {
                 let view = keys.iter().map(|key| {
                     json!({
@@ -111,7 +111,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             }
         }
         Command::Revoke(revoke) => {
-            if !directory.revoke_key(&revoke.id, None, SystemTime::now())? {
+            if !identity.revoke_key(&revoke.id, None, SystemTime::now())? {
                 bail!("there is no valid key {}", revoke.id);
             }
             eprintln!("{} is revoked.", revoke.id);

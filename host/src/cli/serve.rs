@@ -18,7 +18,7 @@ use crate::components::{
     SlotOptions, Version, check_modules,
 };
 use crate::http::{App, Identity, host_routes};
-use crate::identity::{Directory, FirstAdmin};
+use crate::identity::{FirstAdmin, IdentityService};
 use crate::server::{self, Bound, ServerLimits};
 use crate::storage::Database;
 use crate::telemetry;
@@ -102,13 +102,13 @@ fn serve(arguments: &Arguments, setup: &Setup) -> anyhow::Result<()> {
     let (ending, stop) = Ending::prepare(drain, shop.manager.unfinished())?;
     // Only now, when nothing can fail any more, so that a password that is shown is one that works.
     let admin = shop
-        .directory
+        .identity
         .ensure_admin(
             &settings.identity.admin_email,
             settings.identity.admin_password.as_deref(),
         )
         .context(FIRST_ADMIN)?;
-    folder.announce(nearest(&places), &shop.directory);
+    folder.announce(nearest(&places), &shop.identity);
     let welcome = Welcome {
         places: &places,
         admin: &admin,
@@ -146,7 +146,7 @@ fn serve(arguments: &Arguments, setup: &Setup) -> anyhow::Result<()> {
 /// All that answers requests, on one data folder.
 pub(super) struct Shop {
     pub app: Arc<App>,
-    pub directory: Arc<Directory>,
+    pub identity: Arc<IdentityService>,
     manager: Arc<Manager>,
     databases: Vec<Database>,
     fallbacks: Vec<Fallback>,
@@ -159,7 +159,7 @@ impl Shop {
     pub(super) fn open(setup: &Setup, folder: &Folder, strict: bool) -> anyhow::Result<Self> {
         let settings = &setup.settings;
         let database = folder.host_database()?;
-        let directory = Arc::new(setup.directory(database.clone())?);
+        let identity = Arc::new(setup.identity(database.clone())?);
         let found = setup.found()?;
         let engine = Arc::new(setup.engine_to_serve(&found)?);
         let metrics = Arc::new(Metrics::default());
@@ -193,12 +193,12 @@ impl Shop {
         let app = App::new(
             manager.clone(),
             metrics,
-            Identity::new(directory.clone()),
+            Identity::new(identity.clone()),
             settings.http.clone(),
         );
         Ok(Self {
             app: Arc::new(app),
-            directory,
+            identity,
             manager,
             databases,
             fallbacks,

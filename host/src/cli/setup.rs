@@ -14,7 +14,7 @@ use crate::components::{
 };
 use crate::config::Sources;
 use crate::engine::{Engine, EngineOptions};
-use crate::identity::Directory;
+use crate::identity::IdentityService;
 use crate::printable::printable_line;
 use crate::storage::{HostDatabase, Installed, StorageError};
 
@@ -225,7 +225,7 @@ impl Setup {
     /// Makes nothing.
     pub(super) fn check_first_admin(&self) -> anyhow::Result<()> {
         let identity = &self.settings.identity;
-        Directory::check_first_admin(
+        IdentityService::check_first_admin(
             &self.settings.data.folder().host_database(),
             &identity.admin_email,
             identity.admin_password.as_deref(),
@@ -234,9 +234,9 @@ impl Setup {
     }
 
     /// Who may sign in, by the data folder.
-    pub(super) fn directory(&self, database: HostDatabase) -> anyhow::Result<Directory> {
+    pub(super) fn identity(&self, database: HostDatabase) -> anyhow::Result<IdentityService> {
         let lifetimes = self.settings.identity.lifetimes;
-        Ok(Directory::open(database, lifetimes)?)
+        Ok(IdentityService::open(database, lifetimes)?)
     }
 }
 

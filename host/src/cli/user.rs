@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::client::operator;
 use super::setup::Setup;
 use super::{Common, json_out, text_out, write_line};
-use crate::identity::Directory;
-use crate::storage::User;
+use crate::identity::IdentityService;
+use crate::identity::User;
 use crate::storage::timestamp;
 
 #[derive(Args, Debug)]
@@ -75,24 +75,24 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Create(create) => create.run(),
         Command::List(list) => list.run(),
         Command::Password(named) => {
-            let directory = named.directory()?;
+            let identity = named.identity()?;
             // Before anybody types a password for nobody.
-            let user = directory.user_by_email(&named.email)?;
-            directory.change_password(&user, &password()?, &by())?;
+            let user = identity.user_by_email(&named.email)?;
+            identity.change_password(&user, &password()?, &by())?;
             eprintln!(
                 "{} has another password. Tokens and sessions of before are void.",
                 user.email
             );
-            name_keys(&directory, &user)
+            name_keys(&identity, &user)
         }
         Command::Delete(named) => {
-            let directory = named.directory()?;
-            let user = directory.delete_user(&named.email, &by())?;
+            let identity = named.identity()?;
+            let user = identity.delete_user(&named.email, &by())?;
             eprintln!(
                 "{} {} is deleted. Tokens and sessions are void.",
                 user.id, user.email
             );
-            name_keys(&directory, &user)
+            name_keys(&identity, &user)
         }
     }
 }
@@ -100,8 +100,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 impl Create {
     fn run(&self) -> anyhow::Result<()> {
         let setup = Setup::open(&self.common)?;
-        let directory = setup.directory(setup.folder_or_named()?.host_database()?)?;
-        let user = directory.create_user(&self.email, &password()?, Some(&by()))?;
+        let identity = setup.identity(setup.folder_or_named()?.host_database()?)?;
+        let user = identity.create_user(&self.email, &password()?, Some(&by()))?;
         if self.json {
             let view = json!({"id": user.id, "email": user.email, "created_at": user.created_at});
             writeln!(json_out(), "{view}")?;
@@ -115,7 +115,7 @@ impl Create {
 impl List {
     fn run(&self) -> anyhow::Result<()> {
         let setup = Setup::open(&self.common)?;
-        let users = setup.directory(setup.folder()?.host_database()?)?.users()?;
+        let users = setup.identity(setup.folder()?.host_database()?)?.users()?;
         if self.json {
             let view = users.iter().map(|user| {
                 json!({
@@ -151,9 +151,9 @@ impl List {
 }
 
 impl Named {
-    fn directory(&self) -> anyhow::Result<Directory> {
+    fn identity(&self) -> anyhow::Result<IdentityService> {
         let setup = Setup::open(&self.common)?;
-        setup.directory(setup.folder()?.host_database()?)
+        setup.identity(setup.folder()?.host_database()?)
     }
 }
 
@@ -163,9 +163,9 @@ fn by() -> String {
 }
 
 /// Names the keys that a user made and that are still valid.
-fn name_keys(directory: &Directory, user: &User) -> anyhow::Result<()> {
+fn name_keys(identity: &IdentityService, user: &User) -> anyhow::Result<()> {
     let now = timestamp(SystemTime::now());
-    for key in directory.keys()? {
+    for key in identity.keys()? {
         let is_valid = key.revoked_at.as_ref().is_none_or(|at| *at > now);
         if is_valid && key.created_by.as_deref() == Some(&user.id) {
             write_line(

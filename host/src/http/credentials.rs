@@ -7,7 +7,7 @@ use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap};
 use super::answer::Refusal;
 use super::host_api::failed;
 use crate::components;
-use crate::identity::{Actor, ActorKind, Directory, Proof};
+use crate::identity::{Actor, ActorKind, IdentityService, Proof};
 
 /// The session cookie's name, the one that Medusa's clients know.
 pub(super) const COOKIE_NAME: &str = "connect.sid";
@@ -36,16 +36,15 @@ pub(super) fn cookie(headers: &HeaderMap, https: bool) -> Option<&str> {
 }
 
 /// Finds out who a request is from.
-pub struct Identity(Arc<Directory>);
+pub struct Identity(Arc<IdentityService>);
 
 impl Identity {
-    pub(super) fn directory(&self) -> &Directory {
+    pub(super) fn service(&self) -> &IdentityService {
         &self.0
     }
 
-    /// Callers are looked up in this directory.
-    pub fn new(directory: Arc<Directory>) -> Self {
-        Self(directory)
+    pub(crate) fn new(service: Arc<IdentityService>) -> Self {
+        Self(service)
     }
 
     /// Who a request is from, and what proves it; `None` where it proves nobody.

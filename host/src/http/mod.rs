@@ -299,7 +299,7 @@ impl App {
             actor,
             peer: self.peer(peer, &parts.headers),
             about: &self.about,
-            directory: self.identity.directory(),
+            identity: self.identity.service(),
             options: &self.options,
         };
         let Received {

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Directory, unix_now};
+use super::{IdentityService, unix_now};
 
 /// The signed-in user, in Medusa's words and order.
 #[derive(Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct AuthContext {
     pub(super) exp: i64,
 }
 
-impl Directory {
+impl IdentityService {
     /// Returns the claims of the token in an `Authorization` header that proved a request to
     /// be from this user. A session has no token: then the times are those of a session that
     /// begins.

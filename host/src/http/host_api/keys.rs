@@ -14,7 +14,7 @@ use super::operation::{
 use super::{HostRequest, failed};
 use crate::casefold::casefold;
 use crate::clock;
-use crate::storage::ApiKey;
+use crate::identity::ApiKey;
 use crate::storage::StorageError;
 
 /// The one type of key: publishable ones are for storefronts.
@@ -52,7 +52,7 @@ type Result<T = Answer> = std::result::Result<T, Refusal>;
 
 /// `GET /admin/api-keys`
 pub(super) fn list(request: &HostRequest<'_>) -> Result {
-    let directory = request.directory;
+    let identity = request.identity;
     let mut input = Input::query(query(&request.parts.uri))?;
     let limit = input.number("limit", LIMIT_MAX).unwrap_or(LIMIT_DEFAULT);
     let offset = input.number("offset", u64::MAX >> 1).unwrap_or(0);
@@ -69,7 +69,7 @@ pub(super) fn list(request: &HostRequest<'_>) -> Result {
     }
     let fields = input.text("fields");
     input.finish()?;
-    let mut keys: Vec<Map<String, Value>> = stored(directory.keys())?.iter().map(view).collect();
+    let mut keys: Vec<Map<String, Value>> = stored(identity.keys())?.iter().map(view).collect();
     keys.retain(|key| {
         let is = |name: &str, texts: &[String]| {
             texts.iter().any(|text| key[name].as_str() == Some(text))
@@ -111,7 +111,7 @@ pub(super) fn list(request: &HostRequest<'_>) -> Result {
 
 /// `POST /admin/api-keys`
 pub(super) fn create(request: &HostRequest<'_>) -> Result {
-    let directory = request.directory;
+    let identity = request.identity;
     let mut input = Input::body(&request.body)?;
     let title = title(&mut input);
     if let Some(kind) = input.required_text("type").filter(|kind| kind != SECRET) {
@@ -122,7 +122,7 @@ pub(super) fn create(request: &HostRequest<'_>) -> Result {
     input.finish()?;
     // Read and ignored: the secret cannot be shown again.
     fields(request)?;
-    let (key, secret) = stored(directory.create_key(&title, actor(request)))?;
+    let (key, secret) = stored(identity.create_key(&title, actor(request)))?;
     let mut view = view(&key);
     view["token"] = secret.into();
     Ok(Answer::json(&json!({"api_key": view})))
@@ -136,12 +136,12 @@ pub(super) fn retrieve(request: &HostRequest<'_>) -> Result {
 
 /// `POST /admin/api-keys/{id}`
 pub(super) fn rename(request: &HostRequest<'_>) -> Result {
-    let directory = request.directory;
+    let identity = request.identity;
     let mut input = Input::body(&request.body)?;
     let title = title(&mut input);
     input.finish()?;
     let fields = fields(request)?;
-    if !stored(directory.rename_key(id(request), &title))? {
+    if !stored(identity.rename_key(id(request), &title))? {
         return Err(not_found(request));
     }
     one(request, fields.as_deref())
@@ -149,14 +149,14 @@ pub(super) fn rename(request: &HostRequest<'_>) -> Result {
 
 /// `POST /admin/api-keys/{id}/revoke`
 pub(super) fn revoke(request: &HostRequest<'_>) -> Result {
-    let directory = request.directory;
+    let identity = request.identity;
     let mut input = Input::body(&request.body)?;
     let revoke_in = input.json_number("revoke_in", REVOKE_IN_MAX_S).unwrap_or(0);
     input.finish()?;
     let fields = fields(request)?;
     let at = clock::now() + Duration::from_secs(revoke_in);
-    if !stored(directory.revoke_key(id(request), actor(request), at))? {
-        return Err(match stored(directory.key(id(request)))? {
+    if !stored(identity.revoke_key(id(request), actor(request), at))? {
+        return Err(match stored(identity.key(id(request)))? {
             Some(_) => Box::new(Answer::error(
                 StatusCode::BAD_REQUEST,
                 "invalid_data",
@@ -170,9 +170,9 @@ pub(super) fn revoke(request: &HostRequest<'_>) -> Result {
 
 /// `DELETE /admin/api-keys/{id}`
 pub(super) fn delete(request: &HostRequest<'_>) -> Result {
-    let directory = request.directory;
+    let identity = request.identity;
     let id = id(request);
-    if !stored(directory.delete_key(id))? {
+    if !stored(identity.delete_key(id))? {
         let message = format!("Cannot delete api keys that are not revoked - {id}");
         return Err(Box::new(Answer::error(
             StatusCode::BAD_REQUEST,
@@ -186,8 +186,8 @@ pub(super) fn delete(request: &HostRequest<'_>) -> Result {
 }
 
 fn one(request: &HostRequest<'_>, fields: Option<&str>) -> Result {
-    let directory = request.directory;
-    let key = stored(directory.key(id(request)))?.ok_or_else(|| not_found(request))?;
+    let identity = request.identity;
+    let key = stored(identity.key(id(request)))?.ok_or_else(|| not_found(request))?;
     Ok(Answer::json(
         &json!({"api_key": select(view(&key), fields)}),
     ))

@@ -23,7 +23,7 @@ use super::answer::{Answer, Refusal};
 use super::openapi::Described;
 use super::{About, HttpOptions, RETRY_AFTER_S, docs};
 use crate::components::{Access, HostRoutes, Method, RouteError};
-use crate::identity::{Actor, ActorKind, Directory};
+use crate::identity::{Actor, ActorKind, IdentityService};
 use crate::storage::{StorageError, Trouble};
 use operation::{Operation, answer};
 
@@ -75,7 +75,7 @@ pub(super) struct HostRequest<'a> {
     pub actor: Option<Actor>,
     pub peer: IpAddr,
     pub about: &'a About,
-    pub directory: &'a Directory,
+    pub identity: &'a IdentityService,
     pub options: &'a HttpOptions,
 }
 

@@ -11,8 +11,8 @@ use super::super::origin::is_https;
 use super::super::{RETRY_AFTER_S, query};
 use super::input::{Change, Input, fields, invalid, select};
 use super::{HostRequest, Pending, failed};
+use crate::identity::User;
 use crate::identity::{CHALLENGE_LENGTH, SignInError, is_challenge};
-use crate::storage::User;
 
 /// The one way to sign in.
 pub(super) const PROVIDER: &str = "emailpass";
@@ -21,21 +21,21 @@ const METADATA_BYTES_MAX: usize = 1024 * 1024;
 
 /// `GET /admin/users/me`
 pub(super) fn me(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
-    let (directory, user) = (
-        request.directory,
+    let (identity, user) = (
+        request.identity,
         request.user().map(|user| user.id.as_str()),
     );
     let fields = fields(request)?;
     let user = user.ok_or_else(no_user)?;
-    let found = directory.user(user).map_err(|error| failed(&error))?;
+    let found = identity.user(user).map_err(|error| failed(&error))?;
     Ok(shown(&found.ok_or_else(no_user)?, fields.as_deref()))
 }
 
 /// `POST /admin/users/me`: a user's own fields, validated as Medusa does for a user
 /// by its id.
 pub(super) fn update_me(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
-    let (directory, user) = (
-        request.directory,
+    let (identity, user) = (
+        request.identity,
         request.user().map(|user| user.id.as_str()),
     );
     let mut input = Input::body(&request.body)?;
@@ -46,7 +46,7 @@ pub(super) fn update_me(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
     input.finish()?;
     let fields = fields(request)?;
     let user = user.ok_or_else(no_user)?;
-    let changed = directory
+    let changed = identity
         .change_profile(user, |profile| {
             first_name.apply(&mut profile.first_name);
             last_name.apply(&mut profile.last_name);
@@ -117,7 +117,7 @@ pub(super) fn prove(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
         ));
     }
     input.finish()?;
-    match request.directory.prove(&challenge) {
+    match request.identity.prove(&challenge) {
         Some(proof) => Ok(Answer::json(&Proof { proof })),
         // It answers only this process, as when a command found no host.
         None => Err(Box::new(Answer::busy(
@@ -230,7 +230,7 @@ async fn try_sign_in(request: &HostRequest<'_>) -> Answer {
         return refuse("Email should be a string");
     };
     match request
-        .directory
+        .identity
         .sign_in(email, password, request.peer)
         .await
     {
@@ -255,27 +255,27 @@ fn too_many(error: &SignInError, retry_after_s: u64) -> Answer {
 /// `POST /auth/token/refresh`
 pub(super) fn refresh(request: &HostRequest<'_>) -> Answer {
     request.user().map_or_else(Answer::unauthorized, |user| {
-        token(&request.directory.issue_token(&user.id, user.generation))
+        token(&request.identity.issue_token(&user.id, user.generation))
     })
 }
 
 /// `POST /auth/session`
 pub(super) fn begin(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
-    let (directory, parts) = (request.directory, request.parts);
+    let (identity, parts) = (request.identity, request.parts);
     let user = request
         .user()
         .ok_or_else(|| Box::new(Answer::unauthorized()))?;
-    let session = match directory.begin_session(&user.id, user.generation) {
+    let session = match identity.begin_session(&user.id, user.generation) {
         Ok(Some(session)) => session,
         Ok(None) => return Err(Box::new(Answer::unauthorized())),
         Err(error) => return Err(Box::new(failed(&error))),
     };
     let authorization = parts.headers.get(AUTHORIZATION);
     let authorization = authorization.and_then(|value| value.to_str().ok());
-    let age = directory.session_lifetime().as_secs();
+    let age = identity.session_lifetime().as_secs();
     let https = is_https(&parts.headers, request.options);
     let answer = Answer::json(&Envelope {
-        user: directory.auth_context(authorization, &user.id),
+        user: identity.auth_context(authorization, &user.id),
     });
     Ok(answer.with(SET_COOKIE, &set_cookie(&session, age, https)))
 }
@@ -289,7 +289,7 @@ pub(super) fn end(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
     let headers = &request.parts.headers;
     let https = is_https(headers, request.options);
     let session = cookie(headers, https);
-    if let Some(Err(error)) = session.map(|session| request.directory.end_session(session)) {
+    if let Some(Err(error)) = session.map(|session| request.identity.end_session(session)) {
         return Err(Box::new(failed(&error)));
     }
     Ok(Answer::json(&Success { success: true }).with(SET_COOKIE, &set_cookie("", 0, https)))
