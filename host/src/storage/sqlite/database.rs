@@ -14,14 +14,13 @@ use super::clock::Clock;
 use super::condition::Condition;
 use super::disk;
 use super::functions;
+use super::guarded::Guarded;
 use super::memory;
 use super::readers::Readers;
-use super::session::{Keeps, Session};
-use super::statement::Guarded;
 use super::writer::Writer;
 use super::{
-    Activated, DatabaseOptions, Event, History, MigrationError, Schema, SessionLimits, SqlError,
-    StorageError, events, migrations,
+    Activated, DatabaseOptions, Event, History, MigrationError, Schema, SqlError, StorageError,
+    events, migrations,
 };
 use crate::threads::processors;
 
@@ -197,16 +196,6 @@ impl Database {
         let pending =
             self.reading(|connection| migrations::pending(connection.host(), schema))??;
         Ok(pending.iter().map(|step| step.name.clone()).collect())
-    }
-
-    /// A session for one call.
-    pub fn session(&self, limits: &SessionLimits) -> Session {
-        Session::new(self.clone(), limits.clone(), Keeps::Commits)
-    }
-
-    /// A session for one call whose commits are rolled back as well.
-    pub fn rehearsal(&self, limits: &SessionLimits) -> Session {
-        Session::new(self.clone(), limits.clone(), Keeps::Nothing)
     }
 
     /// The events after the one with this number, oldest first.

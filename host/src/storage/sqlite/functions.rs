@@ -1,6 +1,7 @@
 //! SQL functions of components' statements beside SQLite's own, and linear versions of some
 //! of SQLite's: nothing can interrupt a function, and SQLite's take time in the product of
-//! their arguments.
+//! their arguments. Its `instr` and `replace` take 0.3 s, and its `trim` 10 s, for values of
+//! 256 KiB, and in the square of that for larger ones.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -14,7 +15,7 @@ use rusqlite::{Connection, Error, ffi};
 use super::clock::Clock;
 use super::memory::{self, Charge};
 use super::patterns::{PatternError, Patterns};
-use super::statement::VALUE_BYTES_MAX;
+use super::value::VALUE_BYTES_MAX;
 use super::wildcards::{self, Expired, Pattern};
 
 /// The text that a regular expression is looked for in, in bytes.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use super::authorizer;
-use super::statement::Guarded;
+use super::guarded::Guarded;
 use super::{Activated, ENDED, History, Migration, MigrationError, Schema, SqlError, now};
 
 pub(in crate::storage) const TABLES: &str = "

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::condition::Condition;
-use super::statement::Guarded;
+use super::guarded::Guarded;
 use super::{DatabaseOptions, SqlError};
 
 /// Free readers of one database. There are never more than there are calls at

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::database::Database;
 use super::events;
-use super::statement::Guarded;
+use super::guarded::Guarded;
 use super::writer::Lease;
 use super::{Rows, SessionLimits, SqlError, Value};
 
@@ -28,15 +28,27 @@ pub struct Session {
 
 /// The fate of a session's transactions.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::storage) enum Keeps {
+enum Keeps {
     /// Those that it commits are kept.
     Commits,
     /// All are rolled back, those that it commits as well.
     Nothing,
 }
 
+impl Database {
+    /// A session for one call.
+    pub fn session(&self, limits: &SessionLimits) -> Session {
+        Session::new(self.clone(), limits.clone(), Keeps::Commits)
+    }
+
+    /// A session for one call whose commits are rolled back as well.
+    pub fn rehearsal(&self, limits: &SessionLimits) -> Session {
+        Session::new(self.clone(), limits.clone(), Keeps::Nothing)
+    }
+}
+
 impl Session {
-    pub(in crate::storage) fn new(database: Database, limits: SessionLimits, keeps: Keeps) -> Self {
+    fn new(database: Database, limits: SessionLimits, keeps: Keeps) -> Self {
         Self {
             database,
             limits,

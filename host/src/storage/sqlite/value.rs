@@ -4,6 +4,9 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
 use super::{Rows, SqlError, Value};
 
+/// The largest value, and the largest row, in bytes.
+pub(super) const VALUE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 impl ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {

@@ -19,7 +19,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::condition::Condition;
-use super::statement::Guarded;
+use super::guarded::Guarded;
 use super::{SqlError, Trouble, error};
 use crate::threads::permits::Waiting;
 

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::storage::sqlite::statement::Guarded;
+use crate::storage::sqlite::guarded::Guarded;
 
 /// Enough that some wait while another commits.
 const WRITERS: usize = 16;
