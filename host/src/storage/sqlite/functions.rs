@@ -1,7 +1,7 @@
 //! SQL functions of components' statements beside SQLite's own, and linear versions of some
 //! of SQLite's: nothing can interrupt a function, and SQLite's take time in the product of
-//! their arguments. Its `instr` and `replace` take 0.3 s, and its `trim` 10 s, for values of
-//! 256 KiB, and in the square of that for larger ones.
+//! their arguments. For values of 256 KiB its `instr` and `replace` take up to 0.3 s and its
+//! `trim` up to 13 s, and both times grow with the square of the size.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
