@@ -102,7 +102,7 @@ impl Database {
 
     /// Runs pending migrations as [`Self::migrate`] does, and makes the last of these
     /// versions the active one, in one transaction; none where it is
-    /// [`migrations::ENDED`].
+    /// [`ENDED`](crate::storage::ENDED).
     ///
     /// # Errors
     /// As [`Self::migrate`]; then everything is as it was.
