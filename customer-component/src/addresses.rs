@@ -239,10 +239,11 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         new: NewAddress,
         answer: impl FnOnce(&dyn Read, &Address) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let new = admitted(
+        let (new, ()) = admitted(
             new,
             |new| issues_of_new(new, self.compat),
             |new| must_have_owner(&self.store, &new.customer_id),
+            |new| new.customer_id.clone(),
             |new| self.hooks.before_create_address(new),
         )?;
         let now = clock::now();
@@ -298,14 +299,16 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         update: AddressUpdate,
         answer: impl FnOnce(&dyn Read, &Address) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let update = admitted(
+        let (update, address) = admitted(
             update,
             |update| issues_of_update(update, self.compat),
-            |update| find_to_change(&self.store, &update.address).map(drop),
+            |update| find_to_change(&self.store, &update.address),
+            |update| update.address.clone(),
             |update| self.hooks.before_update_address(update),
         )?;
         changed(
             &self.store,
+            address,
             || self.store.begin(),
             |reads| find_to_change(reads, &update.address),
             |address| apply(address, &update, self.compat),
@@ -343,7 +346,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             return answer(&self.store);
         }
         find_to_change(&self.store, reference)?;
-        let reference = hooked(self.hooks.before_delete_address(reference.clone()))?;
+        let reference = hooked(reference.clone(), AddressReference::clone, |reference| {
+            self.hooks.before_delete_address(reference)
+        })?;
         let write = |transaction: &S::Transaction<'_>| {
             find_to_change(transaction, &reference)?;
             transaction.delete_address(&reference.id)?;

@@ -165,10 +165,11 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         new: NewCustomer,
         answer: impl FnOnce(&dyn Read, &Customer) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let new = admitted(
+        let (new, ()) = admitted(
             new,
             |new| issues_of_new(new, self.compat),
             |_| Ok(()),
+            |_| (),
             |new| self.hooks.before_create_customer(new),
         )?;
         let now = clock::now();
@@ -215,14 +216,16 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         update: CustomerUpdate,
         answer: impl FnOnce(&dyn Read, &Customer) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let update = admitted(
+        let (update, customer) = admitted(
             update,
             |update| issues_of_update(update, self.compat),
-            |update| find(&self.store, &update.id).map(drop),
+            |update| find(&self.store, &update.id),
+            |update| update.id.clone(),
             |update| self.hooks.before_update_customer(update),
         )?;
         changed(
             &self.store,
+            customer,
             || self.store.begin(),
             |reads| find(reads, &update.id),
             |customer| apply(customer, &update),
@@ -245,7 +248,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         if self.store.find(&CUSTOMER, id)?.is_empty() {
             return Ok(());
         }
-        let id = hooked(self.hooks.before_delete_customer(id.to_owned()))?;
+        let id = hooked(id.to_owned(), String::clone, |id| {
+            self.hooks.before_delete_customer(id)
+        })?;
         let now = clock::now();
         let write = |transaction: &S::Transaction<'_>| {
             if transaction.delete_customer(&id, &now)? {

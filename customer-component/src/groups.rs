@@ -93,10 +93,11 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         new: NewGroup,
         answer: impl FnOnce(&dyn Read, &Group) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let new = admitted(
+        let (new, ()) = admitted(
             new,
             issues_of_new,
             |_| Ok(()),
+            |_| (),
             |new| self.hooks.before_create_group(new),
         )?;
         let now = clock::now();
@@ -136,14 +137,16 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         update: GroupUpdate,
         answer: impl FnOnce(&dyn Read, &Group) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let update = admitted(
+        let (update, group) = admitted(
             update,
             issues_of_update,
-            |update| find(&self.store, &update.id).map(drop),
+            |update| find(&self.store, &update.id),
+            |update| update.id.clone(),
             |update| self.hooks.before_update_group(update),
         )?;
         changed(
             &self.store,
+            group,
             || self.store.begin(),
             |reads| find(reads, &update.id),
             |group| apply(group, &update),
@@ -164,7 +167,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         if self.store.find(&GROUP, id)?.is_empty() {
             return Ok(());
         }
-        let id = hooked(self.hooks.before_delete_group(id.to_owned()))?;
+        let id = hooked(id.to_owned(), String::clone, |id| {
+            self.hooks.before_delete_group(id)
+        })?;
         let write = |transaction: &S::Transaction<'_>| {
             if transaction.delete_group(&id, &clock::now())? {
                 transaction.emit(events::GROUP_DELETED, &id)?;
@@ -286,12 +291,20 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         let remove = changes
             .remove
             .into_iter()
-            .map(|change| hooked(self.hooks.before_remove_members(change)))
+            .map(|change| {
+                hooked(change, MembershipChange::clone, |change| {
+                    self.hooks.before_remove_members(change)
+                })
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let add = changes
             .add
             .into_iter()
-            .map(|change| hooked(self.hooks.before_add_members(change)))
+            .map(|change| {
+                hooked(change, MembershipChange::clone, |change| {
+                    self.hooks.before_add_members(change)
+                })
+            })
             .collect::<Result<Vec<_>, _>>()?;
         if remove.is_empty() && add.is_empty() {
             return answer(&self.store);

@@ -17,12 +17,23 @@ pub enum Fault {
     #[error("{0}")]
     Duplicate(String),
     /// An extension refused it.
-    #[error("{0}")]
-    Rejected(String),
+    #[error("{}", .0.message)]
+    Rejected(Rejection),
     /// The storage cannot serve now. Worth trying again.
     #[error("{0}")]
     Unavailable(String),
     /// A fault of the module's own; the text is for the log.
     #[error("{0}")]
     Internal(String),
+}
+
+/// Why an extension refuses what was about to be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rejection {
+    /// One sentence for the person who asked for it.
+    pub message: String,
+    /// The field of the request's body that it is about.
+    pub field: Option<String>,
+    /// A name of the reason for programs.
+    pub code: Option<String>,
 }

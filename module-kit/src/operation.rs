@@ -1,38 +1,51 @@
 //! How a write is carried out, whatever is written: check, hook, check, find, apply,
 //! write, emit, answer, commit. A module says what each of these is for its nouns.
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Rejection};
 use crate::issue::{Issue, sound};
 use crate::store::{Read, Stored, Transaction};
 
 /// The result of a hook: the value to continue with, or a rejection for the caller.
-pub type Hooked<T> = Result<T, String>;
+pub type Hooked<T> = Result<T, Rejection>;
 
-/// Returns the value of a hook, or its rejection as a fault.
+/// Returns the value of a hook, or its rejection as a fault. `identity` is what a hook must
+/// not change: the ids of what the write is about.
 ///
 /// # Errors
-/// When an extension refuses it.
-pub fn hooked<T>(hooked: Hooked<T>) -> Result<T, Fault> {
-    hooked.map_err(Fault::Rejected)
+/// When an extension refuses the write, or changes what it is about.
+pub fn hooked<T, I: PartialEq>(
+    value: T,
+    identity: impl Fn(&T) -> I,
+    hook: impl FnOnce(T) -> Hooked<T>,
+) -> Result<T, Fault> {
+    let before = identity(&value);
+    let value = hook(value).map_err(Fault::Rejected)?;
+    if identity(&value) != before {
+        return Err(Fault::Internal(
+            "an extension returned a value with other ids than it got".to_owned(),
+        ));
+    }
+    Ok(value)
 }
 
 /// An input that was checked, shown to the extensions, and checked again: what they
-/// return is held to the same rules. `known` says whether what it belongs to is there;
-/// no extension is asked about what cannot be done.
+/// return is held to the same rules. `found` looks up what it belongs to; no extension is
+/// asked about what cannot be done.
 ///
 /// # Errors
-/// When a rule or an extension refuses it, or that of `known`.
-pub fn admitted<T>(
+/// When a rule or an extension refuses it, or that of `found`.
+pub fn admitted<T, F, I: PartialEq>(
     input: T,
     issues: impl Fn(&T) -> Vec<Issue>,
-    known: impl FnOnce(&T) -> Result<(), Fault>,
+    found: impl FnOnce(&T) -> Result<F, Fault>,
+    identity: impl Fn(&T) -> I,
     hook: impl FnOnce(T) -> Hooked<T>,
-) -> Result<T, Fault> {
+) -> Result<(T, F), Fault> {
     sound(issues(&input))?;
-    known(&input)?;
-    let input = hooked(hook(input))?;
+    let found = found(&input)?;
+    let input = hooked(input, identity, hook)?;
     sound(issues(&input))?;
-    Ok(input)
+    Ok((input, found))
 }
 
 /// Writes, and keeps it. What is answered is made before that, by `answer`: what cannot
@@ -52,21 +65,22 @@ pub fn kept<T: Transaction, V, A>(
     Ok(answer)
 }
 
-/// Changes a thing, if `apply` says that anything changes; a change that changes nothing
-/// begins no transaction. It is found and changed once more when no other session can write:
-/// another may have changed or deleted it since, and none of that may be lost.
+/// Changes a thing that was found, if `apply` says that anything changes; a change that
+/// changes nothing begins no transaction. It is found and changed once more when no other
+/// session can write: another may have changed or deleted it since, and none of that may be
+/// lost.
 ///
 /// # Errors
 /// Those of finding, applying, writing and of `answer`; nothing is kept then.
 pub fn changed<R: Read, T: Transaction, V, A>(
     reads: &R,
+    mut thing: V,
     begin: impl FnOnce() -> Stored<T>,
-    find: impl Fn(&dyn Read) -> Result<V, Fault>,
+    find: impl FnOnce(&dyn Read) -> Result<V, Fault>,
     apply: impl Fn(&mut V) -> Result<bool, Fault>,
     write: impl FnOnce(&T, &mut V) -> Result<(), Fault>,
     answer: impl FnOnce(&dyn Read, &V) -> Result<A, Fault>,
 ) -> Result<A, Fault> {
-    let mut thing = find(reads)?;
     if !apply(&mut thing)? {
         return answer(reads, &thing);
     }

@@ -1,5 +1,6 @@
 //! The names that a module uses most: `use wares_module_kit::prelude::*`.
 
+pub use crate::caller::Caller;
 #[cfg(target_family = "wasm")]
 pub use crate::component::{Database, Module, Seed};
 pub use crate::entity::{Column, Columns, Entity, Join, Relation, Table};

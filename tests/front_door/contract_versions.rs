@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Shop, fixture_module_1_0_0, run, text, wares};
+use crate::harness::{Shop, data, fixture_module_1_0_0, root, run, text, wares};
 
 /// Its routes lie where nothing lies by default.
 const PREFIXES: &str = "--set=modules.notebook.path_prefixes=/notebook";
@@ -188,4 +188,48 @@ fn a_module_against_1_0_0_has_its_settings_checked_and_seeds() {
         .output()
         .unwrap();
     assert_eq!(text(&events.stdout).lines().count(), 3);
+}
+
+/// The customers module as it was when `wares:module` was at 1.1.0, with the packages that it
+/// was built against.
+fn customers_1_1_0() -> std::path::PathBuf {
+    root().join("tests/fixtures/customers-1.1.0/customers.wasm")
+}
+
+#[test]
+fn customers_against_1_1_0_answer_as_the_bundled_ones_and_hand_over_their_data() {
+    let data = data();
+    let older = customers_1_1_0().display().to_string();
+    let mut shop = Shop::open_on(data, |command| {
+        command.arg(format!("--set=modules.customer.component={older}"));
+    });
+    let invalid = || json!({"email": "no email"});
+    let id = shop.customer("ada@shop.example");
+    let address = json!({"address_1": "1 High Street", "city": "York", "postal_code": "YO1", "country_code": "gb"});
+    let added = shop.post(&format!("/admin/customers/{id}/addresses"), address);
+    assert_eq!(added.status, 200, "{}", added.body);
+    shop.post("/admin/customers", invalid())
+        .is_invalid("Invalid email address");
+    let path = format!("/admin/customers/{id}?fields=*addresses");
+    let read = |shop: &Shop| {
+        (
+            shop.get(&path).value(),
+            shop.get("/admin/customers?q=ada").value(),
+        )
+    };
+    let answers = read(&shop);
+    assert_eq!(answers.1["count"], 1);
+    let call = format!("customers.retrieve(\"{id}\")");
+    let set = format!("modules.customer.component={older}");
+    let called = shop.run(&["call", "--set", &set, "customer", &call]);
+    assert!(
+        text(&called.stdout).contains("ada@shop.example"),
+        "{called:?}"
+    );
+    assert!(shop.server.stop().success());
+
+    let shop = Shop::open_on(shop.data, |_| {});
+    assert_eq!(read(&shop), answers);
+    shop.post("/admin/customers", invalid())
+        .is_invalid("Invalid email address");
 }

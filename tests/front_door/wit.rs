@@ -229,7 +229,13 @@ fn package_name(resolve: &Resolve, id: PackageId) -> String {
 fn a_later_version_has_all_of_an_earlier_one_unchanged() {
     let (compared, faults) = compare_all(&resolve());
     assert_eq!(faults, Vec::<String>::new());
-    assert_eq!(compared, ["wares:module@1.0.0 wares:module@1.1.0"]);
+    assert_eq!(
+        compared,
+        [
+            "wares:module@1.0.0 wares:module@1.1.0",
+            "wares:platform@1.0.0 wares:platform@1.1.0"
+        ]
+    );
 }
 
 #[test]

@@ -1,60 +1,102 @@
 //! The extensions that are plugged into the module's hooks.
 
+use wares_module_kit::caller::Caller;
+use wares_module_kit::fault::Rejection;
+use wares_module_kit::metadata::Metadata;
 use wares_module_kit::operation::Hooked;
 
 use super::bindings::wares::customer::hooks;
-use super::bindings::wares::customer::types::Rejection;
+use super::bindings::wares::platform::hooks::{self as wit, Context};
 use crate::hooks::Hooks;
 use crate::types::{
     AddressReference, AddressUpdate, CustomerUpdate, GroupUpdate, MembershipChange, NewAddress,
     NewCustomer, NewGroup,
 };
 
-/// Whatever the host plugged in.
-pub struct Extensions;
+/// The extensions that the host plugged in, for the calls of one caller.
+pub struct Extensions(pub Caller);
 
-/// Hands a value through a hook, and reads what came back.
-fn through<T, W>(value: T, hook: impl FnOnce(&W) -> Result<W, Rejection>) -> Hooked<T>
-where
-    W: From<T>,
-    T: TryFrom<W, Error = String>,
-{
-    let given = hook(&W::from(value)).map_err(|rejection| rejection.message)?;
-    T::try_from(given).map_err(|fault| format!("An extension returned an invalid value: {fault}"))
+fn rejected(rejection: wit::Rejection) -> Rejection {
+    Rejection {
+        message: rejection.message,
+        field: rejection.field,
+        code: rejection.code,
+    }
+}
+
+impl Extensions {
+    fn context(&self, additional_data: Option<Metadata>) -> Context {
+        let Caller {
+            actor,
+            request_id,
+            locale,
+        } = &self.0;
+        Context {
+            actor: actor.as_ref().map(|actor| wit::Actor {
+                kind: actor.kind.clone(),
+                id: actor.id.clone(),
+            }),
+            request_id: request_id.clone(),
+            locale: locale.clone(),
+            additional_data: additional_data.map(|data| data.text().to_owned()),
+        }
+    }
+
+    /// Hands a value through a hook, and reads the value that it returns.
+    fn through<T, W>(
+        &self,
+        value: T,
+        additional_data: Option<Metadata>,
+        hook: impl FnOnce(&Context, &W) -> Result<W, wit::Rejection>,
+    ) -> Hooked<T>
+    where
+        W: From<T>,
+        T: TryFrom<W, Error = String>,
+    {
+        let returned = hook(&self.context(additional_data), &W::from(value)).map_err(rejected)?;
+        T::try_from(returned).map_err(|fault| Rejection {
+            message: format!("An extension returned an invalid value: {fault}"),
+            ..Rejection::default()
+        })
+    }
 }
 
 impl Hooks for Extensions {
-    fn before_create_customer(&self, value: NewCustomer) -> Hooked<NewCustomer> {
-        through(value, hooks::before_create_customer)
+    fn before_create_customer(&self, mut value: NewCustomer) -> Hooked<NewCustomer> {
+        let additional_data = value.additional_data.take();
+        self.through(value, additional_data, hooks::before_create_customer)
     }
-    fn before_update_customer(&self, value: CustomerUpdate) -> Hooked<CustomerUpdate> {
-        through(value, hooks::before_update_customer)
+    fn before_update_customer(&self, mut value: CustomerUpdate) -> Hooked<CustomerUpdate> {
+        let additional_data = value.additional_data.take();
+        self.through(value, additional_data, hooks::before_update_customer)
     }
-    fn before_delete_customer(&self, value: String) -> Hooked<String> {
-        hooks::before_delete_customer(&value).map_err(|rejection| rejection.message)
+    fn before_create_address(&self, mut value: NewAddress) -> Hooked<NewAddress> {
+        let additional_data = value.additional_data.take();
+        self.through(value, additional_data, hooks::before_create_address)
     }
-    fn before_create_address(&self, value: NewAddress) -> Hooked<NewAddress> {
-        through(value, hooks::before_create_address)
-    }
-    fn before_update_address(&self, value: AddressUpdate) -> Hooked<AddressUpdate> {
-        through(value, hooks::before_update_address)
+    fn before_update_address(&self, mut value: AddressUpdate) -> Hooked<AddressUpdate> {
+        let additional_data = value.additional_data.take();
+        self.through(value, additional_data, hooks::before_update_address)
     }
     fn before_delete_address(&self, value: AddressReference) -> Hooked<AddressReference> {
-        through(value, hooks::before_delete_address)
+        self.through(value, None, hooks::before_delete_address)
     }
     fn before_create_group(&self, value: NewGroup) -> Hooked<NewGroup> {
-        through(value, hooks::before_create_group)
+        self.through(value, None, hooks::before_create_group)
     }
     fn before_update_group(&self, value: GroupUpdate) -> Hooked<GroupUpdate> {
-        through(value, hooks::before_update_group)
-    }
-    fn before_delete_group(&self, value: String) -> Hooked<String> {
-        hooks::before_delete_group(&value).map_err(|rejection| rejection.message)
+        self.through(value, None, hooks::before_update_group)
     }
     fn before_add_members(&self, value: MembershipChange) -> Hooked<MembershipChange> {
-        through(value, hooks::before_add_members)
+        self.through(value, None, hooks::before_add_members)
     }
     fn before_remove_members(&self, value: MembershipChange) -> Hooked<MembershipChange> {
-        through(value, hooks::before_remove_members)
+        self.through(value, None, hooks::before_remove_members)
+    }
+    fn before_delete_customer(&self, value: String) -> Hooked<String> {
+        hooks::before_delete_customer(&self.context(None), &value).map_err(rejected)
+    }
+    fn before_delete_group(&self, value: String) -> Hooked<String> {
+        hooks::before_delete_group(&self.context(None), &value).map_err(rejected)
     }
 }

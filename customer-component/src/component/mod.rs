@@ -10,20 +10,20 @@ mod bindings {
         path: [
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.0.0",
+            "../wit/platform@1.1.0",
             // Stands in the world that the package of the domain has.
-            "../wit/module@1.0.0",
-            "../wit/customer@1.0.0",
+            "../wit/module@2.0.0",
+            "../wit/customer@2.0.0",
         ],
-        // Of customer-module@1.0.0 what the kit does not export for every module.
+        // Of customer-module@2.0.0 what the kit does not export for every module.
         inline: "
             package wares:customer-component;
 
             world component {
-                import wares:customer/hooks@1.0.0;
-                export wares:customer/customers@1.0.0;
-                export wares:customer/addresses@1.0.0;
-                export wares:customer/groups@1.0.0;
+                import wares:customer/hooks@2.0.0;
+                export wares:customer/customers@2.0.0;
+                export wares:customer/addresses@2.0.0;
+                export wares:customer/groups@2.0.0;
             }
         ",
         world: "wares:customer-component/component",
@@ -31,6 +31,7 @@ mod bindings {
     });
 }
 
+use wares_module_kit::caller::Caller;
 use wares_module_kit::component::{self, Database, Module, Seed, log_error};
 use wares_module_kit::entity::Entity;
 use wares_module_kit::http::parameters::Paging;
@@ -95,8 +96,8 @@ impl Module for Customers {
         )
     }
 
-    fn domain(settings: Settings) -> Self::Domain {
-        Domain::new(SqlStore(Database), Extensions, settings.compat)
+    fn domain(settings: Settings, caller: Caller) -> Self::Domain {
+        Domain::new(SqlStore(Database), Extensions(caller), settings.compat)
             .with_email_case(settings.email_case)
     }
 }

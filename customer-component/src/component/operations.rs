@@ -8,6 +8,7 @@ use wares_module_kit::records::Records;
 
 use super::bindings::exports::wares::customer::{addresses, customers, groups};
 use super::bindings::wares::customer::types as wit;
+use super::bindings::wares::platform::hooks::Rejection;
 use super::{Customers, Module, domain, log_error};
 use crate::domain::Domain;
 use crate::hooks::Hooks;
@@ -23,7 +24,11 @@ fn error(fault: Fault) -> wit::Error {
         Fault::Invalid(text) => wit::Error::Invalid(text),
         fault @ Fault::TooMuch(_) => wit::Error::Invalid(fault.to_string()),
         Fault::Duplicate(text) => wit::Error::Duplicate(text),
-        Fault::Rejected(message) => wit::Error::Rejected(wit::Rejection { message }),
+        Fault::Rejected(rejection) => wit::Error::Rejected(Rejection {
+            message: rejection.message,
+            field: rejection.field,
+            code: rejection.code,
+        }),
         Fault::Unavailable(text) => wit::Error::Unavailable(text),
         Fault::Internal(text) => {
             log_error(Customers::NAME, &text);

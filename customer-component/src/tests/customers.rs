@@ -3,7 +3,7 @@ use wares_module_kit::fault::Fault;
 use wares_module_kit::metadata::Metadata;
 use wares_module_kit::store::Read;
 
-use super::{Meddler, domain, guest, made, medusa};
+use super::{Meddler, domain, guest, made, medusa, rejection};
 use crate::domain::Domain;
 use crate::model::ADDRESS;
 use crate::settings::Compat;
@@ -239,7 +239,7 @@ fn extensions_change_and_refuse_before_the_write() {
     };
     assert_eq!(
         domain.create_customer(named("Refused")),
-        Err(Fault::Rejected("No Refuseds here".to_owned()))
+        Err(Fault::Rejected(rejection("No Refuseds here")))
     );
     assert_eq!(
         domain.create_customer(named("Spoiled")),
@@ -250,7 +250,7 @@ fn extensions_change_and_refuse_before_the_write() {
     assert_eq!(made.last_name.as_deref(), Some("Meddled"));
     assert_eq!(
         domain.delete_customer(&made.id),
-        Err(Fault::Rejected("Nobody leaves".to_owned()))
+        Err(Fault::Rejected(rejection("Nobody leaves")))
     );
     assert!(domain.retrieve_customer(&made.id).is_ok());
 }

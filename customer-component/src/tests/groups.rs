@@ -4,7 +4,7 @@ use wares_module_kit::fault::Fault;
 use wares_module_kit::metadata::Metadata;
 use wares_module_kit::store::Read;
 
-use super::{Meddler, domain, made};
+use super::{Meddler, domain, made, rejection};
 use crate::domain::Domain;
 use crate::model::CUSTOMERS_OF_GROUP;
 use crate::settings::Compat;
@@ -211,7 +211,7 @@ fn an_extension_may_refuse_a_member() {
     let ann = made(&domain, "ann@b.co").id;
     assert_eq!(
         domain.change_members(&group.id, vec![ann], Vec::new(), None),
-        Err(Fault::Rejected("Full".to_owned()))
+        Err(Fault::Rejected(rejection("Full")))
     );
     assert_eq!(members(&domain, &group), Vec::<String>::new());
 }

@@ -3,9 +3,11 @@
 mod addresses;
 mod customers;
 mod groups;
+mod hooks;
 pub mod memory;
 mod metadata;
 
+use wares_module_kit::fault::Rejection;
 use wares_module_kit::operation::Hooked;
 
 use crate::domain::Domain;
@@ -25,13 +27,21 @@ pub fn medusa() -> Domain<Memory, NoHooks> {
     Domain::new(Memory::default(), NoHooks, Compat::Medusa2)
 }
 
+/// A rejection with this message.
+pub fn rejection(message: &str) -> Rejection {
+    Rejection {
+        message: message.to_owned(),
+        ..Rejection::default()
+    }
+}
+
 /// An extension that changes what it gets, and refuses some of it.
 pub struct Meddler;
 
 impl Hooks for Meddler {
     fn before_create_customer(&self, mut value: NewCustomer) -> Hooked<NewCustomer> {
         match value.first_name.as_deref() {
-            Some("Refused") => Err("No Refuseds here".to_owned()),
+            Some("Refused") => Err(rejection("No Refuseds here")),
             Some("Spoiled") => {
                 value.email = Some("spoiled".to_owned());
                 Ok(value)
@@ -44,11 +54,11 @@ impl Hooks for Meddler {
     }
 
     fn before_delete_customer(&self, _: String) -> Hooked<String> {
-        Err("Nobody leaves".to_owned())
+        Err(rejection("Nobody leaves"))
     }
 
     fn before_add_members(&self, _: MembershipChange) -> Hooked<MembershipChange> {
-        Err("Full".to_owned())
+        Err(rejection("Full"))
     }
 }
 

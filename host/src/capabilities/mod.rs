@@ -34,9 +34,9 @@ pub mod bindings {
         path: [
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.0.0",
+            "../wit/platform@1.1.0",
         ],
-        world: "wares:platform/capabilities@1.0.0",
+        world: "wares:platform/capabilities@1.1.0",
         imports: {
             default: trappable,
         },

@@ -11,7 +11,7 @@ use crate::config::{BYTES_MAX, Reader};
 use crate::storage::{self, Session, SessionLimits};
 
 pub(crate) const CAPABILITY: Capability = Capability {
-    interfaces: &["wares:platform/sql@1.0.0"],
+    interfaces: &["wares:platform/sql@1.1.0"],
     grant: Some("sql"),
     summary: "reads and writes its own database",
     link,
@@ -119,6 +119,10 @@ impl SqlView<'_> {
 }
 
 impl Host for SqlView<'_> {
+    fn dialect(&mut self) -> wasmtime::Result<String> {
+        Ok(storage::DIALECT.to_owned())
+    }
+
     fn query(
         &mut self,
         statement: String,

@@ -323,10 +323,13 @@ fn tidy(data: &DataFolder) {
     let is_rehearsal = |name: &str| name.starts_with(DataFolder::REHEARSAL);
     let is_half_compiled = |name: &str| name.starts_with('.') && name.ends_with(".tmp");
     let is_half_written = |name: &str| name.ends_with(".partial");
+    let half_address = data.address().with_extension("partial");
+    let half_address = half_address.file_name().unwrap_or_default();
+    let is_half_address = |name: &str| name == half_address;
     type IsLeft<'a> = &'a dyn Fn(&str) -> bool;
     let folders: [(PathBuf, IsLeft<'_>); 4] = [
         (data.path().to_owned(), &is_rehearsal),
-        (data.path().to_owned(), &is_half_written),
+        (data.path().to_owned(), &is_half_address),
         (data.compiled(), &is_half_compiled),
         (data.versions(), &is_half_written),
     ];

@@ -157,7 +157,7 @@ pub(super) fn refusal(
         .unwrap_or_else(|| LoadError::Link(root(error)))
 }
 
-/// Fills an extension point with nothing: each hook returns what it got.
+/// Fills an extension point with nothing: each hook returns its value.
 fn link_point(
     engine: &wasmtime::Engine,
     linker: &mut Linker<CallState>,
@@ -167,7 +167,7 @@ fn link_point(
     let mut point = linker.instance(name)?;
     for (function, _) in functions(engine, instance) {
         point.func_new(&function, |_, _, values, results| {
-            if let ([value], [result]) = (values, results) {
+            if let ([.., value], [result]) = (values, results) {
                 *result = Val::Result(Ok(Some(Box::new(value.clone()))));
             }
             Ok(())
@@ -188,11 +188,14 @@ fn functions<'a>(
         })
 }
 
-/// Whether a function is of the form `func(value: T) -> result<T, E>`.
+/// Whether a function is of the form `func(context: C, value: T) -> result<T, E>`, with or
+/// without the context.
 fn is_hook(function: &ComponentFunc) -> bool {
     let (mut parameters, mut results) = (function.params(), function.results());
-    let (Some((_, parameter)), None) = (parameters.next(), parameters.next()) else {
-        return false;
+    let parameter = match (parameters.next(), parameters.next(), parameters.next()) {
+        (Some((_, value)), None, None) => value,
+        (Some((_, context)), Some((_, value)), None) if is_plain(&context) => value,
+        _ => return false,
     };
     let (Some(Type::Result(result)), None) = (results.next(), results.next()) else {
         return false;

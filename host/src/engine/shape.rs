@@ -177,7 +177,8 @@ fn may_be_hook(types: TypesRef<'_>, function: &ComponentFuncType) -> bool {
         Some(ComponentValType::Type(id)) => Some(&types[id]),
         _ => None,
     };
-    function.params.len() == 1 && matches!(result, Some(ComponentDefinedType::Result { .. }))
+    matches!(function.params.len(), 1 | 2)
+        && matches!(result, Some(ComponentDefinedType::Result { .. }))
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub use sqlite::{Database, Session, ailing, befallen, make_room, prepare_disk};
 pub use trouble::{Ailing, Befallen, Trouble};
 pub use value::Value;
 
+/// The dialect of SQL that every database takes, as components name it.
+pub(crate) const DIALECT: &str = "sqlite";
+
 /// The time now, as every table writes it: RFC 3339 in UTC with three decimals.
 pub(crate) fn now() -> String {
     timestamp(crate::clock::now())

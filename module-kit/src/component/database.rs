@@ -1,7 +1,7 @@
 //! The host's database as the store sees it.
 
 use crate::records::{Cell, Records};
-use crate::sql::{Connection, OpenTransaction, Queries, SqlError};
+use crate::sql::{Connection, Dialect, OpenTransaction, Queries, SqlError};
 
 use super::bindings::wares::platform::{events, sql};
 
@@ -56,7 +56,18 @@ impl From<sql::Error> for SqlError {
     }
 }
 
+/// The dialect that the host names.
+fn dialect() -> Result<&'static Dialect, SqlError> {
+    let name = sql::dialect();
+    Dialect::of(&name)
+        .ok_or_else(|| SqlError::Unavailable(format!("the dialect {name} of SQL is not known")))
+}
+
 impl Queries for Database {
+    fn dialect(&self) -> Result<&'static Dialect, SqlError> {
+        dialect()
+    }
+
     fn query(&self, statement: &str, parameters: &[Cell<'_>]) -> Result<Records, SqlError> {
         unpack(sql::query(statement, &values(parameters))?)
     }
@@ -71,6 +82,10 @@ impl Connection for Database {
 }
 
 impl Queries for Open {
+    fn dialect(&self) -> Result<&'static Dialect, SqlError> {
+        dialect()
+    }
+
     fn query(&self, statement: &str, parameters: &[Cell<'_>]) -> Result<Records, SqlError> {
         unpack(self.0.query(statement, &values(parameters))?)
     }

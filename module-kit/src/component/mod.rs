@@ -15,7 +15,7 @@ pub mod bindings {
         path: [
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.0.0",
+            "../wit/platform@1.1.0",
             "../wit/module@2.0.0",
         ],
         world: "wares:module/module@2.0.0",
@@ -30,16 +30,20 @@ use bindings::exports::wares::module::{lifecycle, migrations, seed};
 use bindings::wasi::config::store as config;
 use bindings::wasi::logging::logging;
 
+use crate::caller::{Actor, Caller};
 use crate::entity::Entity;
 use crate::http::budget::Budget;
 use crate::http::exchange;
 use crate::http::openapi;
 use crate::http::parameters::Paging;
 use crate::http::route::{self, Method, Route};
-use crate::sql::Migration;
+use crate::sql::{Dialect, Migration};
 
 pub use bindings::export;
 pub use database::{Database, Open};
+
+/// The one header that the routes ask for.
+const LOCALE: &str = "accept-language";
 
 /// A module, as the host sees it.
 pub trait Module: 'static {
@@ -86,8 +90,8 @@ pub trait Module: 'static {
         Self::Settings::default()
     }
 
-    /// What answers one call.
-    fn domain(settings: Self::Settings) -> Self::Domain;
+    /// What answers one call of this caller.
+    fn domain(settings: Self::Settings, caller: Caller) -> Self::Domain;
 }
 
 /// Plausible data for trying a module out.
@@ -107,7 +111,7 @@ fn values() -> Vec<(String, String)> {
 
 /// What answers a call that is no request, as the settings have it.
 pub fn domain<M: Module>() -> M::Domain {
-    M::domain(M::settings(&values()))
+    M::domain(M::settings(&values()), Caller::default())
 }
 
 /// Logs a fault that callers are not told.
@@ -157,10 +161,8 @@ impl<M: Module> migrations::Guest for M {
             name: migration.name.to_owned(),
             statements: migration.statements.to_owned(),
         };
-        match dialect.as_str() {
-            "sqlite" => M::MIGRATIONS.iter().map(migration).collect(),
-            _ => Vec::new(),
-        }
+        let migrations = Dialect::of(&dialect).map_or(&[][..], |_| M::MIGRATIONS);
+        migrations.iter().map(migration).collect()
     }
 
     fn count_required() -> u32 {
@@ -180,7 +182,7 @@ impl<M: Module> http::Guest for M {
             .to_owned(),
             path: route.path.to_owned(),
             access: "admin".to_owned(),
-            headers: Vec::new(),
+            headers: vec![LOCALE.to_owned()],
             operation: openapi::operation(routes, index, M::paging(settings), settings),
         };
         routes.iter().enumerate().map(route).collect()
@@ -192,15 +194,26 @@ impl<M: Module> http::Guest for M {
 
     fn handle(request: Request) -> Response {
         let values = values();
+        let actor = request.actor.map(|actor| Actor {
+            kind: actor.kind,
+            id: actor.id,
+        });
+        let actor_id = actor.as_ref().map(|actor| actor.id.clone());
+        let locale = request.headers.into_iter();
+        let caller = Caller {
+            actor,
+            request_id: request.request_id,
+            locale: locale.map(|header| header.value).next(),
+        };
         let (response, complaint) = route::handle(
             <M as Module>::routes(),
-            &M::domain(M::settings(&values)),
+            &M::domain(M::settings(&values), caller),
             request.route as usize,
             exchange::Request {
                 path: &request.path_parameters,
                 query: &request.query,
                 body: &request.body,
-                actor: request.actor.as_ref().map(|actor| actor.id.as_str()),
+                actor: actor_id.as_deref(),
                 budget: budget(&values),
             },
         );

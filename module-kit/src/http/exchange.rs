@@ -64,11 +64,17 @@ impl Request<'_> {
 
 /// The answer to a request that failed. The second part is for the log.
 pub(super) fn failed(fault: Fault) -> (Response, Option<String>) {
+    let mut more = Vec::new();
     let (status, kind, message) = match fault {
         Fault::NotFound(text) => (404, "not_found", text),
         Fault::Invalid(text) => (400, "invalid_data", format!("Invalid request: {text}")),
         fault @ Fault::TooMuch(_) => (400, "invalid_data", format!("Invalid request: {fault}")),
-        Fault::Duplicate(text) | Fault::Rejected(text) => (400, "invalid_data", text),
+        Fault::Duplicate(text) => (400, "invalid_data", text),
+        Fault::Rejected(rejection) => {
+            more.extend(rejection.field.map(|field| ("field", field)));
+            more.extend(rejection.code.map(|code| ("code", code)));
+            (400, "invalid_data", rejection.message)
+        }
         Fault::Unavailable(text) => (503, "unavailable", text),
         Fault::Internal(text) => {
             let body = br#"{"code":"unknown_error","type":"unknown_error","message":"An unknown error occurred."}"#;
@@ -83,6 +89,10 @@ pub(super) fn failed(fault: Fault) -> (Response, Option<String>) {
     };
     let mut body = format!("{{\"type\":\"{kind}\",\"message\":").into_bytes();
     json::write_text(&mut body, &message);
+    for (key, value) in more {
+        body.extend_from_slice(format!(",\"{key}\":").as_bytes());
+        json::write_text(&mut body, &value);
+    }
     body.push(b'}');
     (Response { status, body }, None)
 }
@@ -198,5 +208,35 @@ fn advise(fault: Fault, what: &str) -> Fault {
     match fault {
         Fault::TooMuch(text) => Fault::TooMuch(format!("{text}; ask for {what}")),
         fault => fault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::failed;
+    use crate::fault::{Fault, Rejection};
+
+    fn check(field: Option<&str>, code: Option<&str>, body: &str) {
+        let rejection = Rejection {
+            message: "No \"such\" addresses".to_owned(),
+            field: field.map(str::to_owned),
+            code: code.map(str::to_owned),
+        };
+        let (response, complaint) = failed(Fault::Rejected(rejection));
+        assert_eq!(response.status, 400);
+        assert_eq!(String::from_utf8(response.body).unwrap(), body);
+        assert_eq!(complaint, None);
+    }
+
+    #[test]
+    fn a_rejection_is_answered_with_its_field_and_its_code_where_it_has_them() {
+        let plain = r#"{"type":"invalid_data","message":"No \"such\" addresses""#;
+        check(None, None, &format!("{plain}}}"));
+        check(
+            Some("email"),
+            Some("disposable"),
+            &format!(r#"{plain},"field":"email","code":"disposable"}}"#),
+        );
+        check(None, Some("x"), &format!(r#"{plain},"code":"x"}}"#));
     }
 }

@@ -1,12 +1,15 @@
 //! A SQL database as a store: text and rows. Every statement is a constant, or put
 //! together from constants; what was sent only ever becomes a parameter.
 
+mod dialect;
 pub mod search;
 #[cfg(any(test, feature = "spy"))]
 mod spy;
 
 #[cfg(any(test, feature = "spy"))]
 pub use spy::{Spy, statements};
+
+pub use dialect::{Dialect, SQLITE};
 
 use crate::entity::{Columns, Entity, Join, Relation, Table};
 use crate::filter::Search;
@@ -60,6 +63,10 @@ impl From<SqlError> for StoreError {
     reason = "an error is that of the database"
 )]
 pub trait Queries {
+    /// The dialect of SQL that it takes.
+    fn dialect(&self) -> Result<&'static Dialect, SqlError> {
+        Ok(&SQLITE)
+    }
     /// Runs a statement that returns rows.
     fn query(&self, statement: &str, parameters: &[Cell<'_>]) -> Result<Records, SqlError>;
 }

@@ -8,7 +8,7 @@ use crate::filter::{BY_ID, Comparison, Filter, Search};
 use crate::records::{Cell, Records};
 use crate::store::{Page, StoreError, Stored};
 
-use super::{Queries, SqlError, json};
+use super::{Dialect, Queries, SqlError, json};
 
 /// The letters of a word that is looked up in the full-text index: it is made of
 /// trigrams, and the host bounds how many of them a query may have.
@@ -22,12 +22,6 @@ const WORDS_APART_MAX: usize = 50;
 
 /// Counts what is not deleted without looking at any of it.
 pub const COUNT_ALL: &str = "select live from row_count where table_name = $1";
-
-/// Folds words as the texts that they are looked for in are.
-pub const FOLD: &str = "select casefold($1)";
-
-/// Fails where the parameter is no regular expression.
-const CHECK_PATTERN: &str = "select '' regexp $1";
 
 /// The columns of an entity in its order, those that are not read as NULL.
 pub fn listed(entity: &Entity, columns: Columns) -> Cow<'static, str> {
@@ -65,20 +59,23 @@ pub fn search(
     columns: Columns,
 ) -> Stored<Page> {
     let table = &entity.table;
+    let dialect = database.dialect()?;
     let mut statement = Statement {
+        dialect,
         text: String::new(),
         parameters: Vec::new(),
         patterns: Vec::new(),
     };
-    let filter = folded(database, &search.filter)?;
+    let filter = folded(database, dialect, &search.filter)?;
     statement.write_filter(entity, table.alias, &filter);
     let Statement {
         text: condition,
         mut parameters,
         patterns,
+        ..
     } = statement;
     for pattern in patterns {
-        check_pattern(database, &pattern)?;
+        check_pattern(database, dialect, &pattern)?;
     }
     let filtered = parameters.len();
     let records = if search.limit == 0 {
@@ -121,9 +118,15 @@ pub fn search(
 }
 
 /// The same filter with its words folded. Those of ASCII alone need no statement.
-fn folded<'a>(database: &impl Queries, filter: &'a Filter) -> Stored<Cow<'a, Filter>> {
+fn folded<'a>(
+    database: &impl Queries,
+    dialect: &Dialect,
+    filter: &'a Filter,
+) -> Stored<Cow<'a, Filter>> {
     let all = |filters: &[Filter]| -> Stored<Vec<Filter>> {
-        let folded = filters.iter().map(|filter| folded(database, filter));
+        let folded = filters
+            .iter()
+            .map(|filter| folded(database, dialect, filter));
         folded.map(|filter| Ok(filter?.into_owned())).collect()
     };
     Ok(match filter {
@@ -132,7 +135,7 @@ fn folded<'a>(database: &impl Queries, filter: &'a Filter) -> Stored<Cow<'a, Fil
             let text = if text.is_ascii() {
                 text.to_ascii_lowercase()
             } else {
-                let folded = database.query(FOLD, &[Cell::Text(&text)])?;
+                let folded = database.query(dialect.fold, &[Cell::Text(&text)])?;
                 folded.string(0, 0).unwrap_or(text)
             };
             Cow::Owned(Filter::words(&text))
@@ -140,7 +143,7 @@ fn folded<'a>(database: &impl Queries, filter: &'a Filter) -> Stored<Cow<'a, Fil
         Filter::All(filters) if has_words(filters) => Cow::Owned(Filter::All(all(filters)?)),
         Filter::Any(filters) if has_words(filters) => Cow::Owned(Filter::Any(all(filters)?)),
         Filter::Related(relation, inner) if has_words(std::slice::from_ref(inner)) => {
-            let inner = folded(database, inner)?.into_owned();
+            let inner = folded(database, dialect, inner)?.into_owned();
             Cow::Owned(Filter::Related(relation, Box::new(inner)))
         }
         filter => Cow::Borrowed(filter),
@@ -158,8 +161,8 @@ fn has_words(filters: &[Filter]) -> bool {
 
 /// Has the database read a regular expression, on its own: a search that fails
 /// on one would not say so.
-fn check_pattern(database: &impl Queries, pattern: &str) -> Stored<()> {
-    match database.query(CHECK_PATTERN, &[Cell::Text(pattern)]) {
+fn check_pattern(database: &impl Queries, dialect: &Dialect, pattern: &str) -> Stored<()> {
+    match database.query(dialect.check_pattern, &[Cell::Text(pattern)]) {
         Ok(_) => Ok(()),
         Err(SqlError::Invalid(_)) => Err(StoreError::Pattern(format!(
             "'{pattern}' is not a regular expression that can be searched for"
@@ -244,6 +247,7 @@ fn cells(parameters: &[Parameter]) -> Vec<Cell<'_>> {
 
 /// A condition as it is written.
 struct Statement {
+    dialect: &'static Dialect,
     text: String,
     parameters: Vec<Parameter>,
     /// The regular expressions among them.
@@ -276,27 +280,27 @@ impl Statement {
             Filter::All(filters) => self.write_joined(entity, alias, filters, " and ", "true"),
             Filter::Any(filters) => self.write_joined(entity, alias, filters, " or ", "false"),
             Filter::Compare(column, comparison, text) => {
-                let (operator, folded) = match comparison {
-                    Comparison::Equal => ("=", false),
-                    Comparison::NotEqual => ("<>", false),
-                    Comparison::Greater => (">", false),
-                    Comparison::GreaterOrEqual => (">=", false),
-                    Comparison::Less => ("<", false),
-                    Comparison::LessOrEqual => ("<=", false),
-                    Comparison::Like => ("glob", false),
-                    Comparison::LikeAnyCase => ("like", true),
-                    Comparison::Matches => ("regexp", false),
+                let dialect = self.dialect;
+                let (operator, end) = match comparison {
+                    Comparison::Equal => ("=", ""),
+                    Comparison::NotEqual => ("<>", ""),
+                    Comparison::Greater => (">", ""),
+                    Comparison::GreaterOrEqual => (">=", ""),
+                    Comparison::Less => ("<", ""),
+                    Comparison::LessOrEqual => ("<=", ""),
+                    Comparison::Like => (dialect.like, ""),
+                    Comparison::LikeAnyCase => dialect.like_in_any_case,
+                    Comparison::Matches => (dialect.matches, ""),
                 };
                 let parameter = match comparison {
-                    Comparison::Like => self.text(&glob(text)),
+                    Comparison::Like => self.text(&(dialect.pattern)(text)),
                     Comparison::Matches => {
                         self.patterns.push(text.clone());
                         self.text(text)
                     }
                     _ => self.text(text),
                 };
-                let escape = if folded { " escape '\\'" } else { "" };
-                self.text += &format!("{} {operator} {parameter}{escape}", name(*column));
+                self.text += &format!("{} {operator} {parameter}{end}", name(*column));
             }
             Filter::Flag(column, flag) => {
                 self.parameters.push(Parameter::Integer((*flag).into()));
@@ -306,10 +310,8 @@ impl Statement {
             Filter::NotNull(column) => self.text += &format!("{} is not null", name(*column)),
             Filter::In(column, texts) => {
                 let parameter = self.text(&json(texts));
-                self.text += &format!(
-                    "{} in (select value from json_each({parameter}))",
-                    name(*column)
-                );
+                let values = (self.dialect.values)(&parameter);
+                self.text += &format!("{} in {values}", name(*column));
             }
             // To the database, no value is none of no texts.
             Filter::NotIn(column, texts) if texts.is_empty() => {
@@ -317,18 +319,14 @@ impl Statement {
             }
             Filter::NotIn(column, texts) => {
                 let parameter = self.text(&json(texts));
-                self.text += &format!(
-                    "{} not in (select value from json_each({parameter}))",
-                    name(*column)
-                );
+                let values = (self.dialect.values)(&parameter);
+                self.text += &format!("{} not in {values}", name(*column));
             }
             // Two indexes serve it: one has all emails, the other those with capitals.
             Filter::InAnyCase(column, texts) => {
                 let parameter = self.text(&json(texts));
-                let (name, lower) = (
-                    name(*column),
-                    format!("(select lower(value) from json_each({parameter}))"),
-                );
+                let lower = (self.dialect.values_in_lower_case)(&parameter);
+                let name = name(*column);
                 let live = format!("{alias}.deleted_at is null");
                 self.text += &format!(
                     "({name} in {lower} and {live} or lower({name}) in {lower} and {name} <> lower({name}) and {live})"
@@ -336,10 +334,9 @@ impl Statement {
             }
             Filter::NotInAnyCase(column, texts) => {
                 let parameter = self.text(&json(texts));
+                let lower = (self.dialect.values_in_lower_case)(&parameter);
                 let name = name(*column);
-                self.text += &format!(
-                    "({name} is not null and lower({name}) not in (select lower(value) from json_each({parameter})))"
-                );
+                self.text += &format!("({name} is not null and lower({name}) not in {lower})");
             }
             Filter::Related(relation, inner) => self.write_related(alias, relation, inner, false),
             Filter::Unrelated(relation) => {
@@ -414,24 +411,18 @@ impl Statement {
         rest.extend(long.drain(long.len().min(WORDS_INDEXED_MAX)..));
         let mut conditions = Vec::new();
         if let (Some(index), false) = (table.words, long.is_empty()) {
-            let quoted: Vec<String> = long
-                .iter()
-                .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
-                .collect();
-            let parameter = self.text(&quoted.join(" "));
-            conditions.push(format!(
-                "{alias}.number in (select rowid from {index} where {index} match {parameter})"
-            ));
+            let parameter = self.text(&(self.dialect.index_query)(&long));
+            let number = format!("{alias}.number");
+            conditions.push((self.dialect.is_indexed)(&number, index, &parameter));
         }
+        let text = format!("{alias}.search_text");
         if rest.len() > WORDS_APART_MAX {
             let parameter = self.text(&json(&rest));
-            conditions.push(format!(
-                "not exists (select 1 from json_each({parameter}) where instr({alias}.search_text, value) = 0)"
-            ));
+            conditions.push((self.dialect.contains_all)(&text, &parameter));
         } else {
             for word in rest {
                 let parameter = self.text(word);
-                conditions.push(format!("instr({alias}.search_text, {parameter}) > 0"));
+                conditions.push((self.dialect.contains)(&text, &parameter));
             }
         }
         self.text += &format!("({})", conditions.join(" and "));
@@ -439,7 +430,7 @@ impl Statement {
 }
 
 /// A pattern of `%` and `_` as one of `*` and `?`, which tells upper from lower case.
-fn glob(pattern: &str) -> String {
+pub(super) fn glob(pattern: &str) -> String {
     let mut glob = String::with_capacity(pattern.len());
     let mut letters = pattern.chars();
     while let Some(letter) = letters.next() {

@@ -34,7 +34,7 @@ pub mod v2 {
         path: [
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.0.0",
+            "../wit/platform@1.1.0",
             "../wit/module@2.0.0",
         ],
         inline: "

@@ -3,6 +3,7 @@
 use wasmtime::component::InstancePre;
 
 use crate::engine::{CallState, Component, Guest};
+use crate::storage;
 
 use super::bindings::v2::exports::wares::module::{http, lifecycle, migrations, seed};
 use super::{
@@ -19,9 +20,6 @@ pub(super) const MAJOR: Major = Major {
     interfaces: &[LIFECYCLE, HTTP, SEED, MIGRATIONS],
     find: |component| Ok(Box::new(V2::find(component)?)),
 };
-
-/// The dialect of SQL that this host's databases speak.
-const DIALECT: &str = "sqlite";
 
 /// The methods of routes, by their names in the contract.
 const METHODS: [(&str, Method); 5] = [
@@ -90,7 +88,7 @@ impl Exports for V2 {
             return Ok(Vec::new());
         };
         let migrations = migrations.load(&mut *guest.store, guest.instance)?;
-        let every = migrations.call_every(guest.store, DIALECT)?;
+        let every = migrations.call_every(guest.store, storage::DIALECT)?;
         Ok(every.into_iter().map(Into::into).collect())
     }
 

@@ -141,7 +141,7 @@ impl Module for Notes {
         }
     }
 
-    fn domain((): ()) -> Self {
+    fn domain((): (), _: Caller) -> Self {
         Self(SqlStore(Database))
     }
 }
