@@ -1,4 +1,4 @@
-//! How a write is carried out, whatever is written: check, hook, check, find, apply,
+//! How a write is carried out, whatever is written: check, find, hook, check, apply,
 //! write, emit, answer, commit. A module says what each of these is for its nouns.
 
 use crate::fault::{Fault, Rejection};
