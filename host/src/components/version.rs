@@ -290,7 +290,7 @@ impl Version {
         self.loaded.profile.route_tree.patterns()
     }
 
-    /// Looks a route up; see [`RouteTree::find`].
+    /// Looks a route up; as [`super::routing`] has it.
     pub(super) fn find_route(&self, method: Option<Method>, path: &str) -> FoundRoute {
         self.loaded.profile.route_tree.find(method, path)
     }
@@ -350,7 +350,7 @@ impl Version {
         self.loaded.contract.handle(context, request)
     }
 
-    /// Calls a typed operation; see [`Component::call_by_name`].
+    /// Calls a typed operation; see [`crate::engine::Component::call_by_name`].
     ///
     /// # Errors
     /// As there.
@@ -361,7 +361,7 @@ impl Version {
             .call_by_name(self.context(self.database.get()), call)
     }
 
-    /// Whether a typed operation can be called so; see [`Component::check_call`].
+    /// Whether a typed operation can be called so; see [`crate::engine::Component::check_call`].
     ///
     /// # Errors
     /// As there.

@@ -166,7 +166,7 @@ impl HostRequest<'_> {
     }
 }
 
-/// The routes of the host's endpoints: each is known by its index in [`ENDPOINTS`].
+/// The routes of the host's endpoints: each is known by its index in `ENDPOINTS`.
 ///
 /// # Errors
 /// When an endpoint is there twice, or its path is not kept for the host.
