@@ -32,10 +32,10 @@ fn audit_entries(shop: &Shop, query: &str) -> Vec<Value> {
     let answer = shop.get(&format!("/_wares/audit{query}")).value();
     let told = |entry: &Value| {
         Value::from_iter(
-            ["act", "module", "digest", "outcome", "detail"].map(|key| entry[key].clone()),
+            ["action", "module", "digest", "outcome", "detail"].map(|key| entry[key].clone()),
         )
     };
-    answer["acts"]
+    answer["entries"]
         .as_array()
         .unwrap()
         .iter()

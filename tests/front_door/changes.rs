@@ -48,8 +48,8 @@ fn serving(shop: &Shop) -> String {
 }
 
 fn last_entry(shop: &Shop) -> Value {
-    let entry = shop.get("/_wares/audit?limit=1").value()["acts"][0].clone();
-    json!([entry["act"], entry["outcome"], entry["detail"]])
+    let entry = shop.get("/_wares/audit?limit=1").value()["entries"][0].clone();
+    json!([entry["action"], entry["outcome"], entry["detail"]])
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_stuck_install_is_shown_and_blocks_no_rollback() {
         }
         let change = changes(&shop)[0].clone();
         assert_eq!(
-            (&change["act"], &change["actor"]),
+            (&change["action"], &change["actor"]),
             (&json!("install"), &json!(shop.admin))
         );
         let digest = change["digest"].as_str().unwrap();

@@ -242,14 +242,14 @@ fn users_are_listed_and_changes_of_users_audited() {
     assert_eq!(try_sign_in(&shop, EMAIL, PASSWORD), 401);
     let admin = shop.get("/admin/users/me").at("/user/id");
     let entries = shop.get("/_wares/audit").value();
-    let told: Vec<Value> = entries["acts"]
+    let told: Vec<Value> = entries["entries"]
         .as_array()
         .unwrap()
         .iter()
         .map(|act| {
             json!([
                 act["actor"],
-                act["act"],
+                act["action"],
                 act["module"],
                 act["outcome"],
                 act["detail"]

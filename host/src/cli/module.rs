@@ -369,7 +369,7 @@ fn status(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
             out,
             format_args!(
                 "  under way: {} {} by {} since {}",
-                text(change, "act"),
+                text(change, "action"),
                 text(change, "digest"),
                 text(change, "actor"),
                 text(change, "since")

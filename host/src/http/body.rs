@@ -52,7 +52,7 @@ pub(super) struct Bounds<'a> {
     /// The kept part, in bytes; a larger one is read, and neither kept nor checked.
     pub kept_bytes_max: usize,
     /// The time within which all of it must arrive.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// The room for its kept memory.
     pub room: &'a Arc<Room>,
 }
@@ -100,7 +100,7 @@ pub(super) async fn read_bytes(
         // The client asks before it sends.
         return Err(too_large());
     }
-    match tokio::time::timeout(bounds.patience, collect(head, &mut body, bounds)).await {
+    match tokio::time::timeout(bounds.timeout, collect(head, &mut body, bounds)).await {
         Ok(done) => done,
         Err(_) => Err(late()),
     }
@@ -112,7 +112,7 @@ pub(super) async fn discard(
     head: &Parts,
     mut body: Incoming,
     bytes_max: usize,
-    patience: Duration,
+    timeout: Duration,
     room: &Arc<Room>,
 ) {
     let mut waiting = room.enter();
@@ -131,7 +131,7 @@ pub(super) async fn discard(
         }
     };
     // A slower client has had the time to read the answer.
-    let _ = tokio::time::timeout(patience, all).await;
+    let _ = tokio::time::timeout(timeout, all).await;
 }
 
 /// The answer to a body that is too slow.

@@ -28,7 +28,7 @@ const TINY_BYTES: usize = 1024;
 /// The rate at which waiting answers must be read, in bytes a millisecond.
 const TAKEN_BYTES_A_MS: usize = 1;
 /// The multiple of the timeout within which all waiting bytes must be read.
-const PATIENCES: usize = 20;
+const TIMEOUTS: usize = 20;
 /// The divisor of the timeout when memory for answers is scarce.
 const PRESSED: u32 = 10;
 
@@ -38,7 +38,7 @@ const FRUITLESS_A_SECOND: u64 = 200;
 
 /// The timeouts of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct Timeouts {
     /// Of a head that has begun to arrive.
     pub head: Duration,
     /// Of reading enough of the waiting answers.
@@ -52,7 +52,7 @@ pub(super) struct Patience {
 pub struct Connection {
     peer: SocketAddr,
     began: Instant,
-    patience: Patience,
+    timeouts: Timeouts,
     /// The room for waiting answers.
     sending: Arc<Room>,
     /// Requests in work.
@@ -89,11 +89,11 @@ pub(super) struct Waiting {
 }
 
 impl Connection {
-    pub(super) fn new(peer: SocketAddr, sending: Arc<Room>, patience: Patience) -> Self {
+    pub(super) fn new(peer: SocketAddr, sending: Arc<Room>, timeouts: Timeouts) -> Self {
         Self {
             peer,
             began: Instant::now(),
-            patience,
+            timeouts,
             sending,
             requests: AtomicUsize::new(0),
             requests_ever: AtomicU64::new(0),
@@ -220,28 +220,28 @@ impl Connection {
 
     /// Resolves when the connection is idle, a head is incomplete, or waiting answers are not
     /// read, for longer than the timeout.
-    pub async fn rests(&self) {
+    pub async fn idles(&self) {
         loop {
             let now = self.now_ms();
             let since =
                 |ms: &AtomicU64| Duration::from_millis(now.saturating_sub(ms.load(Relaxed)));
             let pause = if self.answers.load(Relaxed) > 0 {
-                let hurry = self.patience.taking / PRESSED;
-                let patience = if self.sending.is_pressed() {
+                let hurry = self.timeouts.taking / PRESSED;
+                let timeout = if self.sending.is_pressed() {
                     hurry
                 } else {
-                    self.patience.taking
+                    self.timeouts.taking
                 };
-                let left = patience.saturating_sub(since(&self.progress_ms));
+                let left = timeout.saturating_sub(since(&self.progress_ms));
                 left.min(hurry)
             } else if self.requests.load(Relaxed) > 0 {
-                self.patience.taking
+                self.timeouts.taking
             } else if self.head_ms.load(Relaxed) > 0 {
-                self.patience.head.saturating_sub(since(&self.head_ms))
+                self.timeouts.head.saturating_sub(since(&self.head_ms))
             } else {
-                let left = self.patience.idle.saturating_sub(since(&self.last_ms));
+                let left = self.timeouts.idle.saturating_sub(since(&self.last_ms));
                 // A head may begin meanwhile.
-                left.min(self.patience.head)
+                left.min(self.timeouts.head)
             };
             if pause.is_zero() {
                 return;
@@ -287,10 +287,10 @@ impl Waiting {
     pub(super) fn took(&self, bytes: usize) {
         let connection = &self.connection;
         let taken = connection.taken_bytes.fetch_add(bytes, Relaxed) + bytes;
-        let patience_ms =
-            usize::try_from(connection.patience.taking.as_millis()).unwrap_or(usize::MAX);
+        let timeout_ms =
+            usize::try_from(connection.timeouts.taking.as_millis()).unwrap_or(usize::MAX);
         let waiting = connection.waiting_bytes.load(Relaxed);
-        let enough = (patience_ms.saturating_mul(TAKEN_BYTES_A_MS)).max(waiting / PATIENCES);
+        let enough = (timeout_ms.saturating_mul(TAKEN_BYTES_A_MS)).max(waiting / TIMEOUTS);
         if taken >= enough {
             connection.taken_bytes.store(0, Relaxed);
             connection.progress_ms.store(connection.now_ms(), Relaxed);
@@ -314,12 +314,12 @@ mod tests {
 
     fn connection(room: &Arc<Room>) -> Arc<Connection> {
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let patience = Patience {
+        let timeouts = Timeouts {
             head: Duration::from_secs(10),
             taking: Duration::from_secs(30),
             idle: Duration::from_secs(75),
         };
-        Arc::new(Connection::new(peer, room.clone(), patience))
+        Arc::new(Connection::new(peer, room.clone(), timeouts))
     }
 
     fn own(bytes: usize) -> Bytes {

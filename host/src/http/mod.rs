@@ -45,7 +45,7 @@ use answer::{Answer, Refusal};
 use body::{Bounds, Received, SCREENED_BYTES_MAX};
 use caught::caught;
 use conditional::Conditions;
-use connection::Patience;
+use connection::Timeouts;
 use cors::Cors;
 use crossing::Crossed;
 use docs::CachedDocument;
@@ -168,12 +168,12 @@ impl App {
     /// Begins a connection.
     pub fn connect(&self, peer: SocketAddr) -> Arc<Connection> {
         let sending = self.sending.clone();
-        let patience = Patience {
+        let timeouts = Timeouts {
             head: self.options.head_timeout,
             taking: self.options.body_timeout,
             idle: self.options.idle_timeout,
         };
-        Arc::new(Connection::new(peer, sending, patience))
+        Arc::new(Connection::new(peer, sending, timeouts))
     }
 
     /// Returns free memory to the system after each rush, while polled.
@@ -389,7 +389,7 @@ impl App {
         let bounds = Bounds {
             bytes_max,
             kept_bytes_max,
-            patience: self.options.body_timeout,
+            timeout: self.options.body_timeout,
             room,
         };
         match kind {
@@ -407,9 +407,9 @@ impl App {
 
     /// Reads the body of a caller who is refused, and keeps nothing of it.
     async fn discard(&self, parts: &Parts, body: Incoming, kind: Body) {
-        let (patience, room) = (self.options.body_timeout, &self.receiving.strangers);
+        let (timeout, room) = (self.options.body_timeout, &self.receiving.strangers);
         let bytes_max = self.bytes_max(kind);
-        body::discard(parts, body, bytes_max, patience, room).await;
+        body::discard(parts, body, bytes_max, timeout, room).await;
     }
 
     fn request(

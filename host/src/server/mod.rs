@@ -4,8 +4,8 @@
 pub mod client;
 mod frames;
 mod listen;
-mod patience;
 mod settings;
+mod timeouts;
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,7 +21,7 @@ use hyper_util::server::conn::auto::{self, HttpServerConnExec};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
 
-use self::patience::Patient;
+use self::timeouts::TimedStream;
 use crate::http::{App, Connection};
 
 pub use self::listen::{Bound, Listeners};
@@ -120,7 +120,7 @@ pub async fn run(
             tracing::debug!(%peer, %error, "no TCP_NODELAY");
         }
         let connection = app.connect(peer);
-        let stream = Patient::new(
+        let stream = TimedStream::new(
             stream,
             connection.clone(),
             limits.head_timeout,
@@ -181,7 +181,7 @@ where
     TokioExecutor: HttpServerConnExec<S::Future, B>,
 {
     tokio::pin!(serving);
-    let (idle, spent) = (connection.rests(), connection.is_spent());
+    let (idle, spent) = (connection.idles(), connection.is_spent());
     tokio::pin!(idle, spent);
     let (mut is_stopping, mut is_spent) = (false, false);
     let over = tokio::time::sleep(SPENT_DRAIN);

@@ -155,7 +155,7 @@ fn without_a_host_a_canary_is_refused() {
         .iter()
         .map(|act| {
             (
-                act["act"].as_str().unwrap(),
+                act["action"].as_str().unwrap(),
                 act["outcome"].as_str().unwrap(),
             )
         })

@@ -80,10 +80,10 @@ impl Shop {
         let answer = self.get(&format!("/_wares/audit{query}")).value();
         let told = |entry: &Value| {
             Value::from_iter(
-                ["actor", "act", "digest", "outcome", "detail"].map(|name| entry[name].clone()),
+                ["actor", "action", "digest", "outcome", "detail"].map(|name| entry[name].clone()),
             )
         };
-        answer["acts"]
+        answer["entries"]
             .as_array()
             .unwrap()
             .iter()

@@ -25,13 +25,13 @@ fn a_bad_canary_is_withdrawn_without_a_person() {
         assert_eq!(serving(&shop), "1.0.0");
         // The entry is on the disk a moment after the change.
         let ended = Instant::now() + Duration::from_secs(60);
-        let mut last = json!({"act": "canary"});
-        while last["act"] == "canary" {
+        let mut last = json!({"action": "canary"});
+        while last["action"] == "canary" {
             assert!(Instant::now() < ended, "it is not kept");
-            last = shop.get("/_wares/audit?limit=1").value()["acts"][0].clone();
+            last = shop.get("/_wares/audit?limit=1").value()["entries"][0].clone();
         }
         assert_eq!(
-            (&last["act"], &last["actor"]),
+            (&last["action"], &last["actor"]),
             (&json!("withdraw"), &json!("host"))
         );
         let why = last["detail"].as_str().unwrap();

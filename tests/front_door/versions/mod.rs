@@ -77,13 +77,13 @@ fn serving(shop: &Shop) -> String {
 
 /// `(act, outcome)` of all audit entries, oldest first.
 fn audit_entries(shop: &Shop) -> Vec<(String, String)> {
-    let mut entries: Vec<_> = shop.get("/_wares/audit?limit=1000").value()["acts"]
+    let mut entries: Vec<_> = shop.get("/_wares/audit?limit=1000").value()["entries"]
         .as_array()
         .unwrap()
         .iter()
         .map(|entry| {
             let text = |key: &str| entry[key].as_str().unwrap().to_owned();
-            (text("act"), text("outcome"))
+            (text("action"), text("outcome"))
         })
         .collect();
     entries.reverse();

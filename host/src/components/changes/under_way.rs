@@ -12,7 +12,6 @@ use crate::storage::now;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnderWay {
     /// What is done.
-    #[serde(rename = "act")]
     pub action: Action,
     /// The version's digest, or the text that was sent as one; `None` if none was.
     pub digest: Option<String>,

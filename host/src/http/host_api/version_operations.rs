@@ -141,7 +141,7 @@ pub(super) fn audit() -> Operation {
         "Versions",
         "ListAuditEntries",
         "List what was done with versions of modules, newest first",
-        answer(object(json!({"acts": array(act())}))),
+        answer(object(json!({"entries": array(entry())}))),
     )
     .parameters([
         query_parameter(
@@ -225,7 +225,7 @@ fn module() -> Value {
         }))),
         "versions": array(version()),
         "changes": array(object(json!({
-            "act": text(),
+            "action": text(),
             "digest": nullable(),
             "actor": text(),
             "since": time(),
@@ -267,13 +267,13 @@ fn failure() -> Value {
     }))
 }
 
-fn act() -> Value {
+fn entry() -> Value {
     object(json!({
         "number": count(),
         "at": time(),
         "actor": text(),
-        "act": text(),
-        "module": text(),
+        "action": text(),
+        "module": nullable(),
         "digest": nullable(),
         "outcome": {"enum": ["done", "refused", "failed"]},
         "detail": text(),

@@ -206,7 +206,7 @@ pub(super) fn audit(request: &HostRequest<'_>) -> Result {
             limit.try_into().unwrap_or(u32::MAX),
         )
         .map_err(|error| Box::new(super::failed(&error)))?;
-    Ok(Answer::json(&json!({"acts": entries})))
+    Ok(Answer::json(&json!({"entries": entries})))
 }
 
 /// A share of requests, `10%`, of ten thousand.

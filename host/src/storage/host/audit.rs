@@ -17,7 +17,6 @@ pub struct AuditEntry {
     /// Who.
     pub actor: String,
     /// What.
-    #[serde(rename = "act")]
     pub action: String,
     /// With which module; `None` for an action on a user, or if it is not known.
     pub module: Option<String>,

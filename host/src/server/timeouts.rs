@@ -27,7 +27,7 @@ const LINGER_READ_BYTES: usize = 8 * 1024;
 
 /// A stream with a timeout for its first bytes, which ends after too many frames without
 /// work.
-pub(super) struct Patient<S> {
+pub(super) struct TimedStream<S> {
     stream: S,
     connection: Arc<Connection>,
     traffic: Traffic,
@@ -50,7 +50,7 @@ struct Lingering {
     bytes_left: usize,
 }
 
-impl<S> Patient<S> {
+impl<S> TimedStream<S> {
     /// Waits this long for the first bytes.
     pub(super) fn new(
         stream: S,
@@ -117,7 +117,7 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Patient<S> {
+impl<S: AsyncWrite + Unpin> TimedStream<S> {
     /// Writes a refusal instead of this many bytes.
     fn poll_refuse(
         &mut self,
@@ -140,7 +140,7 @@ impl<S: AsyncWrite + Unpin> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> Patient<S> {
+impl<S: AsyncRead + Unpin> TimedStream<S> {
     /// Reads and drops bytes that a client sends after a refusal.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let lingering = self.lingering.get_or_insert_with(|| Lingering {
@@ -165,7 +165,7 @@ impl<S: AsyncRead + Unpin> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -194,7 +194,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
