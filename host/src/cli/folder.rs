@@ -178,7 +178,7 @@ impl Folder {
     /// Where the host is that serves this folder; `None` where none does.
     ///
     /// # Errors
-    /// When whoever has the folder does not say where it is, as a host that starts.
+    /// When the process that has the folder wrote no address, as a host that starts.
     pub(super) fn host(&self) -> anyhow::Result<Option<SocketAddr>> {
         if self.lock.is_some() {
             return Ok(None);

@@ -195,7 +195,7 @@ impl Setup {
     /// The data folder, which is there.
     ///
     /// # Errors
-    /// When there is none; then nothing is made.
+    /// When the folder does not exist; then nothing is made.
     pub(super) fn folder(&self) -> anyhow::Result<Folder> {
         let data = self.settings.data.folder();
         if let Some(reason) = no_data_folder(&data)? {
@@ -212,7 +212,7 @@ impl Setup {
         Folder::open(self.settings.data.folder())
     }
 
-    /// The data folder, made if it is missing and somebody named it.
+    /// The data folder, made if it is missing and the settings name it.
     pub(super) fn folder_or_named(&self) -> anyhow::Result<Folder> {
         if self.settings.data.dir_is_set {
             self.folder_or_new()
@@ -221,7 +221,7 @@ impl Setup {
         }
     }
 
-    /// Whether the first admin can be made as the settings have it, if there is none yet.
+    /// Whether the first admin can be made as the settings have it, if no user exists.
     /// Makes nothing.
     pub(super) fn check_first_admin(&self) -> anyhow::Result<()> {
         let identity = &self.settings.identity;

@@ -47,7 +47,7 @@ impl Identity {
         Self(service)
     }
 
-    /// Who a request is from, and what proves it; `None` where it proves nobody.
+    /// The actor of a request and its proof; `None` for a request without a valid one.
     /// Over https the session cookie is another one.
     pub(super) fn actor(
         &self,

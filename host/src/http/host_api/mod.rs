@@ -225,7 +225,7 @@ fn page_part(request: &HostRequest<'_>) -> Answer {
     docs::part(file).unwrap_or_else(|| Answer::no_route(&hyper::Method::GET, path))
 }
 
-/// What an error of the host's own database is to whoever asked. Trouble with the file
+/// The answer to a request that met an error of the host's own database. Trouble with the file
 /// is in the log already.
 pub(super) fn failed(error: &StorageError) -> Answer {
     match error.trouble() {

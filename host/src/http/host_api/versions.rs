@@ -237,7 +237,7 @@ fn changed<T>(result: std::result::Result<T, ChangeError>) -> Result<T> {
     result.map_err(|error| Box::new(refusal(&error)))
 }
 
-/// What a refused change is to whoever asked for it.
+/// The answer to a request for a change that is refused.
 fn refusal(error: &ChangeError) -> Answer {
     let reason = error.reason();
     let (status, kind) = match error {
