@@ -7,6 +7,7 @@ pub mod cli;
 mod clock;
 pub mod components;
 pub mod config;
+pub mod digest;
 pub mod engine;
 mod fault;
 mod files;

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::setup::Setup;
 use super::{Common, json_out, text_out, write_line};
-use crate::components::short_digest;
+use crate::digest::SHORT_DIGITS;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -35,7 +35,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut out = text_out();
     for entry in entries {
         let digest = entry.digest.as_deref().unwrap_or("-");
-        let digest = short_digest(digest);
+        // It may be a text that was sent as one.
+        let digest = digest.get(..SHORT_DIGITS).unwrap_or(digest);
         // What was done with a user was done with no module, and with no component.
         let with = match (&entry.module, &entry.digest) {
             (None, None) => String::new(),

@@ -14,6 +14,7 @@ use super::client::{ask, operator};
 use super::setup::Setup;
 use super::{Common, json_out, one_line, text_out, write_line};
 use crate::components::{self, Action, Source, UnderWay};
+use crate::digest::Digest;
 use crate::files;
 use crate::printable::printable;
 use crate::server::client::Ask;
@@ -193,7 +194,7 @@ fn share(text: &str) -> Result<String, String> {
 #[derive(Default)]
 struct Found {
     name: Option<String>,
-    digest: Option<String>,
+    digest: Option<Digest>,
 }
 
 impl Install {
@@ -213,7 +214,7 @@ impl Install {
     fn prepare(&self, setup: &Setup, found: &mut Found) -> anyhow::Result<Ask> {
         let bytes_max = setup.settings.compile.component_bytes_max;
         let source = Source::read(&self.file, bytes_max)?;
-        found.digest = Some(components::digest(&source.bytes));
+        found.digest = Some(source.digest);
         let name = match &self.name {
             Some(name) => name.clone(),
             None => name_of(setup, &source)?,
@@ -263,7 +264,8 @@ impl Found {
             }
         };
         let actor = format!("operator {}", operator());
-        let change = UnderWay::new(Action::Install, self.digest.as_deref(), &actor);
+        let digest = self.digest.map(|digest| digest.to_string());
+        let change = UnderWay::new(Action::Install, digest, &actor);
         let module = self.name.as_deref().unwrap_or_default();
         components::write_audit(
             &host_database,

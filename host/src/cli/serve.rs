@@ -177,7 +177,7 @@ impl Shop {
             tracing::info!(
                 module = module.name(),
                 version = %module.version(),
-                digest = module.digest(),
+                digest = module.digest().to_string(),
                 from = module.origin().to_string(),
                 "loaded"
             );
@@ -213,7 +213,10 @@ impl Shop {
             let serves = name.and_then(|name| Some(self.manager.slot(name).ok()?.module()));
             let module = name.unwrap_or("unknown");
             let (digest, reason) = (
-                failure.digest.as_deref().unwrap_or_default(),
+                failure
+                    .digest
+                    .map(|digest| digest.to_string())
+                    .unwrap_or_default(),
                 &failure.reason,
             );
             match serves {
@@ -221,7 +224,7 @@ impl Shop {
                     module,
                     digest,
                     reason,
-                    serves = serves.digest(),
+                    serves = serves.digest().to_string(),
                     "a component failed at the start, and another version of its module serves: \
                      install a version that works, or activate the one that serves"
                 ),
@@ -284,7 +287,7 @@ fn tell_passed_over(component: &PassedOver) {
     tracing::warn!(
         module = name,
         version = component.version,
-        digest = component.digest,
+        digest = component.digest.to_string(),
         from = component.origin.to_string(),
         "a newer component does not serve, since {reason}"
     );

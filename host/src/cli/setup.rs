@@ -13,6 +13,7 @@ use crate::components::{
     Version, VersionError, WatchError, Watched,
 };
 use crate::config::Sources;
+use crate::digest::Digest;
 use crate::engine::{Engine, EngineOptions};
 use crate::identity::IdentityService;
 use crate::printable::printable_line;
@@ -150,7 +151,7 @@ impl Setup {
     }
 
     /// What is known of a version that is installed.
-    fn kept(&self, name: &str, digest: &str) -> Result<Option<Installed>, StorageError> {
+    fn kept(&self, name: &str, digest: Digest) -> Result<Option<Installed>, StorageError> {
         let file = self.settings.data.folder().host_database();
         if !file.exists() {
             return Ok(None);

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::source::{Found, Origin, Rank, Source, version_name};
-use super::store::{ComponentStore, digest};
+use super::store::ComponentStore;
 use super::version::{Version, VersionError};
+use crate::digest::Digest;
 use crate::printable::cut;
 
 /// The longest reason of a refused component, in bytes: names in it are the component's, of
@@ -22,8 +23,8 @@ pub struct Failure {
     pub module: Option<String>,
     /// Where the component is from.
     pub origin: String,
-    /// SHA-256 of the component in hexadecimal, if it could be read.
-    pub digest: Option<String>,
+    /// The digest of the component, if it could be read.
+    pub digest: Option<Digest>,
     /// Its source.
     pub rank: Rank,
     /// The reason, beginning with the origin.
@@ -35,8 +36,8 @@ pub struct Failure {
 pub struct Fallback {
     /// The module.
     pub module: String,
-    /// SHA-256 of the component that serves.
-    pub digest: String,
+    /// The digest of the component that serves.
+    pub digest: Digest,
     /// The serving component, and the faults of all before it.
     pub detail: String,
 }
@@ -50,8 +51,8 @@ pub struct PassedOver {
     pub module: String,
     /// The component's own version.
     pub version: String,
-    /// SHA-256 of the component in hexadecimal.
-    pub digest: String,
+    /// The digest of the component.
+    pub digest: Digest,
     /// Its origin.
     pub origin: Origin,
     /// The origin of the serving component.
@@ -60,7 +61,7 @@ pub struct PassedOver {
 
 /// The age of a component, for comparisons.
 struct Age {
-    digest: String,
+    digest: Digest,
     version: semver::Version,
     since: Option<String>,
 }
@@ -68,7 +69,7 @@ struct Age {
 impl Age {
     fn of(module: &Version) -> Self {
         Self {
-            digest: module.digest().to_owned(),
+            digest: module.digest(),
             version: module.version().clone(),
             since: module.origin().since.clone(),
         }
@@ -93,7 +94,7 @@ impl Age {
 enum Candidate {
     Loaded(Box<Version>, Rank, String),
     /// A version that was active before, by its digest. It is loaded when it is tried.
-    Earlier(String),
+    Earlier(Digest),
 }
 
 /// Loads a component as a module.
@@ -164,7 +165,7 @@ impl<'a> Candidates<'a> {
         self.failures.push(Failure {
             module: module.or_else(|| source.name.clone()),
             origin: source.origin.clone(),
-            digest: Some(digest(&source.bytes)),
+            digest: Some(source.digest),
             rank: source.rank,
             reason,
         });
@@ -212,9 +213,9 @@ impl<'a> Candidates<'a> {
         while let Some(candidate) = self.modules.get_mut(name)?.pop_front() {
             let (module, rank, origin) = match candidate {
                 Candidate::Loaded(module, rank, origin) => (*module, rank, origin),
-                Candidate::Earlier(digest) => match self.earlier(name, &digest) {
+                Candidate::Earlier(digest) => match self.earlier(name, digest) {
                     Ok(module) => {
-                        let origin = version_name(name, &digest);
+                        let origin = version_name(name, digest);
                         (module, Rank::Earlier, origin)
                     }
                     Err(failure) => {
@@ -223,7 +224,7 @@ impl<'a> Candidates<'a> {
                     }
                 },
             };
-            let digest = module.digest().to_owned();
+            let digest = module.digest();
             let age = Age::of(&module);
             match tried(&origin, || take(module)) {
                 Ok(taken) => {
@@ -243,12 +244,12 @@ impl<'a> Candidates<'a> {
         None
     }
 
-    fn earlier(&self, name: &str, digest: &str) -> Result<Version, Failure> {
+    fn earlier(&self, name: &str, digest: Digest) -> Result<Version, Failure> {
         let source = Source::version(&self.versions, name, digest, Rank::Earlier)?;
         self.loaded(&source).map_err(|reason| Failure {
             module: Some(name.to_owned()),
             origin: source.origin,
-            digest: Some(digest.to_owned()),
+            digest: Some(digest),
             rank: source.rank,
             reason,
         })
@@ -262,7 +263,7 @@ impl<'a> Candidates<'a> {
                 self.passed_over.push(PassedOver {
                     module: name.to_owned(),
                     version: module.version().to_string(),
-                    digest: module.digest().to_owned(),
+                    digest: module.digest(),
                     origin: module.origin().clone(),
                     serves: rank,
                 });
@@ -270,7 +271,7 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    fn note_fallback(&mut self, name: &str, digest: String, rank: Rank, origin: &str) {
+    fn note_fallback(&mut self, name: &str, digest: Digest, rank: Rank, origin: &str) {
         let before = |failure: &&Failure| {
             failure.module.as_deref() == Some(name)
                 && (failure.rank < rank || failure.rank == Rank::Earlier && rank == Rank::Earlier)
@@ -363,7 +364,7 @@ mod tests {
     #[test]
     fn a_component_is_newer_by_its_version_and_then_by_its_time() {
         let age = |digest: &str, version: &str, since: Option<&str>| Age {
-            digest: digest.to_owned(),
+            digest: Digest::of(digest.as_bytes()),
             version: semver::Version::parse(version).unwrap(),
             since: since.map(str::to_owned),
         };

@@ -45,6 +45,6 @@ pub use signature::{Keys, SignatureError, Trust};
 pub use slot::{Slot, SlotError, SlotOptions};
 pub use source::{Found, Origin, Rank, Source, SourceError, find};
 pub use statistics::{Counted, Statistics};
-pub use store::{ComponentStore, ComponentStoreError, digest, short as short_digest};
+pub use store::{ComponentStore, ComponentStoreError};
 pub use version::{Version, VersionError};
 pub use watch::{Watch, WatchError, Watched};

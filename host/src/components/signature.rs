@@ -7,7 +7,7 @@ use minisign_verify::{PublicKey, Signature};
 
 use super::bundled::BUNDLED;
 use super::source::{Rank, Source};
-use super::store::digest;
+use crate::digest::Digest;
 use crate::storage::{Installed, StorageError};
 
 /// The keys that components may be signed with.
@@ -54,8 +54,8 @@ pub struct Trust {
 }
 
 /// A built-in component is trusted as the host itself is, wherever it comes from.
-static BUILT_IN: LazyLock<Vec<String>> =
-    LazyLock::new(|| BUNDLED.iter().map(|(_, bytes)| digest(bytes)).collect());
+static BUILT_IN: LazyLock<Vec<Digest>> =
+    LazyLock::new(|| BUNDLED.iter().map(|(_, bytes)| Digest::of(bytes)).collect());
 
 /// Stored instead of a key for a version that was built in: it stays trusted when a later
 /// program has another one built in. No key has this form.
@@ -63,12 +63,12 @@ const BY_PROGRAM: &str = "built-in";
 
 /// Returns the stored signer of a component with this digest: the key that signed it, or
 /// the program that it is built into.
-pub(super) fn kept_signer(digest: &str, signed_by: Option<String>) -> Option<String> {
+pub(super) fn kept_signer(digest: Digest, signed_by: Option<String>) -> Option<String> {
     signed_by.or_else(|| is_built_in(digest).then(|| BY_PROGRAM.to_owned()))
 }
 
-fn is_built_in(digest: &str) -> bool {
-    BUILT_IN.iter().any(|built_in| built_in == digest)
+fn is_built_in(digest: Digest) -> bool {
+    BUILT_IN.contains(&digest)
 }
 
 impl Trust {
@@ -89,10 +89,14 @@ impl Trust {
 
     /// Whether a version that is installed may be put in service.
     pub(super) fn check_version(&self, version: &Installed) -> Result<(), SignatureError> {
-        self.check_kept(&version.digest, Some(version))
+        self.check_kept(version.digest, Some(version))
     }
 
-    fn check_kept(&self, digest: &str, version: Option<&Installed>) -> Result<(), SignatureError> {
+    fn check_kept(
+        &self,
+        digest: Digest,
+        version: Option<&Installed>,
+    ) -> Result<(), SignatureError> {
         if !self.required || is_built_in(digest) {
             return Ok(());
         }
@@ -111,9 +115,8 @@ impl Trust {
             return Ok(None);
         }
         let signed_by = self.check(&source.bytes, source.signature.as_deref());
-        let is_built_in = || BUNDLED.iter().any(|(_, bytes)| *bytes == &*source.bytes);
         match signed_by {
-            Err(error) if self.required && !is_built_in() => Err(error),
+            Err(error) if self.required && !is_built_in(source.digest) => Err(error),
             signed_by => Ok(signed_by.unwrap_or_default()),
         }
     }
@@ -126,16 +129,15 @@ impl Trust {
     pub fn source(
         &self,
         source: &Source,
-        kept: impl FnOnce(&str, &str) -> Result<Option<Installed>, StorageError>,
+        kept: impl FnOnce(&str, Digest) -> Result<Option<Installed>, StorageError>,
     ) -> Result<Option<String>, SignatureError> {
         match source.rank {
             Rank::BuiltIn | Rank::Configured | Rank::File => self.check_file(source),
             Rank::Active | Rank::Earlier if !self.required => Ok(None),
             Rank::Active | Rank::Earlier => {
-                let digest = digest(&source.bytes);
-                let version = kept(source.name.as_deref().unwrap_or_default(), &digest)
+                let version = kept(source.name.as_deref().unwrap_or_default(), source.digest)
                     .map_err(|error| SignatureError::Unread(error.to_string()))?;
-                self.check_kept(&digest, version.as_ref())?;
+                self.check_kept(source.digest, version.as_ref())?;
                 Ok(version.and_then(|version| version.signed_by))
             }
         }
@@ -199,10 +201,10 @@ mod tests {
     #[test]
     fn a_version_that_was_built_in_is_trusted_where_another_one_is_now() {
         let trust = Trust::new(Keys::default(), true);
-        let check = |digest: &str, signed_by: Option<String>| {
+        let check = |digest: Digest, signed_by: Option<String>| {
             trust.check_version(&Installed {
                 module: "notes".to_owned(),
-                digest: digest.to_owned(),
+                digest,
                 version: "1.0.0".to_owned(),
                 size_bytes: 1,
                 installed_at: String::new(),
@@ -210,18 +212,18 @@ mod tests {
                 signed_by,
             })
         };
-        let (built_in, another) = (digest(BUNDLED[0].1), digest(b"another"));
-        let kept = kept_signer(&built_in, None);
+        let (built_in, another) = (Digest::of(BUNDLED[0].1), Digest::of(b"another"));
+        let kept = kept_signer(built_in, None);
         assert_eq!(kept.as_deref(), Some(BY_PROGRAM));
-        assert_eq!(check(&built_in, None), Ok(()));
-        assert_eq!(check(&another, kept), Ok(()));
+        assert_eq!(check(built_in, None), Ok(()));
+        assert_eq!(check(another, kept), Ok(()));
         // A component that was never built in has no signer.
-        assert_eq!(kept_signer(&another, None), None);
-        assert_eq!(check(&another, None), Err(SignatureError::MissingOfVersion));
+        assert_eq!(kept_signer(another, None), None);
+        assert_eq!(check(another, None), Err(SignatureError::MissingOfVersion));
         let key = || Some("key".to_owned());
-        assert_eq!(kept_signer(&built_in, key()), key());
+        assert_eq!(kept_signer(built_in, key()), key());
         let other_key = SignatureError::OtherKey("key".to_owned());
-        assert_eq!(check(&another, key()), Err(other_key));
+        assert_eq!(check(another, key()), Err(other_key));
         assert!(Keys::new(&[BY_PROGRAM.to_owned()]).is_err());
     }
 }

@@ -20,7 +20,6 @@ use super::breaker::{Admitted, Breaker, BreakerOptions, Circuit};
 use super::canary::Canary;
 use super::metrics::Metrics;
 use super::statistics::{ModuleStatistics, Present, Refused};
-use super::store::short;
 use super::{Method, Request, Response, Version};
 
 /// The logged part of an error of a call, and of its backtrace, in bytes.
@@ -270,7 +269,7 @@ impl Slot {
 /// Has a version's calls read with those of the module.
 fn count_into(module: &ModuleStatistics, version: &Version) {
     let number = version.version().to_string();
-    module.add(&number, short(version.digest()), version.statistics());
+    module.add(&number, &version.digest().short(), version.statistics());
 }
 
 impl Record {

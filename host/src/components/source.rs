@@ -9,7 +9,8 @@ use std::{fmt, fs, io};
 
 use super::bundled::BUNDLED;
 use super::candidates::Failure;
-use super::store::{ComponentStore, short};
+use super::store::ComponentStore;
+use crate::digest::Digest;
 use crate::files;
 use crate::storage::{DataFolder, Database, timestamp};
 
@@ -79,6 +80,8 @@ pub struct Source {
     pub name: Option<String>,
     /// The component.
     pub bytes: Cow<'static, [u8]>,
+    /// The digest of the component.
+    pub digest: Digest,
     /// The precedence among several sources of one module.
     pub rank: Rank,
     /// Its minisign signature, in the file beside it.
@@ -128,6 +131,7 @@ impl Source {
             origin: path.display().to_string(),
             since: changed(path),
             name: None,
+            digest: Digest::of(&bytes),
             bytes: Cow::Owned(bytes),
             rank: Rank::File,
             // An unreadable signature is none.
@@ -142,7 +146,7 @@ impl Source {
     pub(super) fn version(
         versions: &ComponentStore,
         module: &str,
-        digest: &str,
+        digest: Digest,
         rank: Rank,
     ) -> Result<Self, Failure> {
         let origin = version_name(module, digest);
@@ -152,12 +156,13 @@ impl Source {
                 since: None,
                 name: Some(module.to_owned()),
                 bytes: bytes.into(),
+                digest,
                 rank,
                 signature: None,
             }),
             Err(error) => Err(Failure {
                 module: Some(module.to_owned()),
-                digest: Some(digest.to_owned()),
+                digest: Some(digest),
                 rank,
                 reason: format!("{origin}: {error}"),
                 origin,
@@ -167,8 +172,8 @@ impl Source {
 }
 
 /// The name of a version of a module in messages.
-pub(super) fn version_name(module: &str, digest: &str) -> String {
-    format!("version {} of {module}", short(digest))
+pub(super) fn version_name(module: &str, digest: Digest) -> String {
+    format!("version {} of {module}", digest.short())
 }
 
 /// When a file was changed, if the system knows.
@@ -183,7 +188,7 @@ pub struct Found {
     /// The components, in order of precedence.
     pub sources: Vec<Source>,
     /// By module, the digests of versions that were active before, the last one first.
-    pub earlier: BTreeMap<String, Vec<String>>,
+    pub earlier: BTreeMap<String, Vec<Digest>>,
     /// By module, since when it has data here; RFC 3339 in UTC.
     pub since: BTreeMap<String, String>,
     /// Components that cannot be read.
@@ -257,6 +262,7 @@ impl Found {
                 since: since.clone(),
                 name: None,
                 bytes: Cow::Borrowed(*bytes),
+                digest: Digest::of(bytes),
                 rank: Rank::BuiltIn,
                 signature: None,
             }));
@@ -323,7 +329,7 @@ impl Found {
             let Some(active) = digests.next() else {
                 continue;
             };
-            match Source::version(&versions, name, &active, Rank::Active) {
+            match Source::version(&versions, name, active, Rank::Active) {
                 Ok(source) => self.sources.push(Source {
                     since: history.activated_at,
                     ..source
@@ -398,10 +404,11 @@ mod tests {
             since: None,
             name: name.map(str::to_owned),
             bytes: Cow::Borrowed(b""),
+            digest: Digest::of(b""),
             rank: Rank::Active,
             signature: None,
         };
-        let earlier = ["active", "missing"].map(|name| (name.to_owned(), vec!["abc".to_owned()]));
+        let earlier = ["active", "missing"].map(|name| (name.to_owned(), vec![Digest::of(b"abc")]));
         let found = Found {
             sources: vec![source(Some("active")), source(None)],
             earlier: earlier.into(),

@@ -5,8 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
+use crate::digest::Digest;
 use crate::fault::fault;
 use crate::files;
 use crate::storage::DataFolder;
@@ -36,16 +35,6 @@ pub enum ComponentStoreError {
     Damaged(PathBuf),
 }
 
-/// SHA-256, in hexadecimal.
-pub fn digest(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
-}
-
-/// Enough of a digest to tell versions apart.
-pub fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
-}
-
 impl ComponentStore {
     /// The folder of versions in a data folder. It is made when something is put there.
     pub fn of(data: &DataFolder) -> Self {
@@ -54,7 +43,7 @@ impl ComponentStore {
         }
     }
 
-    fn path(&self, digest: &str) -> PathBuf {
+    fn path(&self, digest: Digest) -> PathBuf {
         self.folder.join(format!("{digest}.wasm"))
     }
 
@@ -62,10 +51,10 @@ impl ComponentStore {
     ///
     /// # Errors
     /// When it is not there, or not what it was.
-    pub fn read(&self, digest: &str) -> Result<Vec<u8>, ComponentStoreError> {
+    pub fn read(&self, digest: Digest) -> Result<Vec<u8>, ComponentStoreError> {
         let path = self.path(digest);
         match files::read(&path, files::OWN_BYTES_MAX) {
-            Ok(bytes) if self::digest(&bytes) == digest => Ok(bytes),
+            Ok(bytes) if Digest::of(&bytes) == digest => Ok(bytes),
             Ok(_) => Err(ComponentStoreError::Damaged(path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(ComponentStoreError::Missing(path))
@@ -75,7 +64,7 @@ impl ComponentStore {
     }
 
     /// Keeps a component. It is durable when this returns.
-    pub(super) fn write(&self, digest: &str, bytes: &[u8]) -> Result<(), ComponentStoreError> {
+    pub(super) fn write(&self, digest: Digest, bytes: &[u8]) -> Result<(), ComponentStoreError> {
         if self.read(digest).is_ok() {
             return Ok(());
         }
@@ -101,7 +90,7 @@ impl ComponentStore {
     }
 
     /// Forgets a component; it may be gone already.
-    pub(super) fn remove(&self, digest: &str) -> Result<(), ComponentStoreError> {
+    pub(super) fn remove(&self, digest: Digest) -> Result<(), ComponentStoreError> {
         let path = self.path(digest);
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -120,24 +109,24 @@ mod tests {
     fn a_stored_component_is_read_and_a_damaged_one_is_refused() {
         let data = tempfile::tempdir().unwrap();
         let versions = ComponentStore::of(&DataFolder::new(data.path()));
-        let digest = digest(b"component");
-        let path = versions.path(&digest);
+        let digest = Digest::of(b"component");
+        let path = versions.path(digest);
         assert!(matches!(
-            versions.read(&digest),
+            versions.read(digest),
             Err(ComponentStoreError::Missing(_))
         ));
-        versions.write(&digest, b"component").unwrap();
-        assert_eq!(versions.read(&digest).unwrap(), b"component");
+        versions.write(digest, b"component").unwrap();
+        assert_eq!(versions.read(digest).unwrap(), b"component");
         fs::write(&path, "compoment").unwrap();
         assert_eq!(
-            versions.read(&digest).unwrap_err().to_string(),
+            versions.read(digest).unwrap_err().to_string(),
             format!("{} is damaged: its SHA-256 is not its name", path.display())
         );
         // Installing it again mends it.
-        versions.write(&digest, b"component").unwrap();
-        assert_eq!(versions.read(&digest).unwrap(), b"component");
-        versions.remove(&digest).unwrap();
-        versions.remove(&digest).unwrap();
+        versions.write(digest, b"component").unwrap();
+        assert_eq!(versions.read(digest).unwrap(), b"component");
+        versions.remove(digest).unwrap();
+        versions.remove(digest).unwrap();
         assert_eq!(
             fs::read_dir(data.path().join("versions")).unwrap().count(),
             0

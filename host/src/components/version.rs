@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::digest::Digest;
 use crate::engine::{CallContext, CallError, Engine, Limits, LoadError, Settings};
 use crate::printable::cut;
 use crate::storage::{
@@ -123,7 +124,7 @@ impl Version {
         options: impl FnOnce(&str) -> ModuleOptions,
         asking: &Limits,
     ) -> Result<Self, LoadError> {
-        let contract = Contract::load(engine, &source.bytes)?;
+        let contract = Contract::load(engine, &source.bytes, source.digest)?;
         let (profile, options) = Profile::ask(&contract, source, options, asking)?;
         let limits = Arc::new(options.limits.of_call());
         let loaded = Loaded {
@@ -275,8 +276,8 @@ impl Version {
         &self.loaded.profile.summary
     }
 
-    /// SHA-256 of its component, in hexadecimal.
-    pub fn digest(&self) -> &str {
+    /// The digest of its component.
+    pub fn digest(&self) -> Digest {
         self.loaded.contract.component().digest()
     }
 

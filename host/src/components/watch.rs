@@ -235,7 +235,7 @@ fn serve_anew(path: &Path, watched: &Watched, before: SystemTime, is_new: bool, 
             tracing::info!(
                 module = module.name(),
                 version = %module.version(),
-                digest = module.digest(),
+                digest = module.digest().to_string(),
                 "{file} is served {:.1} s after it was saved",
                 seconds.as_secs_f64()
             );

@@ -7,10 +7,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::digest::Digest;
 use crate::{clock, files};
 
 /// Bytes of the checksum that a file ends with.
@@ -18,7 +19,7 @@ const CHECKSUM_BYTES: usize = 32;
 
 /// Named after the component's digest and after all that its machine code
 /// depends on: wasmtime's version, the processor's features, the engine's options.
-fn name(engine: &Engine, digest: &str) -> String {
+fn name(engine: &Engine, digest: Digest) -> String {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
     format!("{digest}-{:016x}.cwasm", hasher.finish())
@@ -35,7 +36,7 @@ fn checksum(name: &str, code: &[u8]) -> [u8; CHECKSUM_BYTES] {
 }
 
 /// Returns the machine code of the component with this digest, if a valid file exists.
-pub(super) fn read(engine: &Engine, folder: &Path, digest: &str) -> Option<Component> {
+pub(super) fn read(engine: &Engine, folder: &Path, digest: Digest) -> Option<Component> {
     let name = name(engine, digest);
     let bytes = files::read(&folder.join(&name), files::OWN_BYTES_MAX).ok()?;
     let (code, ending) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
@@ -60,7 +61,7 @@ pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> 
 
 /// Stores the machine code. A failure does not affect the caller: the next start compiles
 /// again.
-pub(super) fn write(engine: &Engine, folder: &Path, digest: &str, code: &[u8]) {
+pub(super) fn write(engine: &Engine, folder: &Path, digest: Digest, code: &[u8]) {
     let name = name(engine, digest);
     // Files of other versions of the host or another processor.
     forget(folder, digest);
@@ -83,14 +84,17 @@ pub(super) fn write(engine: &Engine, folder: &Path, digest: &str, code: &[u8]) {
 }
 
 /// Removes the machine code of the component with this digest.
-pub(super) fn forget(folder: &Path, digest: &str) {
+pub(super) fn forget(folder: &Path, digest: Digest) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
+    let beginning = format!("{digest}-");
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let is_of = |name: &str| name.strip_prefix(digest)?.strip_prefix('-').map(|_| ());
-        if name.to_str().and_then(is_of).is_some() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with(&beginning))
+        {
             // A file that stays only takes space.
             let _ = fs::remove_file(entry.path());
         }
@@ -118,12 +122,13 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         // A folder stands where the file is to be.
-        let name = name(&engine, "abc");
+        let digest = Digest::of(b"component");
+        let name = name(&engine, digest);
         fs::create_dir(folder.path().join(&name)).unwrap();
-        write(&engine, folder.path(), "abc", b"code");
+        write(&engine, folder.path(), digest, b"code");
         assert_eq!(names(), [&*name]);
         fs::remove_dir(folder.path().join(&name)).unwrap();
-        write(&engine, folder.path(), "abc", b"code");
+        write(&engine, folder.path(), digest, b"code");
         assert_eq!(names(), [&*name]);
         assert!(folder.path().join(&name).is_file());
     }

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
@@ -11,13 +10,14 @@ use super::linker::{self, ImportKind};
 use super::shape::Shape;
 use super::{CallError, Clock, Engine, LoadError, artifact, compiler, store, turns};
 use crate::capabilities::{CallContext, CallState};
+use crate::digest::Digest;
 
 /// A compiled component. Cheap to share; each call makes an instance of its own.
 pub struct Component {
     engine: wasmtime::Engine,
     _clock: Arc<Clock>,
     pub(super) pre: InstancePre<CallState>,
-    digest: String,
+    digest: Digest,
     hear: Option<fn(&str, &str)>,
 }
 
@@ -45,16 +45,18 @@ const CORE_MODULE_HEADER: [u8; 8] = *b"\0asm\x01\x00\x00\x00";
 impl Engine {
     /// Compiles a component and links its imports. Nothing of it runs yet. `fits` says
     /// before it is compiled whether it imports and exports what the caller needs of it;
-    /// it is not asked again about a component whose machine code was kept.
+    /// it is not asked again about a component whose machine code was kept. `digest` is that
+    /// of the bytes: machine code is kept under it.
     ///
     /// # Errors
     /// When the bytes are no component, or one that does not fit.
     pub fn load(
         &self,
         bytes: &[u8],
+        digest: Digest,
         fits: impl FnOnce(&Shape) -> Result<(), LoadError>,
     ) -> Result<Component, LoadError> {
-        let (component, digest) = self.compile(bytes, fits)?;
+        let component = self.compile(bytes, digest, fits)?;
         let linker = linker::link(&self.wasmtime, &component)?;
         let pre = linker
             .instantiate_pre(&component)
@@ -84,15 +86,16 @@ impl Engine {
     fn compile(
         &self,
         bytes: &[u8],
+        digest: Digest,
         fits: impl FnOnce(&Shape) -> Result<(), LoadError>,
-    ) -> Result<(wasmtime::component::Component, String), LoadError> {
+    ) -> Result<wasmtime::component::Component, LoadError> {
         check_header(bytes, self.options.component_bytes_max)?;
-        let digest = hex::encode(Sha256::digest(bytes));
+        debug_assert_eq!(digest, Digest::of(bytes));
         let folder = self.options.artifacts.as_deref();
         if let Some(folder) = folder
-            && let Some(component) = artifact::read(&self.wasmtime, folder, &digest)
+            && let Some(component) = artifact::read(&self.wasmtime, folder, digest)
         {
-            return Ok((component, digest));
+            return Ok(component);
         }
         let turn = self
             .compilers
@@ -108,11 +111,10 @@ impl Engine {
         };
         drop(turn);
         if let Some(folder) = folder {
-            artifact::write(&self.wasmtime, folder, &digest, &code);
+            artifact::write(&self.wasmtime, folder, digest, &code);
         }
-        let component = artifact::load(&self.wasmtime, &code)
-            .map_err(|error| LoadError::Compile(super::root(&error)))?;
-        Ok((component, digest))
+        artifact::load(&self.wasmtime, &code)
+            .map_err(|error| LoadError::Compile(super::root(&error)))
     }
 }
 
@@ -144,9 +146,9 @@ fn check_imports(shape: &Shape) -> Result<(), LoadError> {
 }
 
 impl Component {
-    /// SHA-256 of the component's bytes, in hexadecimal.
-    pub fn digest(&self) -> &str {
-        &self.digest
+    /// The digest of the component's bytes.
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// The imports that need a grant, each with it.

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::digest::Digest;
 use crate::threads::STACK_BYTES_OF_HOST;
 use crate::threads::processors::{self, Isolation, ThreadNumber};
 
@@ -135,7 +136,7 @@ impl Engine {
     }
 
     /// Removes what is kept between starts of the component with this digest.
-    pub fn forget(&self, digest: &str) {
+    pub fn forget(&self, digest: Digest) {
         if let Some(folder) = &self.options.artifacts {
             artifact::forget(folder, digest);
         }

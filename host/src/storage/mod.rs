@@ -19,7 +19,7 @@ pub use event::Event;
 pub use host::{ApiKey, AuditEntry, Deletion, HostDatabase, Installed, Outcome, Profile, User};
 pub use limits::{DatabaseOptions, SessionLimits};
 pub use rows::Rows;
-pub use schema::{Activated, ENDED, History, Migration, Schema};
+pub use schema::{Activated, History, Migration, Schema};
 pub use sqlite::{Database, Session, ailing, befallen, make_room, prepare_disk};
 pub use trouble::{Ailing, Befallen, Trouble};
 pub use value::Value;

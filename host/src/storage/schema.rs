@@ -1,5 +1,7 @@
 //! The schema of a component's data, and its history.
 
+use crate::digest::Digest;
+
 /// One migration.
 #[derive(Clone, Debug)]
 pub struct Migration {
@@ -19,9 +21,6 @@ pub struct Schema {
     pub steps_needed: Option<u32>,
 }
 
-/// Instead of a digest: no version is active.
-pub const ENDED: &str = "";
-
 /// The history of a module's data since its creation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
@@ -29,7 +28,7 @@ pub struct History {
     pub since: Option<String>,
     /// The versions that were activated, by their digests, the last one at the
     /// beginning. None from before an activation was ended.
-    pub activations: Vec<String>,
+    pub activations: Vec<Digest>,
     /// When the last of them was activated; RFC 3339 in UTC.
     pub activated_at: Option<String>,
 }
@@ -38,7 +37,7 @@ pub struct History {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activated {
     /// The one that is active; `None` where none was ever activated, or that was ended.
-    pub active: Option<String>,
+    pub active: Option<Digest>,
     /// The one that was active before that.
-    pub before: Option<String>,
+    pub before: Option<Digest>,
 }

@@ -5,6 +5,7 @@
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
+use wares::digest::Digest;
 use wares::engine::{Engine, EngineOptions, LoadError};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -24,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         Engine::new(options).expect("an engine")
     });
     // The compiler refuses most. The others can be inspected, linked or not.
-    let loaded = engine.load(bytes, |_| Ok(()));
+    let loaded = engine.load(bytes, Digest::of(bytes), |_| Ok(()));
     if !matches!(
         loaded,
         Err(LoadError::TooLarge { .. } | LoadError::NotAComponent(_) | LoadError::Compile(_))

@@ -7,26 +7,25 @@ use std::sync::atomic::Ordering;
 use super::canary::canary_with;
 use super::change::Change;
 use super::verify::check_coexistence;
-use super::{ChangeError, Manager, database, lock, serves};
+use super::{ChangeError, Manager, database, known, lock, serves};
 use crate::components::audit::Action;
 use crate::components::signature::kept_signer;
 use crate::components::slot::Slot;
 use crate::components::source::{Rank, without_versions};
-use crate::components::store::short;
 use crate::components::version::{Version, tell};
+use crate::digest::Digest;
 use crate::fault::{fault, fault_of};
-use crate::storage::{Database, ENDED, Installed, now};
+use crate::storage::{Database, Installed, now};
 
 impl Manager {
-    /// Puts an installed version in service. `digest` may be the beginning of one.
+    /// Puts the installed version in service whose digest begins with `prefix`.
     ///
     /// # Errors
     /// When it is refused; then nothing changes.
-    pub fn activate(&self, name: &str, digest: &str, by: &str) -> Result<Installed, ChangeError> {
-        let version = self.version(name, digest);
-        let known = version.as_ref().map_or(digest, |version| &version.digest);
+    pub fn activate(&self, name: &str, prefix: &str, by: &str) -> Result<Installed, ChangeError> {
+        let known = known(&self.version(name, prefix), prefix);
         let change = self.begin(name, Action::Activate, Some(known), by)?;
-        change.run(|change| change.activate(digest))
+        change.run(|change| change.activate(prefix))
     }
 
     /// Puts the previous version in service.
@@ -35,17 +34,18 @@ impl Manager {
     /// When no version was active before, or it is refused; then nothing changes.
     pub fn roll_back(&self, name: &str, by: &str) -> Result<Installed, ChangeError> {
         let known = self.before(name).ok().flatten();
-        let change = self.begin(name, Action::Rollback, known.as_deref(), by)?;
+        let known = known.map(|digest| digest.to_string());
+        let change = self.begin(name, Action::Rollback, known, by)?;
         change.run(|change| {
             let digest = self.before(name)?.ok_or_else(|| {
                 ChangeError::Nothing(format!("the module {name} had no other version before"))
             })?;
-            change.activate(&digest)
+            change.activate(&digest.to_string())
         })
     }
 
     /// The version that was active before the present one.
-    fn before(&self, name: &str) -> Result<Option<String>, ChangeError> {
+    fn before(&self, name: &str) -> Result<Option<Digest>, ChangeError> {
         Ok(database(&self.slot(name)?.module())?.activated()?.before)
     }
 
@@ -55,11 +55,12 @@ impl Manager {
     /// # Errors
     /// When no version is active, or the next component is refused; then nothing changes.
     pub fn deactivate(&self, name: &str, by: &str) -> Result<Arc<Version>, ChangeError> {
-        let active = || -> Result<Option<String>, ChangeError> {
+        let active = || -> Result<Option<Digest>, ChangeError> {
             Ok(database(&self.slot(name)?.module())?.activated()?.active)
         };
         let known = active().ok().flatten();
-        let change = self.begin(name, Action::Deactivate, known.as_deref(), by)?;
+        let known = known.map(|digest| digest.to_string());
+        let change = self.begin(name, Action::Deactivate, known, by)?;
         change.run(Change::deactivate)
     }
 
@@ -103,14 +104,14 @@ impl Manager {
     /// Whether there is anything in activating a version: it does not serve yet, or it
     /// does so without being active, from a file or in place of an active one that failed
     /// when the host started.
-    pub(super) fn check_activation(&self, slot: &Slot, digest: &str) -> Result<(), ChangeError> {
+    pub(super) fn check_activation(&self, slot: &Slot, digest: Digest) -> Result<(), ChangeError> {
         let is_active = || -> Result<bool, ChangeError> {
-            Ok(database(&slot.module())?.activated()?.active.as_deref() == Some(digest))
+            Ok(database(&slot.module())?.activated()?.active == Some(digest))
         };
         if serves(slot, digest) && is_active()? {
             return Err(ChangeError::InUse(format!(
                 "the version {} of the module {} is in service already",
-                short(digest),
+                digest.short(),
                 slot.name()
             )));
         }
@@ -152,7 +153,7 @@ impl Manager {
         self.versions.write(current.digest(), bytes)?;
         self.host_database.insert_version(&Installed {
             module: current.name().to_owned(),
-            digest: current.digest().to_owned(),
+            digest: current.digest(),
             version: current.version().to_string(),
             size_bytes: bytes.len() as u64,
             installed_at: now(),
@@ -164,22 +165,22 @@ impl Manager {
 }
 
 impl Change<'_> {
-    fn activate(&mut self, digest: &str) -> Result<Installed, ChangeError> {
+    fn activate(&mut self, prefix: &str) -> Result<Installed, ChangeError> {
         let (manager, slot) = (self.manager, self.slot);
-        let version = manager.version(slot.name(), digest)?;
+        let version = manager.version(slot.name(), prefix)?;
         self.check_not_pinned()?;
         manager.options.trust.check_version(&version)?;
-        manager.check_activation(slot, &version.digest)?;
+        manager.check_activation(slot, version.digest)?;
         // Loading takes time, and what is served does not change by it.
-        let loaded = match canary_with(slot, &version.digest) {
+        let loaded = match canary_with(slot, version.digest) {
             Some(_) => None,
             None => Some(manager.load_version(slot.name(), &version)?),
         };
         self.lock_switching()?;
         // Another change may have removed the version or put it in service meanwhile.
-        let version = manager.version(slot.name(), &version.digest)?;
-        manager.check_activation(slot, &version.digest)?;
-        let module = match (canary_with(slot, &version.digest), loaded) {
+        let version = manager.version(slot.name(), &version.digest.to_string())?;
+        manager.check_activation(slot, version.digest)?;
+        let module = match (canary_with(slot, version.digest), loaded) {
             (Some(module), _) => module,
             (None, Some(module)) => self.with_database(module),
             (None, None) => self.with_database(manager.load_version(slot.name(), &version)?),
@@ -199,7 +200,7 @@ impl Change<'_> {
         self.lock_switching()?;
         self.check_active()?;
         let module = self.with_database(module);
-        self.switch(&module, &[ENDED])?;
+        self.switch(&module, &[None])?;
         Ok(module)
     }
 
@@ -219,12 +220,17 @@ impl Change<'_> {
     pub(super) fn put_in_service(&mut self, module: &Arc<Version>) -> Result<(), ChangeError> {
         let first = self.database.activated()?.active.is_none();
         let current = self.slot.module();
-        let digests = [current.digest(), module.digest()];
-        self.switch(module, &digests[usize::from(!first)..])
+        let versions = [Some(current.digest()), Some(module.digest())];
+        self.switch(module, &versions[usize::from(!first)..])
     }
 
-    /// Puts a version in service, and records in `activated` which ones are active.
-    fn switch(&mut self, module: &Arc<Version>, activated: &[&str]) -> Result<(), ChangeError> {
+    /// Puts a version in service, and records which ones were activated; `None` where an
+    /// activation ends.
+    fn switch(
+        &mut self,
+        module: &Arc<Version>,
+        activated: &[Option<Digest>],
+    ) -> Result<(), ChangeError> {
         let (manager, slot) = (self.manager, self.slot);
         let current = slot.module();
         manager.check_routes(module, None)?;
@@ -234,7 +240,7 @@ impl Change<'_> {
         }
         // A rollback needs the version that is replaced.
         if let Some(base) = current.base()
-            && activated != [ENDED]
+            && activated != [None]
         {
             manager.keep_base(&current, base)?;
         }

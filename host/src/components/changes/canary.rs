@@ -9,35 +9,34 @@ use super::change::Change;
 use super::drain::Task;
 use super::under_way::UnderWay;
 use super::verify::check_coexistence;
-use super::{ChangeError, Manager};
+use super::{ChangeError, Manager, known};
 use crate::components::audit::Action;
 use crate::components::canary::{Canary, Due, Verdict};
 use crate::components::slot::Slot;
-use crate::components::store::short;
 use crate::components::version::Version;
+use crate::digest::Digest;
 use crate::storage::Installed;
 
 impl Manager {
-    /// Starts an installed version as canary, which answers a share of the requests until it
-    /// is promoted or withdrawn. `share` is of ten thousand.
+    /// Starts the installed version whose digest begins with `prefix` as canary, which answers
+    /// a share of the requests until it is promoted or withdrawn. `share` is of ten thousand.
     ///
     /// # Errors
     /// When it cannot, or another canary runs.
     pub fn begin_canary(
         &self,
         name: &str,
-        digest: &str,
+        prefix: &str,
         share: u32,
         by: &str,
     ) -> Result<Installed, ChangeError> {
-        let version = self.version(name, digest);
-        let known = version.as_ref().map_or(digest, |version| &version.digest);
+        let known = known(&self.version(name, prefix), prefix);
         let change = self.begin(name, Action::Canary, Some(known), by)?;
-        change.run(|change| change.begin_canary(digest, share))
+        change.run(|change| change.begin_canary(prefix, share))
     }
 
     /// Whether a canary of a version may begin.
-    pub(super) fn check_canary(&self, slot: &Slot, digest: &str) -> Result<(), ChangeError> {
+    pub(super) fn check_canary(&self, slot: &Slot, digest: Digest) -> Result<(), ChangeError> {
         let name = slot.name();
         if !self.serves.load(Ordering::Relaxed) {
             return Err(ChangeError::NoHost(name.to_owned()));
@@ -45,13 +44,13 @@ impl Manager {
         if let Some(canary) = slot.canary() {
             return Err(ChangeError::InUse(format!(
                 "the version {} of the module {name} is its canary: promote or withdraw it first",
-                short(canary.module.digest())
+                canary.module.digest().short()
             )));
         }
         if slot.module().digest() == digest {
             return Err(ChangeError::InUse(format!(
                 "the version {} of the module {name} is in service, and answers all requests: choose another one",
-                short(digest)
+                digest.short()
             )));
         }
         Ok(())
@@ -63,7 +62,7 @@ impl Manager {
     /// When none runs, or it cannot serve.
     pub fn promote(&self, name: &str, by: &str) -> Result<(), ChangeError> {
         let canary = self.canary(name)?;
-        let digest = Some(canary.module.digest());
+        let digest = Some(canary.module.digest().to_string());
         let change = self.begin(name, Action::Promote, digest, by)?;
         change.run(Change::promote)
     }
@@ -74,7 +73,7 @@ impl Manager {
     /// When none runs.
     pub fn withdraw(&self, name: &str, by: &str) -> Result<(), ChangeError> {
         let canary = self.canary(name)?;
-        let digest = Some(canary.module.digest());
+        let digest = Some(canary.module.digest().to_string());
         let change = self.begin(name, Action::Withdraw, digest, by)?;
         change.run(Change::withdraw)
     }
@@ -130,7 +129,7 @@ impl Manager {
     fn begin_due(&self, canary: &Arc<Canary>, action: Action) -> Option<Change<'_>> {
         let name = canary.module.name();
         let served = self.served(name).ok()?;
-        let entry = UnderWay::new(action, Some(canary.module.digest()), "host");
+        let entry = UnderWay::new(action, Some(canary.module.digest().to_string()), "host");
         let held = served.changes.switch(entry.clone())?;
         let present = served.slot.canary()?;
         let change = Arc::ptr_eq(&present, canary).then(|| self.begin_unchecked(name, entry))?;
@@ -139,18 +138,18 @@ impl Manager {
 }
 
 impl Change<'_> {
-    fn begin_canary(&mut self, digest: &str, share: u32) -> Result<Installed, ChangeError> {
+    fn begin_canary(&mut self, prefix: &str, share: u32) -> Result<Installed, ChangeError> {
         let (manager, slot) = (self.manager, self.slot);
-        let version = manager.version(slot.name(), digest)?;
+        let version = manager.version(slot.name(), prefix)?;
         self.check_not_pinned()?;
-        manager.check_canary(slot, &version.digest)?;
+        manager.check_canary(slot, version.digest)?;
         manager.options.trust.check_version(&version)?;
         // Loading takes time, and what is served does not change by it.
         let module = manager.load_version(slot.name(), &version)?;
         self.lock_switching()?;
         // Another change may have removed the version or put it in service meanwhile.
-        let version = manager.version(slot.name(), &version.digest)?;
-        manager.check_canary(slot, &version.digest)?;
+        let version = manager.version(slot.name(), &version.digest.to_string())?;
+        manager.check_canary(slot, version.digest)?;
         let current = slot.module();
         check_coexistence(&self.database, current.schema(), module.schema())?;
         let module = self.with_database(module);
@@ -199,7 +198,7 @@ fn canary_of(slot: &Slot) -> Result<Arc<Canary>, ChangeError> {
 }
 
 /// The version with this digest, if it is the canary.
-pub(super) fn canary_with(slot: &Slot, digest: &str) -> Option<Arc<Version>> {
+pub(super) fn canary_with(slot: &Slot, digest: Digest) -> Option<Arc<Version>> {
     let module = slot.canary()?.module.clone();
     (module.digest() == digest).then_some(module)
 }

@@ -33,7 +33,7 @@ impl Manager {
         &self,
         name: &str,
         action: Action,
-        digest: Option<&str>,
+        digest: Option<String>,
         by: &str,
     ) -> Result<Change<'_>, ChangeError> {
         let entry = UnderWay::new(action, digest, by);

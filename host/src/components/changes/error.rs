@@ -3,6 +3,7 @@
 use crate::components::candidates::REASON_BYTES_MAX;
 use crate::components::signature::SignatureError;
 use crate::components::store::ComponentStoreError;
+use crate::digest::Digest;
 use crate::files;
 use crate::printable::cut;
 use crate::storage::{MigrationError, SqlError, StorageError};
@@ -71,7 +72,7 @@ pub enum ChangeError {
         /// The announced digest.
         expected: String,
         /// Their digest.
-        actual: String,
+        actual: Digest,
     },
     /// The signature is no proof.
     #[error(transparent)]

@@ -1,11 +1,11 @@
 //! Keeps components as versions of a module, and removes them. Puts nothing in service.
 
 use super::change::Change;
-use super::{ChangeError, Manager, lock};
+use super::{ChangeError, Manager, known, lock};
 use crate::components::audit::Action;
 use crate::components::signature::kept_signer;
 use crate::components::slot::Slot;
-use crate::components::store::{digest, short};
+use crate::digest::Digest;
 use crate::fault::fault;
 use crate::storage::{Installed, now};
 
@@ -44,53 +44,54 @@ impl Manager {
         installation: &Installation<'_>,
         by: &str,
     ) -> Result<Installed, ChangeError> {
-        let digest = digest(installation.bytes);
-        let change = self.begin(name, Action::Install, Some(&digest), by)?;
-        change.run(|change| change.install(installation, &digest, by))
+        let digest = Digest::of(installation.bytes);
+        let change = self.begin(name, Action::Install, Some(digest.to_string()), by)?;
+        change.run(|change| change.install(installation, digest, by))
     }
 
     /// Whether the bytes are within the limit, and those that were announced.
     fn check_bytes(
         &self,
         installation: &Installation<'_>,
-        digest: &str,
+        digest: Digest,
     ) -> Result<(), ChangeError> {
         let (bytes, max) = (installation.bytes.len(), self.options.component_bytes_max);
         if bytes > max {
             return Err(ChangeError::TooLarge { bytes, max });
         }
         match installation.digest {
-            Some(expected) if !expected.eq_ignore_ascii_case(digest) => Err(ChangeError::Digest {
-                expected: expected.to_owned(),
-                actual: digest.to_owned(),
-            }),
+            Some(expected) if !expected.eq_ignore_ascii_case(&digest.to_string()) => {
+                Err(ChangeError::Digest {
+                    expected: expected.to_owned(),
+                    actual: digest,
+                })
+            }
             _ => Ok(()),
         }
     }
 
     fn keep(&self, installed: &Installed, bytes: &[u8]) -> Result<(), ChangeError> {
-        self.versions.write(&installed.digest, bytes)?;
+        self.versions.write(installed.digest, bytes)?;
         fault("install.stored");
         Ok(self.host_database.insert_version(installed)?)
     }
 
     /// Removes the machine code of a component that is no version, unless it existed before.
-    fn forget_unknown(&self, slot: &Slot, digest: &str) {
+    fn forget_unknown(&self, slot: &Slot, digest: Digest) {
         let known = self.host_database.version(slot.name(), digest);
         if slot.module().digest() != digest && matches!(known, Ok(None)) {
             self.engine.forget(digest);
         }
     }
 
-    /// Removes an installed version.
+    /// Removes the installed version whose digest begins with `prefix`.
     ///
     /// # Errors
     /// When it is unknown, in use, or the one to roll back to.
-    pub fn remove(&self, name: &str, digest: &str, by: &str) -> Result<Installed, ChangeError> {
-        let version = self.version(name, digest);
-        let known = version.as_ref().map_or(digest, |version| &version.digest);
+    pub fn remove(&self, name: &str, prefix: &str, by: &str) -> Result<Installed, ChangeError> {
+        let known = known(&self.version(name, prefix), prefix);
         let change = self.begin(name, Action::Remove, Some(known), by)?;
-        change.run(|change| change.remove(digest))
+        change.run(|change| change.remove(prefix))
     }
 }
 
@@ -98,7 +99,7 @@ impl Change<'_> {
     fn install(
         &mut self,
         installation: &Installation<'_>,
-        digest: &str,
+        digest: Digest,
         by: &str,
     ) -> Result<Installed, ChangeError> {
         self.check_not_pinned()?;
@@ -113,13 +114,13 @@ impl Change<'_> {
         let bytes = installation.bytes;
         let signed_by = manager.options.trust.check(bytes, installation.signature)?;
         let module = self
-            .verified(bytes)
+            .verified(bytes, digest)
             .inspect_err(|_| manager.forget_unknown(slot, digest))?;
         fault("install.verified");
         let _keeping = lock(&manager.keeping);
         let installed = Installed {
             module: slot.name().to_owned(),
-            digest: digest.to_owned(),
+            digest,
             version: module.version().to_string(),
             size_bytes: bytes.len() as u64,
             installed_at: now(),
@@ -135,22 +136,20 @@ impl Change<'_> {
         Ok(kept.unwrap_or(installed))
     }
 
-    fn remove(&mut self, digest: &str) -> Result<Installed, ChangeError> {
+    fn remove(&mut self, prefix: &str) -> Result<Installed, ChangeError> {
         self.check_not_pinned()?;
         self.lock_switching()?;
         let (manager, name) = (self.manager, self.slot.name());
         let _keeping = lock(&manager.keeping);
-        let version = manager.version(name, digest)?;
+        let version = manager.version(name, prefix)?;
         self.check_unused(&version)?;
-        let shared = manager
-            .host_database
-            .remove_version(name, &version.digest)?;
+        let shared = manager.host_database.remove_version(name, version.digest)?;
         lock(&self.served.replaced).take_if(|replaced| replaced.digest() == version.digest);
         if !shared {
-            manager.versions.remove(&version.digest)?;
+            manager.versions.remove(version.digest)?;
             let mut slots = manager.slots();
             if !slots.any(|slot| slot.module().digest() == version.digest) {
-                manager.engine.forget(&version.digest);
+                manager.engine.forget(version.digest);
             }
         }
         Ok(version)
@@ -162,18 +161,18 @@ impl Change<'_> {
         let canary = self.slot.canary();
         let canary = canary.as_ref().map(|canary| canary.module.digest());
         let activated = self.database.activated()?;
-        let is = |other: Option<&str>| other == Some(&*version.digest);
+        let is = |other: Option<Digest>| other == Some(version.digest);
         let serving = (module.origin().kind() == "version").then(|| module.digest());
-        if is(serving) || is(activated.active.as_deref()) || is(canary) {
+        if is(serving) || is(activated.active) || is(canary) {
             return Err(ChangeError::InUse(format!(
                 "the version {} of the module {name} is in use",
-                short(&version.digest)
+                version.digest.short()
             )));
         }
-        if activated.active.is_some() && is(activated.before.as_deref()) {
+        if activated.active.is_some() && is(activated.before) {
             return Err(ChangeError::InUse(format!(
                 "the version {} of the module {name} is the one to roll back to",
-                short(&version.digest)
+                version.digest.short()
             )));
         }
         Ok(())

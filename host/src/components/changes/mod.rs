@@ -33,6 +33,7 @@ use crate::components::signature::Trust;
 use crate::components::slot::Slot;
 use crate::components::store::ComponentStore;
 use crate::components::version::Version;
+use crate::digest::Digest;
 use crate::engine::{Engine, Limits};
 use crate::storage::{
     AuditEntry, DataFolder, Database, HostDatabase, Installed, Outcome, SqlError, StorageError,
@@ -167,7 +168,7 @@ impl Manager {
     /// Audits the components that serve instead of failed ones.
     pub fn fell_back(&self, fallback: &Fallback) {
         let (module, digest) = (&fallback.module, &fallback.digest);
-        let entry = UnderWay::new(Action::Fallback, Some(digest), "host");
+        let entry = UnderWay::new(Action::Fallback, Some(digest.to_string()), "host");
         audit::write(
             &self.host_database,
             &entry,
@@ -245,7 +246,7 @@ impl Manager {
         &self,
         action: Action,
         module: &str,
-        digest: Option<&str>,
+        digest: Option<String>,
         by: &str,
         reason: &str,
     ) {
@@ -279,20 +280,30 @@ impl Manager {
         self.options.pinned.contains_key(name)
     }
 
-    /// The installed version whose digest begins like this.
-    fn version(&self, name: &str, digest: &str) -> Result<Installed, ChangeError> {
+    /// Returns the installed version whose digest begins with this text.
+    fn version(&self, name: &str, prefix: &str) -> Result<Installed, ChangeError> {
         self.slot(name)?;
-        let (module, digest) = (name.to_owned(), digest.to_ascii_lowercase());
+        let (module, digest) = (name.to_owned(), prefix.to_ascii_lowercase());
         let mut found = self
             .host_database
             .versions(name)?
             .into_iter()
-            .filter(|version| !digest.is_empty() && version.digest.starts_with(&digest));
+            .filter(|version| {
+                !digest.is_empty() && version.digest.to_string().starts_with(&digest)
+            });
         match (found.next(), found.next()) {
             (Some(version), None) => Ok(version),
             (None, _) => Err(ChangeError::UnknownVersion { module, digest }),
             (Some(_), Some(_)) => Err(ChangeError::Ambiguous { module, digest }),
         }
+    }
+}
+
+/// For the audit entry: the digest of the version, or the text that was sent as one.
+fn known(version: &Result<Installed, ChangeError>, sent: &str) -> String {
+    match version {
+        Ok(version) => version.digest.to_string(),
+        Err(_) => sent.to_owned(),
     }
 }
 
@@ -307,6 +318,6 @@ fn database(module: &Version) -> Result<&Database, ChangeError> {
 }
 
 /// Whether a version answers all requests.
-fn serves(slot: &Slot, digest: &str) -> bool {
+fn serves(slot: &Slot, digest: Digest) -> bool {
     slot.module().digest() == digest && slot.canary().is_none()
 }

@@ -10,7 +10,6 @@ use super::{ChangeError, Manager};
 use crate::components::audit::{self, Action};
 use crate::components::candidates::caught;
 use crate::components::source::Source;
-use crate::components::store::{digest, short};
 use crate::components::version::Version;
 
 impl Manager {
@@ -20,7 +19,7 @@ impl Manager {
     /// # Errors
     /// When it cannot be served, or an active version has precedence; then nothing changes.
     pub fn reload(&self, source: &Source) -> Result<Option<Arc<Version>>, ChangeError> {
-        let digest = digest(&source.bytes);
+        let digest = source.digest;
         if self.slots().any(|slot| slot.module().digest() == digest) {
             return Ok(None);
         }
@@ -28,7 +27,7 @@ impl Manager {
         let module = loaded.inspect_err(|error| {
             let name = source.name.as_deref();
             let name = name.unwrap_or(self.served_from(&source.origin));
-            let entry = UnderWay::new(Action::Reload, Some(&digest), "host");
+            let entry = UnderWay::new(Action::Reload, Some(digest.to_string()), "host");
             audit::write(
                 &self.host_database,
                 &entry,
@@ -37,7 +36,12 @@ impl Manager {
                 &error.reason(),
             );
         })?;
-        let change = self.begin(module.name(), Action::Reload, Some(&digest), "host")?;
+        let change = self.begin(
+            module.name(),
+            Action::Reload,
+            Some(digest.to_string()),
+            "host",
+        )?;
         change.run(|change| change.reload(module, source.name.is_some()).map(Some))
     }
 
@@ -98,7 +102,7 @@ impl Change<'_> {
             return Err(ChangeError::InUse(format!(
                 "the version {} of the module {name} was activated, and goes before files: end that with \
                  `wares module deactivate {name}`",
-                short(&active)
+                active.short()
             )));
         }
         if self.slot.canary().is_some() {

@@ -35,12 +35,10 @@ pub(super) struct Held<'a>(&'a Mutex<Option<UnderWay>>);
 
 impl UnderWay {
     /// A change that begins now.
-    pub fn new(action: Action, digest: Option<&str>, actor: &str) -> Self {
+    pub fn new(action: Action, digest: Option<String>, actor: &str) -> Self {
         Self {
             action,
-            digest: digest
-                .filter(|digest| !digest.is_empty())
-                .map(str::to_owned),
+            digest: digest.filter(|digest| !digest.is_empty()),
             actor: actor.to_owned(),
             since: now(),
         }
@@ -96,7 +94,7 @@ mod tests {
     #[test]
     fn one_change_of_a_kind_at_a_time_and_none_after_a_panic() {
         let changes = Changes::default();
-        let change = |action| UnderWay::new(action, Some("abc"), "user_1");
+        let change = |action| UnderWay::new(action, Some("abc".to_owned()), "user_1");
         let actions = || -> Vec<Action> {
             let under_way = changes.under_way();
             under_way.into_iter().map(|change| change.action).collect()

@@ -10,6 +10,7 @@ use crate::components::source::{Origin, Rank, Source, version_name};
 use crate::components::store::ComponentStoreError;
 use crate::components::version::{Version, VersionError};
 use crate::components::{Access, Actor, ActorKind, Method, Request, Response};
+use crate::digest::Digest;
 use crate::engine::LoadError;
 use crate::fault::fault;
 use crate::printable::printable_line;
@@ -20,8 +21,12 @@ const ANSWER_BYTES_MAX: usize = 500;
 
 impl Change<'_> {
     /// Loads a component, and verifies that it can be a version of the module.
-    pub(super) fn verified(&self, bytes: &[u8]) -> Result<Arc<Version>, ChangeError> {
-        let module = self.manager.load(self.name(), bytes)?;
+    pub(super) fn verified(
+        &self,
+        bytes: &[u8],
+        digest: Digest,
+    ) -> Result<Arc<Version>, ChangeError> {
+        let module = self.manager.load(self.name(), bytes, digest)?;
         self.verify(&module)?;
         let module = Arc::new(module);
         self.manager.check_routes(&module, None)?;
@@ -98,12 +103,18 @@ impl Manager {
         })?
     }
 
-    pub(super) fn load(&self, name: &str, bytes: &[u8]) -> Result<Version, ChangeError> {
+    pub(super) fn load(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        digest: Digest,
+    ) -> Result<Version, ChangeError> {
         let source = Source {
             origin: format!("the component for {name}"),
             since: None,
             name: None,
             bytes: bytes.to_vec().into(),
+            digest,
             rank: Rank::Active,
             signature: None,
         };
@@ -124,18 +135,18 @@ impl Manager {
         name: &str,
         version: &Installed,
     ) -> Result<Version, ChangeError> {
-        let bytes = self.versions.read(&version.digest)?;
+        let bytes = self.versions.read(version.digest)?;
         let replaced = lock(&self.served(name)?.replaced)
             .as_ref()
             .filter(|replaced| replaced.digest() == version.digest)
             .map(Version::again);
         let mut module = match replaced {
             Some(module) => module,
-            None => self.load(name, &bytes)?,
+            None => self.load(name, &bytes, version.digest)?,
         };
         module.come_from(Origin {
             rank: Rank::Active,
-            place: version_name(name, &version.digest),
+            place: version_name(name, version.digest),
             since: Some(now()),
         });
         Ok(module)

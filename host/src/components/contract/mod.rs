@@ -10,6 +10,7 @@ mod types;
 mod v1;
 mod v2;
 
+use crate::digest::Digest;
 use crate::engine::{
     CallContext, CallError, Component, Engine, Guest, LoadError, are_compatible, split,
 };
@@ -65,8 +66,8 @@ impl Contract {
     ///
     /// # Errors
     /// When the component does not load, or is no module.
-    pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
-        let component = engine.load(bytes, |shape| {
+    pub fn load(engine: &Engine, bytes: &[u8], digest: Digest) -> Result<Self, LoadError> {
+        let component = engine.load(bytes, digest, |shape| {
             let exports = shape.exports.iter().map(|export| &*export.name);
             major(&exports.collect::<Vec<_>>()).map(drop)
         })?;
@@ -269,9 +270,11 @@ mod tests {
     #[test]
     fn a_component_without_exports_loads_and_is_no_module() {
         let engine = engine();
-        let component = engine.load(EMPTY, |_| Ok(())).unwrap();
+        let component = engine.load(EMPTY, Digest::of(EMPTY), |_| Ok(())).unwrap();
         assert_eq!(component.exports(), Vec::<String>::new());
-        let refused = Contract::load(&engine, EMPTY).err().unwrap();
+        let refused = Contract::load(&engine, EMPTY, Digest::of(EMPTY))
+            .err()
+            .unwrap();
         assert_eq!(
             refused.to_string(),
             "it is no module: it exports no wares:module/lifecycle"

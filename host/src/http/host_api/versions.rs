@@ -9,9 +9,8 @@ use super::super::answer::{Answer, Refusal};
 use super::super::query;
 use super::HostRequest;
 use super::input::Input;
-use crate::components::{
-    self, Action, ChangeError, Counted, Failure, Installation, Manager, Slot, Then,
-};
+use crate::components::{Action, ChangeError, Counted, Failure, Installation, Manager, Slot, Then};
+use crate::digest::Digest;
 use crate::fault::fault;
 use crate::identity::{Actor, ActorKind};
 use crate::storage::{Installed, MigrationError, SqlError, Trouble};
@@ -80,11 +79,11 @@ pub(super) fn install(request: &HostRequest<'_>) -> Result {
         );
     }
     input.finish().inspect_err(|refusal| {
-        let digest = components::digest(bytes);
+        let digest = Digest::of(bytes);
         manager.refuse(
             Action::Install,
             name,
-            Some(&digest),
+            Some(digest.to_string()),
             &by,
             &refusal.message(),
         );
@@ -112,10 +111,10 @@ pub(super) fn install(request: &HostRequest<'_>) -> Result {
     match then {
         Then::Keep => {}
         Then::Activate => {
-            changed(manager.activate(name, &installed.digest, &by))?;
+            changed(manager.activate(name, &installed.digest.to_string(), &by))?;
         }
         Then::Canary(share) => {
-            changed(manager.begin_canary(name, &installed.digest, share, &by))?;
+            changed(manager.begin_canary(name, &installed.digest.to_string(), share, &by))?;
         }
     }
     shown_with(manager, name, &installed)
@@ -292,7 +291,7 @@ fn shown(manager: &Manager, name: &str) -> Result {
 
 fn shown_with(manager: &Manager, name: &str, version: &Installed) -> Result {
     let slot = changed(manager.slot(name))?;
-    let state = state(slot, &version.digest);
+    let state = state(slot, version.digest);
     Ok(Answer::json(&json!({
         "version": installed(version, state),
         "module": module(manager, slot)?,
@@ -312,7 +311,7 @@ fn module(manager: &Manager, slot: &Slot) -> Result<Value> {
     });
     let versions: Vec<Value> = changed(manager.installed(slot.name()))?
         .iter()
-        .map(|version| installed(version, state(slot, &version.digest)))
+        .map(|version| installed(version, state(slot, version.digest)))
         .collect();
     let mut failures = manager.failures();
     failures.retain(|failure| failure.module.as_deref() == Some(slot.name()));
@@ -340,7 +339,7 @@ fn failure(failure: &Failure) -> Value {
     })
 }
 
-fn state(slot: &Slot, digest: &str) -> &'static str {
+fn state(slot: &Slot, digest: Digest) -> &'static str {
     let serves = slot.module();
     // The same bytes in a file are none.
     if serves.digest() == digest && serves.origin().kind() == "version" {

@@ -4,6 +4,7 @@
 use rusqlite::{OptionalExtension, Row};
 
 use super::HostDatabase;
+use crate::digest::Digest;
 use crate::storage::StorageError;
 
 /// A version of a module that is installed.
@@ -11,8 +12,8 @@ use crate::storage::StorageError;
 pub struct Installed {
     /// The module.
     pub module: String,
-    /// SHA-256 of the component, in hexadecimal.
-    pub digest: String,
+    /// Of the component.
+    pub digest: Digest,
     /// The component's own version and summary.
     pub version: String,
     /// Of the component.
@@ -73,11 +74,11 @@ impl HostDatabase {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn version(&self, module: &str, digest: &str) -> Result<Option<Installed>, StorageError> {
+    pub fn version(&self, module: &str, digest: Digest) -> Result<Option<Installed>, StorageError> {
         self.file.read(|connection| {
             let found = connection
                 .prepare_cached(VERSION)?
-                .query_row([module, digest], version)
+                .query_row((module, digest), version)
                 .optional()?;
             Ok(found)
         })
@@ -87,11 +88,11 @@ impl HostDatabase {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn remove_version(&self, module: &str, digest: &str) -> Result<bool, StorageError> {
+    pub fn remove_version(&self, module: &str, digest: Digest) -> Result<bool, StorageError> {
         self.file.write(|connection| {
             connection
                 .prepare_cached(REMOVE)?
-                .execute([module, digest])?;
+                .execute((module, digest))?;
             let others = connection
                 .prepare_cached(HAS_COMPONENT)?
                 .query_row([digest], |row| row.get(0))?;

@@ -22,6 +22,7 @@ use super::{
     Activated, DatabaseOptions, Event, History, MigrationError, Schema, SqlError, StorageError,
     events, migrations,
 };
+use crate::digest::Digest;
 use crate::threads::processors;
 
 /// The shortest that the log beside it has to be before it is emptied, in bytes.
@@ -101,19 +102,18 @@ impl Database {
     }
 
     /// Runs pending migrations as [`Self::migrate`] does, and makes the last of these
-    /// versions the active one, in one transaction; none where it is
-    /// [`ENDED`](crate::storage::ENDED).
+    /// versions the active one, in one transaction; no version is active where it is `None`.
     ///
     /// # Errors
     /// As [`Self::migrate`]; then everything is as it was.
     pub fn activate(
         &self,
         schema: &Schema,
-        digests: &[&str],
+        versions: &[Option<Digest>],
     ) -> Result<Vec<String>, MigrationError> {
         let migrate = || {
             self.exclusively(|connection| {
-                let done = migrations::migrate(connection, schema, digests);
+                let done = migrations::migrate(connection, schema, versions);
                 if let Err(MigrationError::Sql(error)) = &done {
                     self.0.condition.note_host_error(error);
                 }

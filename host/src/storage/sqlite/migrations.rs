@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension};
-use sha2::{Digest, Sha256};
 
 use super::authorizer;
 use super::guarded::Guarded;
-use super::{Activated, ENDED, History, Migration, MigrationError, Schema, SqlError, now};
+use super::{Activated, History, Migration, MigrationError, Schema, SqlError, now};
+use crate::digest::Digest;
 
 pub(in crate::storage) const TABLES: &str = "
     create table if not exists _wares_migrations (
@@ -32,9 +32,11 @@ pub(in crate::storage) const TABLES: &str = "
         digest text not null,
         activated_at text not null
     ) strict";
-const ACTIVATE: &str = "insert into _wares_activations (digest, activated_at) values (?1, ?2)";
-/// Empty where the last activation was ended.
-const ACTIVE: &str = "select digest from _wares_activations order by number desc limit 1";
+const ACTIVATE: &str =
+    "insert into _wares_activations (digest, activated_at) values (coalesce(?1, ''), ?2)";
+/// Null where the last activation was ended.
+const ACTIVE: &str =
+    "select nullif(digest, '') from _wares_activations order by number desc limit 1";
 /// The one that was active before the one that is.
 const BEFORE: &str = "
     select digest from _wares_activations
@@ -156,15 +158,15 @@ fn count<T>(steps: &[T]) -> u32 {
 }
 
 fn digest_of(step: &Migration) -> String {
-    hex::encode(Sha256::digest(&step.statements))
+    Digest::of(step.statements.as_bytes()).to_string()
 }
 
 /// Runs the pending migrations, and records the component's declaration on older versions and
-/// the last of these versions as active, in one transaction.
+/// the last of these versions as active, or none where it is `None`, in one transaction.
 pub(in crate::storage) fn migrate(
     connection: &Guarded,
     schema: &Schema,
-    activated: &[&str],
+    activated: &[Option<Digest>],
 ) -> Result<Vec<String>, MigrationError> {
     if pending(connection.host(), schema)?.is_empty() {
         if activated.is_empty() && is_recorded(connection.host(), schema).map_err(SqlError::from)? {
@@ -181,14 +183,14 @@ pub(in crate::storage) fn migrate(
 fn in_transaction(
     connection: &Guarded,
     schema: &Schema,
-    activated: &[&str],
+    activated: &[Option<Digest>],
 ) -> Result<Vec<String>, MigrationError> {
     let host = connection.host();
     host.execute_batch("begin immediate")
         .map_err(SqlError::from)?;
     let done = run(connection, schema).and_then(|names| {
         for digest in activated {
-            host.execute(ACTIVATE, [*digest, &now()])
+            host.execute(ACTIVATE, (digest, now()))
                 .map_err(SqlError::from)?;
         }
         host.execute_batch("commit").map_err(SqlError::from)?;
@@ -368,10 +370,12 @@ fn to_record(connection: &Connection, schema: &Schema) -> rusqlite::Result<Optio
 
 /// The version that was activated last, and the one before that. `None` if none ever was.
 pub(in crate::storage) fn activated(connection: &Connection) -> rusqlite::Result<Activated> {
-    let one = |sql| connection.query_row(sql, [], |row| row.get(0)).optional();
-    let active: Option<String> = one(ACTIVE)?;
+    let one = |sql| -> rusqlite::Result<Option<Digest>> {
+        let found = connection.query_row(sql, [], |row| row.get(0)).optional()?;
+        Ok(found.flatten())
+    };
     Ok(Activated {
-        active: active.filter(|digest| digest != ENDED),
+        active: one(ACTIVE)?,
         before: one(BEFORE)?,
     })
 }
@@ -383,11 +387,11 @@ pub(in crate::storage) fn history(connection: &Connection) -> rusqlite::Result<H
     let mut activated_at = None;
     for activation in connection
         .prepare(ACTIVATIONS)?
-        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?
+        .query_map([], |row| Ok((row.get::<_, Digest>(0)?, row.get(1)?)))?
     {
         let (digest, at) = activation?;
         activated_at.get_or_insert(at);
-        if known.insert(digest.clone()) {
+        if known.insert(digest) {
             activations.push(digest);
         }
     }

@@ -4,6 +4,7 @@ mod authorizer;
 mod clock;
 pub(super) mod condition;
 pub(super) mod database;
+mod digest;
 pub(super) mod disk;
 mod error;
 mod events;
@@ -30,7 +31,7 @@ pub use disk::{make_room, prepare as prepare_disk};
 pub use session::Session;
 
 use super::{
-    Activated, Ailing, Befallen, ConstraintKind, DataFolder, DatabaseOptions, ENDED, Event, Fault,
+    Activated, Ailing, Befallen, ConstraintKind, DataFolder, DatabaseOptions, Event, Fault,
     History, Migration, MigrationError, Rows, Schema, SessionLimits, SqlError, StorageError,
     Trouble, Value, now,
 };

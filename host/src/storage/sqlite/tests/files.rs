@@ -2,6 +2,7 @@
 
 use super::super::{MigrationError, SessionLimits, Trouble};
 use super::*;
+use crate::digest::Digest;
 
 #[test]
 fn commits_are_there_when_the_file_is_opened_again() {
@@ -44,7 +45,9 @@ fn steps_that_find_no_room_are_told_from_those_that_are_wrong() {
     });
     let then = |statements: &str| schema([step("0001", THINGS), step("0002", statements)]);
     let failed = |statements: &str| {
-        let error = fixture.database.activate(&then(statements), &["a"]);
+        let error = fixture
+            .database
+            .activate(&then(statements), &[Some(Digest::of(b"a"))]);
         error.unwrap_err()
     };
     let full = failed("create table box (x); insert into box values (zeroblob(1000000));");

@@ -11,6 +11,7 @@ use super::super::condition::Condition;
 use super::super::error::words;
 use super::super::{MigrationError, SessionLimits, StorageError, Trouble};
 use super::*;
+use crate::digest::Digest;
 
 fn file(fixture: &Fixture) -> PathBuf {
     fixture.folder.path().join("x.db")
@@ -75,7 +76,12 @@ fn a_transaction_whose_file_is_moved_is_refused_and_leaves_nothing() {
         moved::<()>()
     );
     let none = schema([]);
-    assert!(fixture.database.activate(&none, &["a"]).is_err());
+    assert!(
+        fixture
+            .database
+            .activate(&none, &[Some(Digest::of(b"a"))])
+            .is_err()
+    );
     assert!(!file.exists());
     fs::rename(&aside, &file).unwrap();
     assert_eq!(fixture.things(), 1);
@@ -245,14 +251,17 @@ fn trouble_lasts_until_its_cause_ends() {
     assert_eq!(after_a_look(), None);
     other.execute_batch("begin immediate").unwrap();
     let steps = schema([step("0001", THINGS)]);
-    let refused = fixture.database.activate(&steps, &["a"]);
+    let refused = fixture.database.activate(&steps, &[Some(Digest::of(b"a"))]);
     assert!(
         matches!(refused, Err(MigrationError::Sql(SqlError::Busy))),
         "{refused:?}"
     );
     assert_eq!(after_a_look(), Some(Trouble::Locked));
     other.execute_batch("rollback").unwrap();
-    fixture.database.activate(&steps, &["a"]).unwrap();
+    fixture
+        .database
+        .activate(&steps, &[Some(Digest::of(b"a"))])
+        .unwrap();
     assert_eq!(after_a_look(), None);
 
     let aside = fixture.folder.path().join("aside");

@@ -3,8 +3,9 @@
 
 use rusqlite::Connection;
 
-use super::super::{ENDED, MigrationError};
+use super::super::MigrationError;
 use super::*;
+use crate::digest::Digest;
 
 /// A version that has the first so many of four steps.
 fn version(steps: usize, steps_needed: Option<u32>) -> Schema {
@@ -102,34 +103,53 @@ fn data_from_before_there_was_a_record_needs_all_its_steps() {
 #[test]
 fn an_ended_activation_leaves_the_version_before_for_a_rollback() {
     let fixture = fixture();
-    let activate = |digests: &[&str]| {
+    let digests = ["a", "b", "c"].map(|name| (name, Digest::of(name.as_bytes())));
+    // `-` ends the activation.
+    let activate = |names: &[&str]| {
+        let digest = |name: &&str| digests.iter().find(|(known, _)| known == name);
+        let versions: Vec<_> = names
+            .iter()
+            .map(|name| digest(name).map(|(_, digest)| *digest))
+            .collect();
         fixture
             .database
-            .activate(&version(1, None), digests)
+            .activate(&version(1, None), &versions)
             .unwrap()
+    };
+    let name = |digest: Digest| {
+        digests
+            .iter()
+            .find(|(_, known)| *known == digest)
+            .unwrap()
+            .0
     };
     let told = || {
         let activated = fixture.database.activated().unwrap();
         let history = Database::history_in(&fixture.folder.path().join("x.db")).unwrap();
         assert_eq!(history.activated_at.is_some(), activated.active.is_some());
-        let or_none = |digest: Option<String>| digest.unwrap_or_else(|| "-".to_owned());
+        let or_none = |digest: Option<Digest>| digest.map_or("-", name);
         format!(
             "{} {} [{}]",
             or_none(activated.active),
             or_none(activated.before),
-            history.activations.join(" ")
+            history
+                .activations
+                .into_iter()
+                .map(name)
+                .collect::<Vec<_>>()
+                .join(" ")
         )
     };
     assert_eq!(told(), "- - []");
     activate(&["a", "b"]);
     assert_eq!(told(), "b a [b a]");
-    activate(&[ENDED]);
+    activate(&["-"]);
     assert_eq!(told(), "- b []");
     activate(&["a", "c"]);
     assert_eq!(told(), "c a [c a]");
     activate(&["b"]);
     assert_eq!(told(), "b c [b c a]");
-    activate(&[ENDED]);
+    activate(&["-"]);
     activate(&["b"]);
     assert_eq!(told(), "b c [b]");
 }
