@@ -7,15 +7,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// When the breaker opens, and for how long.
+/// Decides when the breaker opens, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct BreakerOptions {
     /// Failing pairs of a caller and a route within the window, at least.
     pub failures_min: u32,
     /// The window that calls are counted in.
     pub window: Duration,
-    /// How long the circuit stays open before one call is tried.
-    pub rest: Duration,
+    /// The time that the circuit stays open before one call is made to decide.
+    pub open: Duration,
 }
 
 /// One of this many pairs in a window has to fail.
@@ -51,7 +51,7 @@ pub(super) struct Admitted {
     breaker: Arc<Breaker>,
     pair: (Caller, u32),
     /// It decides whether the breaker closes.
-    tries: bool,
+    decides: bool,
     /// The resets of the breaker when this was admitted.
     resets: u64,
     ended: bool,
@@ -108,12 +108,12 @@ impl Breaker {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this caller's call of a route may be made. The call that decides
-    /// whether the breaker closes is one of a caller who met no failure, as long as
-    /// there may be one: a caller who repeats a bad request does not decide for others.
+    /// Admits this caller's call of a route, unless the circuit is open. A caller whose calls
+    /// failed decides whether the breaker closes only if no other caller comes first: a caller
+    /// who repeats a bad request does not decide for others.
     ///
     /// # Errors
-    /// The time until the next call.
+    /// Returns the time until a call may be made.
     pub(super) fn admit(
         self: &Arc<Self>,
         caller: Caller,
@@ -121,11 +121,11 @@ impl Breaker {
         now: Instant,
     ) -> Result<Admitted, Duration> {
         let mut state = self.lock();
-        let tries = match state.phase {
+        let decides = match state.phase {
             Phase::Closed => false,
             Phase::Open(until) => {
                 let until = if state.failed.contains_key(&caller) {
-                    until + self.options.rest
+                    until + self.options.open
                 } else {
                     until
                 };
@@ -135,12 +135,12 @@ impl Breaker {
                 state.phase = Phase::HalfOpen;
                 true
             }
-            Phase::HalfOpen => return Err(self.options.rest),
+            Phase::HalfOpen => return Err(self.options.open),
         };
         Ok(Admitted {
             breaker: self.clone(),
             pair: (caller, route),
-            tries,
+            decides,
             resets: state.resets,
             ended: false,
         })
@@ -172,10 +172,10 @@ impl Admitted {
         if state.resets != self.resets {
             return false;
         }
-        if self.tries {
+        if self.decides {
             if failed {
                 state.failed.entry(self.pair.0).or_default();
-                state.phase = Phase::Open(now + breaker.options.rest);
+                state.phase = Phase::Open(now + breaker.options.open);
             } else {
                 state.begin_window(now);
                 state.phase = Phase::Closed;
@@ -188,7 +188,7 @@ impl Admitted {
         state.count(self.pair, failed, breaker.options.failures_min);
         let opens = failed && state.phase == Phase::Closed && state.keeps_failing(&breaker.options);
         if opens {
-            state.phase = Phase::Open(now + breaker.options.rest);
+            state.phase = Phase::Open(now + breaker.options.open);
         }
         opens
     }
@@ -196,12 +196,12 @@ impl Admitted {
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        if self.ended || !self.tries {
+        if self.ended || !self.decides {
             return;
         }
         let mut state = self.breaker.lock();
         if state.resets == self.resets {
-            // The next one tries.
+            // The next call decides.
             state.phase = Phase::Open(Instant::now());
         }
     }
@@ -237,169 +237,4 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const REST: Duration = Duration::from_secs(5);
-
-    fn breaker() -> (Arc<Breaker>, Instant) {
-        let options = BreakerOptions {
-            failures_min: 3,
-            window: Duration::from_secs(10),
-            rest: REST,
-        };
-        (Arc::new(Breaker::new(options)), Instant::now())
-    }
-
-    /// A caller who has not called before.
-    const STRANGER: Caller = 1_000;
-
-    fn call(breaker: &Arc<Breaker>, caller: Caller, failed: bool, now: Instant) -> bool {
-        let call = breaker.admit(caller, 0, now);
-        call.ok().unwrap().ended(failed, now)
-    }
-
-    /// Three callers meet failures, and it opens by the last.
-    fn open(breaker: &Arc<Breaker>, now: Instant) {
-        let opened = [0, 1, 2].map(|caller| call(breaker, caller, true, now));
-        assert_eq!(opened, [false, false, true]);
-    }
-
-    /// How long it refuses calls of a caller.
-    fn refusal(breaker: &Arc<Breaker>, caller: Caller, now: Instant) -> Option<Duration> {
-        breaker.admit(caller, 0, now).err()
-    }
-
-    #[test]
-    fn failures_of_several_callers_open_it_until_a_call_succeeds() {
-        let (breaker, now) = breaker();
-        open(&breaker, now);
-        assert_eq!(refusal(&breaker, STRANGER, now), Some(REST));
-        assert_eq!(breaker.circuit(), Circuit::Open);
-        let later = now + REST;
-        let one = breaker.admit(STRANGER, 0, later).ok().unwrap();
-        assert_eq!(
-            refusal(&breaker, STRANGER, later),
-            Some(REST),
-            "one call at a time"
-        );
-        assert!(one.ended(true, later));
-        assert_eq!(refusal(&breaker, STRANGER + 1, later), Some(REST));
-        let later = later + REST;
-        assert!(!call(&breaker, STRANGER + 1, false, later));
-        assert_eq!(breaker.circuit(), Circuit::Closed);
-        assert!(
-            !call(&breaker, 0, true, later),
-            "it counts from the beginning"
-        );
-    }
-
-    #[test]
-    fn one_caller_does_not_open_it() {
-        let (breaker, now) = breaker();
-        for route in 0..1_000 {
-            let call = breaker.admit(0, route % 20, now);
-            assert!(!call.ok().unwrap().ended(true, now));
-        }
-        // Neither do two, by one request each.
-        let (breaker, now) = self::breaker();
-        for _ in 0..1_000 {
-            assert!(!call(&breaker, 0, true, now));
-            assert!(!call(&breaker, 1, true, now));
-        }
-    }
-
-    #[test]
-    fn a_caller_with_failures_decides_only_if_no_other_does() {
-        let (breaker, now) = breaker();
-        open(&breaker, now);
-        let later = now + REST;
-        assert_eq!(refusal(&breaker, 0, later), Some(REST));
-        assert!(!call(&breaker, STRANGER, false, later));
-        assert_eq!(breaker.circuit(), Circuit::Closed);
-        let (breaker, now) = self::breaker();
-        open(&breaker, now);
-        assert!(!call(&breaker, 0, false, now + 2 * REST));
-        assert_eq!(breaker.circuit(), Circuit::Closed);
-    }
-
-    #[test]
-    fn the_first_failure_opens_it_where_the_operator_wants_that() {
-        let options = BreakerOptions {
-            failures_min: 1,
-            ..breaker().0.options
-        };
-        let breaker = Arc::new(Breaker::new(options));
-        assert!(call(&breaker, 0, true, Instant::now()));
-    }
-
-    #[test]
-    fn a_call_that_was_not_made_leaves_the_decision_to_the_next() {
-        let (breaker, now) = breaker();
-        open(&breaker, now);
-        let later = now + REST;
-        drop(breaker.admit(STRANGER, 0, later).ok().unwrap());
-        assert_eq!(breaker.circuit(), Circuit::Open);
-        assert!(!call(&breaker, STRANGER, false, later));
-        assert_eq!(breaker.circuit(), Circuit::Closed);
-    }
-
-    #[test]
-    fn only_the_call_that_tries_decides() {
-        let (breaker, now) = breaker();
-        let early: Vec<_> = (0..2)
-            .map(|_| breaker.admit(STRANGER, 0, now).ok().unwrap())
-            .collect();
-        open(&breaker, now);
-        let later = now + REST;
-        let one = breaker.admit(STRANGER, 0, later).ok().unwrap();
-        for call in early {
-            assert!(!call.ended(false, later));
-        }
-        assert_eq!(breaker.circuit(), Circuit::HalfOpen);
-        assert!(!one.ended(false, later));
-        assert_eq!(breaker.circuit(), Circuit::Closed);
-    }
-
-    #[test]
-    fn a_call_from_before_a_reset_does_not_count() {
-        let (breaker, now) = breaker();
-        let early: Vec<_> = (0..9)
-            .map(|caller| breaker.admit(caller, 0, now).ok().unwrap())
-            .collect();
-        open(&breaker, now);
-        let one = breaker.admit(STRANGER, 0, now + REST).ok().unwrap();
-        breaker.reset();
-        for call in early {
-            assert!(!call.ended(true, now));
-        }
-        drop(one);
-        assert_eq!(breaker.circuit(), Circuit::Closed);
-    }
-
-    #[test]
-    fn failures_among_twice_as_many_pairs_that_work_leave_it_closed() {
-        let (breaker, now) = breaker();
-        for caller in 0..100 {
-            assert!(!call(&breaker, caller, caller % 3 == 2, now));
-        }
-    }
-
-    #[test]
-    fn old_failures_do_not_count() {
-        let (breaker, mut now) = breaker();
-        for caller in 0..10 {
-            assert!(!call(&breaker, caller, true, now));
-            now += Duration::from_secs(11);
-        }
-    }
-
-    #[test]
-    fn the_pairs_of_a_window_are_bounded() {
-        let (breaker, now) = breaker();
-        for caller in 0..2 * PAIRS_MAX as Caller {
-            call(&breaker, caller, false, now);
-        }
-        assert_eq!(breaker.lock().pairs.len(), PAIRS_MAX);
-    }
-}
+mod tests;

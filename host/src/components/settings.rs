@@ -265,8 +265,8 @@ impl BreakerOptions {
                 10_000,
                 "the time within which they count",
             ),
-            rest: reader.duration_or_none(
-                "breaker.rest_ms",
+            open: reader.duration_or_none(
+                "breaker.open_ms",
                 5_000,
                 "how long it answers 503 before one call is tried",
             ),

@@ -14,7 +14,7 @@ fn a_failing_module_opens_its_circuit() {
     let shop = Shop::with_hostile(&[
         "server.trust_forwarded=true",
         "breaker.failures_min=3",
-        "breaker.rest_ms=60000",
+        "breaker.open_ms=60000",
     ]);
     get(&shop, "well").is(200, json!({"well": true}));
     for peer in 0..3 {
@@ -71,7 +71,7 @@ fn one_callers_bad_requests_open_no_circuit() {
     let shop = Shop::with_hostile(&[
         "server.trust_forwarded=true",
         "breaker.failures_min=3",
-        "breaker.rest_ms=60000",
+        "breaker.open_ms=60000",
     ]);
     for _ in 0..20 {
         for attack in ["trap", "bad-status", "many-headers"] {
@@ -88,7 +88,7 @@ fn a_caller_who_repeats_a_bad_request_does_not_block_others() {
     let shop = Shop::with_hostile(&[
         "server.trust_forwarded=true",
         "breaker.failures_min=3",
-        "breaker.rest_ms=3000",
+        "breaker.open_ms=3000",
     ]);
     let opened = Instant::now();
     for peer in 0..3 {
@@ -108,7 +108,7 @@ fn a_caller_who_repeats_a_bad_request_does_not_block_others() {
 
 #[test]
 fn a_recovered_module_closes_its_circuit() {
-    let shop = Shop::with_hostile(&["breaker.failures_min=1", "breaker.rest_ms=1"]);
+    let shop = Shop::with_hostile(&["breaker.failures_min=1", "breaker.open_ms=1"]);
     is_500(&get(&shop, "trap"));
     // A rest of a millisecond is over when the next request is there; if not, the one after it.
     let answer = (0..100)
@@ -123,7 +123,7 @@ fn an_invalid_answer_is_a_failure() {
     let shop = Shop::with_hostile(&[
         "server.trust_forwarded=true",
         "breaker.failures_min=3",
-        "breaker.rest_ms=60000",
+        "breaker.open_ms=60000",
     ]);
     for (peer, attack) in (0..).zip(["bad-status", "many-headers", "huge-header"]) {
         is_500(&get_from(&shop, peer, attack));
@@ -137,7 +137,7 @@ fn an_invalid_answer_is_a_failure() {
 fn a_call_counts_also_if_its_client_has_gone() {
     let shop = Shop::with_hostile(&[
         "breaker.failures_min=1",
-        "breaker.rest_ms=1",
+        "breaker.open_ms=1",
         "modules.hostile.limits.deadline_ms=300",
     ]);
     let count = |outcome: &str| {

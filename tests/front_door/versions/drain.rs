@@ -226,7 +226,7 @@ fn a_call_that_takes_too_long_has_written_nothing() {
 fn calls_of_the_version_before_do_not_count_for_the_next() {
     let shop = shop(&[
         "breaker.failures_min=1",
-        "breaker.rest_ms=60000",
+        "breaker.open_ms=60000",
         "versions.drain_ms=60000",
         "modules.marked.limits.deadline_ms=1000",
     ]);

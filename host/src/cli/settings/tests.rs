@@ -328,7 +328,7 @@ fn times_that_cannot_be_waited_for_and_sizes_that_hold_nothing_are_refused() {
     for key in [
         "server.drain_ms",
         "versions.drain_ms",
-        "breaker.rest_ms",
+        "breaker.open_ms",
         "canary.promote_calls",
         "limits.log_lines_max",
         "limits.sql_writer_wait_ms",
