@@ -7,6 +7,7 @@ mod canary;
 mod change;
 mod drain;
 mod error;
+mod failures;
 mod install;
 mod reload;
 mod under_way;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use crate::components::audit::{self, Action};
 use crate::components::canary::CanaryOptions;
-use crate::components::candidates::{Failure, Fallback};
+use crate::components::candidates::Failure;
 use crate::components::routing::CurrentRoutes;
 use crate::components::settings::ModuleOptions;
 use crate::components::signature::Trust;
@@ -79,7 +80,7 @@ pub struct Manager {
     host_database: HostDatabase,
     versions: ComponentStore,
     served: BTreeMap<String, Served>,
-    /// What could not be served when the host started, and has not been mended since.
+    /// The components that failed when the host started, and have not been replaced since.
     failures: Mutex<Vec<Failure>>,
     /// Held while a version is added or removed: modules may share its file.
     keeping: Mutex<()>,
@@ -148,34 +149,6 @@ impl Manager {
     /// The largest component, in bytes.
     pub(super) fn component_bytes_max(&self) -> usize {
         self.options.component_bytes_max
-    }
-
-    /// The components that failed at the start.
-    pub fn started_without(&self, failures: &[Failure]) {
-        *lock(&self.failures) = failures.to_vec();
-    }
-
-    /// The components that failed at the start and have not been replaced since.
-    pub fn failures(&self) -> Vec<Failure> {
-        lock(&self.failures).clone()
-    }
-
-    /// Records that another version of this module serves than the one that failed.
-    fn mended(&self, name: &str) {
-        lock(&self.failures).retain(|failure| failure.module.as_deref() != Some(name));
-    }
-
-    /// Audits the components that serve instead of failed ones.
-    pub fn fell_back(&self, fallback: &Fallback) {
-        let (module, digest) = (&fallback.module, &fallback.digest);
-        let entry = UnderWay::new(Action::Fallback, Some(digest.to_string()), "host");
-        audit::write(
-            &self.host_database,
-            &entry,
-            module,
-            Outcome::Done,
-            &fallback.detail,
-        );
     }
 
     /// The changes of a module that are under way.
