@@ -10,7 +10,7 @@ use super::changes::UnderWay;
 use crate::printable::cut;
 use crate::storage::{AuditEntry, HostDatabase, Outcome};
 
-/// What is done with a module.
+/// An action on a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
@@ -68,16 +68,16 @@ pub fn write(
     outcome: Outcome,
     detail: &str,
 ) {
-    let (act, actor) = (change.action.name(), &*change.actor);
+    let (action, actor) = (change.action.name(), &*change.actor);
     let digest = change.digest.as_deref().unwrap_or_default();
     let detail = &*cut(detail, REASON_BYTES_MAX);
     let said = outcome.name();
-    tracing::info!(target: "audit", act, module, digest, actor, outcome = said, detail);
+    tracing::info!(target: "audit", action, module, digest, actor, outcome = said, detail);
     let module = (!module.is_empty()).then(|| module.to_owned());
     let entry = AuditEntry {
         digest: change.digest.clone(),
         detail: detail.to_owned(),
-        ..AuditEntry::new(act, actor, module, outcome)
+        ..AuditEntry::new(action, actor, module, outcome)
     };
     if let Err(error) = host_database.record(&entry) {
         tracing::error!(%error, "the audit entry cannot be written");

@@ -20,7 +20,7 @@ pub struct CanaryOptions {
     pub latency_percent_max: f64,
 }
 
-/// What to do with a canary.
+/// The decision on a canary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It continues.
@@ -90,7 +90,7 @@ impl Canary {
         })
     }
 
-    /// What the version in service has counted since the canary began.
+    /// Returns the calls that the version in service has counted since the canary began.
     pub fn counted_in_service(&self) -> Counted {
         self.current.counted().since(self.before)
     }

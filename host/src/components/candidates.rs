@@ -21,7 +21,7 @@ pub(super) const REASON_BYTES_MAX: usize = 4_000;
 pub struct Failure {
     /// Its module, if known.
     pub module: Option<String>,
-    /// Where the component is from.
+    /// The origin of the component.
     pub origin: String,
     /// The digest of the component, if it could be read.
     pub digest: Option<Digest>,

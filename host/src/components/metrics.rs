@@ -16,7 +16,7 @@ use super::statistics::{ModuleStatistics, Ranges, Sample, TIMES_US};
 use crate::storage::befallen;
 use crate::telemetry::dropped_lines;
 
-/// What `/metrics` reads.
+/// The counts that `/metrics` reads.
 #[derive(Debug, Default)]
 pub struct Metrics {
     modules: Mutex<Vec<Arc<ModuleStatistics>>>,

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::routing::{DEFAULT_PREFIXES, PathPrefix};
-use super::{BreakerOptions, CanaryOptions, Keys, Trust};
+use super::signature::Trust;
+use super::{BreakerOptions, CanaryOptions, Keys};
 use crate::config::{BYTES_MAX, Reader};
 use crate::engine::{Grants, LimitSettings, Limits};
 
 /// Threads of one module at most.
 const THREADS_MAX: u32 = 1024;
 
-/// What the operator says of one module.
+/// The operator's options of one module.
 #[derive(Clone, Debug)]
 pub struct ModuleOptions {
     /// A component in place of the built-in one.
@@ -21,7 +22,7 @@ pub struct ModuleOptions {
     pub grants: Grants,
     /// The path prefixes that its routes have to lie below.
     pub path_prefixes: Vec<PathPrefix>,
-    /// What it may use of the host.
+    /// The limits of its calls and its database.
     pub limits: ModuleLimits,
     /// Keys and values for the component.
     pub config: Vec<(String, String)>,
@@ -82,7 +83,7 @@ fn read_grants(key: &str, reader: &mut Reader) -> Grants {
         .unwrap_or_else(Grants::all)
 }
 
-/// What a module and each of its calls may use.
+/// The limits of a module and of each of its calls.
 #[derive(Clone, Debug)]
 pub struct ModuleLimits {
     /// Calls at the same time.

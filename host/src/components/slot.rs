@@ -66,7 +66,7 @@ pub struct Slot {
     request_bytes_max: usize,
 }
 
-/// What the calls of all versions of a module share.
+/// The state that the calls of all versions of a module share.
 struct Record {
     name: String,
     breaker: Arc<Breaker>,

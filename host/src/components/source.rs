@@ -38,7 +38,7 @@ pub struct Origin {
     /// Its source.
     pub rank: Rank,
     /// For messages: a path, the name of a version or of a bundled component.
-    pub place: String,
+    pub label: String,
     /// When a file, or the program that carries the component, was changed, and a
     /// version was activated; RFC 3339 in UTC. `None` where that is not known.
     pub since: Option<String>,
@@ -58,13 +58,13 @@ impl Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = &self.place;
+        let label = &self.label;
         let since = self.since.as_deref().unwrap_or("an unknown time");
         match self.rank {
-            Rank::Configured => write!(out, "the setting: {place}"),
+            Rank::Configured => write!(out, "the setting: {label}"),
             Rank::Active => write!(out, "the activation of {since}"),
             Rank::Earlier => out.write_str("an earlier activation"),
-            Rank::File => write!(out, "the folder: {place}"),
+            Rank::File => write!(out, "the folder: {label}"),
             Rank::BuiltIn => out.write_str("built in"),
         }
     }

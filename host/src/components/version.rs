@@ -55,17 +55,17 @@ pub enum VersionError {
     /// The component does not load.
     #[error("{origin}: {source}")]
     Load {
-        /// Where the component is from.
+        /// The origin of the component.
         origin: String,
-        /// What is wrong with it.
+        /// The cause.
         source: LoadError,
     },
     /// The component is not signed as it has to be.
     #[error("{origin}: {source}")]
     Signature {
-        /// Where the component is from.
+        /// The origin of the component.
         origin: String,
-        /// What is wrong with its signature.
+        /// The cause.
         source: SignatureError,
     },
     /// The database does not open.
@@ -73,7 +73,7 @@ pub enum VersionError {
     Storage {
         /// The module.
         name: Arc<str>,
-        /// What is wrong with it.
+        /// The cause.
         source: StorageError,
     },
     /// The schema cannot be brought up to date.
@@ -81,7 +81,7 @@ pub enum VersionError {
     Migration {
         /// The module.
         name: Arc<str>,
-        /// What is wrong with it.
+        /// The cause.
         source: MigrationError,
     },
 }
@@ -143,7 +143,7 @@ impl Version {
             retired: Arc::default(),
             origin: Origin {
                 rank: source.rank,
-                place: source.origin.clone(),
+                label: source.origin.clone(),
                 since: source.since.clone(),
             },
             base: (!matches!(source.rank, Rank::Active | Rank::Earlier))
@@ -225,7 +225,7 @@ impl Version {
         Database::open(file, &options)
     }
 
-    /// Gives it the database of the version before it, whose schema fits it.
+    /// Attaches the database of the version before it, whose schema fits it.
     pub(super) fn attach(&self, database: Database) {
         // A version has one database for as long as it is loaded.
         let _ = self.database.set(database);
@@ -236,17 +236,17 @@ impl Version {
         &self.loaded.profile.schema
     }
 
-    /// What its calls took, and how they ended.
+    /// Returns its call statistics.
     pub fn statistics(&self) -> &Arc<Statistics> {
         &self.statistics
     }
 
-    /// Says that its component comes from somewhere else by now.
+    /// Changes the origin of its component.
     pub(super) fn come_from(&mut self, origin: Origin) {
         self.origin = origin;
     }
 
-    /// Where its component comes from.
+    /// Returns the origin of its component.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -301,7 +301,7 @@ impl Version {
         self.loaded.profile.route_tree.serves(path)
     }
 
-    /// What each of its routes takes and gives, in their order: OpenAPI operation objects.
+    /// Returns the OpenAPI operation objects of its routes, in their order.
     pub fn operations(&self) -> &[Map<String, Value>] {
         &self.loaded.profile.operations
     }
@@ -311,12 +311,12 @@ impl Version {
         &self.loaded.profile.schemas
     }
 
-    /// What it is granted, and does not import.
+    /// Returns the grants that it has and does not need.
     pub fn unused_grants(&self) -> &[String] {
         &self.loaded.profile.unused_grants
     }
 
-    /// What the log has said of this version's answers already.
+    /// Returns the remarks on this version's answers that the log has already.
     pub fn remarks(&self) -> &Remarks {
         &self.loaded.remarks
     }
@@ -329,7 +329,7 @@ impl Version {
     /// Answers a request that has waited so long. Blocks until the answer is there.
     ///
     /// # Errors
-    /// When the component gives no answer.
+    /// When the call returns nothing.
     pub fn handle(&self, request: &Request, waited: Duration) -> Result<Response, CallError> {
         let database = self.database.get();
         let session = database.map(|database| {
@@ -373,7 +373,7 @@ impl Version {
     /// The kinds of data that the module can seed.
     ///
     /// # Errors
-    /// When the component gives no answer.
+    /// When the call returns nothing.
     pub fn seed_kinds(&self) -> Result<Vec<SeedKind>, CallError> {
         self.loaded.contract.seed_kinds(self.context(None))
     }
@@ -381,7 +381,7 @@ impl Version {
     /// Adds so much data of a kind. The inner error says what went wrong.
     ///
     /// # Errors
-    /// When the component gives no answer.
+    /// When the call returns nothing.
     pub fn seed(&self, kind: u32, count: u32) -> Result<Result<(), String>, CallError> {
         self.loaded
             .contract

@@ -12,6 +12,6 @@ pub use executor::{Executor, ExecutorOptions};
 pub use fairness::Fairness;
 pub use queue::Lane;
 
-/// What a thread that calls components has beside the guest's stack, in bytes, for
-/// the host's own part of a call.
+/// Bytes of the stack of a thread that calls components, beside the guest's: for the host's
+/// own part of a call.
 pub(crate) const STACK_BYTES_OF_HOST: usize = 1024 * 1024;

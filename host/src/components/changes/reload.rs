@@ -56,7 +56,7 @@ impl Manager {
         let path = |file: &str| std::path::absolute(file).ok();
         let file = path(file);
         self.slots()
-            .find(|slot| path(&slot.module().origin().place) == file)
+            .find(|slot| path(&slot.module().origin().label) == file)
             .map_or("", |slot| slot.name())
     }
 }

@@ -11,11 +11,11 @@ use crate::storage::now;
 /// A change that is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnderWay {
-    /// What is done.
+    /// The action.
     pub action: Action,
     /// The version's digest, or the text that was sent as one; `None` if none was.
     pub digest: Option<String>,
-    /// Who does it.
+    /// The actor.
     pub actor: String,
     /// RFC 3339 in UTC.
     pub since: String,
@@ -26,7 +26,7 @@ pub struct UnderWay {
 pub(super) struct Changes {
     /// A version is verified. Nothing that is served changes by it.
     verifying: Mutex<Option<UnderWay>>,
-    /// What is served changes.
+    /// The served version changes.
     switching: Mutex<Option<UnderWay>>,
 }
 

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use super::change::Change;
 use super::{ChangeError, Manager, lock};
 use crate::components::answers::fault_in;
+use crate::components::contract::{Access, Actor, ActorKind, Method, Request, Response, Route};
 use crate::components::source::{Origin, Rank, Source, version_name};
 use crate::components::store::ComponentStoreError;
 use crate::components::version::{Version, VersionError};
-use crate::components::{Access, Actor, ActorKind, Method, Request, Response};
 use crate::digest::Digest;
 use crate::engine::LoadError;
 use crate::fault::fault;
 use crate::printable::printable_line;
 use crate::storage::{DataFolder, Database, Installed, Schema, now};
 
-/// What is shown of the body of an answer, in bytes.
+/// Bytes that a message shows of the body of an answer.
 const ANSWER_BYTES_MAX: usize = 500;
 
 impl Change<'_> {
@@ -146,7 +146,7 @@ impl Manager {
         };
         module.come_from(Origin {
             rank: Rank::Active,
-            place: version_name(name, version.digest),
+            label: version_name(name, version.digest),
             since: Some(now()),
         });
         Ok(module)
@@ -193,7 +193,7 @@ pub(super) fn check_coexistence(
 /// The first request of a module that only reads and needs nothing else, as an
 /// administrator.
 fn simple_request(module: &Version) -> Option<(Request, String)> {
-    let simple = |route: &&crate::components::Route| {
+    let simple = |route: &&Route| {
         route.method == Method::Get && route.access == Access::Admin && !route.path.contains('{')
     };
     let (number, route) = (0..)

@@ -15,16 +15,16 @@ use super::kinds::Kind::{
 };
 use super::kinds::{LINK, OPERATION, RESPONSE, SCHEMA};
 
-/// What an error shows of a value, in bytes.
+/// Bytes that an error shows of a value.
 const SHOWN_BYTES_MAX: usize = 100;
-/// Where a reference leads to.
+/// The beginning of every reference.
 const SCHEMAS: &str = "#/components/schemas/";
 /// The schema that every component may refer to, and none may define.
 pub const HOST_SCHEMA: &str = "Error";
 /// The tag of the host's own operations.
 pub const HOST_TAG: &str = "Host";
 
-/// What the description of one component refers to.
+/// The schemas and operations that the description of one component refers to.
 struct Own {
     schemas: BTreeSet<String>,
     operations: BTreeSet<String>,
@@ -95,16 +95,16 @@ impl Own {
         if let Some(Value::Array(parameters)) = operation.get_mut("parameters") {
             for parameter in parameters {
                 let text = |key: &str| parameter[key].as_str().unwrap_or_default().to_owned();
-                let (name, place) = (text("name"), text("in"));
+                let (name, location) = (text("name"), text("in"));
                 let shown = cut(&name, SHOWN_BYTES_MAX).escape_debug().to_string();
-                if place == "path" {
+                if location == "path" {
                     let segment = format!("{{{name}}}");
                     if !path.split('/').any(|other| other == segment) {
                         return Err(format!("the path has no parameter '{shown}'"));
                     }
                     parameter["required"] = json!(true);
                 }
-                if !seen.insert((place, name)) {
+                if !seen.insert((location, name)) {
                     return Err(format!("two parameters are named '{shown}'"));
                 }
             }
@@ -207,7 +207,7 @@ impl Own {
     }
 
     fn list(&self, kind: &Kind, list: Vec<Value>, at: &str) -> Result<Vec<Value>, String> {
-        let item = |(place, value)| self.value(kind, value, &format!("{at}/{place}"));
+        let item = |(index, value)| self.value(kind, value, &format!("{at}/{index}"));
         list.into_iter().enumerate().map(item).collect()
     }
 

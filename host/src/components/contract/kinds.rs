@@ -1,7 +1,7 @@
 //! What of OpenAPI operations and JSON Schemas the host takes over from a module: each
 //! field with the type that its value has to have. What is not listed is dropped.
 
-/// What a value has to be.
+/// The type that a value has to have.
 pub(super) enum Kind {
     /// Anything, as an example is. A `$ref` in it is dropped: tools follow it even there.
     Any,

@@ -24,13 +24,13 @@ const COUNT_MAX: usize = 1_000;
 const PATH_BYTES_MAX: usize = 1_000;
 /// Faults of its settings.
 const FAULTS_MAX: usize = 100;
-/// What is shown of a text of a module's that is wrong, in bytes.
+/// Bytes that an error shows of a module's text.
 const SHOWN_BYTES_MAX: usize = 300;
 
 /// An OpenAPI operation object.
 type Operation = Map<String, Value>;
 
-/// What a module said of itself.
+/// The answers of a module about itself.
 pub(in crate::components) struct Profile {
     pub name: String,
     pub version: semver::Version,
@@ -40,10 +40,10 @@ pub(in crate::components) struct Profile {
     pub route_tree: RouteTree,
     /// The OpenAPI operations of the routes, in their order.
     pub operations: Vec<Operation>,
-    /// What the operations refer to.
+    /// The schemas that the operations refer to.
     pub schemas: Map<String, Value>,
     pub schema: Schema,
-    /// What it is granted, and does not import.
+    /// The grants that it has and does not need.
     pub unused_grants: Vec<String>,
 }
 
@@ -96,7 +96,7 @@ impl Profile {
     }
 }
 
-/// Who a module is.
+/// The name and version of a module.
 struct Identity {
     name: String,
     version: semver::Version,
@@ -106,12 +106,12 @@ struct Identity {
 /// A module that is asked about itself.
 struct Interview<'a> {
     contract: &'a Contract,
-    /// Where it is from, for the log.
+    /// Its origin, for the log.
     component: Arc<str>,
     log: Arc<LogBudget>,
     settings: Settings,
     limits: Arc<Limits>,
-    /// How much it has said. All of it is kept.
+    /// The bytes of its answers, all of which are kept.
     said_bytes: usize,
 }
 
@@ -127,7 +127,7 @@ impl Interview<'_> {
         }
     }
 
-    /// Who is it? `expected` is the name that it has to have, where it has to have one.
+    /// Asks for its name, version and summary. `expected` is the name that it has to have.
     fn identity(&mut self, expected: Option<&str>) -> Result<Identity, LoadError> {
         let description = self.contract.describe(self.context())?;
         if !is_name(&description.name) {
@@ -231,7 +231,7 @@ impl Interview<'_> {
         })
     }
 
-    /// What do the operations of its routes refer to?
+    /// Asks for the schemas that the operations of its routes refer to.
     fn schemas(&mut self) -> Result<Map<String, Value>, LoadError> {
         let schemas = self.contract.schemas(self.context())?;
         self.says("schemas", schemas.len())?;

@@ -1,11 +1,11 @@
-//! What the host and a module tell each other, whichever version of the contract the
+//! The values that the host and a module exchange, whichever version of the contract the
 //! module was built against.
 
 #![allow(missing_docs, reason = "a field that its name explains has no comment")]
 
 pub use crate::storage::Migration;
 
-/// What a module is, in its own words.
+/// A module, described by itself.
 pub struct Description {
     pub name: String,
     pub version: String,
@@ -22,7 +22,7 @@ pub enum Method {
     Delete,
 }
 
-/// Who may call a route.
+/// The callers that a route admits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Every caller, with or without credentials.
@@ -43,14 +43,14 @@ pub struct Route {
     pub operation: String,
 }
 
-/// What an actor is.
+/// The kind of an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActorKind {
     User,
     ApiKey,
 }
 
-/// Who makes a request.
+/// The user or API key that makes a request.
 #[derive(Clone, Debug)]
 pub struct Actor {
     pub kind: ActorKind,
@@ -68,9 +68,9 @@ pub struct Header {
 /// A request to one of a module's routes.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The place of the route among the module's.
+    /// The index of the route among the module's.
     pub route: u32,
-    /// What the path's `{name}` segments matched, percent-decoded.
+    /// The segments that the path's `{name}`s matched, percent-decoded.
     pub path_parameters: Vec<String>,
     /// All after the `?`, as it was sent.
     pub query: String,

@@ -20,7 +20,7 @@ pub(super) const MAJOR: Major = Major {
     find: |component| Ok(Box::new(V1::find(component)?)),
 };
 
-/// Where the functions of a module's interfaces are in its component. wasmtime finds
+/// The indices of the functions of a module's interfaces in its component. wasmtime finds
 /// those of any version 1, whichever minor version the host was built with.
 struct V1 {
     lifecycle: lifecycle::GuestIndices,

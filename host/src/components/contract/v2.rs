@@ -30,10 +30,10 @@ const METHODS: [(&str, Method); 5] = [
     ("DELETE", Method::Delete),
 ];
 
-/// Who may call a route, by the names of the contract.
+/// The callers that a route admits, by the names of the contract.
 const ACCESSES: [(&str, Access); 2] = [("anyone", Access::Anyone), ("admin", Access::Admin)];
 
-/// Where the functions of a module's interfaces are in its component. wasmtime finds
+/// The indices of the functions of a module's interfaces in its component. wasmtime finds
 /// those of any version 2, whichever minor version the host was built with.
 struct V2 {
     lifecycle: lifecycle::GuestIndices,
@@ -207,7 +207,7 @@ impl TryFrom<http::Route> for Route {
     }
 }
 
-/// What a name of a route stands for.
+/// Returns the meaning of a name in a route.
 ///
 /// # Errors
 /// When the host does not know the name, with all that it knows.

@@ -23,7 +23,7 @@ pub enum Owned<H, C> {
 /// Patterns by their segments, each with a value.
 #[derive(Debug)]
 pub(super) struct PathTree<T> {
-    /// What follows here as a literal, in lower case and sorted.
+    /// The literals that follow here, in lower case and sorted.
     literals: Vec<(Box<str>, PathTree<T>)>,
     parameter: Option<Box<PathTree<T>>>,
     value: Option<T>,
@@ -115,7 +115,7 @@ impl<T> PathTree<T> {
         }
     }
 
-    /// Where a literal stands, in any case, or would have to.
+    /// Returns the index of a literal, in any case, or the one at which to insert it.
     fn position(&self, segment: &str) -> Result<usize, usize> {
         self.literals.binary_search_by(|(literal, _)| {
             let sought = segment.bytes().map(|byte| byte.to_ascii_lowercase());

@@ -9,9 +9,9 @@ use crate::printable::cut;
 use super::paths::PathTree;
 use super::pattern::{PathPrefix, Pattern};
 use super::percent_decode;
-use crate::components::{Method, Route};
+use crate::components::contract::{Method, Route};
 
-/// What an error shows of a path, in bytes.
+/// Bytes that an error shows of a path.
 const SHOWN_BYTES_MAX: usize = 300;
 
 /// The method's name, as HTTP has it.
@@ -137,7 +137,8 @@ fn not_granted(module: &str, prefixes: &[PathPrefix]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{FoundRoute, RouteTree};
-    use crate::components::{Access, Method, PathPrefix, Route};
+    use crate::components::contract::{Access, Method, Route};
+    use crate::components::routing::PathPrefix;
 
     fn tree(routes: &[(Method, &str)]) -> Result<RouteTree, String> {
         let route = |(method, path): &(Method, &str)| Route {
