@@ -23,28 +23,27 @@ mod store;
 mod version;
 mod watch;
 
-pub use answers::{NO_304, unsendable};
-pub use audit::{Action, write as write_audit};
-pub use breaker::{BreakerOptions, Circuit};
-pub use canary::{Canary, CanaryOptions, share};
-pub use candidates::{Candidates, Failure, Fallback, PassedOver};
+pub use contract::{Header, Response};
+pub use routing::{Claim, Claims, Owned, PathPrefix, Paths, Pattern, belongs_to_host};
 
-pub use changes::{ChangeError, Installation, Manager, ManagerOptions, Then, UnderWay};
-pub use contract::{
-    Access, Actor, ActorKind, HOST_SCHEMA, Header, Method, Request, Response, Route, SeedKind,
+pub(crate) use answers::{NO_304, unsendable};
+pub(crate) use audit::{Action, write as write_audit};
+pub(crate) use breaker::{BreakerOptions, Circuit};
+pub(crate) use canary::{CanaryOptions, share};
+pub(crate) use candidates::{Candidates, Failure, Fallback, PassedOver};
+pub(crate) use changes::{ChangeError, Installation, Manager, ManagerOptions, Then, UnderWay};
+pub(crate) use contract::{Access, Actor, ActorKind, HOST_SCHEMA, Method, Request};
+pub(crate) use metrics::Metrics;
+pub(crate) use remarks::Remark;
+pub(crate) use routing::{
+    CurrentRoutes, Found as FoundEndpoint, HostRoutes, ModuleEndpoint, RouteError, check_modules,
+    method_name, percent_decode,
 };
-pub use metrics::Metrics;
-pub use remarks::{Remark, Remarks};
-pub use routing::{
-    Claim, Claims, CurrentRoutes, DEFAULT_PREFIXES, Found as FoundEndpoint, HostRoutes, Match,
-    ModuleEndpoint, Overlap, Owned, PathError, PathPrefix, Paths, Pattern, RouteError,
-    RoutingTable, SEGMENTS_MAX, belongs_to_host, check_modules, method_name, percent_decode,
-};
-pub use settings::{ModuleLimits, ModuleOptions, VersionSettings};
-pub use signature::{Keys, SignatureError, Trust};
-pub use slot::{Slot, SlotError, SlotOptions};
-pub use source::{Found, Origin, Rank, Source, SourceError, find};
-pub use statistics::{Counted, Statistics};
-pub use store::{ComponentStore, ComponentStoreError};
-pub use version::{Version, VersionError};
-pub use watch::{Watch, WatchError, Watched};
+pub(crate) use settings::{ModuleLimits, ModuleOptions, VersionSettings};
+pub(crate) use signature::Keys;
+pub(crate) use slot::{Slot, SlotError, SlotOptions};
+pub(crate) use source::{Found, Rank, Source, find};
+pub(crate) use statistics::Counted;
+pub(crate) use store::ComponentStore;
+pub(crate) use version::{Version, VersionError};
+pub(crate) use watch::{WatchError, Watched};

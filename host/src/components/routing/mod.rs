@@ -1,4 +1,4 @@
-//! Which requests go where: path patterns, the endpoints of the host as numbers, and the
+//! Leads requests to endpoints: path patterns, the endpoints of the host as numbers, and the
 //! slots of modules. Checks that modules can be served together, and replaces the table by
 //! one pointer. Knows nothing of HTTP.
 
@@ -9,15 +9,13 @@ mod pattern;
 mod routes;
 mod table;
 
-pub use claims::{Claim, Claims, Overlap, RouteError, check_modules};
+pub use claims::{Claim, Claims, RouteError, check_modules};
 pub use current::CurrentRoutes;
-pub use paths::{Match, Owned, Paths};
-pub use pattern::{
-    DEFAULT_PREFIXES, PathError, PathPrefix, Pattern, SEGMENTS_MAX, belongs_to_host,
-};
+pub use paths::{Owned, Paths};
+pub use pattern::{DEFAULT_PREFIXES, PathPrefix, Pattern, belongs_to_host};
 pub use routes::method_name;
 pub(super) use routes::{FoundRoute, RouteTree};
-pub use table::{Found, HostRoutes, ModuleEndpoint, RoutingTable};
+pub use table::{Found, HostRoutes, ModuleEndpoint};
 
 /// The text that percent-encoding stands for, if it is valid and UTF-8.
 pub fn percent_decode(segment: &str) -> Option<String> {

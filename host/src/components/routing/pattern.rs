@@ -172,7 +172,7 @@ impl PathPrefix {
         })
     }
 
-    /// The prefixes without a setting of the operator: [`DEFAULT_PREFIXES`].
+    /// Returns the prefixes that hold where the operator sets none.
     pub fn defaults() -> Vec<Self> {
         let prefixes = DEFAULT_PREFIXES.iter();
         prefixes
