@@ -207,6 +207,19 @@ impl Relation {
 }
 
 impl Entity {
+    /// A thing without relations, all of whose columns are shown. No statement of the kit
+    /// reads it: it is stored elsewhere.
+    pub const fn elsewhere(name: &'static str, columns: &'static [Column]) -> Self {
+        Self {
+            name,
+            columns,
+            shown: columns.len(),
+            nested: &[],
+            relations: &[],
+            table: Table::plain("", "", ""),
+        }
+    }
+
     /// The indexes of the columns that its own routes show.
     pub fn shown(&self) -> Range<usize> {
         0..self.shown

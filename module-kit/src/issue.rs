@@ -110,6 +110,20 @@ impl Issues {
         self.add(Issue::wrong(field, text));
     }
 
+    /// Returns the number if it is from 0 to `max`.
+    pub fn bounded(&mut self, field: &'static str, number: i64, max: u64) -> Option<u64> {
+        let bound = match u64::try_from(number) {
+            Ok(number) if number <= max => return Some(number),
+            Ok(_) => format!("at most {max}"),
+            Err(_) => "at least 0".to_owned(),
+        };
+        self.wrong(
+            field,
+            format!("Field '{field}' must be {bound}, got: '{number}'"),
+        );
+        None
+    }
+
     /// Something that is wrong.
     pub fn add(&mut self, issue: Issue) {
         self.found.push(issue);

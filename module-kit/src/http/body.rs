@@ -36,6 +36,11 @@ pub enum Takes {
     Object,
     /// A list of ids.
     Ids,
+    /// A whole number from 0 to `max`.
+    Number {
+        /// The largest one.
+        max: u64,
+    },
 }
 
 /// A field as it is read.
@@ -85,6 +90,17 @@ impl Body {
             }
         };
         Ok(Self::of(fields))
+    }
+
+    /// Reads all of a body; an empty one is an object without fields.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn read<T>(body: &[u8], read: impl FnOnce(&mut Self) -> T) -> Result<T, Fault> {
+        let mut body = Self::parse(body)?;
+        let value = read(&mut body);
+        body.finish()?;
+        Ok(value)
     }
 
     fn of(fields: Map<String, Value>) -> Self {
@@ -137,6 +153,25 @@ impl Body {
                 None
             }
         }
+    }
+
+    /// A text that has to be there.
+    pub fn required_name(&mut self, field: &'static str) -> Option<String> {
+        let name = self.name(field);
+        if name.is_none() {
+            self.issues.rules(vec![Issue::required(field)]);
+        }
+        name
+    }
+
+    /// A whole number from 0 to `max` that may be absent, but not null.
+    pub fn number(&mut self, field: &'static str, max: u64) -> Option<u64> {
+        let value = self.take(field, Takes::Number { max })?;
+        let Some(number) = value.as_i64() else {
+            self.issues.wrong_type("number", field, &show(&value));
+            return None;
+        };
+        self.issues.bounded(field, number, max)
     }
 
     /// A truth value that may be absent, but not null.
@@ -300,6 +335,47 @@ mod tests {
         let mut read = body(r#"{"add":"a"}"#);
         assert_eq!(read.ids("add"), None);
         refuse(read, "Expected type: 'array' for field 'add', got: 'a'");
+    }
+
+    #[test]
+    fn a_number_is_whole_and_bounded() {
+        for (sent, number) in [("0", Some(0)), ("10", Some(10))] {
+            let mut read = body(&format!(r#"{{"n":{sent}}}"#));
+            assert_eq!(read.number("n", 10), number);
+            assert_eq!(read.finish(), Ok(()));
+        }
+        assert_eq!(body("{}").number("n", 10), None);
+        let wrong = |got| format!("Expected type: 'number' for field 'n', got: '{got}'");
+        for (sent, message) in [
+            ("11", "Field 'n' must be at most 10, got: '11'".to_owned()),
+            ("-1", "Field 'n' must be at least 0, got: '-1'".to_owned()),
+            ("1.5", wrong("1.5")),
+            ("99999999999999999999", wrong("99999999999999999999")),
+            (r#""1""#, wrong("1")),
+            ("null", wrong("null")),
+            ("[1]", wrong("1")),
+        ] {
+            let mut read = body(&format!(r#"{{"n":{sent}}}"#));
+            assert_eq!(read.number("n", 10), None, "{sent}");
+            refuse(read, &message);
+        }
+    }
+
+    #[test]
+    fn a_required_text_that_is_of_another_type_is_not_missing() {
+        for (sent, message) in [
+            ("{}", "Field 'a' is required"),
+            (
+                r#"{"a":null}"#,
+                "Expected type: 'string' for field 'a', got: 'null'",
+            ),
+        ] {
+            let mut read = body(sent);
+            assert_eq!(read.required_name("a"), None, "{sent}");
+            refuse(read, message);
+        }
+        let read = Body::read(br#"{"a":""}"#, |body| body.required_name("a"));
+        assert_eq!(read, Ok(Some(String::new())));
     }
 
     #[test]

@@ -50,10 +50,7 @@ impl Request<'_> {
     /// # Errors
     /// All that is wrong with it.
     pub fn read<T>(&self, read: impl FnOnce(&mut Body) -> T) -> Result<T, Fault> {
-        let mut body = Body::parse(self.body)?;
-        let value = read(&mut body);
-        body.finish()?;
-        Ok(value)
+        Body::read(self.body, read)
     }
 
     /// Who makes it, as it is kept.
@@ -63,7 +60,7 @@ impl Request<'_> {
 }
 
 /// The answer to a request that failed. The second part is for the log.
-pub(super) fn failed(fault: Fault) -> (Response, Option<String>) {
+pub fn failed(fault: Fault) -> (Response, Option<String>) {
     let mut more = Vec::new();
     let (status, kind, message) = match fault {
         Fault::NotFound(text) => (404, "not_found", text),

@@ -8,5 +8,6 @@ pub mod fields;
 pub mod json;
 pub mod openapi;
 pub mod parameters;
+pub mod percent;
 pub mod query;
 pub mod route;

@@ -1,7 +1,7 @@
 //! Query strings as the `qs` library reads them: `a[b]=1`, `a[]=1`, `a[0]=1`,
 //! `a=1&a=2` and `a.b=1` become a tree. Knows no parameter by name.
 
-use percent_encoding::percent_decode_str;
+use super::percent::percent_decode;
 
 /// Parameters that first come beyond this are refused. More of one that came before
 /// are read: a list that is too long has a refusal of its own.
@@ -63,19 +63,8 @@ pub fn parse(query: &str) -> Result<Vec<(String, Value)>, String> {
 
 fn decode(text: &str, key: &str) -> Result<String, String> {
     let wrong = |what: &str| format!("Parameter '{}' {what}", key.escape_debug());
-    let mut rest = text;
-    while let Some(at) = rest.find('%') {
-        rest = &rest[at + 1..];
-        if rest.len() < 2 || !rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(wrong(
-                "has a percent sign that no two hexadecimal digits follow",
-            ));
-        }
-    }
     let spaced = text.replace('+', " ");
-    let decoded = percent_decode_str(&spaced)
-        .decode_utf8()
-        .map_err(|_| wrong("is not valid UTF-8"))?;
+    let decoded = percent_decode(&spaced).map_err(|error| wrong(&error.to_string()))?;
     if decoded.contains('\0') {
         return Err(wrong("contains a NUL character"));
     }

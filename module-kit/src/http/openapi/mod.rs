@@ -174,5 +174,6 @@ fn taken(field: &Field) -> Value {
         }),
         Takes::Object => json!({"type": ["object", "null"]}),
         Takes::Ids => json!({"type": "array", "items": {"type": "string"}}),
+        Takes::Number { max } => json!({"type": "integer", "minimum": 0, "maximum": max}),
     }
 }

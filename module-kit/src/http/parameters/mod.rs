@@ -1,6 +1,7 @@
 //! Query parameters of each route, read into what a store is asked. One parser
 //! for all lists, driven by a table of what may be filtered.
 
+mod by_name;
 pub mod reader;
 
 use crate::entity::{Entity, Relation};
@@ -10,6 +11,8 @@ use crate::filter::{BY_ID, Filter, Search};
 use super::fields::Selection;
 use super::query;
 use reader::Reader;
+
+pub use by_name::Parameters;
 
 /// Words of `q`.
 const WORDS_MAX: usize = 32;
@@ -178,20 +181,15 @@ pub fn fields(
     query: &str,
     defaults: &Selection,
 ) -> Result<Selection, Fault> {
-    let tree = query::parse(query).map_err(Fault::Invalid)?;
-    let mut reader = Reader::default();
-    let mut fields = None;
-    for (name, value) in &tree {
-        match name.as_str() {
-            "fields" => fields = reader.text("fields", value),
-            name => reader.issues.unknown(name),
-        }
-    }
-    reader.issues.check(&[])?;
-    select(entity, fields, defaults)
+    let fields = Parameters::read(query, |parameters| parameters.text("fields"))?;
+    select(entity, fields.as_deref(), defaults)
 }
 
-fn select(
+/// Reads the value of `fields`. `defaults` is what is shown without it.
+///
+/// # Errors
+/// When it names what no column can be called.
+pub fn select(
     entity: &'static Entity,
     fields: Option<&str>,
     defaults: &Selection,

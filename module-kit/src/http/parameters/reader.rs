@@ -46,23 +46,7 @@ impl Reader {
             self.issues.wrong_type("number", field, &value.show());
             return None;
         };
-        match u64::try_from(number) {
-            Ok(number) if number <= max => Some(number),
-            Ok(_) => {
-                self.issues.wrong(
-                    field,
-                    format!("Field '{field}' must be at most {max}, got: '{number}'"),
-                );
-                None
-            }
-            Err(_) => {
-                self.issues.wrong(
-                    field,
-                    format!("Field '{field}' must be at least 0, got: '{number}'"),
-                );
-                None
-            }
-        }
+        self.issues.bounded(field, number, max)
     }
 
     /// `true` or `false` in any case.
@@ -292,8 +276,19 @@ impl Reader {
         Filter::In(column, self.texts(name, values, time))
     }
 
-    /// The texts of a list. One alone is split at its commas.
+    /// The texts of a list as they are compared.
     fn texts(&mut self, name: &'static str, values: &[Value], time: bool) -> Vec<String> {
+        let mut texts = self.list(name, values);
+        // A NULL equals nothing.
+        texts.retain(|text| text != NULL);
+        texts
+            .into_iter()
+            .map(|text| self.scalar(name, &text, time))
+            .collect()
+    }
+
+    /// The texts of a list as they were sent. One alone is split at its commas.
+    pub(super) fn list(&mut self, name: &'static str, values: &[Value]) -> Vec<String> {
         let mut texts = Vec::new();
         for value in values {
             match value {
@@ -313,12 +308,7 @@ impl Reader {
                 ),
             );
         }
-        // A NULL equals nothing.
-        texts.retain(|text| text != NULL);
         texts
-            .into_iter()
-            .map(|text| self.scalar(name, &text, time))
-            .collect()
     }
 
     fn operators(
