@@ -119,6 +119,10 @@ fn a_key_needs_a_title_and_is_secret() {
             json!({"title": "x", "type": "secret", "token": "sk_mine"}),
             "Unrecognized fields: 'token'",
         ),
+        (
+            json!({"title": "a\0b", "type": "secret"}),
+            "Field 'title' must not contain a NUL character",
+        ),
         (json!([]), "Field '' is required"),
     ] {
         shop.post(KEYS, body).is_invalid(message);
@@ -191,6 +195,10 @@ fn a_key_with_a_later_revocation_works_until_then() {
         .is_invalid("Expected type: 'number' for field 'revoke_in', got: 'soon'");
     shop.post(&path, json!({"revoke_in": "3600"}))
         .is_invalid("Expected type: 'number' for field 'revoke_in', got: '3600'");
+    shop.post(&path, json!({"revoke_in": -1}))
+        .is_invalid("Field 'revoke_in' must be at least 0, got: '-1'");
+    shop.post(&path, json!({"revoke_in": 4_000_000_000_u64}))
+        .is_invalid("Field 'revoke_in' must be at most 3162240000, got: '4000000000'");
     let revoked = shop.post(&path, json!({"revoke_in": 3_600}));
     assert!(revoked.at("/api_key/revoked_at") > revoked.at("/api_key/updated_at"));
     assert_eq!(with(&shop, &secret).status, 200);
@@ -269,18 +277,19 @@ fn keys_are_listed_by_filters() {
             "Expected type: 'string, array' for field 'id', got: '[object Object]'",
         ),
         (
-            "limit=x&offset=y&order=z&foo=1",
-            "Expected type: 'number' for field 'limit', got: 'x'; \
-             Expected type: 'number' for field 'offset', got: 'y'; \
-             Field 'order' names no field to order by, got: 'z'",
+            "order=z&limit=x&offset=y&foo=1",
+            "Field 'order' names no field to order by, got: 'z'; \
+             Expected type: 'number' for field 'limit', got: 'x'; \
+             Expected type: 'number' for field 'offset', got: 'y'",
         ),
         (
             "limit=abc",
             "Expected type: 'number' for field 'limit', got: 'abc'",
         ),
+        ("limit=-1", "Field 'limit' must be at least 0, got: '-1'"),
         (
-            "limit=-1",
-            "Field 'limit' must be from 0 to 1000, got: '-1'",
+            "limit=1001",
+            "Field 'limit' must be at most 1000, got: '1001'",
         ),
         (
             "order=token",
@@ -293,8 +302,11 @@ fn keys_are_listed_by_filters() {
         ("foo=1&bar=2", "Unrecognized fields: 'foo, bar'"),
         (
             "title=%zz",
-            "Parameter 'title' is not valid percent-encoding",
+            "Parameter 'title' has a percent sign that no two hexadecimal digits follow",
         ),
+        ("q=a%00", "Parameter 'q' contains a NUL character"),
+        ("a.b.c=1", "Key accessor more than 2 levels deep: a.b.c"),
+        ("fields=constructor", "column constructor does not exist"),
     ] {
         shop.get(&format!("{KEYS}?{query}")).is_invalid(message);
     }

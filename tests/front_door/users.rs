@@ -360,11 +360,11 @@ fn an_invalid_change_of_a_user_changes_nothing() {
         ),
         (
             json!({"metadata": "x"}),
-            "Expected type: 'object' for field 'metadata', got: 'x'",
+            "Expected type: 'record' for field 'metadata', got: 'x'",
         ),
         (
-            json!({"metadata": [1]}),
-            "Expected type: 'object' for field 'metadata', got: '1'",
+            json!({"metadata": [1, null]}),
+            "Expected type: 'record' for field 'metadata', got: '1,'",
         ),
         (
             json!({"first_name": "a\0b"}),

@@ -66,28 +66,33 @@ pub(super) fn document(modules: &[&Version], endpoints: Vec<Described<'_>>) -> V
         "components": {
             "schemas": schemas,
             "responses": responses(),
-            "securitySchemes": {
-                "token": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "A token from `POST /auth/user/emailpass`, or a secret API key",
-                },
-                "key": {
-                    "type": "http",
-                    "scheme": "basic",
-                    "description": "A secret API key as the user name, without a password",
-                },
-                "session": {
-                    "type": "apiKey",
-                    "in": "cookie",
-                    "name": COOKIE_NAME,
-                    "description": format!(
-                        "What `POST /auth/session` sets; over https its name is `{HOST_COOKIE_NAME}`. What changes \
-                         something needs `Sec-Fetch-Site: same-origin` beside it, or an `Origin` that is the host's \
-                         own or listed in `cors.origins`, as browsers send them"
-                    ),
-                },
-            },
+            "securitySchemes": security_schemes(),
+        },
+    })
+}
+
+/// The ways to show who asks.
+fn security_schemes() -> Value {
+    json!({
+        "token": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token from `POST /auth/user/emailpass`, or a secret API key",
+        },
+        "key": {
+            "type": "http",
+            "scheme": "basic",
+            "description": "A secret API key as the user name, without a password",
+        },
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": COOKIE_NAME,
+            "description": format!(
+                "What `POST /auth/session` sets; over https its name is `{HOST_COOKIE_NAME}`. What changes \
+                 something needs `Sec-Fetch-Site: same-origin` beside it, or an `Origin` that is the host's \
+                 own or listed in `cors.origins`, as browsers send them"
+            ),
         },
     })
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::RETRY_AFTER_S;
 use super::super::answer::Answer;
 use super::operation::{Operation, text, text_answer};
-use super::{HostRequest, accepts};
+use super::{HostRequest, Result, accepts};
 use crate::components::{Circuit, Manager};
 use crate::fault::fault;
 use crate::storage;
@@ -15,7 +15,7 @@ use crate::storage;
 /// That the host lives, which modules are given a rest, which databases are in trouble, and
 /// what failed at its start. Where a database cannot even be read, that it does not.
 /// Anybody may ask: there is no path and no reason of a component's in it.
-pub(super) fn health(request: &HostRequest<'_>) -> Answer {
+pub(super) fn health(request: &HostRequest<'_>) -> Result {
     let about = request.about;
     fault("endpoint.health");
     let open: String = about
@@ -51,11 +51,11 @@ pub(super) fn health(request: &HostRequest<'_>) -> Answer {
     let text = format!("{word}{troubles}{open}{}", left_out(&about.manager));
     let plain = HeaderValue::from_static("text/html; charset=utf-8");
     let answer = Answer::bytes(status, plain, text.into());
-    if is_down {
+    Ok(if is_down {
         answer.with(RETRY_AFTER, &RETRY_AFTER_S.to_string())
     } else {
         answer
-    }
+    })
 }
 
 fn left_out(manager: &Manager) -> String {
@@ -76,7 +76,7 @@ fn left_out(manager: &Manager) -> String {
 }
 
 /// What Prometheus collects, in its own text format unless OpenMetrics is asked for.
-pub(super) fn metrics(request: &HostRequest<'_>) -> Answer {
+pub(super) fn metrics(request: &HostRequest<'_>) -> Result {
     let (about, headers) = (request.about, &request.parts.headers);
     const OPEN: HeaderValue =
         HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -89,10 +89,10 @@ pub(super) fn metrics(request: &HostRequest<'_>) -> Answer {
         (about.metrics.classic(), CLASSIC)
     };
     match text {
-        Ok(text) => Answer::bytes(StatusCode::OK, content_type, text.into()),
+        Ok(text) => Ok(Answer::bytes(StatusCode::OK, content_type, text.into())),
         Err(error) => {
             tracing::error!(%error, "the metrics cannot be written");
-            Answer::unknown_error()
+            Err(Box::new(Answer::unknown_error()))
         }
     }
 }

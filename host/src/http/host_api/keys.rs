@@ -4,125 +4,155 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
+use wares_module_kit::entity::{Column, Entity};
+use wares_module_kit::http::body::Body;
+use wares_module_kit::http::fields::Selection;
+use wares_module_kit::http::parameters::Parameters;
+use wares_module_kit::issue::{Issue, nuls};
 
 use super::super::answer::{Answer, Refusal};
-use super::super::query;
-use super::input::{Input, fields, select};
-use super::operation::{
-    Operation, answer, json_content, nullable, object, query as query_parameter, text,
-};
-use super::{HostRequest, failed};
+use super::{HostRequest, Result, failed, wire};
 use crate::casefold::casefold;
 use crate::clock;
 use crate::identity::ApiKey;
 use crate::storage::StorageError;
 
 /// The one type of key: publishable ones are for storefronts.
-const SECRET: &str = "secret";
+pub(super) const SECRET: &str = "secret";
 
 /// The default number of keys in one list.
-const LIMIT_DEFAULT: u64 = 20;
+pub(super) const LIMIT_DEFAULT: u64 = 20;
 /// The largest number of keys in one list.
-const LIMIT_MAX: u64 = 1_000;
+pub(super) const LIMIT_MAX: u64 = 1_000;
 /// The latest time of a revocation, in seconds: a hundred years.
-const REVOKE_IN_MAX_S: u64 = 100 * 366 * 24 * 3_600;
+pub(super) const REVOKE_IN_MAX_S: u64 = 100 * 366 * 24 * 3_600;
 
-/// The fields of a key, in this order.
-const FIELDS: [&str; 11] = [
-    "id",
-    "title",
-    "token",
-    "redacted",
-    "type",
-    "last_used_at",
-    "updated_at",
-    "created_at",
-    "created_by",
-    "revoked_at",
-    "revoked_by",
+/// The columns of a key, in this order.
+pub(super) const COLUMNS: [Column; 11] = [
+    Column::key("id"),
+    Column::key("title"),
+    Column::key("token"),
+    Column::key("redacted"),
+    Column::key("type"),
+    Column::text("last_used_at"),
+    Column::time("updated_at"),
+    Column::time("created_at"),
+    Column::text("created_by"),
+    Column::text("revoked_at"),
+    Column::text("revoked_by"),
 ];
 
+/// A key as Medusa shows one.
+static KEY: Entity = Entity::elsewhere("ApiKey", &COLUMNS);
+
 /// The fields that order keys.
-fn orders() -> impl Iterator<Item = &'static str> {
-    FIELDS.into_iter().filter(|name| *name != "token")
+pub(super) fn orders() -> impl Iterator<Item = &'static str> {
+    let names = COLUMNS.iter().map(|column| column.name);
+    names.filter(|name| *name != "token")
 }
 
-/// The result of a request for keys.
-type Result<T = Answer> = std::result::Result<T, Refusal>;
+/// The query of a list.
+struct Search {
+    limit: u64,
+    offset: u64,
+    /// Words of `q`, case-folded.
+    words: String,
+    /// The texts that one field may have.
+    wanted: [(&'static str, Option<Vec<String>>); 3],
+    order: String,
+    descending: bool,
+    fields: Option<String>,
+}
 
-/// `GET /admin/api-keys`
-pub(super) fn list(request: &HostRequest<'_>) -> Result {
-    let identity = request.identity;
-    let mut input = Input::query(query(&request.parts.uri))?;
-    let limit = input.number("limit", LIMIT_MAX).unwrap_or(LIMIT_DEFAULT);
-    let offset = input.number("offset", u64::MAX >> 1).unwrap_or(0);
-    let words = casefold(&input.text("q").unwrap_or_default());
-    let wanted = ["id", "title", "type"].map(|name| (name, input.texts(name)));
-    let order = input.text("order").unwrap_or_else(|| "id".to_owned());
-    let (order, descending) = order
-        .strip_prefix('-')
-        .map_or((order.as_str(), false), |name| (name, true));
-    if !orders().any(|name| name == order) {
-        input.issue(format!(
-            "Field 'order' names no field to order by, got: '{order}'"
-        ));
+impl Search {
+    fn read(parameters: &mut Parameters) -> Self {
+        let order = parameters.text("order").unwrap_or_else(|| "id".to_owned());
+        let (name, descending) = order
+            .strip_prefix('-')
+            .map_or((order.as_str(), false), |name| (name, true));
+        if !orders().any(|known| known == name) {
+            let text = format!("Field 'order' names no field to order by, got: '{order}'");
+            parameters.issues().wrong("order", text);
+        }
+        Self {
+            limit: parameters
+                .number("limit", LIMIT_MAX)
+                .unwrap_or(LIMIT_DEFAULT),
+            offset: parameters.number("offset", u64::MAX >> 1).unwrap_or(0),
+            words: casefold(&parameters.text("q").unwrap_or_default()),
+            wanted: ["id", "title", "type"].map(|name| (name, parameters.texts(name))),
+            order: name.to_owned(),
+            descending,
+            fields: parameters.text("fields"),
+        }
     }
-    let fields = input.text("fields");
-    input.finish()?;
-    let mut keys: Vec<Map<String, Value>> = stored(identity.keys())?.iter().map(view).collect();
-    keys.retain(|key| {
-        let is = |name: &str, texts: &[String]| {
-            texts.iter().any(|text| key[name].as_str() == Some(text))
-        };
+
+    fn finds(&self, key: &Map<String, Value>) -> bool {
         let searched = [&key["title"], &key["redacted"]]
             .map(|value| casefold(value.as_str().unwrap_or_default()))
             .join("\n");
-        words.split_whitespace().all(|word| searched.contains(word))
-            && wanted
-                .iter()
-                .all(|(name, texts)| texts.as_ref().is_none_or(|texts| is(name, texts)))
-    });
-    // They come in the order of creation; equal ones keep it.
-    keys.sort_by(|one, other| {
-        let text = |key: &Map<String, Value>| key[order].as_str().map(str::to_owned);
-        // Missing values come last in ascending order.
-        let by = |key| (text(key).is_none(), text(key));
-        let ascending = by(one).cmp(&by(other));
-        if descending {
-            ascending.reverse()
-        } else {
-            ascending
-        }
-    });
+        let mut words = self.words.split_whitespace();
+        let is = |name: &str, texts: &[String]| {
+            texts.iter().any(|text| key[name].as_str() == Some(text))
+        };
+        let mut wanted = self.wanted.iter();
+        words.all(|word| searched.contains(word))
+            && wanted.all(|(name, texts)| texts.as_ref().is_none_or(|texts| is(name, texts)))
+    }
+
+    /// Orders keys, which come in the order of creation; equal ones keep it.
+    fn sort(&self, keys: &mut [Map<String, Value>]) {
+        keys.sort_by(|one, other| {
+            let text = |key: &Map<String, Value>| key[&self.order].as_str().map(str::to_owned);
+            // Missing values come last in ascending order.
+            let by = |key| (text(key).is_none(), text(key));
+            let ascending = by(one).cmp(&by(other));
+            if self.descending {
+                ascending.reverse()
+            } else {
+                ascending
+            }
+        });
+    }
+}
+
+/// `GET /admin/api-keys`
+pub(super) fn list(request: &HostRequest<'_>) -> Result {
+    let search = wire::query(request, Search::read)?;
+    let selection = wire::select(&KEY, search.fields.as_deref())?;
+    let mut keys: Vec<_> = stored(request.identity.keys())?.iter().map(view).collect();
+    keys.retain(|key| search.finds(key));
+    search.sort(&mut keys);
     let count = keys.len();
-    let page: Vec<Value> = keys
+    let page: Vec<_> = keys
         .into_iter()
-        .skip(usize::try_from(offset).unwrap_or(usize::MAX))
-        .take(usize::try_from(limit).unwrap_or(usize::MAX))
-        .map(|key| select(key, fields.as_deref()))
+        .skip(usize::try_from(search.offset).unwrap_or(usize::MAX))
+        .take(usize::try_from(search.limit).unwrap_or(usize::MAX))
+        .map(|key| wire::shown(&KEY, &selection, key))
         .collect();
     Ok(Answer::json(&json!({
         "api_keys": page,
         "count": count,
-        "offset": offset,
-        "limit": limit,
+        "offset": search.offset,
+        "limit": search.limit,
     })))
 }
 
 /// `POST /admin/api-keys`
 pub(super) fn create(request: &HostRequest<'_>) -> Result {
-    let identity = request.identity;
-    let mut input = Input::body(&request.body)?;
-    let title = title(&mut input);
-    if let Some(kind) = input.required_text("type").filter(|kind| kind != SECRET) {
-        input.issue(format!(
-            "Expected: '{SECRET}' for field 'type', but got: '{kind}'"
-        ));
-    }
-    input.finish()?;
+    let title = wire::body(request, |body| {
+        let title = title(body);
+        let kind = body.required_name("type");
+        if let Some(kind) = kind.filter(|kind| kind != SECRET) {
+            let text = format!("Expected: '{SECRET}' for field 'type', but got: '{kind}'");
+            body.issues.wrong("type", text);
+        }
+        title
+    })?;
     // Read and ignored: the secret cannot be shown again.
-    fields(request)?;
-    let (key, secret) = stored(identity.create_key(&title, actor(request)))?;
+    wire::fields(request, &KEY)?;
+    let created = request.identity.create_key(&title, actor(request));
+    let (key, secret) = stored(created)?;
     let mut view = view(&key);
     view["token"] = secret.into();
     Ok(Answer::json(&json!({"api_key": view})))
@@ -130,31 +160,26 @@ pub(super) fn create(request: &HostRequest<'_>) -> Result {
 
 /// `GET /admin/api-keys/{id}`
 pub(super) fn retrieve(request: &HostRequest<'_>) -> Result {
-    let fields = fields(request)?;
-    one(request, fields.as_deref())
+    let selection = wire::fields(request, &KEY)?;
+    one(request, &selection)
 }
 
 /// `POST /admin/api-keys/{id}`
 pub(super) fn rename(request: &HostRequest<'_>) -> Result {
-    let identity = request.identity;
-    let mut input = Input::body(&request.body)?;
-    let title = title(&mut input);
-    input.finish()?;
-    let fields = fields(request)?;
-    if !stored(identity.rename_key(id(request), &title))? {
+    let title = wire::body(request, title)?;
+    let selection = wire::fields(request, &KEY)?;
+    if !stored(request.identity.rename_key(id(request), &title))? {
         return Err(not_found(request));
     }
-    one(request, fields.as_deref())
+    one(request, &selection)
 }
 
 /// `POST /admin/api-keys/{id}/revoke`
 pub(super) fn revoke(request: &HostRequest<'_>) -> Result {
     let identity = request.identity;
-    let mut input = Input::body(&request.body)?;
-    let revoke_in = input.json_number("revoke_in", REVOKE_IN_MAX_S).unwrap_or(0);
-    input.finish()?;
-    let fields = fields(request)?;
-    let at = clock::now() + Duration::from_secs(revoke_in);
+    let revoke_in = wire::body(request, |body| body.number("revoke_in", REVOKE_IN_MAX_S))?;
+    let selection = wire::fields(request, &KEY)?;
+    let at = clock::now() + Duration::from_secs(revoke_in.unwrap_or(0));
     if !stored(identity.revoke_key(id(request), actor(request), at))? {
         return Err(match stored(identity.key(id(request)))? {
             Some(_) => Box::new(Answer::error(
@@ -165,7 +190,7 @@ pub(super) fn revoke(request: &HostRequest<'_>) -> Result {
             None => not_found(request),
         });
     }
-    one(request, fields.as_deref())
+    one(request, &selection)
 }
 
 /// `DELETE /admin/api-keys/{id}`
@@ -185,31 +210,30 @@ pub(super) fn delete(request: &HostRequest<'_>) -> Result {
     ))
 }
 
-fn one(request: &HostRequest<'_>, fields: Option<&str>) -> Result {
-    let identity = request.identity;
-    let key = stored(identity.key(id(request)))?.ok_or_else(|| not_found(request))?;
-    Ok(Answer::json(
-        &json!({"api_key": select(view(&key), fields)}),
-    ))
+fn one(request: &HostRequest<'_>, selection: &Selection) -> Result {
+    let found = stored(request.identity.key(id(request)))?;
+    let key = view(&found.ok_or_else(|| not_found(request))?);
+    let shown = wire::shown(&KEY, selection, key);
+    Ok(Answer::json(&json!({"api_key": shown})))
 }
 
 fn id<'a>(request: &'a HostRequest<'_>) -> &'a str {
-    request.parameters.first().map_or("", String::as_str)
+    request.parameter(0)
 }
 
 fn actor<'a>(request: &'a HostRequest<'_>) -> Option<&'a str> {
     request.actor.as_ref().map(|actor| actor.id.as_str())
 }
 
-fn title(input: &mut Input) -> String {
-    let title = input.required_text("title");
-    if title
-        .as_ref()
-        .is_some_and(|title| title.trim().is_empty() || title.contains('\0'))
-    {
-        input.issue("Field 'title' must say what the key is for".to_owned());
+fn title(body: &mut Body) -> String {
+    let title = body.required_name("title").unwrap_or_default();
+    let mut issues = nuls(&[("title", Some(&title))]);
+    if title.trim().is_empty() {
+        let text = "Field 'title' must say what the key is for".to_owned();
+        issues.push(Issue::wrong("title", text));
     }
-    title.unwrap_or_default()
+    body.issues.rules(issues);
+    title
 }
 
 fn stored<T>(result: std::result::Result<T, StorageError>) -> Result<T> {
@@ -223,7 +247,7 @@ fn not_found(request: &HostRequest<'_>) -> Refusal {
 
 /// A key as Medusa shows one. Only the answer to its creation has its secret.
 fn view(key: &ApiKey) -> Map<String, Value> {
-    let values: [Value; FIELDS.len()] = [
+    let values = [
         key.id.as_str().into(),
         key.title.as_str().into(),
         "".into(),
@@ -236,148 +260,5 @@ fn view(key: &ApiKey) -> Map<String, Value> {
         key.revoked_at.as_deref().into(),
         key.revoked_by.as_deref().into(),
     ];
-    FIELDS
-        .iter()
-        .map(|name| (*name).to_owned())
-        .zip(values)
-        .collect()
-}
-
-pub(super) fn list_operation() -> Operation {
-    let several = || json!({"type": "array", "items": text()});
-    let orders = orders().collect::<Vec<_>>().join("|");
-    Operation::new(
-        "Host",
-        "ListApiKeys",
-        "List secret API keys",
-        answer(list_of_keys()),
-    )
-    .parameters([
-        query_parameter(
-            "limit",
-            json!({
-                "type": "integer",
-                "minimum": 0,
-                "maximum": LIMIT_MAX,
-                "default": LIMIT_DEFAULT,
-            }),
-        ),
-        query_parameter(
-            "offset",
-            json!({"type": "integer", "minimum": 0, "default": 0}),
-        ),
-        query_parameter(
-            "order",
-            json!({"type": "string", "pattern": format!("^-?({orders})$")}),
-        ),
-        query_parameter("q", text()),
-        query_parameter("id", several()),
-        query_parameter("title", several()),
-        query_parameter("type", several()),
-        query_parameter("fields", text()),
-    ])
-}
-
-pub(super) fn create_operation() -> Operation {
-    Operation::new(
-        "Host",
-        "CreateApiKey",
-        "Create a secret API key; `token` is shown only now",
-        answer(key_schema()),
-    )
-    .body(
-        json_content(object(
-            json!({"title": title_schema(), "type": {"const": SECRET}}),
-        )),
-        true,
-    )
-}
-
-pub(super) fn retrieve_operation() -> Operation {
-    Operation::new(
-        "Host",
-        "RetrieveApiKey",
-        "Retrieve a secret API key",
-        one_key(),
-    )
-    .parameters([query_parameter("fields", text())])
-}
-
-pub(super) fn rename_operation() -> Operation {
-    Operation::new("Host", "UpdateApiKey", "Rename a secret API key", one_key())
-        .parameters([query_parameter("fields", text())])
-        .body(json_content(object(json!({"title": title_schema()}))), true)
-}
-
-pub(super) fn revoke_operation() -> Operation {
-    Operation::new(
-        "Host",
-        "RevokeApiKey",
-        "Make a secret API key void",
-        one_key(),
-    )
-    .parameters([query_parameter("fields", text())])
-    .body(
-        json_content(json!({
-            "type": "object",
-            "properties": {"revoke_in": {
-                "type": "integer",
-                "minimum": 0,
-                "maximum": REVOKE_IN_MAX_S,
-                "description": "Seconds that it still works",
-            }},
-            "additionalProperties": false,
-        })),
-        false,
-    )
-}
-
-pub(super) fn delete_operation() -> Operation {
-    Operation::new(
-        "Host",
-        "DeleteApiKey",
-        "Forget a secret API key that is void",
-        answer(object(json!({
-            "id": text(),
-            "object": {"const": "api_key"},
-            "deleted": {"const": true},
-        }))),
-    )
-}
-
-fn title_schema() -> Value {
-    json!({"type": "string", "pattern": "\\S"})
-}
-
-/// A key, of which `fields` may have left anything out but the id.
-fn shown_key() -> Value {
-    let kinds: Map<String, Value> = FIELDS
-        .iter()
-        .map(|name| ((*name).to_owned(), nullable()))
-        .collect();
-    json!({
-        "type": "object",
-        "properties": kinds,
-        "required": ["id"],
-        "additionalProperties": false,
-    })
-}
-
-fn key_schema() -> Value {
-    object(json!({"api_key": shown_key()}))
-}
-
-fn one_key() -> Value {
-    let mut answers = answer(key_schema());
-    answers["404"] = json!({"description": "There is no such key"});
-    answers
-}
-
-fn list_of_keys() -> Value {
-    object(json!({
-        "api_keys": {"type": "array", "items": shown_key()},
-        "count": {"type": "integer"},
-        "offset": {"type": "integer"},
-        "limit": {"type": "integer"},
-    }))
+    wire::thing(&COLUMNS, values)
 }

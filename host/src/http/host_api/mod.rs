@@ -3,7 +3,7 @@
 
 mod accepts;
 mod health;
-mod input;
+mod key_operations;
 mod keys;
 mod operation;
 mod root;
@@ -11,6 +11,7 @@ mod session;
 mod session_operations;
 mod version_operations;
 mod versions;
+mod wire;
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -28,7 +29,7 @@ use crate::storage::{StorageError, Trouble};
 use operation::{Operation, answer};
 
 use Access::{Admin, Anyone};
-use Handler::{Brief, Disk, Now, Pending as Later};
+use Handler::{Disk, Now, Pending as Later};
 use Method::{Delete, Get, Post, Put};
 
 /// An endpoint of the host.
@@ -54,16 +55,19 @@ pub(super) enum Body {
     },
 }
 
+/// The answer to a request, or to a refused one.
+pub(super) type Result<T = Answer> = std::result::Result<T, Refusal>;
+
 /// An answer that waits for another task.
 pub(super) type Pending<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
 /// How a request is answered.
 enum Handler {
-    Now(fn(&HostRequest<'_>) -> Answer),
-    /// Like `Now`, or with a refusal.
-    Brief(fn(&HostRequest<'_>) -> Result<Answer, Refusal>),
-    /// Waits for the disk, apart from other requests.
-    Disk(fn(&HostRequest<'_>) -> Result<Answer, Refusal>),
+    /// At once.
+    Now(fn(&HostRequest<'_>) -> Result),
+    /// Once the disk has answered, apart from other requests.
+    Disk(fn(&HostRequest<'_>) -> Result),
+    /// Once another task has answered.
     Pending(for<'a> fn(&'a HostRequest<'a>) -> Pending<'a>),
 }
 
@@ -90,16 +94,16 @@ pub(super) static ENDPOINTS: [Endpoint; 30] = [
     row(Post, "/auth/token/refresh", Admin, Now(session::refresh), Some(session_operations::refresh)),
     row(Post, "/auth/session", Admin, Disk(session::begin), Some(session_operations::begin)),
     row(Delete, "/auth/session", Anyone, Disk(session::end), Some(session_operations::end)),
-    row(Get, "/admin/users/me", Admin, Brief(session::me), Some(session_operations::me)),
+    row(Get, "/admin/users/me", Admin, Now(session::me), Some(session_operations::me)),
     row(Post, "/admin/users/me", Admin, Disk(session::update_me), Some(session_operations::update_me)),
-    row(Get, "/admin/api-keys", Admin, Disk(keys::list), Some(keys::list_operation)),
-    row(Post, "/admin/api-keys", Admin, Disk(keys::create), Some(keys::create_operation)),
-    row(Get, "/admin/api-keys/{id}", Admin, Disk(keys::retrieve), Some(keys::retrieve_operation)),
-    row(Post, "/admin/api-keys/{id}", Admin, Disk(keys::rename), Some(keys::rename_operation)),
-    row(Post, "/admin/api-keys/{id}/revoke", Admin, Disk(keys::revoke), Some(keys::revoke_operation)),
-    row(Delete, "/admin/api-keys/{id}", Admin, Disk(keys::delete), Some(keys::delete_operation)),
+    row(Get, "/admin/api-keys", Admin, Disk(keys::list), Some(key_operations::list)),
+    row(Post, "/admin/api-keys", Admin, Disk(keys::create), Some(key_operations::create)),
+    row(Get, "/admin/api-keys/{id}", Admin, Disk(keys::retrieve), Some(key_operations::retrieve)),
+    row(Post, "/admin/api-keys/{id}", Admin, Disk(keys::rename), Some(key_operations::rename)),
+    row(Post, "/admin/api-keys/{id}/revoke", Admin, Disk(keys::revoke), Some(key_operations::revoke)),
+    row(Delete, "/admin/api-keys/{id}", Admin, Disk(keys::delete), Some(key_operations::delete)),
     // A command asks this before it sends credentials; no other client needs it.
-    row(Get, "/_wares/host", Anyone, Brief(session::prove), None),
+    row(Get, "/_wares/host", Anyone, Now(session::prove), None),
     row(Get, "/_wares/modules", Admin, Disk(versions::list), Some(version_operations::list)),
     row(Get, "/_wares/modules/{name}", Admin, Disk(versions::retrieve), Some(version_operations::retrieve)),
     Endpoint {
@@ -143,9 +147,8 @@ impl Endpoint {
 
     pub(super) async fn answer(&self, request: &HostRequest<'_>) -> Answer {
         let answer = match self.handler {
-            Now(handle) => return handle(request),
+            Now(handle) => handle(request),
             Later(handle) => return handle(request).await,
-            Brief(handle) => handle(request),
             Disk(handle) => tokio::task::block_in_place(|| handle(request)),
         };
         answer.unwrap_or_else(|refusal| *refusal)
@@ -154,9 +157,19 @@ impl Endpoint {
 
 impl HostRequest<'_> {
     /// The actor. An endpoint whose access is `Admin` always has one.
-    fn actor(&self) -> Result<&Actor, Refusal> {
+    fn actor(&self) -> Result<&Actor> {
         let actor = self.actor.as_ref();
         actor.ok_or_else(|| Box::new(Answer::unauthorized()))
+    }
+
+    /// The query, without its `?`.
+    fn query(&self) -> &str {
+        self.parts.uri.query().unwrap_or_default()
+    }
+
+    /// The parameter of the path at this index.
+    fn parameter(&self, index: usize) -> &str {
+        self.parameters.get(index).map_or("", String::as_str)
     }
 
     /// The signed-in user, if no key or command asks.
@@ -170,7 +183,7 @@ impl HostRequest<'_> {
 ///
 /// # Errors
 /// When an endpoint is there twice, or its path is not kept for the host.
-pub fn host_routes(options: &HttpOptions) -> Result<HostRoutes, RouteError> {
+pub fn host_routes(options: &HttpOptions) -> std::result::Result<HostRoutes, RouteError> {
     let mut routes = HostRoutes::default();
     for (number, endpoint) in ENDPOINTS.iter().enumerate() {
         if options.docs || !endpoint.is_docs() {
@@ -201,9 +214,10 @@ pub(super) fn described(options: &HttpOptions) -> impl Iterator<Item = Described
     })
 }
 
-fn document(request: &HostRequest<'_>) -> Answer {
+fn document(request: &HostRequest<'_>) -> Result {
     let about = request.about;
-    about.document.get(about.manager.routes(), request.options)
+    let document = &about.document;
+    Ok(document.get(about.manager.routes(), request.options))
 }
 
 fn document_operation() -> Operation {
@@ -215,14 +229,14 @@ fn document_operation() -> Operation {
     )
 }
 
-fn page(request: &HostRequest<'_>) -> Answer {
-    docs::page(request.parts.uri.path())
+fn page(request: &HostRequest<'_>) -> Result {
+    Ok(docs::page(request.parts.uri.path()))
 }
 
-fn page_part(request: &HostRequest<'_>) -> Answer {
-    let file = request.parameters.first().map_or("", String::as_str);
+fn page_part(request: &HostRequest<'_>) -> Result {
     let path = request.parts.uri.path();
-    docs::part(file).unwrap_or_else(|| Answer::no_route(&hyper::Method::GET, path))
+    let part = docs::part(request.parameter(0));
+    part.ok_or_else(|| Box::new(Answer::no_route(&hyper::Method::GET, path)))
 }
 
 /// The answer to a request that met an error of the host's own database. Trouble with the file

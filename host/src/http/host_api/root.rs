@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::super::answer::Answer;
 use super::super::docs;
-use super::{HostRequest, accepts};
+use super::{HostRequest, Result, accepts};
 
 const HEALTH: &str = "/health";
 
@@ -49,14 +49,14 @@ const AFTER: &str = r#"<dt><a href="/health">/health</a></dt>
 "#;
 
 /// The answer; `docs` is whether the API is described.
-pub(super) fn root(request: &HostRequest<'_>) -> Answer {
+pub(super) fn root(request: &HostRequest<'_>) -> Result {
     let (headers, docs) = (&request.parts.headers, request.options.docs);
     let answer = if accepts::html(headers) {
         page(docs)
     } else {
         links(docs)
     };
-    answer.with(VARY, "Accept")
+    Ok(answer.with(VARY, "Accept"))
 }
 
 fn page(docs: bool) -> Answer {

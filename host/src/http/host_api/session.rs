@@ -4,98 +4,126 @@ use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use wares_module_kit::change::Change;
+use wares_module_kit::entity::{Column, Entity};
+use wares_module_kit::fault::Fault;
+use wares_module_kit::http::body::Body;
+use wares_module_kit::http::fields::Selection;
+use wares_module_kit::http::parameters::Parameters;
+use wares_module_kit::issue::{Issue, nuls};
+use wares_module_kit::metadata::Metadata;
 
+use super::super::RETRY_AFTER_S;
 use super::super::answer::{Answer, Refusal};
 use super::super::credentials::{cookie, cookie_name};
 use super::super::origin::is_https;
-use super::super::{RETRY_AFTER_S, query};
-use super::input::{Change, Input, fields, invalid, select};
-use super::{HostRequest, Pending, failed};
-use crate::identity::User;
-use crate::identity::{CHALLENGE_LENGTH, SignInError, is_challenge};
+use super::{HostRequest, Pending, Result, failed, wire};
+use crate::identity::{Actor, CHALLENGE_LENGTH, Profile, SignInError, User, is_challenge};
 
 /// The one way to sign in.
 pub(super) const PROVIDER: &str = "emailpass";
-/// The longest JSON text of a user's metadata, in bytes, as of any record.
-const METADATA_BYTES_MAX: usize = 1024 * 1024;
+
+/// The columns of a user, in this order.
+const COLUMNS: [Column; 9] = [
+    Column::key("id"),
+    Column::text("first_name"),
+    Column::text("last_name"),
+    Column::key("email"),
+    Column::text("avatar_url"),
+    Column::METADATA,
+    Column::time("created_at"),
+    Column::time("updated_at"),
+    Column::DELETED_AT,
+];
+
+/// A user as Medusa shows one.
+static USER: Entity = Entity::elsewhere("User", &COLUMNS);
 
 /// `GET /admin/users/me`
-pub(super) fn me(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
-    let (identity, user) = (
-        request.identity,
-        request.user().map(|user| user.id.as_str()),
-    );
-    let fields = fields(request)?;
-    let user = user.ok_or_else(no_user)?;
-    let found = identity.user(user).map_err(|error| failed(&error))?;
-    Ok(shown(&found.ok_or_else(no_user)?, fields.as_deref()))
+pub(super) fn me(request: &HostRequest<'_>) -> Result {
+    let selection = wire::fields(request, &USER)?;
+    let user = request.user().ok_or_else(no_user)?;
+    let found = request.identity.user(&user.id);
+    let found = found.map_err(|error| failed(&error))?;
+    Ok(shown(&found.ok_or_else(no_user)?, &selection))
 }
 
 /// `POST /admin/users/me`: a user's own fields, validated as Medusa does for a user
 /// by its id.
-pub(super) fn update_me(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
-    let (identity, user) = (
-        request.identity,
-        request.user().map(|user| user.id.as_str()),
-    );
-    let mut input = Input::body(&request.body)?;
-    let first_name = input.nullable_text("first_name");
-    let last_name = input.nullable_text("last_name");
-    let avatar_url = input.nullable_text("avatar_url");
-    let metadata = input.nullable_object("metadata");
-    input.finish()?;
-    let fields = fields(request)?;
-    let user = user.ok_or_else(no_user)?;
-    let changed = identity
-        .change_profile(user, |profile| {
-            first_name.apply(&mut profile.first_name);
-            last_name.apply(&mut profile.last_name);
-            avatar_url.apply(&mut profile.avatar_url);
-            merge_metadata(metadata, &mut profile.metadata)
-        })
+pub(super) fn update_me(request: &HostRequest<'_>) -> Result {
+    let changes = wire::body(request, ProfileChanges::read)?;
+    let selection = wire::fields(request, &USER)?;
+    let user = request.user().ok_or_else(no_user)?;
+    let changed = request
+        .identity
+        .change_profile(&user.id, |profile| changes.apply(profile))
         .map_err(|error| failed(&error))?;
-    Ok(shown(&changed.ok_or_else(no_user)??, fields.as_deref()))
+    let changed = changed.ok_or_else(no_user)?.map_err(wire::refused)?;
+    Ok(shown(&changed, &selection))
 }
 
-/// Merges changes of metadata, as Medusa does: a key whose new value is
-/// `""` is removed, others are set as a whole.
-fn merge_metadata(
-    change: Change<Map<String, Value>>,
-    metadata: &mut Option<String>,
-) -> Result<(), Refusal> {
-    let change = match change {
-        Change::Keep => return Ok(()),
-        Change::Clear => {
-            *metadata = None;
-            return Ok(());
-        }
-        Change::Set(change) => change,
-    };
-    let removes = |value: &Value| value.as_str() == Some("");
-    let mut merged = metadata.as_deref().map(metadata_object).unwrap_or_default();
-    merged.retain(|key, _| change.get(key).is_none_or(|value| !removes(value)));
-    merged.extend(change.into_iter().filter(|(_, value)| !removes(value)));
-    let text = Value::Object(merged).to_string();
-    if text.len() > METADATA_BYTES_MAX {
-        return Err(invalid(&format!(
-            "Field 'metadata' would be {} bytes of JSON, more than the {METADATA_BYTES_MAX} that one record may \
-             have; remove keys by setting them to \"\"",
-            text.len()
-        )));
+/// Changes of what a user says of itself.
+struct ProfileChanges {
+    first_name: Change<String>,
+    last_name: Change<String>,
+    avatar_url: Change<String>,
+    metadata: Change<Metadata>,
+}
+
+impl ProfileChanges {
+    fn read(body: &mut Body) -> Self {
+        let changes = Self {
+            first_name: body.text("first_name"),
+            last_name: body.text("last_name"),
+            avatar_url: body.text("avatar_url"),
+            metadata: body.object("metadata"),
+        };
+        let mut issues = nuls(&[
+            ("first_name", changes.first_name.value()),
+            ("last_name", changes.last_name.value()),
+            ("avatar_url", changes.avatar_url.value()),
+        ]);
+        issues.extend(changes.metadata.as_ref().and_then(Metadata::issue));
+        body.issues.rules(issues);
+        changes
     }
-    *metadata = Some(text);
-    Ok(())
+
+    /// Makes the changes; metadata is merged.
+    fn apply(self, profile: &mut Profile) -> std::result::Result<(), Fault> {
+        self.first_name.apply(&mut profile.first_name);
+        self.last_name.apply(&mut profile.last_name);
+        self.avatar_url.apply(&mut profile.avatar_url);
+        let mut metadata = profile.metadata.as_deref().map(Metadata::stored);
+        self.metadata.merge(&mut metadata)?;
+        profile.metadata = metadata.map(|metadata| metadata.text().to_owned());
+        Ok(())
+    }
 }
 
-/// A stored JSON object.
-fn metadata_object(text: &str) -> Map<String, Value> {
-    serde_json::from_str(text).unwrap_or_default()
-}
-
-fn shown(user: &User, fields: Option<&str>) -> Answer {
+fn shown(user: &User, selection: &Selection) -> Answer {
     Answer::json(&Envelope {
-        user: select(View::of(user).object(), fields),
+        user: wire::shown(&USER, selection, view(user)),
     })
+}
+
+fn view(user: &User) -> Map<String, Value> {
+    let profile = &user.profile;
+    let metadata: Option<Value> = profile
+        .metadata
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok());
+    let values = [
+        user.id.as_str().into(),
+        profile.first_name.as_deref().into(),
+        profile.last_name.as_deref().into(),
+        user.email.as_str().into(),
+        profile.avatar_url.as_deref().into(),
+        metadata.into(),
+        user.created_at.as_str().into(),
+        user.updated_at.as_str().into(),
+        Value::Null,
+    ];
+    wire::thing(&COLUMNS, values)
 }
 
 fn no_user() -> Refusal {
@@ -104,19 +132,12 @@ fn no_user() -> Refusal {
 }
 
 /// `GET /_wares/host`: proves to a command of the data folder that this is its host.
-pub(super) fn prove(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
+pub(super) fn prove(request: &HostRequest<'_>) -> Result {
     #[derive(Serialize)]
     struct Proof {
         proof: String,
     }
-    let mut input = Input::query(query(&request.parts.uri))?;
-    let challenge = input.required_text("challenge").unwrap_or_default();
-    if !is_challenge(&challenge) {
-        input.issue(format!(
-            "Field 'challenge' must be {CHALLENGE_LENGTH} hexadecimal digits"
-        ));
-    }
-    input.finish()?;
+    let challenge = wire::query(request, challenge)?;
     match request.identity.prove(&challenge) {
         Some(proof) => Ok(Answer::json(&Proof { proof })),
         // It answers only this process, as when a command found no host.
@@ -127,8 +148,21 @@ pub(super) fn prove(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
     }
 }
 
+fn challenge(parameters: &mut Parameters) -> String {
+    let challenge = parameters.text("challenge");
+    let issue = match &challenge {
+        None => Some(Issue::required("challenge")),
+        Some(challenge) => (!is_challenge(challenge)).then(|| {
+            let text = format!("Field 'challenge' must be {CHALLENGE_LENGTH} hexadecimal digits");
+            Issue::wrong("challenge", text)
+        }),
+    };
+    parameters.issues().rules(issue.into_iter().collect());
+    challenge.unwrap_or_default()
+}
+
 /// `GET /auth/user/providers`
-pub(super) fn providers(_: &HostRequest<'_>) -> Answer {
+pub(super) fn providers(_: &HostRequest<'_>) -> Result {
     #[derive(Serialize)]
     struct Providers {
         providers: [Provider; 1],
@@ -140,59 +174,19 @@ pub(super) fn providers(_: &HostRequest<'_>) -> Answer {
         display_name: &'static str,
         flow: &'static str,
     }
-    Answer::json(&Providers {
+    Ok(Answer::json(&Providers {
         providers: [Provider {
             id: PROVIDER,
             identifier: PROVIDER,
             display_name: "Email/Password Authentication",
             flow: "credentials",
         }],
-    })
+    }))
 }
 
 #[derive(Serialize)]
 struct Envelope<T> {
     user: T,
-}
-
-/// A user as Medusa shows one.
-#[derive(Serialize)]
-struct View<'a> {
-    id: &'a str,
-    first_name: Option<&'a str>,
-    last_name: Option<&'a str>,
-    email: &'a str,
-    avatar_url: Option<&'a str>,
-    metadata: Option<Map<String, Value>>,
-    created_at: &'a str,
-    updated_at: &'a str,
-    deleted_at: Option<&'a str>,
-}
-
-impl View<'_> {
-    /// As a JSON object, field by field.
-    fn object(&self) -> Map<String, Value> {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(object)) => object,
-            _ => Map::new(),
-        }
-    }
-}
-
-impl<'a> View<'a> {
-    fn of(user: &'a User) -> Self {
-        Self {
-            id: &user.id,
-            first_name: user.profile.first_name.as_deref(),
-            last_name: user.profile.last_name.as_deref(),
-            email: &user.email,
-            avatar_url: user.profile.avatar_url.as_deref(),
-            metadata: user.profile.metadata.as_deref().map(metadata_object),
-            created_at: &user.created_at,
-            updated_at: &user.updated_at,
-            deleted_at: None,
-        }
-    }
 }
 
 /// The answer with a token.
@@ -211,7 +205,7 @@ pub(super) fn sign_in<'a>(request: &'a HostRequest<'a>) -> Pending<'a> {
 }
 
 async fn try_sign_in(request: &HostRequest<'_>) -> Answer {
-    let provider = request.parameters.first().map_or("", String::as_str);
+    let provider = request.parameter(0);
     if provider != PROVIDER {
         let message =
             format!("The actor type user is not allowed to use the auth provider {provider}");
@@ -253,18 +247,22 @@ fn too_many(error: &SignInError, retry_after_s: u64) -> Answer {
 }
 
 /// `POST /auth/token/refresh`
-pub(super) fn refresh(request: &HostRequest<'_>) -> Answer {
-    request.user().map_or_else(Answer::unauthorized, |user| {
-        token(&request.identity.issue_token(&user.id, user.generation))
-    })
+pub(super) fn refresh(request: &HostRequest<'_>) -> Result {
+    let user = signed_in(request)?;
+    let issued = request.identity.issue_token(&user.id, user.generation);
+    Ok(token(&issued))
+}
+
+/// The signed-in user, who alone has a session.
+fn signed_in<'a>(request: &'a HostRequest<'_>) -> Result<&'a Actor> {
+    let user = request.user();
+    user.ok_or_else(|| Box::new(Answer::unauthorized()))
 }
 
 /// `POST /auth/session`
-pub(super) fn begin(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
+pub(super) fn begin(request: &HostRequest<'_>) -> Result {
     let (identity, parts) = (request.identity, request.parts);
-    let user = request
-        .user()
-        .ok_or_else(|| Box::new(Answer::unauthorized()))?;
+    let user = signed_in(request)?;
     let session = match identity.begin_session(&user.id, user.generation) {
         Ok(Some(session)) => session,
         Ok(None) => return Err(Box::new(Answer::unauthorized())),
@@ -281,7 +279,7 @@ pub(super) fn begin(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
 }
 
 /// `DELETE /auth/session`
-pub(super) fn end(request: &HostRequest<'_>) -> Result<Answer, Refusal> {
+pub(super) fn end(request: &HostRequest<'_>) -> Result {
     #[derive(Serialize)]
     struct Success {
         success: bool,

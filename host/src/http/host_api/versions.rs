@@ -4,11 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
 use serde_json::{Value, json};
+use wares_module_kit::http::parameters::Parameters;
+use wares_module_kit::issue::Issues;
 
-use super::super::answer::{Answer, Refusal};
-use super::super::query;
-use super::HostRequest;
-use super::input::Input;
+use super::super::answer::Answer;
+use super::{HostRequest, Result, wire};
 use crate::components::{Action, ChangeError, Counted, Failure, Installation, Manager, Slot, Then};
 use crate::digest::Digest;
 use crate::fault::fault;
@@ -22,8 +22,6 @@ pub(super) const SIGNATURE: &str = "wares-signature";
 const ASIDE_RETRY_AFTER_S: u64 = 5;
 /// Acts that one answer shows, if nothing else is said, and at most.
 pub(super) const ACTS: (u64, u64) = (50, 1_000);
-
-type Result<T = Answer> = std::result::Result<T, Refusal>;
 
 /// `GET /_wares/modules`
 pub(super) fn list(request: &HostRequest<'_>) -> Result {
@@ -51,44 +49,19 @@ pub(super) fn list(request: &HostRequest<'_>) -> Result {
 /// `GET /_wares/modules/{name}`
 pub(super) fn retrieve(request: &HostRequest<'_>) -> Result {
     let manager = &request.about.manager;
-    shown(manager, parameter(request, 0))
+    shown(manager, request.parameter(0))
 }
 
 /// `PUT /_wares/modules/{name}`
 pub(super) fn install(request: &HostRequest<'_>) -> Result {
     let (manager, by) = (&request.about.manager, name_of(request.actor()?));
-    let (parts, name, bytes) = (request.parts, parameter(request, 0), &*request.body);
-    let mut input = Input::query(query(&parts.uri))?;
-    let digest = input.text("digest");
-    let activate = input.text("activate");
-    if let Some(other) = activate
-        .as_deref()
-        .filter(|text| !matches!(*text, "true" | "false"))
-    {
-        input.issue(format!(
-            "Expected: 'true, false' for field 'activate', but got: '{other}'"
-        ));
-    }
-    let canary = input.text("canary");
-    let share = share(&mut input, canary.as_deref());
-    let activate = activate.as_deref() == Some("true");
-    if activate && canary.is_some() {
-        input.issue(
-            "Fields 'activate' and 'canary' exclude each other: leave out 'activate' to try the version first"
-                .to_owned(),
-        );
-    }
-    input.finish().inspect_err(|refusal| {
-        let digest = Digest::of(bytes);
-        manager.refuse(
-            Action::Install,
-            name,
-            Some(digest.to_string()),
-            &by,
-            &refusal.message(),
-        );
-    })?;
-    let signature = parts.headers.get(SIGNATURE).map(|value| {
+    let (name, bytes) = (request.parameter(0), &*request.body);
+    let wanted = wire::query(request, wanted).inspect_err(|refusal| {
+        let digest = Digest::of(bytes).to_string();
+        manager.refuse(Action::Install, name, Some(digest), &by, &refusal.message());
+    });
+    let (digest, then) = wanted?;
+    let signature = request.parts.headers.get(SIGNATURE).map(|value| {
         STANDARD
             .decode(value.as_bytes())
             .ok()
@@ -96,11 +69,6 @@ pub(super) fn install(request: &HostRequest<'_>) -> Result {
             // Minisign says what is wrong with it.
             .unwrap_or_default()
     });
-    let then = match share {
-        Some(share) => Then::Canary(share),
-        None if activate => Then::Activate,
-        None => Then::Keep,
-    };
     let installation = Installation {
         bytes,
         digest: digest.as_deref(),
@@ -120,16 +88,44 @@ pub(super) fn install(request: &HostRequest<'_>) -> Result {
     shown_with(manager, name, &installed)
 }
 
+/// The digest that a component must have, and what follows its installation.
+fn wanted(parameters: &mut Parameters) -> (Option<String>, Then) {
+    let digest = parameters.text("digest");
+    let activate = parameters.text("activate");
+    let canary = parameters.text("canary");
+    let issues = parameters.issues();
+    let share = share(issues, canary.as_deref());
+    let activate = match activate.as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(other) => {
+            let text = format!("Expected: 'true, false' for field 'activate', but got: '{other}'");
+            issues.wrong("activate", text);
+            false
+        }
+    };
+    if activate && canary.is_some() {
+        let text = "Fields 'activate' and 'canary' exclude each other: leave out 'activate' to try the version first";
+        issues.wrong("activate", text.to_owned());
+    }
+    let then = match share {
+        Some(share) => Then::Canary(share),
+        None if activate => Then::Activate,
+        None => Then::Keep,
+    };
+    (digest, then)
+}
+
 /// `POST /_wares/modules/{name}/activate`
 pub(super) fn activate(request: &HostRequest<'_>) -> Result {
     let (manager, by) = (&request.about.manager, name_of(request.actor()?));
-    let name = parameter(request, 0);
-    let mut input = Input::body(&request.body)?;
-    let digest = input.required_text("digest");
-    let canary = input.text("canary");
-    let share = share(&mut input, canary.as_deref());
-    input.finish()?;
-    let digest = digest.unwrap_or_default();
+    let name = request.parameter(0);
+    let (digest, share) = wire::body(request, |body| {
+        let digest = body.required_name("digest");
+        let canary = body.name("canary");
+        let share = share(&mut body.issues, canary.as_deref());
+        (digest.unwrap_or_default(), share)
+    })?;
     let version = changed(match share {
         Some(share) => manager.begin_canary(name, &digest, share, &by),
         None => manager.activate(name, &digest, &by),
@@ -140,8 +136,8 @@ pub(super) fn activate(request: &HostRequest<'_>) -> Result {
 /// `POST /_wares/modules/{name}/rollback`
 pub(super) fn roll_back(request: &HostRequest<'_>) -> Result {
     let (manager, by) = (&request.about.manager, name_of(request.actor()?));
-    let name = parameter(request, 0);
-    Input::body(&request.body)?.finish()?;
+    let name = request.parameter(0);
+    wire::body(request, |_| ())?;
     let version = changed(manager.roll_back(name, &by))?;
     shown_with(manager, name, &version)
 }
@@ -149,15 +145,15 @@ pub(super) fn roll_back(request: &HostRequest<'_>) -> Result {
 /// `POST /_wares/modules/{name}/deactivate`
 pub(super) fn deactivate(request: &HostRequest<'_>) -> Result {
     let (manager, by) = (&request.about.manager, name_of(request.actor()?));
-    let name = parameter(request, 0);
-    Input::body(&request.body)?.finish()?;
+    let name = request.parameter(0);
+    wire::body(request, |_| ())?;
     changed(manager.deactivate(name, &by))?;
     shown(manager, name)
 }
 
 /// Keeps that a component was refused before all of it had come.
 pub(super) fn refuse_install(request: &HostRequest<'_>, refusal: &Answer) {
-    let (name, reason) = (parameter(request, 0), refusal.message());
+    let (name, reason) = (request.parameter(0), refusal.message());
     if let Some(actor) = &request.actor {
         let (manager, by) = (&request.about.manager, name_of(actor));
         manager.refuse(Action::Install, name, None, &by, &reason);
@@ -167,8 +163,8 @@ pub(super) fn refuse_install(request: &HostRequest<'_>, refusal: &Answer) {
 /// `POST /_wares/modules/{name}/promote`
 pub(super) fn promote(request: &HostRequest<'_>) -> Result {
     let (manager, by) = (&request.about.manager, name_of(request.actor()?));
-    let name = parameter(request, 0);
-    Input::body(&request.body)?.finish()?;
+    let name = request.parameter(0);
+    wire::body(request, |_| ())?;
     changed(manager.promote(name, &by))?;
     shown(manager, name)
 }
@@ -176,8 +172,8 @@ pub(super) fn promote(request: &HostRequest<'_>) -> Result {
 /// `POST /_wares/modules/{name}/withdraw`
 pub(super) fn withdraw(request: &HostRequest<'_>) -> Result {
     let (manager, by) = (&request.about.manager, name_of(request.actor()?));
-    let name = parameter(request, 0);
-    Input::body(&request.body)?.finish()?;
+    let name = request.parameter(0);
+    wire::body(request, |_| ())?;
     changed(manager.withdraw(name, &by))?;
     shown(manager, name)
 }
@@ -185,7 +181,7 @@ pub(super) fn withdraw(request: &HostRequest<'_>) -> Result {
 /// `DELETE /_wares/modules/{name}/versions/{digest}`
 pub(super) fn remove(request: &HostRequest<'_>) -> Result {
     let (manager, by) = (&request.about.manager, name_of(request.actor()?));
-    let (name, digest) = (parameter(request, 0), parameter(request, 1));
+    let (name, digest) = (request.parameter(0), request.parameter(1));
     let removed = changed(manager.remove(name, digest, &by))?;
     Ok(Answer::json(&json!({
         "digest": removed.digest, "object": "module_version", "deleted": true,
@@ -195,10 +191,10 @@ pub(super) fn remove(request: &HostRequest<'_>) -> Result {
 /// `GET /_wares/audit`
 pub(super) fn audit(request: &HostRequest<'_>) -> Result {
     let manager = &request.about.manager;
-    let mut input = Input::query(query(&request.parts.uri))?;
-    let limit = input.number("limit", ACTS.1).unwrap_or(ACTS.0);
-    let before = input.number("before", i64::MAX.unsigned_abs());
-    input.finish()?;
+    let (limit, before) = wire::query(request, |parameters| {
+        let limit = parameters.number("limit", ACTS.1).unwrap_or(ACTS.0);
+        (limit, parameters.number("before", i64::MAX.unsigned_abs()))
+    })?;
     let entries = manager
         .audit(
             before.and_then(|before| before.try_into().ok()),
@@ -209,19 +205,14 @@ pub(super) fn audit(request: &HostRequest<'_>) -> Result {
 }
 
 /// A share of requests, `10%`, of ten thousand.
-fn share(input: &mut Input, text: Option<&str>) -> Option<u32> {
+fn share(issues: &mut Issues, text: Option<&str>) -> Option<u32> {
     let text = text?;
     let parsed = crate::components::share(text);
     if parsed.is_none() {
-        input.issue(format!(
-            "Field 'canary' must be a share from 0.01% to 100%, got: '{text}'"
-        ));
+        let text = format!("Field 'canary' must be a share from 0.01% to 100%, got: '{text}'");
+        issues.wrong("canary", text);
     }
     parsed
-}
-
-fn parameter<'a>(request: &'a HostRequest<'_>, place: usize) -> &'a str {
-    request.parameters.get(place).map_or("", String::as_str)
 }
 
 /// Who somebody is, in the audit log.
