@@ -36,8 +36,8 @@ pub(crate) use contract::{Access, Actor, ActorKind, HOST_SCHEMA, Method, Request
 pub(crate) use metrics::Metrics;
 pub(crate) use remarks::Remark;
 pub(crate) use routing::{
-    CurrentRoutes, Found as FoundEndpoint, HostRoutes, ModuleEndpoint, RouteError, check_modules,
-    method_name, percent_decode,
+    CurrentRoutes, Found as FoundEndpoint, HostRoutes, ModuleEndpoint, RouteError, RoutingTable,
+    check_modules, method_name, percent_decode,
 };
 pub(crate) use settings::{ModuleLimits, ModuleOptions, VersionSettings};
 pub(crate) use signature::Keys;

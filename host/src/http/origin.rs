@@ -129,8 +129,6 @@ fn is_own(origin: &HeaderValue, parts: &Parts, options: &HttpOptions) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use hyper::Request;
 
     use super::*;
@@ -147,14 +145,9 @@ mod tests {
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let options = HttpOptions {
-            body_bytes_max: 0,
-            component_bytes_max: 0,
-            head_timeout: Duration::ZERO,
-            body_timeout: Duration::ZERO,
-            idle_timeout: Duration::ZERO,
             origins: vec!["https://admin.example".to_owned()],
             trust_forwarded,
-            docs: false,
+            ..HttpOptions::for_tests()
         };
         let cors = Cors::new(&options.origins);
         check(&parts, proof, &cors, &options).map_err(|refusal| refusal.status.as_u16())

@@ -15,7 +15,7 @@ pub use paths::{Owned, Paths};
 pub use pattern::{DEFAULT_PREFIXES, PathPrefix, Pattern, belongs_to_host};
 pub use routes::method_name;
 pub(super) use routes::{FoundRoute, RouteTree};
-pub use table::{Found, HostRoutes, ModuleEndpoint};
+pub use table::{Found, HostRoutes, ModuleEndpoint, RoutingTable};
 
 /// The text that percent-encoding stands for, if it is valid and UTF-8.
 pub fn percent_decode(segment: &str) -> Option<String> {

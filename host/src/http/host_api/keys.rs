@@ -222,7 +222,7 @@ fn id<'a>(request: &'a HostRequest<'_>) -> &'a str {
 }
 
 fn actor<'a>(request: &'a HostRequest<'_>) -> Option<&'a str> {
-    request.actor.as_ref().map(|actor| actor.id.as_str())
+    request.actor.map(|actor| actor.id.as_str())
 }
 
 fn title(body: &mut Body) -> String {

@@ -74,9 +74,9 @@ enum Handler {
 /// A request to an endpoint of the host.
 pub(super) struct HostRequest<'a> {
     pub parts: &'a Parts,
-    pub parameters: Vec<String>,
+    pub parameters: &'a [String],
     pub body: Bytes,
-    pub actor: Option<Actor>,
+    pub actor: Option<&'a Actor>,
     pub peer: IpAddr,
     pub about: &'a About,
     pub identity: &'a IdentityService,
@@ -158,8 +158,7 @@ impl Endpoint {
 impl HostRequest<'_> {
     /// The actor. An endpoint whose access is `Admin` always has one.
     fn actor(&self) -> Result<&Actor> {
-        let actor = self.actor.as_ref();
-        actor.ok_or_else(|| Box::new(Answer::unauthorized()))
+        self.actor.ok_or_else(|| Box::new(Answer::unauthorized()))
     }
 
     /// The query, without its `?`.
@@ -174,8 +173,7 @@ impl HostRequest<'_> {
 
     /// The signed-in user, if no key or command asks.
     fn user(&self) -> Option<&Actor> {
-        let actor = self.actor.as_ref();
-        actor.filter(|actor| actor.kind == ActorKind::User)
+        self.actor.filter(|actor| actor.kind == ActorKind::User)
     }
 }
 

@@ -154,7 +154,7 @@ pub(super) fn deactivate(request: &HostRequest<'_>) -> Result {
 /// Keeps that a component was refused before all of it had come.
 pub(super) fn refuse_install(request: &HostRequest<'_>, refusal: &Answer) {
     let (name, reason) = (request.parameter(0), refusal.message());
-    if let Some(actor) = &request.actor {
+    if let Some(actor) = request.actor {
         let (manager, by) = (&request.about.manager, name_of(actor));
         manager.refuse(Action::Install, name, None, &by, &reason);
     }
