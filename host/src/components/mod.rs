@@ -37,7 +37,7 @@ pub(crate) use metrics::Metrics;
 pub(crate) use remarks::Remark;
 pub(crate) use routing::{
     CurrentRoutes, Found as FoundEndpoint, HostRoutes, ModuleEndpoint, RouteError, RoutingTable,
-    check_modules, method_name, percent_decode,
+    check_modules, method_name,
 };
 pub(crate) use settings::{ModuleLimits, ModuleOptions, VersionSettings};
 pub(crate) use signature::Keys;

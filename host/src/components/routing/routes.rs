@@ -1,14 +1,16 @@
 //! The routes of a component: each is a pattern below a prefix that the operator
 //! granted, and stands there once. What is not is refused at load.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+
+use wares_module_kit::http::percent::percent_decode;
 
 use crate::engine::LoadError;
 use crate::printable::cut;
 
 use super::paths::PathTree;
 use super::pattern::{PathPrefix, Pattern};
-use super::percent_decode;
 use crate::components::contract::{Method, Route};
 
 /// Bytes that an error shows of a path.
@@ -109,7 +111,9 @@ pub(super) fn with_method<T: Copy>(endpoints: &[(Method, T)], method: Option<Met
 }
 
 pub(super) fn decoded(parameters: &[&str]) -> Option<Vec<String>> {
-    let decoded = parameters.iter().map(|value| percent_decode(value));
+    let decoded = parameters
+        .iter()
+        .map(|value| percent_decode(value).ok().map(Cow::into_owned));
     decoded.collect()
 }
 
