@@ -60,7 +60,7 @@ pub(super) fn shown(
         .collect()
 }
 
-/// The answer to a request that the kit refuses, as a module would give it.
+/// The answer to a request that the kit refuses, as a module's has it.
 pub(super) fn refused(fault: Fault) -> Refusal {
     let (response, error) = exchange::failed(fault);
     if let Some(error) = error {
