@@ -161,12 +161,22 @@ fn a_request_refused_before_its_component_is_read_is_in_the_audit() {
     let fine = marked("version=2.0.0");
     let refused = put("?canary=0%25", &fine);
     assert_eq!(refused.status, 400);
+    let unreadable = put("?digest=%zz", &fine);
+    unreadable
+        .is_invalid("Parameter 'digest' has a percent sign that no two hexadecimal digits follow");
     // Callers without credentials have no entry.
     shop.send("PUT", MODULE, &[], &fine)
         .is(401, json!({"message": "Unauthorized"}));
     assert_eq!(
         audit_entries(&shop, ""),
         [
+            json!([
+                "install",
+                "marked",
+                digest(&fine),
+                "refused",
+                unreadable.at("/message")
+            ]),
             json!([
                 "install",
                 "marked",

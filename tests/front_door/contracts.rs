@@ -177,6 +177,10 @@ fn each_library_stays_in_its_part_of_the_host() {
         ),
         Vec::<String>::new()
     );
+    assert_eq!(
+        outside("wares_module_kit::", &["http/", "components/routing/"]),
+        Vec::<String>::new()
+    );
 }
 
 #[test]

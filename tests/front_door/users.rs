@@ -335,8 +335,18 @@ fn users_change_their_own_names_and_metadata() {
         200
     );
     assert_eq!(me("updated_at"), at);
-    shop.post("/admin/users/me?fields=metadata", json!({"metadata": null}))
-        .is(200, json!({"user": {"metadata": null, "id": "<admin>"}}));
+    // An object without keys changes nothing.
+    for (metadata, kept) in [
+        (json!({}), json!({"a": {"x": [null]}, "d": true})),
+        (json!(null), json!(null)),
+        (json!({}), json!(null)),
+    ] {
+        shop.post(
+            "/admin/users/me?fields=metadata",
+            json!({"metadata": metadata}),
+        )
+        .is(200, json!({"user": {"metadata": kept, "id": "<admin>"}}));
+    }
     let listed = text(&user(shop.data.path(), &["list"], "").stdout);
     assert!(listed.trim_end().ends_with("  Ada"), "{listed}");
 }
