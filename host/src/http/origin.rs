@@ -138,7 +138,7 @@ mod tests {
         proof: Proof,
         trust_forwarded: bool,
         headers: &[(&str, &str)],
-    ) -> Result<(), u16> {
+    ) -> Result<(), (u16, String)> {
         let mut request = Request::builder().method(method).uri("/admin/things");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -150,7 +150,38 @@ mod tests {
             ..HttpOptions::for_tests()
         };
         let cors = Cors::new(&options.origins);
-        check(&parts, proof, &cors, &options).map_err(|refusal| refusal.status.as_u16())
+        check(&parts, proof, &cors, &options)
+            .map_err(|refusal| (refusal.status.as_u16(), refusal.message()))
+    }
+
+    #[test]
+    fn a_refusal_names_what_the_browser_sent() {
+        for (headers, fault) in [
+            (
+                &[][..],
+                "it has neither 'Sec-Fetch-Site' nor 'Origin', one of which every browser sends; \
+                 a program sends 'Authorization' instead of the cookie",
+            ),
+            (
+                &[("sec-fetch-site", "same-site")],
+                "it has 'Sec-Fetch-Site: same-site'",
+            ),
+            (
+                &[("origin", "https://evil.example")],
+                "it has 'Origin: https://evil.example'",
+            ),
+            (
+                &[("origin", "a"), ("origin", "b")],
+                "it has 'Sec-Fetch-Site' or 'Origin' more than once",
+            ),
+        ] {
+            let message = format!(
+                "A session cookie alone changes something only for a page of this host ('Sec-Fetch-Site: \
+                 same-origin' or 'Origin' with the host's own origin) or of an origin listed in cors.origins: {fault}"
+            );
+            let refused = check_of(Method::POST, Proof::Cookie, false, headers);
+            assert_eq!(refused, Err((403, message)));
+        }
     }
 
     fn post(headers: &[(&str, &str)]) -> bool {
@@ -176,7 +207,7 @@ mod tests {
                 check_of(method.clone(), Proof::Header, false, &foreign),
                 Ok(())
             );
-            assert_eq!(check_of(method, Proof::Cookie, false, &foreign), Err(403));
+            assert!(check_of(method, Proof::Cookie, false, &foreign).is_err());
         }
     }
 
