@@ -5,7 +5,9 @@ mod accepts;
 mod health;
 mod key_operations;
 mod keys;
+mod me;
 mod operation;
+mod proof;
 mod root;
 mod session;
 mod session_operations;
@@ -94,8 +96,8 @@ pub(super) static ENDPOINTS: [Endpoint; 30] = [
     row(Post, "/auth/token/refresh", Admin, Now(session::refresh), Some(session_operations::refresh)),
     row(Post, "/auth/session", Admin, Disk(session::begin), Some(session_operations::begin)),
     row(Delete, "/auth/session", Anyone, Disk(session::end), Some(session_operations::end)),
-    row(Get, "/admin/users/me", Admin, Now(session::me), Some(session_operations::me)),
-    row(Post, "/admin/users/me", Admin, Disk(session::update_me), Some(session_operations::update_me)),
+    row(Get, "/admin/users/me", Admin, Now(me::me), Some(session_operations::me)),
+    row(Post, "/admin/users/me", Admin, Disk(me::update_me), Some(session_operations::update_me)),
     row(Get, "/admin/api-keys", Admin, Disk(keys::list), Some(key_operations::list)),
     row(Post, "/admin/api-keys", Admin, Disk(keys::create), Some(key_operations::create)),
     row(Get, "/admin/api-keys/{id}", Admin, Disk(keys::retrieve), Some(key_operations::retrieve)),
@@ -103,7 +105,7 @@ pub(super) static ENDPOINTS: [Endpoint; 30] = [
     row(Post, "/admin/api-keys/{id}/revoke", Admin, Disk(keys::revoke), Some(key_operations::revoke)),
     row(Delete, "/admin/api-keys/{id}", Admin, Disk(keys::delete), Some(key_operations::delete)),
     // A command asks this before it sends credentials; no other client needs it.
-    row(Get, "/_wares/host", Anyone, Now(session::prove), None),
+    row(Get, "/_wares/host", Anyone, Now(proof::prove), None),
     row(Get, "/_wares/modules", Admin, Disk(versions::list), Some(version_operations::list)),
     row(Get, "/_wares/modules/{name}", Admin, Disk(versions::retrieve), Some(version_operations::retrieve)),
     Endpoint {
