@@ -157,6 +157,10 @@ fn settings_that_make_no_sense() {
             "log.level: 'inof' is no level; there are ",
         ),
         (
+            "log.level=info, =debug",
+            "log.level: '=debug' has no target before its '='",
+        ),
+        (
             "limits.memory_bytes_max=1KiB",
             "--set limits.memory_bytes_max: limits.memory_bytes_max must be bytes from 1 MiB to 4 GiB",
         ),

@@ -24,6 +24,34 @@ fn object(bytes: usize) -> Value {
     json!({"a": text(bytes - r#"{"a":""}"#.len())})
 }
 
+#[test]
+fn the_deepest_json_that_is_read_is_kept_and_shown_and_a_deeper_one_is_refused() {
+    // The body and its metadata are two levels more.
+    const DEPTH_MAX: usize = 125;
+    let shop = shop("document");
+    let list: fn(Value) -> Value = |value| json!([value]);
+    let object: fn(Value) -> Value = |value| json!({"a": value});
+    for (wrap, email) in [(list, "ann@shop.example"), (object, "bob@shop.example")] {
+        let nested = |depth| (0..depth).fold(json!(1), |value, _| wrap(value));
+        let body = |depth| json!({"email": email, "metadata": {"k": nested(depth)}});
+        let customers = "/admin/customers";
+        let made = shop.post(customers, body(DEPTH_MAX));
+        assert_eq!(made.status, 200, "{}", made.body);
+        let id = made.body.split('"').find(|part| part.starts_with("cus_"));
+        let one = format!("/admin/customers/{}", id.unwrap());
+        let shown = format!(r#""metadata":{}"#, json!({"k": nested(DEPTH_MAX)}));
+        for answer in [&made, &shop.post(&one, body(DEPTH_MAX)), &shop.get(&one)] {
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            assert!(answer.body.contains(&shown), "{}", answer.body);
+        }
+        for path in [customers, &one] {
+            let refused = shop.post(path, body(DEPTH_MAX + 1));
+            assert_eq!(refused.status, 400, "{}", refused.body);
+            assert!(refused.body.contains("recursion limit"), "{}", refused.body);
+        }
+    }
+}
+
 #[track_caller]
 fn refuses(answer: &Answer, bytes: usize) {
     answer.is_invalid(&format!(

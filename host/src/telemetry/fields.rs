@@ -1,7 +1,7 @@
 //! The fields of a line of the log as text: `name=value`, each on one line, whatever its
 //! value.
 
-use std::fmt::{self, Debug};
+use std::fmt::{self, Debug, Display};
 
 use tracing::field::{Field, Visit};
 use tracing_subscriber::field::RecordFields;
@@ -31,13 +31,12 @@ struct Visitor<'writer> {
 }
 
 impl Visitor<'_> {
-    fn write(&mut self, name: &str, value: &str) -> fmt::Result {
+    fn write(&mut self, name: &str, value: impl Display) -> fmt::Result {
         if !std::mem::take(&mut self.is_first) {
             self.writer.write_char(' ')?;
         }
-        let value = printable_line(value);
         if name == "message" {
-            self.writer.write_str(&value)
+            write!(self.writer, "{value}")
         } else if self.writer.has_ansi_escapes() {
             write!(self.writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{value}")
         } else {
@@ -47,10 +46,19 @@ impl Visitor<'_> {
 }
 
 impl Visit for Visitor<'_> {
+    /// The ids of a request, which each span has, need neither escapes nor a copy.
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if !value.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            self.record_debug(field, &value);
+        } else if self.result.is_ok() {
+            self.result = self.write(field.name(), format_args!("\"{value}\""));
+        }
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         // The crate `log` adds the call site as `log.…`.
         if self.result.is_ok() && !field.name().starts_with("log.") {
-            self.result = self.write(field.name(), &format!("{value:?}"));
+            self.result = self.write(field.name(), printable_line(&format!("{value:?}")));
         }
     }
 }

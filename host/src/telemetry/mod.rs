@@ -12,7 +12,7 @@ use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 use std::time::{Duration, Instant};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -38,7 +38,7 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// Which lines the log has, and in which form: `log.…`.
 #[derive(Clone, Debug)]
 pub(crate) struct LogSettings {
-    /// Directives of `tracing`: a level, or `target=level` pairs.
+    /// A level, `target=level` pairs, or both, separated by commas.
     pub(crate) level: String,
     /// Whether lines are JSON.
     pub(crate) json: bool,
@@ -56,16 +56,25 @@ impl LogSettings {
         }
     }
 
-    fn filter(&self) -> Result<EnvFilter, LogError> {
-        // The filter itself would take a misspelt level for the name of a target.
-        for part in self.level.split(',') {
-            let level = part.rsplit('=').next().unwrap_or_default().trim();
-            if !LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
-                return Err(LogError::Level(level.to_owned()));
-            }
+    fn filter(&self) -> Result<Targets, LogError> {
+        let mut filter = Targets::new();
+        for part in self.level.split(',').map(str::trim) {
+            let (target, level) = match part.split_once('=') {
+                Some((target, level)) => (Some(target.trim()), level.trim()),
+                None => (None, part),
+            };
+            let level: LevelFilter = LEVELS
+                .iter()
+                .find(|known| known.eq_ignore_ascii_case(level))
+                .and_then(|known| known.parse().ok())
+                .ok_or_else(|| LogError::Level(level.to_owned()))?;
+            filter = match target {
+                Some("") => return Err(LogError::Target(part.to_owned())),
+                Some(target) => filter.with_target(target, level),
+                None => filter.with_default(level),
+            };
         }
-        let filter = EnvFilter::builder().parse(&self.level);
-        filter.map_err(|error| LogError::Directives(self.level.clone(), error.to_string()))
+        Ok(filter)
     }
 }
 
@@ -74,8 +83,8 @@ impl LogSettings {
 pub(crate) enum LogError {
     #[error("log.level: '{0}' is no level; there are {levels}, each also as target=level", levels = LEVELS.join(", "))]
     Level(String),
-    #[error("log.level '{0}' cannot be read: {1}")]
-    Directives(String, String),
+    #[error("log.level: '{0}' has no target before its '='")]
+    Target(String),
     #[error(transparent)]
     Thread(#[from] std::io::Error),
 }
