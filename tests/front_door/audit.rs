@@ -29,18 +29,8 @@ fn shop(arguments: &[&str]) -> Shop {
 
 /// The audit entries, newest first: action, module, digest, outcome and detail.
 fn audit_entries(shop: &Shop, query: &str) -> Vec<Value> {
-    let answer = shop.get(&format!("/_wares/audit{query}")).value();
-    let told = |entry: &Value| {
-        Value::from_iter(
-            ["action", "module", "digest", "outcome", "detail"].map(|key| entry[key].clone()),
-        )
-    };
-    answer["entries"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(told)
-        .collect()
+    let fields = ["action", "module", "digest", "outcome", "detail"];
+    shop.audit_fields(query, &fields)
 }
 
 fn operator(shop: &Shop, arguments: &[&str]) -> Output {

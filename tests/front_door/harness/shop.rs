@@ -75,19 +75,18 @@ impl Shop {
         shop
     }
 
-    /// The audit entries, newest first: actor, action, component and outcome.
+    /// The audit entries, newest first: actor, action, digest, outcome and detail.
     pub fn audit_entries(&self, query: &str) -> Vec<Value> {
+        let fields = ["actor", "action", "digest", "outcome", "detail"];
+        self.audit_fields(query, &fields)
+    }
+
+    /// These fields of the audit entries, newest first.
+    pub fn audit_fields(&self, query: &str, fields: &[&str]) -> Vec<Value> {
         let answer = self.get(&format!("/_wares/audit{query}")).value();
-        let told = |entry: &Value| {
-            Value::from_iter(
-                ["actor", "action", "digest", "outcome", "detail"].map(|name| entry[name].clone()),
-            )
-        };
-        answer["entries"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(told)
+        let entries = answer["entries"].as_array().unwrap().iter();
+        entries
+            .map(|entry| fields.iter().map(|field| entry[*field].clone()).collect())
             .collect()
     }
 

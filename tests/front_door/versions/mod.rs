@@ -75,15 +75,14 @@ fn serving(shop: &Shop) -> String {
     answer.at("/version")
 }
 
-/// `(act, outcome)` of all audit entries, oldest first.
+/// `(action, outcome)` of all audit entries, oldest first.
 fn audit_entries(shop: &Shop) -> Vec<(String, String)> {
-    let mut entries: Vec<_> = shop.get("/_wares/audit?limit=1000").value()["entries"]
-        .as_array()
-        .unwrap()
+    let mut entries: Vec<_> = shop
+        .audit_fields("?limit=1000", &["action", "outcome"])
         .iter()
         .map(|entry| {
-            let text = |key: &str| entry[key].as_str().unwrap().to_owned();
-            (text("action"), text("outcome"))
+            let text = |field: usize| entry[field].as_str().unwrap().to_owned();
+            (text(0), text(1))
         })
         .collect();
     entries.reverse();
