@@ -3,6 +3,7 @@
 
 mod reader;
 mod source;
+mod values;
 
 pub use reader::Declaration;
 pub(crate) use reader::{BYTES_MAX, Reader};

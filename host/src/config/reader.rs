@@ -1,6 +1,9 @@
 //! Takes settings by key and type, and remembers everything that is wrong with
 //! them, so that an operator mends it all in one go.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -9,17 +12,18 @@ use std::time::Duration;
 use crate::printable::cut;
 
 use super::source::{ConfigError, Entry, Sources, Value, layers};
+use super::values::{bytes, list, number, size};
 
 /// What an error shows of a value, in bytes.
 const SHOWN_BYTES_MAX: usize = 100;
-/// What is said of a variable that begins as those of a module.
+/// The hint for a variable that begins as those of a module.
 const VARIABLES_OF_MODULES: &str = "after the module's name, such a variable has _COMPONENT, _GRANTS, _PATH_PREFIXES, \
                                     _LIMITS_… or _CONFIG_…";
 /// The longest time of a setting in milliseconds: what is added to it stays in bounds.
 const YEAR_MS: u64 = 365 * 24 * 3_600 * 1_000;
 /// The largest count of anything.
 const COUNT_MAX: u64 = u32::MAX as u64;
-/// The most bytes of anything that a component is given or gives: what 32 bits can reach.
+/// The most bytes of anything that a component takes or returns: the range of 32 bits.
 pub(crate) const BYTES_MAX: usize = 1 << 32;
 
 /// One setting, as the code declares it.
@@ -27,7 +31,7 @@ pub(crate) const BYTES_MAX: usize = 1 << 32;
 pub struct Declaration {
     /// Dotted.
     pub key: String,
-    /// What it holds, with its bounds.
+    /// The kind of its values, with their bounds.
     pub kind: String,
     /// What holds without it.
     pub default: String,
@@ -297,7 +301,7 @@ impl Reader {
     }
 
     /// # Errors
-    /// With every fault so far, and every key that nobody asked for.
+    /// With every fault so far, and every key that no part has read.
     pub(crate) fn finish(mut self) -> Result<(), ConfigError> {
         for (key, entry) in &self.entries {
             if self.taken.contains(key) {
@@ -388,54 +392,4 @@ impl Reader {
         }
         value
     }
-}
-
-fn list(value: &Value) -> Option<Vec<String>> {
-    match value {
-        Value::List(list) => Some(list.clone()),
-        Value::Raw(text) => Some(
-            text.split(',')
-                .map(str::trim)
-                .filter(|item| !item.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        ),
-        _ => None,
-    }
-}
-
-fn number(value: &Value) -> Option<u64> {
-    match value {
-        Value::Integer(integer) => (*integer).try_into().ok(),
-        Value::Raw(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-}
-
-const UNITS: [(&str, usize); 4] = [
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-    ("B", 1),
-];
-
-fn bytes(text: &str) -> Option<usize> {
-    let text = text.trim();
-    for (unit, factor) in UNITS {
-        if let Some(number) = text.strip_suffix(unit) {
-            return number.trim().parse::<usize>().ok()?.checked_mul(factor);
-        }
-    }
-    text.parse().ok()
-}
-
-fn size(bytes: usize) -> String {
-    UNITS[..3]
-        .iter()
-        .rev()
-        .find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor))
-        .map_or_else(
-            || bytes.to_string(),
-            |(unit, factor)| format!("{} {unit}", bytes / factor),
-        )
 }

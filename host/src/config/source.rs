@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::files;
 
-/// What the settings are read from.
+/// The sources of the settings.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// A file that must be there; without it, `./wares.toml` if there is one.
@@ -236,8 +236,8 @@ fn tells_of_service(variable: &str, value: &str) -> bool {
 fn tells_of_port(variable: &str, value: &str) -> bool {
     let is_url = || {
         let parts = value.split_once("://");
-        parts.is_some_and(|(protocol, place)| {
-            PROTOCOLS.contains(&protocol) && place.parse::<SocketAddr>().is_ok()
+        parts.is_some_and(|(protocol, address)| {
+            PROTOCOLS.contains(&protocol) && address.parse::<SocketAddr>().is_ok()
         })
     };
     if variable.ends_with("_PORT") && is_url() {
