@@ -10,19 +10,19 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::Common;
-use super::serve::Shop;
+use super::serve::Host;
 use super::setup::Setup;
 use crate::identity::IdentityService;
 use crate::server;
 use crate::server::client::{Ask, ClientError, Connection};
 
-/// What is in flight between the two sides, where both are this process.
+/// The bytes in flight between the two sides, where both are this process.
 const PIPE_BYTES: usize = 64 * 1024;
 
-/// How long whoever listens where the host is said to be has to prove that it is the host.
+/// How long a program that listens at the host's address has to prove that it is the host.
 const PROOF_WAIT: Duration = Duration::from_secs(5);
 
-/// Asks, and gives the answer's body.
+/// Sends a request to the host, and returns the body of the answer.
 ///
 /// # Errors
 /// With what the host says, if it refuses.
@@ -40,10 +40,10 @@ pub(super) fn ask(common: &Common, ask: Ask) -> anyhow::Result<Value> {
             read(host.ask(ask, &token).await)
         });
     }
-    let shop = Shop::open(&setup, &folder, false)?;
-    let token = shop.identity.issue_operator_token(&operator());
+    let host = Host::open(&setup, &folder, false)?;
+    let token = host.identity.issue_operator_token(&operator());
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-    let app = shop.app.clone();
+    let app = host.app.clone();
     let answer = runtime.block_on(async {
         let served = tokio::spawn(server::serve_one(theirs, app));
         let answer = match Connection::begin(ours).await {
@@ -55,7 +55,7 @@ pub(super) fn ask(common: &Common, ask: Ask) -> anyhow::Result<Value> {
         answer
     });
     drop(runtime);
-    shop.close();
+    host.close();
     answer
 }
 
