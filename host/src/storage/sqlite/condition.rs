@@ -10,16 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
-
-use super::disk::Disk;
 use super::error::words;
+use super::probe::{self, Probed};
 use super::{Ailing, Befallen, DataFolder, Fault, SqlError, StorageError, Trouble};
 
 /// How often the files are checked.
 const LOOK: Duration = Duration::from_millis(500);
-/// Free pages of a database that counts as having room again.
-const PAGES_FREE_MIN: u64 = 16;
 /// A database and the files beside it that belong to it.
 const FILES: [&str; 3] = ["", "-wal", "-shm"];
 /// How many of these hold what is committed.
@@ -275,8 +271,8 @@ impl Condition {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |present| {
                 // All other trouble follows from that, or is lesser.
                 let lasting = [trouble, Trouble::Moved, Trouble::Damaged];
-                let goes_on = lasting.iter().any(|one| present == *one as u8);
-                (!goes_on).then_some(trouble as u8)
+                let lasts = lasting.iter().any(|one| present == *one as u8);
+                (!lasts).then_some(trouble as u8)
             });
         if is_new.is_err() {
             return;
@@ -333,73 +329,17 @@ impl Condition {
         if self.works.swap(false, Ordering::Relaxed) && trouble != Trouble::Full {
             return self.ends();
         }
-        let tried = self.try_out();
-        // The tried file may have been another one.
+        let probed = probe::run(&self.file, self.bytes_max, self.leaves_reserve);
+        // The probed file may have been another one.
         if self.check().is_err() {
             return;
         }
-        match tried {
-            Tried::Works => self.ends(),
-            Tried::ReadsOnly => self.is_down.store(false, Ordering::Relaxed),
-            Tried::Down => self.is_down.store(true, Ordering::Relaxed),
+        match probed {
+            Probed::Works => self.ends(),
+            Probed::ReadsOnly => self.is_down.store(false, Ordering::Relaxed),
+            Probed::Down => self.is_down.store(true, Ordering::Relaxed),
         }
     }
-
-    /// Reads and writes, on a connection of its own and without waiting.
-    fn try_out(&self) -> Tried {
-        let Ok(connection) = self.connect() else {
-            return Tried::Down;
-        };
-        match (self.has_room(&connection), write_nothing(&connection)) {
-            (true, Ok(())) => Tried::Works,
-            _ => Tried::ReadsOnly,
-        }
-    }
-
-    fn connect(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.file, flags)?;
-        connection.busy_timeout(Duration::ZERO)?;
-        connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
-        Ok(connection)
-    }
-
-    /// Whether neither the disk nor the size that it may have is used up.
-    fn has_room(&self, connection: &Connection) -> bool {
-        if self.leaves_reserve && Disk::of(&self.file).is_full() {
-            return false;
-        }
-        let number = |pragma| {
-            let number = connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-            number.ok().and_then(|number| u64::try_from(number).ok())
-        };
-        let sizes = (
-            number("page_count"),
-            number("freelist_count"),
-            number("page_size"),
-        );
-        let (Some(pages), Some(free), Some(page_bytes)) = sizes else {
-            return false;
-        };
-        let used = pages.saturating_sub(free).saturating_add(PAGES_FREE_MIN);
-        self.bytes_max == 0 || used.saturating_mul(page_bytes) <= self.bytes_max
-    }
-}
-
-/// The result of trying a database.
-enum Tried {
-    Works,
-    ReadsOnly,
-    Down,
-}
-
-/// Rewrites an existing value.
-fn write_nothing(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "synchronous", "full")?;
-    connection.execute_batch("begin immediate")?;
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    connection.pragma_update(None, "user_version", version)?;
-    connection.execute_batch("commit")
 }
 
 /// Returns the path of a file beside another one, with this suffix.

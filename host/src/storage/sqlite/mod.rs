@@ -1,6 +1,7 @@
 //! One SQLite file: its connections, and what a guest's statement may do on them.
 
 mod authorizer;
+mod batch;
 mod clock;
 pub(super) mod condition;
 pub(super) mod database;
@@ -15,6 +16,7 @@ pub(super) mod memory;
 mod migrating;
 mod migrations;
 mod patterns;
+mod probe;
 mod readers;
 mod session;
 mod statement;

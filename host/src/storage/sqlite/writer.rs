@@ -18,19 +18,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::batch::{self, Batch};
 use super::condition::Condition;
 use super::guarded::Guarded;
 use super::{SqlError, Trouble, error};
 use crate::threads::permits::Waiting;
 
-/// Commits that may share a sync.
-const MEMBERS_MAX: usize = 64;
-/// The greatest age of a batch that takes one more member.
-const AGE_MAX: Duration = Duration::from_millis(20);
-
 const BEGIN_BATCH: &str = "begin immediate";
-const COMMIT_BATCH: &str = "commit";
-const ROLLBACK_BATCH: &str = "rollback";
 const BEGIN: &str = "savepoint member";
 const RELEASE: &str = "release member";
 const ROLLBACK: &str = "rollback to member; release member";
@@ -52,19 +46,6 @@ struct State {
     next_ticket: u64,
     batch: Option<Arc<Batch>>,
     syncs: u64,
-}
-
-/// Commits that wait for the same sync.
-struct Batch {
-    begun: Instant,
-    state: Mutex<BatchState>,
-    done: Condvar,
-}
-
-#[derive(Default)]
-struct BatchState {
-    members: usize,
-    result: Option<Result<(), SqlError>>,
 }
 
 /// The writer, held by one session with its transaction open.
@@ -198,7 +179,7 @@ impl Writer {
         drop(state);
         match (orphan, batch) {
             (Some(connection), Some(batch)) => {
-                let synced = commit(&connection, &batch, Duration::ZERO);
+                let synced = batch.commit(&connection, Duration::ZERO);
                 self.put_back(connection, synced);
             }
             // The session behind may be next.
@@ -229,12 +210,12 @@ impl Writer {
     ) -> Result<T, SqlError> {
         let (connection, batch) = self.acquire(Instant::now() + wait)?;
         // A batch that others wait for cannot be left open under foreign work.
-        commit(&connection, &batch, Duration::ZERO);
+        batch.commit(&connection, Duration::ZERO);
         let work = || connection.waiting_for_others(|| work(&connection));
         let result = catch_unwind(AssertUnwindSafe(work));
         if result.is_err()
             && !connection.is_autocommit()
-            && let Err(error) = connection.host().execute_batch(ROLLBACK_BATCH)
+            && let Err(error) = connection.host().execute_batch(batch::ROLLBACK)
         {
             let error = error::words(&error);
             tracing::error!(error, "work that panicked could not be taken back");
@@ -280,45 +261,6 @@ impl Writer {
     }
 }
 
-impl Batch {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            begun: Instant::now(),
-            state: Mutex::default(),
-            done: Condvar::new(),
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BatchState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn finish(&self, result: Result<(), SqlError>) {
-        self.lock().result = Some(result);
-        self.done.notify_all();
-    }
-
-    fn wait(&self) -> Result<(), SqlError> {
-        let mut waiting = None;
-        let mut state = self.lock();
-        loop {
-            if let Some(result) = &state.result {
-                return result.clone();
-            }
-            if waiting.is_none() {
-                drop(state);
-                waiting = Some(Waiting::begin());
-                state = self.lock();
-                continue;
-            }
-            state = self
-                .done
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
 impl Lease {
     /// Returns the connection while the transaction is open.
     ///
@@ -345,14 +287,8 @@ impl Lease {
             self.rollback();
             return Err(error.into());
         }
-        let members = {
-            let mut state = self.batch.lock();
-            state.members += 1;
-            state.members
-        };
         let batch = self.batch.clone();
-        if members < MEMBERS_MAX
-            && batch.begun.elapsed() < AGE_MAX
+        if batch.join()
             && let Some(connection) = self.connection.take()
         {
             self.connection = self.writer.hand_over(connection, &batch);
@@ -372,7 +308,7 @@ impl Lease {
                 // Then the whole batch is rolled back: no member was answered.
                 let error = error::words(&error);
                 tracing::error!(error, "a transaction could not be taken back alone");
-                let _ = connection.host().execute_batch(ROLLBACK_BATCH);
+                let _ = connection.host().execute_batch(batch::ROLLBACK);
             }
         }
         self.settle();
@@ -384,7 +320,7 @@ impl Lease {
         let Some(connection) = self.connection.take() else {
             return;
         };
-        let synced = commit(&connection, &self.batch, self.wait_left);
+        let synced = self.batch.commit(&connection, self.wait_left);
         self.writer.put_back(connection, synced);
     }
 
@@ -394,48 +330,6 @@ impl Lease {
             None => error,
         }
     }
-}
-
-/// Commits the batch that is open on the connection, and tells its members.
-/// Returns the number of its syncs. `wait` is the longest wait for readers after that.
-fn commit(connection: &Guarded, batch: &Batch, wait: Duration) -> u64 {
-    let members = batch.lock().members;
-    if connection.is_autocommit() {
-        // Either it never began, or SQLite rolled all of it back by itself.
-        if members > 0 {
-            batch.finish(Err(Trouble::Full.into()));
-        }
-        return 0;
-    }
-    if members == 0 {
-        if let Err(error) = connection.host().execute_batch(ROLLBACK_BATCH) {
-            let error = error::words(&error);
-            tracing::error!(error, "an empty batch could not be ended");
-        }
-        return 0;
-    }
-    let result = commit_unmoved(connection);
-    if result.is_err() && !connection.is_autocommit() {
-        let _ = connection.host().execute_batch(ROLLBACK_BATCH);
-    }
-    let kept = result.is_ok();
-    batch.finish(result);
-    if kept {
-        connection.condition().has_written();
-        connection.bound_log(wait);
-    }
-    1
-}
-
-/// Commits, if the files are at their paths, and fails if they are moved afterwards: then
-/// it is unknown whether the write will be found.
-fn commit_unmoved(connection: &Guarded) -> Result<(), SqlError> {
-    let condition = connection.condition();
-    condition.check_content()?;
-    let committed = connection.host().execute_batch(COMMIT_BATCH);
-    committed.map_err(|error| condition.noted(error))?;
-    condition.check_content()?;
-    Ok(())
 }
 
 impl Drop for Lease {
