@@ -64,7 +64,7 @@ fn a_component_is_reloaded_when_its_file_changes() {
     );
     assert_eq!(serving(&shop), "2.0.0");
 
-    // Written in place, and no component.
+    // Written to the watched file itself, and no component.
     fs::write(&file, "text").unwrap();
     let log = shop.server.wait_for_log("is not served");
     assert!(

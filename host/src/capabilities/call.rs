@@ -1,5 +1,5 @@
 //! What belongs to one call: who calls, with what, and what its capabilities and the
-//! meter of its limits keep of it. Lives in the store of the call's instance and dies
+//! usage of its limits keep of it. Lives in the store of the call's instance and dies
 //! with it.
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use wasmtime::component::ResourceTable;
 
 use super::logging::Log;
-use super::{Limits, Meter, Settings, States};
+use super::{Limits, Settings, States, Usage};
 use crate::storage::Session;
 use crate::telemetry::LogBudget;
 
@@ -16,13 +16,13 @@ use crate::telemetry::LogBudget;
 pub struct CallContext {
     /// The component's name, for the log.
     pub component: Arc<str>,
-    /// What the component may log in a second, over all its calls.
+    /// The lines that the component may log in a second, over all its calls.
     pub log: Arc<LogBudget>,
     /// The component's settings.
     pub settings: Settings,
     /// Its database; `None` while it is only asked about itself.
     pub session: Option<Session>,
-    /// What the call may use.
+    /// The limits of the call.
     pub limits: Arc<Limits>,
     /// Whether calls of this version are to end: another one has replaced it, and waited
     /// long enough.
@@ -34,7 +34,7 @@ pub struct CallState {
     pub(super) table: ResourceTable,
     pub(super) log: Log,
     pub(super) states: States,
-    pub(crate) meter: Meter,
+    pub(crate) usage: Usage,
 }
 
 impl CallState {
@@ -48,7 +48,7 @@ impl CallState {
             states: States::begin(&mut context, &log),
             table: ResourceTable::new(),
             log,
-            meter: Meter::new(context.limits, context.retired),
+            usage: Usage::new(context.limits, context.retired),
         }
     }
 

@@ -23,7 +23,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
 /// The log is the call's own: other capabilities write to it too.
 pub(crate) type State = ();
 
-/// What a component may log.
+/// The limits of the log of a component.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Lines of one call.
@@ -81,17 +81,17 @@ impl LimitSettings for Limits {
     }
 }
 
-/// What is shown of a line's context, in bytes.
+/// The longest context of a line that is shown, in bytes.
 const CONTEXT_BYTES_MAX: usize = 300;
 
-/// What is kept of what a call says of its troubles, in bytes.
+/// The most that is kept of the troubles that a call logs, in bytes.
 const TROUBLES_BYTES_MAX: usize = 2 * 1024;
 
-/// Where a call's log lines go. Clones write to the same place.
+/// The log of a call. Clones write to the same one.
 #[derive(Clone)]
 pub struct Log(Arc<Mutex<Account>>);
 
-/// What a call may still log, and what it said of its troubles.
+/// The rest of a call's log limits, and the troubles that it logged.
 struct Account {
     component: Arc<str>,
     budget: Arc<LogBudget>,
@@ -123,7 +123,7 @@ impl Log {
         troubles.drain(..over);
     }
 
-    /// What was kept of that, line by line, as it may be printed; and the component's name.
+    /// Returns the component's name and its kept troubles, line by line, as they may be printed.
     pub fn troubles(&self) -> (Arc<str>, Vec<String>) {
         let state = self.lock();
         let text = String::from_utf8_lossy(&state.troubles);
@@ -166,7 +166,7 @@ impl Log {
         let context = cut(context, CONTEXT_BYTES_MAX);
         let context = &*printable(&context);
         let fits = |message: &str| context.len().saturating_add(message.len()) <= state.bytes_left;
-        // What is written out takes up to ten times its own size, so nothing is that
+        // Escaped text takes up to ten times its own size, so nothing is that
         // will be dropped.
         let shown = (state.lines_left > 1 && fits(message))
             .then(|| printable(message))
@@ -191,7 +191,7 @@ impl Log {
     }
 }
 
-/// Writes a line, if anybody is to see it and the component's second has room for it.
+/// Writes a line, if its level is enabled and the component's second has room for it.
 fn write(state: &Account, level: tracing::Level, context: &str, message: &str) {
     // A tracing event's level is part of its static metadata, hence an arm each.
     macro_rules! write {

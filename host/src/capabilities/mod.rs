@@ -1,4 +1,4 @@
-//! What the host provides to components: a file a capability. Each file implements the
+//! The interfaces that the host provides to components: a file a capability. Each file implements the
 //! interfaces of its name over a small state that lives in the store of one call, and
 //! describes itself by one `CAPABILITY`. Knows nothing of HTTP, and nothing of which
 //! component calls it beyond its name.
@@ -10,11 +10,11 @@ mod call;
 pub(crate) mod events;
 mod grants;
 pub(crate) mod logging;
-mod meter;
 pub(crate) mod settings;
 pub(crate) mod sql;
 #[cfg(test)]
 mod toy;
+mod usage;
 pub(crate) mod wasi;
 
 use wasmtime::component::Linker;
@@ -23,9 +23,9 @@ use crate::config::Reader;
 
 pub use call::{CallContext, CallState};
 pub use grants::{Grants, NotGranted};
-pub use meter::Limits;
-pub(crate) use meter::{CallTimeReached, DeadlineReached, HostCallsReached, Meter, Retired};
 pub use settings::Settings;
+pub use usage::Limits;
+pub(crate) use usage::{CallTimeReached, DeadlineReached, HostCallsReached, Retired, Usage};
 
 /// The interfaces of `wares:platform`, as wasmtime sees them from the host.
 pub mod bindings {
@@ -54,13 +54,13 @@ pub(crate) struct Capability {
     /// What an operator grants a component for it. `None` where it is harmless, and every
     /// component has it.
     pub(crate) grant: Option<&'static str>,
-    /// What a component can do with it, in one sentence.
+    /// What it lets a component do, in one sentence.
     pub(crate) summary: &'static str,
     /// Adds its interfaces to a linker.
     pub(crate) link: fn(&mut Linker<CallState>) -> wasmtime::Result<()>,
 }
 
-/// What a capability keeps while one call lasts.
+/// The state of a capability while one call lasts.
 pub(crate) trait PerCall {
     /// Takes what it needs of the call.
     fn begin(context: &mut CallContext, log: &logging::Log) -> Self;
@@ -85,7 +85,7 @@ macro_rules! capabilities {
         /// Every capability, in the order in which they are shown.
         pub(crate) const ALL: &[Capability] = &[$($(#[$attribute])* $name::CAPABILITY),*];
 
-        /// What the capabilities keep while one call lasts.
+        /// The states of the capabilities while one call lasts.
         #[expect(dead_code, reason = "some capabilities keep nothing")]
         struct States {
             $($(#[$attribute])* $name: $name::State,)*

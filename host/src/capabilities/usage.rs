@@ -1,4 +1,4 @@
-//! What a call has used of its limits, and the marks of those that it reached.
+//! The usage of a call: how much of its limits it has used, and marks of those it reached.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +9,11 @@ use wasmtime::{CallHook, ResourceLimiter};
 use super::{CapabilityLimits, LimitSettings};
 use crate::config::{BYTES_MAX, Reader};
 
-/// What a call whose write is kept may take from then on at least, so that it can
+/// The least time that a call whose write is kept has from then on, so that it can
 /// say so.
 const CALL_TIME_ONCE_KEPT_MIN: Duration = Duration::from_secs(10);
 
-/// What one call of a component may use at most.
+/// The limits of one call of a component.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Time that the guest itself runs, in milliseconds; time spent in the host does not count.
@@ -28,7 +28,7 @@ pub struct Limits {
     pub response_bytes_max: usize,
     /// Calls from the guest into the host.
     pub host_calls_max: u32,
-    /// What it may use of the capabilities.
+    /// The limits of the capabilities.
     pub capabilities: CapabilityLimits,
 }
 
@@ -112,16 +112,16 @@ pub(crate) struct Retired;
 #[error("host calls")]
 pub(crate) struct HostCallsReached;
 
-/// What a call has used so far: of its time and its calls into the host since it
-/// began, or since its first write was kept. Whoever hears of an error takes a write
+/// The usage of a call so far: of its time and its calls into the host since it
+/// began, or since its first write was kept. A caller that gets an error takes a write
 /// for one that was not made.
-pub(crate) struct Meter {
+pub(crate) struct Usage {
     limits: Arc<Limits>,
     retired: Arc<AtomicBool>,
     /// A write of the call is kept.
     has_kept: bool,
     started: Instant,
-    /// What the guest has run, up to when it last was entered.
+    /// How long the guest has run, up to when it last was entered.
     guest: Duration,
     /// When it was entered, while it runs. The host may be asked by it and enter it
     /// again meanwhile, to have it make room for a result.
@@ -132,7 +132,7 @@ pub(crate) struct Meter {
     table_elements: usize,
 }
 
-impl Meter {
+impl Usage {
     pub(super) fn new(limits: Arc<Limits>, retired: Arc<AtomicBool>) -> Self {
         Self {
             limits,
@@ -181,7 +181,7 @@ impl Meter {
         self.guest + running
     }
 
-    /// What the host does for a guest is bounded each time; this bounds the sum.
+    /// Each call into the host is bounded; this bounds their sum.
     fn check_call_time(&self) -> wasmtime::Result<()> {
         if self.started.elapsed() > self.call_time() {
             return Err(wasmtime::Error::new(CallTimeReached));
@@ -253,7 +253,7 @@ fn grow(total: &mut usize, current: usize, desired: usize, max: usize) -> bool {
     fits
 }
 
-impl ResourceLimiter for Meter {
+impl ResourceLimiter for Usage {
     fn memory_growing(
         &mut self,
         current: usize,
@@ -281,7 +281,7 @@ impl ResourceLimiter for Meter {
 mod tests {
     use super::*;
 
-    fn meter() -> Meter {
+    fn usage() -> Usage {
         let limits = Limits {
             deadline_ms: 1_000,
             call_ms: 2_000,
@@ -291,7 +291,7 @@ mod tests {
             host_calls_max: 3,
             capabilities: CapabilityLimits::default(),
         };
-        Meter::new(Arc::new(limits), Arc::default())
+        Usage::new(Arc::new(limits), Arc::default())
     }
 
     /// So long ago.
@@ -324,11 +324,11 @@ mod tests {
     #[test]
     fn a_call_that_is_not_wanted_ends_unless_its_write_is_kept() {
         for (has_kept, is_wanted) in [(false, false), (true, true)] {
-            let mut meter = meter();
-            assert!(meter.check_wanted().is_ok());
-            meter.pass(CallHook::ReturningFromHost, has_kept).unwrap();
-            meter.retired.store(true, Ordering::Relaxed);
-            assert_eq!(meter.check_wanted().is_ok(), is_wanted);
+            let mut usage = usage();
+            assert!(usage.check_wanted().is_ok());
+            usage.pass(CallHook::ReturningFromHost, has_kept).unwrap();
+            usage.retired.store(true, Ordering::Relaxed);
+            assert_eq!(usage.check_wanted().is_ok(), is_wanted);
         }
     }
 
@@ -337,30 +337,30 @@ mod tests {
         for (has_kept, seconds, is_in_time) in
             [(false, 1, true), (false, 3, false), (true, 3, true)]
         {
-            let mut meter = meter();
-            meter.started = before(seconds);
-            meter.pass(CallHook::ReturningFromHost, has_kept).unwrap();
-            let passed = meter.pass(CallHook::CallingHost, has_kept);
+            let mut usage = usage();
+            usage.started = before(seconds);
+            usage.pass(CallHook::ReturningFromHost, has_kept).unwrap();
+            let passed = usage.pass(CallHook::CallingHost, has_kept);
             assert_eq!(passed.is_ok(), is_in_time, "{has_kept} {seconds}");
         }
-        let mut meter = meter();
-        meter.guest = Duration::from_secs(5);
-        meter.pass(CallHook::ReturningFromHost, true).unwrap();
-        assert!(!meter.time_left().is_zero());
+        let mut usage = usage();
+        usage.guest = Duration::from_secs(5);
+        usage.pass(CallHook::ReturningFromHost, true).unwrap();
+        assert!(!usage.time_left().is_zero());
         // More than its own limit, and not without end; and once alone.
-        meter.started = before(5);
-        meter.pass(CallHook::CallingHost, true).unwrap();
-        meter.started = before(11);
-        let late = meter.pass(CallHook::CallingHost, true).unwrap_err();
+        usage.started = before(5);
+        usage.pass(CallHook::CallingHost, true).unwrap();
+        usage.started = before(11);
+        let late = usage.pass(CallHook::CallingHost, true).unwrap_err();
         assert!(late.is::<CallTimeReached>());
     }
 
     #[test]
     fn calls_into_the_host_are_counted_anew_once_a_write_is_kept() {
         for (has_kept, calls) in [(false, 3), (true, 2 + 3)] {
-            let mut meter = meter();
+            let mut usage = usage();
             let mut passed = 0;
-            while meter
+            while usage
                 .pass(CallHook::CallingHost, has_kept && passed > 1)
                 .is_ok()
             {

@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let digest = entry.digest.as_deref().unwrap_or("-");
         // It may be a text that was sent as one.
         let digest = digest.get(..SHORT_DIGITS).unwrap_or(digest);
-        // What was done with a user was done with no module, and with no component.
+        // An action on a user concerns no module, and no component.
         let with = match (&entry.module, &entry.digest) {
             (None, None) => String::new(),
             (None, Some(_)) => format!(" - {digest}"),

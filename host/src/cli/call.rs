@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let setup = Setup::open(&arguments.common)?;
     let engine = setup.engine(1)?;
     let folder = setup.folder()?;
-    // What cannot be called brings no schema forward.
+    // An operation that cannot be called applies no migration.
     let module = folder.module(&setup, &engine, &arguments.module, |module| {
         module.check_call(&arguments.operation)
     })?;

@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 const MARGIN: Duration = Duration::from_secs(5);
 /// How long it may take to log why the process ends: what reads the log may be stuck.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// What a shell says of a process that a signal ended is that signal and this.
+/// A shell adds the signal that ended a process to this, and reports it as the exit code.
 const SIGNALLED: i32 = 128;
 /// The exit code where threads did not come back.
 const UNFINISHED: i32 = 1;
@@ -33,9 +33,9 @@ pub(super) struct Ending {
 
 impl Ending {
     /// Listens for Ctrl-C, SIGTERM, and SIGHUP of a terminal that closes, of which the
-    /// first resolves what this returns. Where whoever started the process had it ignore
-    /// SIGHUP, as `nohup` does, that is left so. From then on the process has `drain` and a margin to end. `unfinished` tells what
-    /// has not come to its end.
+    /// first resolves what this returns. A process that was started with
+    /// SIGHUP ignored, as by `nohup`, still ignores it. After the signal the process has `drain`
+    /// and a margin to end. `unfinished` lists what has not ended.
     ///
     /// # Errors
     /// When the system has no signals or no thread for it.
@@ -75,7 +75,7 @@ impl Ending {
 fn is_ignored(signal: c_int) -> std::io::Result<bool> {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: without a new action the call changes nothing, and writes the present one
-    // to the place that it is given, which is valid for that and has its size.
+    // through the given pointer, which is valid for that and has its size.
     let done = unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) };
     if done != 0 {
         return Err(std::io::Error::last_os_error());
@@ -85,7 +85,7 @@ fn is_ignored(signal: c_int) -> std::io::Result<bool> {
     Ok(action.sa_sigaction == libc::SIG_IGN)
 }
 
-/// Waits until all is done, and no longer than this.
+/// Waits until all is done, and at most for this time.
 fn end(done: &Receiver<()>, time: Duration, unfinished: impl Fn() -> Vec<String> + Send + 'static) {
     if done.recv_timeout(time) != Err(RecvTimeoutError::Timeout) {
         return;

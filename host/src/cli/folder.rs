@@ -102,7 +102,7 @@ impl Folder {
 
     /// Logs which of the folder and its databases others than the owner may open, and where
     /// others may put code that runs, as modes of a restored backup often have it. They stay
-    /// so: it may be meant. Where there is no data yet, nothing is said.
+    /// so: it may be meant. A folder without data logs nothing.
     pub(super) fn warn_of_loose_modes(&self) {
         let data = &self.data;
         let mut databases: Vec<PathBuf> = [data.path().to_owned(), data.databases()]
@@ -197,9 +197,9 @@ impl Folder {
                     .with_context(|| format!("cannot read where the host is: {}", path.display()));
             }
         };
-        let place = text.trim().parse();
-        Ok(Some(place.with_context(|| {
-            format!("{} names no place", path.display())
+        let address = text.trim().parse();
+        Ok(Some(address.with_context(|| {
+            format!("{} holds no address", path.display())
         })?))
     }
 
@@ -215,7 +215,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Opens a module's database. Its schema is only brought forward when no
+    /// Opens a module's database. Migrations are only applied when no
     /// host is running on it.
     pub(super) fn open_module(&self, module: &Version) -> Result<(), VersionError> {
         module.open(&self.data, self.lock.is_some())
@@ -301,8 +301,8 @@ fn remove_address(data: &DataFolder) -> anyhow::Result<()> {
     }
 }
 
-/// Writes a file, for which the host gives up room of its own where the disk has no other.
-/// Whoever reads it finds all of it or no file.
+/// Writes a file, and frees the room that the host has reserved where the disk has no other.
+/// A reader finds all of it or no file.
 fn write_anew(path: &Path, text: &str) -> std::io::Result<()> {
     storage::make_room();
     let partial = path.with_extension("partial");
@@ -313,7 +313,7 @@ fn write_anew(path: &Path, text: &str) -> std::io::Result<()> {
     written
 }
 
-/// What a mode lets all but the owner do: anything, and to write.
+/// The bits of a mode that let others than the owner do anything, and write.
 const MAY_OPEN: u32 = 0o077;
 const MAY_WRITE: u32 = 0o022;
 

@@ -146,7 +146,7 @@ fn write_line(out: &mut dyn Write, line: Arguments<'_>) -> std::io::Result<()> {
     writeln!(out, "{}", printable_line(&line.to_string()))
 }
 
-/// What is wrong goes to the process that asked, without more words.
+/// An error goes to the process that asked, without more words.
 fn compile(memory_bytes_max: u64, read: bool) -> ExitCode {
     match compiler::run(memory_bytes_max, read) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! `wares module`: versions of modules, of a host that runs or of a data folder at rest.
+//! `wares module`: versions of modules, of a host that runs or of a data folder that no host serves.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -190,7 +190,7 @@ fn share(text: &str) -> Result<String, String> {
     }
 }
 
-/// What is known of a component that is about to be installed.
+/// The known parts of a component that is about to be installed.
 #[derive(Default)]
 struct Found {
     name: Option<String>,
@@ -277,7 +277,7 @@ impl Found {
     }
 }
 
-/// What the component says that it is.
+/// The name that the component declares.
 fn name_of(setup: &Setup, source: &Source) -> anyhow::Result<String> {
     let engine = setup.engine(1)?;
     let module = setup
@@ -324,7 +324,7 @@ impl List {
     }
 }
 
-/// What serves a module, and what failed in its place when the host started.
+/// Writes the version that serves a module, and those that failed when the host started.
 fn serves(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
     let failures = module["failures"].as_array().into_iter().flatten();
     if module["version"].is_null() {

@@ -1,5 +1,5 @@
-//! `wares seed`: plausible data, as much as is asked for. What can be sown, the
-//! modules say: each of their kinds is an option of the command.
+//! `wares seed`: adds plausible data, as much as the command asks for. The modules declare
+//! the kinds of records, and each kind is an option of the command.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use super::setup::Setup;
 use crate::components::{Candidates, Failure, Version};
 use crate::printable::printable_line;
 
-/// How many a module is asked for at once: enough that a transaction's sync
-/// does not count, few enough that no call runs long.
+/// How many a module is asked for at once: the sync of a
+/// transaction does not count then, and no call runs long.
 const BATCH: u32 = 1_000;
 
-/// How long a batch may take, in milliseconds: nobody else waits for it.
+/// How long a batch may take, in milliseconds: no other caller waits for it.
 const BATCH_MS_MAX: u64 = 60_000;
 
 #[derive(Args, Debug)]
@@ -26,10 +26,10 @@ pub(super) struct Arguments {
     common: Common,
 }
 
-/// One thing that a module can sow.
-struct Crop {
+/// A kind of records that a module can add.
+struct Kind {
     module: usize,
-    kind: u32,
+    number: u32,
     name: String,
     summary: String,
 }
@@ -59,17 +59,17 @@ pub(super) fn command(command: Command, arguments: &[OsString]) -> anyhow::Resul
     let mut candidates = setup.candidates(&engine, setup.found()?)?;
     // Their kinds will be missed.
     complain(candidates.failures());
-    let crops = crops(&chosen(&mut candidates, Ok))?;
+    let kinds = kinds(&chosen(&mut candidates, Ok))?;
     Ok(command.mut_subcommand("seed", |seed| {
-        crops
+        kinds
             .into_iter()
-            .fold(seed.arg_required_else_help(true), |seed, crop| {
+            .fold(seed.arg_required_else_help(true), |seed, kind| {
                 seed.arg(
-                    Arg::new(crop.name.clone())
-                        .long(crop.name)
+                    Arg::new(kind.name.clone())
+                        .long(kind.name)
                         .value_name("N")
                         .value_parser(value_parser!(u32))
-                        .help(format!("How many: {}", printable_line(&crop.summary))),
+                        .help(format!("How many: {}", printable_line(&kind.summary))),
                 )
             })
     }))
@@ -107,17 +107,17 @@ fn chosen(
         .collect()
 }
 
-/// Says what is left out.
+/// Reports the components that are left out.
 fn complain(failures: &[Failure]) {
     for failure in failures {
         eprintln!("wares: left out: {}", printable_line(&failure.reason));
     }
 }
 
-fn crops(modules: &[Version]) -> anyhow::Result<Vec<Crop>> {
-    let mut crops: Vec<Crop> = Vec::new();
-    for (place, module) in modules.iter().enumerate() {
-        for (kind, entry) in (0u32..).zip(module.seed_kinds()?) {
+fn kinds(modules: &[Version]) -> anyhow::Result<Vec<Kind>> {
+    let mut kinds: Vec<Kind> = Vec::new();
+    for (index, module) in modules.iter().enumerate() {
+        for (number, entry) in (0u32..).zip(module.seed_kinds()?) {
             if !is_option(&entry.name) {
                 bail!(
                     "the module {} calls what it can be filled with '{}': a name is 1 to 64 lower-case letters, \
@@ -127,21 +127,21 @@ fn crops(modules: &[Version]) -> anyhow::Result<Vec<Crop>> {
                 );
             }
             let taken = OPTIONS.contains(&entry.name.as_str())
-                || crops.iter().any(|crop| crop.name == entry.name);
+                || kinds.iter().any(|kind| kind.name == entry.name);
             let name = if taken {
                 format!("{}-{}", module.name(), entry.name)
             } else {
                 entry.name
             };
-            crops.push(Crop {
-                module: place,
-                kind,
+            kinds.push(Kind {
+                module: index,
+                number,
                 name,
                 summary: entry.summary,
             });
         }
     }
-    Ok(crops)
+    Ok(kinds)
 }
 
 /// Options that the command has of its own.
@@ -170,18 +170,18 @@ pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow
     let known = candidates.failures().len();
     let modules = chosen(&mut candidates, |module| folder.opened(module));
     complain(&candidates.failures()[known..]);
-    let crops = crops(&modules)?;
-    let wanted = |crop: &Crop| matches?.get_one::<u32>(&crop.name).copied();
-    if crops.iter().all(|crop| wanted(crop).is_none()) {
-        let names: Vec<String> = crops
+    let kinds = kinds(&modules)?;
+    let wanted = |kind: &Kind| matches?.get_one::<u32>(&kind.name).copied();
+    if kinds.iter().all(|kind| wanted(kind).is_none()) {
+        let names: Vec<String> = kinds
             .iter()
-            .map(|crop| format!("--{} N", crop.name))
+            .map(|kind| format!("--{} N", kind.name))
             .collect();
         bail!("say how many of what: {}", names.join(", "));
     }
-    for crop in &crops {
-        if let Some(count) = wanted(crop) {
-            sow(&modules[crop.module], crop, count)?;
+    for kind in &kinds {
+        if let Some(count) = wanted(kind) {
+            seed(&modules[kind.module], kind, count)?;
         }
     }
     for module in &modules {
@@ -192,25 +192,25 @@ pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow
     Ok(())
 }
 
-fn sow(module: &Version, crop: &Crop, wanted: u32) -> anyhow::Result<()> {
+fn seed(module: &Version, kind: &Kind, wanted: u32) -> anyhow::Result<()> {
     let style =
         ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}")?;
     let bar = ProgressBar::new(wanted.into())
         .with_style(style)
-        .with_message(crop.name.clone());
+        .with_message(kind.name.clone());
     bar.enable_steady_tick(Duration::from_millis(200));
-    let mut sown = 0;
-    while sown < wanted {
-        let count = BATCH.min(wanted - sown);
+    let mut added = 0;
+    while added < wanted {
+        let count = BATCH.min(wanted - added);
         module
-            .seed(crop.kind, count)?
+            .seed(kind.number, count)?
             .map_err(anyhow::Error::msg)
-            .with_context(|| format!("after {sown} {}", crop.name))?;
-        sown += count;
-        bar.set_position(sown.into());
+            .with_context(|| format!("after {added} {}", kind.name))?;
+        added += count;
+        bar.set_position(added.into());
     }
     bar.finish_and_clear();
-    eprintln!("Added {sown} {}.", crop.name);
+    eprintln!("Added {added} {}.", kind.name);
     Ok(())
 }
 

@@ -19,7 +19,7 @@ use crate::identity::IdentityService;
 use crate::printable::printable_line;
 use crate::storage::{HostDatabase, Installed, StorageError};
 
-/// What a command runs with.
+/// The settings that a command runs with, and their sources.
 pub(super) struct Setup {
     pub settings: Settings,
 }
@@ -150,7 +150,7 @@ impl Setup {
         Ok(candidates)
     }
 
-    /// What is known of a version that is installed.
+    /// Returns the record of an installed version.
     fn kept(&self, name: &str, digest: Digest) -> Result<Option<Installed>, StorageError> {
         let file = self.settings.data.folder().host_database();
         if !file.exists() {
@@ -241,7 +241,7 @@ impl Setup {
     }
 }
 
-/// What is said before an error that concerns the first admin.
+/// The beginning of an error about the first admin.
 pub(super) const FIRST_ADMIN: &str = "the first admin (admin.email, admin.password)";
 
 /// The environment, without what is not UTF-8 and no setting.

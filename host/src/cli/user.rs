@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::List(list) => list.run(),
         Command::Password(named) => {
             let identity = named.identity()?;
-            // Before anybody types a password for nobody.
+            // Before a person types a password for a user who does not exist.
             let user = identity.user_by_email(&named.email)?;
             identity.change_password(&user, &password()?, &by())?;
             eprintln!(

@@ -139,7 +139,7 @@ fn judge(canary: Counted, current: Counted, options: &CanaryOptions) -> Verdict 
                 canary.calls
             ));
         }
-        // With too few calls of the version in service there is nothing to compare with.
+        // Fewer than `calls_min` calls of the version in service are no comparison.
         if current.calls >= options.calls_min {
             let (mean, bound) = (
                 canary.mean_ms(),

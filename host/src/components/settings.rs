@@ -16,7 +16,7 @@ const THREADS_MAX: u32 = 1024;
 /// The operator's options of one module.
 #[derive(Clone, Debug)]
 pub struct ModuleOptions {
-    /// A component in place of the built-in one.
+    /// A component instead of the built-in one.
     pub component: Option<PathBuf>,
     /// The capabilities that it may use.
     pub grants: Grants,
@@ -46,7 +46,7 @@ impl ModuleOptions {
         let component = reader.text(
             &format!("{section}.component"),
             "",
-            "a component in place of the built-in one",
+            "a component instead of the built-in one",
         );
         Self {
             component: (!component.is_empty()).then(|| component.into()),
@@ -159,7 +159,7 @@ impl ModuleLimits {
             migration_ms: reader.milliseconds(
                 &key("sql_migration_ms"),
                 base.migration_ms,
-                "the steps of a schema that have yet to run, together",
+                "all pending migrations, together",
             ),
             database_bytes_max: reader.bytes(
                 &database_key,

@@ -196,10 +196,10 @@ impl Version {
             .database_at(&data.database(&self.loaded.name))
             .map_err(storage)?;
         if migrate {
-            let steps = database
+            let applied = database
                 .migrate(&self.loaded.profile.schema)
                 .map_err(migration)?;
-            tell(&self.loaded.name, &steps);
+            log_migrations(&self.loaded.name, &applied);
         } else if let Some(step) = database
             .pending(&self.loaded.profile.schema)
             .map_err(migration)?
@@ -231,7 +231,7 @@ impl Version {
         let _ = self.database.set(database);
     }
 
-    /// The steps of its schema.
+    /// Its migrations.
     pub(super) fn schema(&self) -> &Schema {
         &self.loaded.profile.schema
     }
@@ -406,11 +406,11 @@ impl Version {
     }
 }
 
-/// Logs the steps that have brought a schema forward. Their names are as long as the
+/// Logs the migrations that were applied. Their names are as long as the
 /// component likes.
-pub(super) fn tell(module: &str, steps: &[String]) {
-    for step in steps {
-        let step = &*cut(step, REASON_BYTES_MAX);
-        tracing::info!(module, step, "schema brought forward");
+pub(super) fn log_migrations(module: &str, migrations: &[String]) {
+    for migration in migrations {
+        let migration = &*cut(migration, REASON_BYTES_MAX);
+        tracing::info!(module, migration, "migration applied");
     }
 }

@@ -13,15 +13,15 @@ use super::component::{Component, Guest};
 use crate::capabilities::{CallContext, CallState};
 
 impl Component {
-    /// Calls `interface.function(arguments…)` and gives the result as WAVE.
+    /// Calls `interface.function(arguments…)` and returns the result as WAVE.
     ///
     /// `interface` is the name of an exported interface, with or without its
     /// package and version. The inner error is the `err` of the function's own
     /// result, as WAVE.
     ///
     /// # Errors
-    /// When there is no such function, when the arguments do not fit it, or
-    /// when the call gives no answer.
+    /// When no such function exists, when the arguments do not fit it, or
+    /// when the call returns no answer.
     pub fn call_by_name(
         &self,
         context: CallContext,
@@ -170,7 +170,7 @@ fn unknown_field(node: &Node, ty: &Type, source: &str) -> Option<String> {
         Type::Option(option) => match node.as_option() {
             Ok(Some(value)) => unknown_field(value, &option.ty(), source),
             Ok(None) => None,
-            // What is there may be written without `some`.
+            // A present value may be written without `some`.
             Err(_) => unknown_field(node, &option.ty(), source),
         },
         Type::Variant(variant) => {

@@ -70,7 +70,7 @@ impl Engine {
         })
     }
 
-    /// What a component imports and exports, whether or not it would load. Nothing of
+    /// Returns the imports and exports of a component, whether or not it would load. Nothing of
     /// it is compiled.
     ///
     /// # Errors

@@ -47,15 +47,15 @@ pub enum LoadError {
     UnknownImports {
         /// The imports.
         imports: Vec<String>,
-        /// What the host has of them, in versions that do not fit.
+        /// The versions of them that the host has, which do not fit.
         given: Vec<&'static str>,
     },
     /// It imports a capability that the host has, but not as it has it.
-    #[error("it imports {import}, and this host gives {given}, which does not fit: {reason}")]
+    #[error("it imports {import}, and this host provides {given}, which does not fit: {reason}")]
     WrongImport {
         /// The import.
         import: String,
-        /// What the host has of it.
+        /// The version of it that the host has.
         given: &'static str,
         /// Where they differ.
         reason: String,
@@ -90,7 +90,7 @@ fn instead(given: &[&str]) -> String {
     if given.is_empty() {
         String::new()
     } else {
-        format!("; it gives {}", given.join(", "))
+        format!("; it provides {}", given.join(", "))
     }
 }
 
@@ -103,7 +103,7 @@ pub enum CallError {
     Deadline {
         /// The limit.
         deadline_ms: u64,
-        /// What the guest said.
+        /// The text of the guest.
         troubles: Troubles,
     },
     /// The call took longer than it may, what the host did for it included.
@@ -113,10 +113,10 @@ pub enum CallError {
     CallTime {
         /// The limit.
         call_ms: u64,
-        /// What the guest said.
+        /// The text of the guest.
         troubles: Troubles,
     },
-    /// Another version has taken the guest's place, and it did not end in time.
+    /// Another version serves instead of the guest's, and it did not end in time.
     #[error("stopped: another version was activated, and this call had versions.drain_ms to end")]
     Retired,
     /// The guest called the host more often than it may.
@@ -124,13 +124,13 @@ pub enum CallError {
     HostCalls {
         /// The limit.
         max: u32,
-        /// What the guest said.
+        /// The text of the guest.
         troubles: Troubles,
     },
     /// The guest answered with more than it may.
     #[error("{what} is beyond {max} (limits.response_bytes_max)")]
     ResponseTooLarge {
-        /// What is too large.
+        /// The name of what is too large.
         what: &'static str,
         /// The limit.
         max: usize,
@@ -143,17 +143,17 @@ pub enum CallError {
     Trap {
         /// One line for the log.
         reason: String,
-        /// What the guest said: a panic's text, for one.
+        /// The text of the guest: that of a panic, for one.
         troubles: Troubles,
         /// Where in the guest, innermost first, where it is known.
         backtrace: Vec<String>,
     },
-    /// What was to be called is not there, or does not take what it was given.
+    /// The called function does not exist, or does not take these arguments.
     #[error("{0}")]
     BadCall(String),
 }
 
-/// What a guest wrote to its standard error, or logged as a warning or worse, before its
+/// The text that a guest wrote to its standard error, or logged as a warning or worse, before its
 /// call failed. It is shown on the line of the error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Troubles(Vec<String>);
@@ -199,7 +199,7 @@ impl CallError {
             Some(trap) => trap.to_string(),
             None => error.root_cause().to_string(),
         };
-        if call.meter.refused_memory() {
+        if call.usage.refused_memory() {
             let max = limits.memory_bytes_max;
             reason.push_str(&format!(
                 ", after it was refused more than {max} bytes (limits.memory_bytes_max)"

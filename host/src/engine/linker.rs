@@ -87,7 +87,7 @@ pub(super) fn refuse(unknown: Vec<String>) -> Result<(), LoadError> {
     })
 }
 
-/// What the host has of an interface: the capability, and the interface's name in the
+/// The host's side of an interface: the capability, and the interface's name in the
 /// host's version. Of several versions it is one that fits, if there is one.
 fn given(import: &str) -> Option<(&'static Capability, &'static str)> {
     let (interface, _) = versions::split(import);
@@ -134,7 +134,7 @@ pub(super) fn link(
     Ok(linker)
 }
 
-/// What is wrong with the imports of a component that the linker refuses: it
+/// Returns the fault in the imports of a component that the linker refuses: it
 /// was built for a later version of a capability, or for one of another shape.
 pub(super) fn refusal(
     engine: &wasmtime::Engine,

@@ -88,8 +88,8 @@ pub struct Engine {
     aside: AtomicU32,
 }
 
-/// What deadlines are measured by. It goes on as long as anything of a component
-/// may run, so that also what still runs when a host ends comes to its own end.
+/// The clock of deadlines. It runs as long as any call of a component may run, so that calls
+/// that still run when a host ends reach their deadlines.
 struct Clock {
     stop: Arc<AtomicBool>,
     ticker: Option<JoinHandle<()>>,
@@ -113,7 +113,7 @@ impl Engine {
     }
 
     /// Does work that calls components, or compiles them, while others are served:
-    /// on a thread of its own, which has the stack for it and stands back.
+    /// on a thread of its own, which has the stack for it and is deprioritised.
     ///
     /// # Errors
     /// At once, when as much is done aside as the pool has instances for beside the calls:
@@ -211,7 +211,7 @@ const TABLES_PER_CALL: u32 = 16;
 /// Instances beside the calls: those that are asked about themselves at load, or are
 /// verified. Those that are compiled or wait for it leave some to others.
 const SPARE_CALLS: u32 = COMPILERS_WAITING_MAX as u32 + 4;
-/// Memory of a slot that is cleared by hand instead of given back to the
+/// Memory of a slot that is cleared by hand instead of returned to the
 /// kernel: page faults cost more than clearing the little that a call touches.
 const KEEP_RESIDENT_BYTES: usize = 1024 * 1024;
 
@@ -242,7 +242,7 @@ fn config(options: &EngineOptions) -> Config {
     config
 }
 
-/// All that machine code depends on; the same for whoever compiles and whoever runs.
+/// All that machine code depends on; the same for the process that compiles and the one that runs it.
 fn code_config() -> Config {
     let mut config = Config::new();
     config

@@ -1,4 +1,4 @@
-//! What a component imports and exports, read from its types. Nothing of it is
+//! The imports and exports of a component, read from its types. Nothing of it is
 //! compiled, and its functions are not looked into.
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use super::linker::{self, Form, ImportKind};
 /// The most that names in a shape take together, in bytes.
 const NAMES_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What a component imports and exports.
+/// The imports and exports of a component.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shape {
     /// In the component's own order.
@@ -27,7 +27,7 @@ pub struct Shape {
 pub struct Import {
     /// `namespace:package/interface@version`.
     pub name: String,
-    /// What it is to the host, as far as names and the number of parameters and results
+    /// Its kind to the host, as far as names and the number of parameters and results
     /// say: of what seems to be an extension point, the types are looked at when the
     /// component is linked.
     pub kind: ImportKind,
@@ -48,7 +48,7 @@ impl Import {
         linker::capability(&self.name)?.grant
     }
 
-    /// What a component does with the capability that this is of.
+    /// The use that a component makes of this capability.
     pub fn summary(&self) -> Option<&'static str> {
         linker::capability(&self.name).map(|capability| capability.summary)
     }
@@ -93,7 +93,7 @@ impl Shape {
     }
 }
 
-/// What stands in the outermost component of a file.
+/// The sections of the outermost component of a file.
 struct Names<'a> {
     imports: Vec<&'a str>,
     exports: Vec<&'a str>,
@@ -216,15 +216,15 @@ mod tests {
     fn no_damaged_component_makes_the_reader_panic() {
         let (_, bytes) = BUNDLED[0];
         // Types stand at the beginning and behind the core modules.
-        let places = (0..4_000)
+        let offsets = (0..4_000)
             .chain(bytes.len() - 40_000..bytes.len())
             .step_by(997);
-        for place in places {
+        for offset in offsets {
             let mut damaged = bytes.to_vec();
-            damaged[place] ^= 0x15;
+            damaged[offset] ^= 0x15;
             let _ = Shape::read(&damaged);
             // Cut between two sections it may be one as well.
-            let _ = Shape::read(&bytes[..place]);
+            let _ = Shape::read(&bytes[..offset]);
         }
         assert!(Shape::read(b"").is_err());
     }

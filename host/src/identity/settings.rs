@@ -13,7 +13,7 @@ const CENTURY_S: u64 = 100 * 365 * 24 * 3_600;
 pub struct IdentitySettings {
     /// Of tokens and sessions.
     pub lifetimes: Lifetimes,
-    /// The first admin's email, used while there is no user.
+    /// The first admin's email, used while no user exists.
     pub admin_email: String,
     /// The first admin's password; `None` for a random one.
     pub admin_password: Option<String>,
@@ -45,7 +45,7 @@ impl IdentitySettings {
             admin_email: reader.text(
                 "admin.email",
                 "admin@wares.localhost",
-                "the first admin's email, when there is no user yet",
+                "the first admin's email, when no user exists yet",
             ),
             admin_password: (!password.is_empty()).then_some(password),
         }

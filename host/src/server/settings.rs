@@ -24,7 +24,7 @@ impl ServerSettings {
                 connections_max: reader.count(
                     "server.connections_max",
                     10_000,
-                    "connections at the same time; fewer where the process may have too few files open",
+                    "connections at the same time; fewer where the limit on open files of the process is lower",
                 ),
                 head_bytes_max: reader.bytes(
                     "server.head_bytes_max",

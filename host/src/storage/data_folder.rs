@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// What the name of a database ends with.
+/// The end of the name of a database.
 const DATABASE: &str = ".db";
 /// A database and the files beside it.
 const OF_DATABASE: [&str; 3] = [DATABASE, ".db-wal", ".db-shm"];
@@ -15,7 +15,7 @@ pub struct DataFolder(PathBuf);
 const DATABASES: &str = "modules";
 
 impl DataFolder {
-    /// What the names of the temporary folders begin with that rehearse a version.
+    /// The beginning of the names of the temporary folders that rehearse a version.
     pub const REHEARSAL: &str = "rehearsal-";
 
     /// The data folder at this path.
@@ -68,7 +68,7 @@ impl DataFolder {
         file.file_name()?.to_str()?.strip_suffix(DATABASE)
     }
 
-    /// What a database of a data folder holds, and its path there, for people.
+    /// Describes a database of a data folder and returns its path there, for people.
     pub(super) fn describe(file: &Path) -> (String, String) {
         let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
         let (own, folder) = (name(file), file.parent().map(name).unwrap_or_default());

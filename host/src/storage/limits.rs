@@ -1,4 +1,4 @@
-//! What a database, and one call on it, may use.
+//! The limits of a database, and of one call on it.
 
 /// How a database is opened.
 #[derive(Clone, Debug)]

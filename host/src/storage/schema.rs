@@ -15,10 +15,10 @@ pub struct Migration {
 #[derive(Clone, Debug)]
 pub struct Schema {
     /// Every migration since the first version, oldest first.
-    pub steps: Vec<Migration>,
+    pub migrations: Vec<Migration>,
     /// The number of migrations that a version must know to work on a database on which all
     /// have run; `None` for all.
-    pub steps_needed: Option<u32>,
+    pub migrations_needed: Option<u32>,
 }
 
 /// The history of a module's data since its creation.

@@ -130,12 +130,12 @@ pub(crate) fn start(settings: &LogSettings) -> Result<(), LogError> {
 /// Logs a panic as a line like any other: its text may be foreign, and one caller may cause
 /// many.
 fn log_panic(panic: &PanicHookInfo<'_>) {
-    let place = panic.location().map(ToString::to_string);
+    let location = panic.location().map(ToString::to_string);
     let message = panic.payload_as_str().unwrap_or("no message");
     let message = cut(message, PANIC_BYTES_MAX);
     let thread = std::thread::current();
     tracing::error!(
-        place = place.unwrap_or_default(),
+        location = location.unwrap_or_default(),
         thread = thread.name().unwrap_or_default(),
         "the host panicked: {message}"
     );

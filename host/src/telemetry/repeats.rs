@@ -161,11 +161,11 @@ mod tests {
             impl tracing::callsite::Callsite for Callsite {
                 fn set_interest(&self, _: tracing::subscriber::Interest) {}
                 fn metadata(&self) -> &Metadata<'_> {
-                    &PLACE
+                    &METADATA
                 }
             }
             static CALLSITE: Callsite = Callsite;
-            static PLACE: Metadata<'static> = tracing::metadata! {
+            static METADATA: Metadata<'static> = tracing::metadata! {
                 name: "said",
                 target: "test",
                 level: $level,
@@ -173,7 +173,7 @@ mod tests {
                 callsite: &CALLSITE,
                 kind: tracing::metadata::Kind::EVENT,
             };
-            &PLACE
+            &METADATA
         }};
     }
 

@@ -220,7 +220,7 @@ impl ThreadNumber {
         Self(rustix::thread::gettid())
     }
 
-    /// Gives it the lowest priority, and returns whether it could.
+    /// Sets the lowest priority, and returns whether it could.
     pub(crate) fn deprioritise(self) -> bool {
         rustix::process::setpriority_process(Some(self.0), NICE).is_ok()
     }

@@ -242,7 +242,7 @@ fn a_version_with_too_long_a_description_is_refused_and_nothing_of_it_stays() {
             "what it says of the route /admin/marked is no OpenAPI operation: \
              #/responses/500 must be an object, not 3",
         ),
-        ("steps", "it has 1001 steps of its schema, more than 1000"),
+        ("steps", "it has 1001 migrations, more than 1000"),
         (
             "schemas",
             "it says more than 4194304 bytes of itself, its schemas included",

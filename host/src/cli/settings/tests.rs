@@ -26,8 +26,8 @@ fn load(
         flags: pairs(flags),
     };
     Settings::load(&sources).map_err(|error| {
-        let place = path.display().to_string();
-        error.to_string().replace(&place, "wares.toml")
+        let shown = path.display().to_string();
+        error.to_string().replace(&shown, "wares.toml")
     })
 }
 

@@ -12,7 +12,7 @@ use crate::components::audit::Action;
 use crate::components::signature::kept_signer;
 use crate::components::slot::Slot;
 use crate::components::source::{Rank, without_versions};
-use crate::components::version::{Version, tell};
+use crate::components::version::{Version, log_migrations};
 use crate::digest::Digest;
 use crate::fault::{fault, fault_of};
 use crate::storage::{Database, Installed, now};
@@ -102,7 +102,7 @@ impl Manager {
     }
 
     /// Whether there is anything in activating a version: it does not serve yet, or it
-    /// does so without being active, from a file or in place of an active one that failed
+    /// does so without being active, from a file or instead of an active one that failed
     /// when the host started.
     pub(super) fn check_activation(&self, slot: &Slot, digest: Digest) -> Result<(), ChangeError> {
         let is_active = || -> Result<bool, ChangeError> {
@@ -246,12 +246,12 @@ impl Change<'_> {
         }
         fault("activate.prepared");
         fault_of("activate.prepared", slot.name());
-        let steps = self
+        let applied = self
             .database
             .activate(module.schema(), activated)
             .map_err(ChangeError::Migration)?;
         fault("activate.recorded");
-        tell(module.name(), &steps);
+        log_migrations(module.name(), &applied);
         let before = manager.route(slot, || slot.switch(module.clone()));
         manager.mended(slot.name());
         fault("activate.switched");
@@ -267,11 +267,11 @@ impl Change<'_> {
     }
 }
 
-/// Brings the schema forward for a module.
+/// Applies the pending migrations of a module.
 pub(super) fn migrate(database: &Database, module: &Version) -> Result<(), ChangeError> {
-    let steps = database
+    let applied = database
         .migrate(module.schema())
         .map_err(ChangeError::Migration)?;
-    tell(module.name(), &steps);
+    log_migrations(module.name(), &applied);
     Ok(())
 }

@@ -62,7 +62,7 @@ impl Manager {
 }
 
 impl Change<'_> {
-    /// Serves a component in place of the one in service. `is_configured` if the settings
+    /// Serves a component instead of the one in service. `is_configured` if the settings
     /// name its file.
     fn reload(
         &mut self,

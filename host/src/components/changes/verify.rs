@@ -181,9 +181,9 @@ pub(super) fn check_coexistence(
 ) -> Result<(), ChangeError> {
     let pending = database.pending(new).map_err(ChangeError::Migration)?;
     let needed = new
-        .steps_needed
-        .map_or(new.steps.len(), |needed| needed as usize);
-    let known = current.steps.len();
+        .migrations_needed
+        .map_or(new.migrations.len(), |needed| needed as usize);
+    let known = current.migrations.len();
     if !pending.is_empty() && known < needed {
         return Err(ChangeError::Incompatible { known, needed });
     }

@@ -1,4 +1,4 @@
-//! What a component says of its API: OpenAPI operation objects and JSON Schemas. Of
+//! The description that a component has of its API: OpenAPI operation objects and JSON Schemas. Of
 //! those only known fields are taken, each of its type, and no reference leads
 //! anywhere but to the component's own schemas. So nothing that a component says
 //! names a server, a security scheme or a page elsewhere, or breaks the document.

@@ -1,4 +1,4 @@
-//! What of OpenAPI operations and JSON Schemas the host takes over from a module: each
+//! The parts of OpenAPI operations and JSON Schemas that the host takes over from a module: each
 //! field with the type that its value has to have. What is not listed is dropped.
 
 /// The type that a value has to have.

@@ -1,4 +1,4 @@
-//! What makes a component a module: the interfaces of `wares:module`, and what the host
+//! The contract that makes a component a module: the interfaces of `wares:module`, and what the host
 //! asks through them. Every major version has a file of its own that turns its types into
 //! those here; `lifecycle` is required of a module, all other interfaces are optional.
 

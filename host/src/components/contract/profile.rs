@@ -1,4 +1,4 @@
-//! What a module says of itself, asked when it is loaded: checked, bounded, and kept. A
+//! The profile of a module, asked when it is loaded: checked, bounded, and kept. A
 //! function a question. Nothing is in reach of the module yet, its database included.
 
 use std::sync::Arc;
@@ -216,18 +216,18 @@ impl Interview<'_> {
 
     /// Which migrations does its schema need?
     fn schema(&mut self) -> Result<Schema, LoadError> {
-        let steps: Vec<Migration> = self.contract.migrations(self.context())?;
-        has("steps of its schema", steps.len())?;
-        for step in &steps {
+        let migrations: Vec<Migration> = self.contract.migrations(self.context())?;
+        has("migrations", migrations.len())?;
+        for migration in &migrations {
             self.says(
-                "steps of its schema",
-                step.name.len() + step.statements.len(),
+                "migrations",
+                migration.name.len() + migration.statements.len(),
             )?;
         }
-        let steps_needed = self.contract.migrations_required(self.context())?;
+        let migrations_needed = self.contract.migrations_required(self.context())?;
         Ok(Schema {
-            steps,
-            steps_needed,
+            migrations,
+            migrations_needed,
         })
     }
 

@@ -40,11 +40,11 @@ const TAKEN: [&str; 24] = [
     "zipfile",
 ];
 
-/// The tables of those names that take no longer than their argument is long.
+/// The tables of those names whose time is bounded by the length of their argument.
 const TABLE_FUNCTIONS: [&str; 2] = ["json_each", "json_tree"];
 
-/// Every function that a component has. Each takes no longer than its arguments and
-/// its result are long; the host's own look at the clock. Nothing interrupts the
+/// Every function that a component has. The time of each is bounded by the length of its arguments and
+/// its result; the host's own look at the clock. Nothing interrupts the
 /// others, so whatever is not among them is refused.
 const FUNCTIONS: &[&str] = &[
     // Of any value.

@@ -78,7 +78,7 @@ pub(in crate::storage) fn pending<'a>(
     schema: &'a Schema,
 ) -> Result<Vec<&'a Migration>, MigrationError> {
     check(schema)?;
-    let steps = &schema.steps;
+    let steps = &schema.migrations;
     let seen = seen(connection).map_err(SqlError::from)?;
     let mut unknown = None;
     for (name, digest) in &seen {
@@ -102,12 +102,12 @@ pub(in crate::storage) fn pending<'a>(
 
 /// Checks a component's declaration by itself.
 fn check(schema: &Schema) -> Result<(), MigrationError> {
-    let steps = &schema.steps;
+    let steps = &schema.migrations;
     let mut names = HashSet::new();
     if let Some(step) = steps.iter().find(|step| !names.insert(&step.name)) {
         return Err(MigrationError::Duplicate(step.name.clone()));
     }
-    match schema.steps_needed {
+    match schema.migrations_needed {
         Some(needed) if needed > count(steps) => Err(MigrationError::NeedsMore {
             needed,
             steps: count(steps),
@@ -351,7 +351,7 @@ fn is_recorded(connection: &Connection, schema: &Schema) -> rusqlite::Result<boo
 /// decides.
 fn to_record(connection: &Connection, schema: &Schema) -> rusqlite::Result<Option<[u32; 2]>> {
     let seen = seen(connection)?;
-    let all = count(&schema.steps);
+    let all = count(&schema.migrations);
     if count(&seen) > all {
         return Ok(None);
     }
@@ -359,9 +359,9 @@ fn to_record(connection: &Connection, schema: &Schema) -> rusqlite::Result<Optio
     // match the order of the data.
     let in_order = seen
         .iter()
-        .zip(&schema.steps)
+        .zip(&schema.migrations)
         .all(|((name, _), step)| *name == step.name);
-    let needed = match schema.steps_needed {
+    let needed = match schema.migrations_needed {
         Some(needed) if in_order => needed,
         _ => all,
     };

@@ -1,4 +1,4 @@
-//! What a hostile component may try on its database. Each is refused, and
+//! Attacks of a hostile component on its database. Each is refused, and
 //! changes nothing.
 
 use std::collections::VecDeque;
@@ -226,7 +226,7 @@ fn several_statements_as_one() {
 
 #[test]
 fn no_statement_at_all() {
-    for nothing in [
+    for empty in [
         "",
         " ",
         "-- only a comment",
@@ -236,10 +236,10 @@ fn no_statement_at_all() {
         "select '\0'",
     ] {
         let fixture = fixture();
-        let refused = fixture.session().query(nothing, &[]);
+        let refused = fixture.session().query(empty, &[]);
         assert!(
             refused.is_err() || refused.is_ok_and(|rows| rows.count <= 1),
-            "{nothing}"
+            "{empty}"
         );
         assert_eq!(fixture.things(), 0);
     }
@@ -324,7 +324,7 @@ fn memory_without_end() {
             )),
             "{hoard}"
         );
-        // What is within it goes on, with as much as before.
+        // Statements within the limit continue, with as much as before.
         assert_eq!(count(&mut session), 0);
         let modest = "with recursive n (x) as (select 1 union all select x + 1 from n limit 50)
             select x from n order by randomblob(100000)";

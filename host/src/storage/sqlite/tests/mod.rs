@@ -38,10 +38,10 @@ fn step(name: &str, statements: &str) -> Migration {
 }
 
 /// The schema of a component that does not mention older versions.
-fn schema(steps: impl Into<Vec<Migration>>) -> Schema {
+fn schema(migrations: impl Into<Vec<Migration>>) -> Schema {
     Schema {
-        steps: steps.into(),
-        steps_needed: None,
+        migrations: migrations.into(),
+        migrations_needed: None,
     }
 }
 

@@ -35,7 +35,7 @@ fn is_limit<T: std::fmt::Debug>(result: &Result<T, SqlError>, what: &str) {
     );
 }
 
-/// What a step of a schema fails with, if it fails.
+/// Returns the error of a migration that fails.
 fn fails(statements: &str) -> Option<String> {
     let fixture = fixture();
     let steps = schema([step("0001", THINGS), step("0002", statements)]);
@@ -382,7 +382,7 @@ fn a_pattern_is_kept_for_the_rows_of_a_statement_and_no_longer() {
         ask(1200, &"_".repeat(1024)),
         Err(SqlError::LimitExceeded(_))
     ));
-    // What it took is free again.
+    // Its memory is free again.
     assert_eq!(ask(80, &"_".repeat(1024)), Ok(2));
 }
 

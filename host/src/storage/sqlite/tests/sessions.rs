@@ -1,4 +1,4 @@
-//! What a session promises: snapshots, transactions, limits, errors to act on.
+//! The promises of a session: snapshots, transactions, limits, errors to act on.
 
 use super::super::ConstraintKind;
 use super::*;

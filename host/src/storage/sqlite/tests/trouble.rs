@@ -1,4 +1,4 @@
-//! What is wrong with a database, and not with a statement.
+//! Trouble of a database, and not of a statement.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};

@@ -7,8 +7,8 @@ use super::super::MigrationError;
 use super::*;
 use crate::digest::Digest;
 
-/// A version that has the first so many of four steps.
-fn version(steps: usize, steps_needed: Option<u32>) -> Schema {
+/// A version that has the first so many of four migrations.
+fn version(count: usize, migrations_needed: Option<u32>) -> Schema {
     let all = [
         step("0001", THINGS),
         step("0002", "alter table thing add column colour text;"),
@@ -16,8 +16,8 @@ fn version(steps: usize, steps_needed: Option<u32>) -> Schema {
         step("0004", "create index thing_colour on thing (colour);"),
     ];
     Schema {
-        steps: all[..steps].to_vec(),
-        steps_needed,
+        migrations: all[..count].to_vec(),
+        migrations_needed,
     }
 }
 
@@ -30,7 +30,7 @@ fn after(versions: &[Schema]) -> Fixture {
     fixture
 }
 
-/// What a version is told, as the one that may bring the schema forward and as another.
+/// Returns the answer to a version that migrates; to one that may not, the answer is the same.
 fn told(fixture: &Fixture, version: &Schema) -> String {
     let pending = fixture.database.pending(version);
     let migrated = fixture.database.migrate(version);
@@ -54,7 +54,7 @@ fn an_older_version_works_if_the_newest_one_allows_it() {
     assert_eq!(told(&fixture, &version(2, Some(1))), "");
     assert_eq!(told(&fixture, &version(1, None)), too_old("0002", 2, 1));
     assert_eq!(told(&fixture, &schema([])), too_old("0001", 2, 0));
-    // What the older ones said changes nothing.
+    // The declarations of older ones change nothing.
     assert_eq!(told(&fixture, &version(4, Some(2))), "");
     assert_eq!(told(&fixture, &version(2, None)), "");
     insert(&mut fixture.session(), "still served").unwrap();
@@ -158,7 +158,7 @@ fn an_ended_activation_leaves_the_version_before_for_a_rollback() {
 fn a_declaration_is_stored_with_the_migrations_or_not_at_all() {
     let fixture = after(&[version(2, Some(1))]);
     let mut bad = version(3, Some(3));
-    bad.steps
+    bad.migrations
         .push(step("0004", "insert into nowhere values (1);"));
     let failed = fixture.database.migrate(&bad);
     assert!(
@@ -172,26 +172,26 @@ fn a_declaration_is_stored_with_the_migrations_or_not_at_all() {
 fn only_a_prefix_of_the_migrations_is_an_older_version() {
     let fixture = after(&[version(3, Some(1))]);
     let other = Schema {
-        steps: vec![step("0001", THINGS), step("0002-other", "select 1;")],
-        steps_needed: None,
+        migrations: vec![step("0001", THINGS), step("0002-other", "select 1;")],
+        migrations_needed: None,
     };
     let unknown = "the migration 0002, which this component does not have, ran on this data, and not all of the component's own did";
     assert_eq!(told(&fixture, &other), unknown);
     let mut changed = version(2, None);
-    changed.steps[1].statements.push(' ');
+    changed.migrations[1].statements.push(' ');
     assert_eq!(
         told(&fixture, &changed),
         "the migration 0002 has changed since it ran on this data"
     );
     let mut gap = version(3, None);
-    gap.steps.remove(1);
+    gap.migrations.remove(1);
     assert_eq!(told(&fixture, &gap), unknown);
 }
 
 #[test]
 fn a_migration_between_others_excludes_older_versions() {
     let mut between = version(3, Some(1));
-    between.steps.insert(1, step("0001-b", "select 1;"));
+    between.migrations.insert(1, step("0001-b", "select 1;"));
     let fixture = after(&[version(3, Some(1)), between]);
     assert_eq!(told(&fixture, &version(3, None)), too_old("0001-b", 4, 3));
 }
