@@ -243,7 +243,6 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             new,
             |new| issues_of_new(new, self.compat),
             |new| must_have_owner(&self.store, &new.customer_id),
-            |new| new.customer_id.clone(),
             |new| self.hooks.before_create_address(new),
         )?;
         let now = clock::now();
@@ -303,7 +302,6 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             update,
             |update| issues_of_update(update, self.compat),
             |update| find_to_change(&self.store, &update.address),
-            |update| update.address.clone(),
             |update| self.hooks.before_update_address(update),
         )?;
         changed(
@@ -346,7 +344,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             return answer(&self.store);
         }
         find_to_change(&self.store, reference)?;
-        let reference = hooked(reference.clone(), AddressReference::clone, |reference| {
+        let reference = hooked(reference.clone(), |reference| {
             self.hooks.before_delete_address(reference)
         })?;
         let write = |transaction: &S::Transaction<'_>| {

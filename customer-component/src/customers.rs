@@ -169,7 +169,6 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             new,
             |new| issues_of_new(new, self.compat),
             |_| Ok(()),
-            |_| (),
             |new| self.hooks.before_create_customer(new),
         )?;
         let now = clock::now();
@@ -220,7 +219,6 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             update,
             |update| issues_of_update(update, self.compat),
             |update| find(&self.store, &update.id),
-            |update| update.id.clone(),
             |update| self.hooks.before_update_customer(update),
         )?;
         changed(
@@ -248,9 +246,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         if self.store.find(&CUSTOMER, id)?.is_empty() {
             return Ok(());
         }
-        let id = hooked(id.to_owned(), String::clone, |id| {
-            self.hooks.before_delete_customer(id)
-        })?;
+        let id = hooked(id.to_owned(), |id| self.hooks.before_delete_customer(id))?;
         let now = clock::now();
         let write = |transaction: &S::Transaction<'_>| {
             if transaction.delete_customer(&id, &now)? {

@@ -97,7 +97,6 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             new,
             issues_of_new,
             |_| Ok(()),
-            |_| (),
             |new| self.hooks.before_create_group(new),
         )?;
         let now = clock::now();
@@ -141,7 +140,6 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             update,
             issues_of_update,
             |update| find(&self.store, &update.id),
-            |update| update.id.clone(),
             |update| self.hooks.before_update_group(update),
         )?;
         changed(
@@ -167,9 +165,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         if self.store.find(&GROUP, id)?.is_empty() {
             return Ok(());
         }
-        let id = hooked(id.to_owned(), String::clone, |id| {
-            self.hooks.before_delete_group(id)
-        })?;
+        let id = hooked(id.to_owned(), |id| self.hooks.before_delete_group(id))?;
         let write = |transaction: &S::Transaction<'_>| {
             if transaction.delete_group(&id, &clock::now())? {
                 transaction.emit(events::GROUP_DELETED, &id)?;
@@ -291,20 +287,12 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         let remove = changes
             .remove
             .into_iter()
-            .map(|change| {
-                hooked(change, MembershipChange::clone, |change| {
-                    self.hooks.before_remove_members(change)
-                })
-            })
+            .map(|change| hooked(change, |change| self.hooks.before_remove_members(change)))
             .collect::<Result<Vec<_>, _>>()?;
         let add = changes
             .add
             .into_iter()
-            .map(|change| {
-                hooked(change, MembershipChange::clone, |change| {
-                    self.hooks.before_add_members(change)
-                })
-            })
+            .map(|change| hooked(change, |change| self.hooks.before_add_members(change)))
             .collect::<Result<Vec<_>, _>>()?;
         if remove.is_empty() && add.is_empty() {
             return answer(&self.store);

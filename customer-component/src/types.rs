@@ -2,6 +2,7 @@
 
 use wares_module_kit::change::Change;
 use wares_module_kit::metadata::Metadata;
+use wares_module_kit::operation::Identity;
 use wares_module_kit::records::{Cell, Records};
 
 /// A customer.
@@ -195,6 +196,33 @@ pub struct GroupUpdate {
 pub struct MembershipChange {
     pub group_id: String,
     pub customer_ids: Vec<String>,
+}
+
+/// What a hook may not change: a line a value.
+macro_rules! identity {
+    ($($type:ident => |$value:ident| [$($name:literal: $field:expr),*];)*) => {$(
+        impl Identity for $type {
+            fn identity(&self) -> Vec<(&'static str, String)> {
+                let $value = self;
+                vec![$(($name, $field)),*]
+            }
+        }
+    )*};
+}
+
+fn or_null(id: &Option<String>) -> String {
+    id.as_deref().unwrap_or("null").to_owned()
+}
+
+identity! {
+    NewCustomer => |new| ["created_by": or_null(&new.created_by), "has_account": new.has_account.to_string()];
+    CustomerUpdate => |update| ["id": update.id.clone()];
+    NewAddress => |new| ["customer_id": new.customer_id.clone()];
+    AddressUpdate => |update| ["customer_id": update.address.customer_id.clone(), "id": update.address.id.clone()];
+    AddressReference => |address| ["customer_id": address.customer_id.clone(), "id": address.id.clone()];
+    NewGroup => |new| ["created_by": or_null(&new.created_by)];
+    GroupUpdate => |update| ["id": update.id.clone()];
+    MembershipChange => |change| ["group_id": change.group_id.clone(), "customer_ids": change.customer_ids.join(", ")];
 }
 
 fn metadata(records: &Records, row: usize, column: usize) -> Option<Metadata> {

@@ -1,31 +1,44 @@
 //! How a write is carried out, whatever is written: check, find, hook, check, apply,
 //! write, emit, answer, commit. A module says what each of these is for its nouns.
 
-use crate::fault::{Fault, Rejection};
+use crate::fault::Fault;
 use crate::issue::{Issue, sound};
 use crate::store::{Read, Stored, Transaction};
 
-/// The result of a hook: the value to continue with, or a rejection for the caller.
-pub type Hooked<T> = Result<T, Rejection>;
+/// The value that a hook returned, or why the write ends there: a rejection for the caller,
+/// or a fault of the extension.
+pub type Hooked<T> = Result<T, Fault>;
 
-/// Returns the value of a hook, or its rejection as a fault. `identity` is what a hook must
-/// not change: the ids of what the write is about.
+/// What a write is about. A hook may not change it.
+pub trait Identity {
+    /// The fields that a hook may not change, by name, with their values.
+    fn identity(&self) -> Vec<(&'static str, String)>;
+}
+
+/// The id of what is deleted.
+impl Identity for String {
+    fn identity(&self) -> Vec<(&'static str, String)> {
+        vec![("id", self.clone())]
+    }
+}
+
+/// Returns the value of a hook.
 ///
 /// # Errors
 /// When an extension refuses the write, or changes what it is about.
-pub fn hooked<T, I: PartialEq>(
-    value: T,
-    identity: impl Fn(&T) -> I,
-    hook: impl FnOnce(T) -> Hooked<T>,
-) -> Result<T, Fault> {
-    let before = identity(&value);
-    let value = hook(value).map_err(Fault::Rejected)?;
-    if identity(&value) != before {
-        return Err(Fault::Internal(
-            "an extension returned a value with other ids than it got".to_owned(),
-        ));
+pub fn hooked<T: Identity>(value: T, hook: impl FnOnce(T) -> Hooked<T>) -> Result<T, Fault> {
+    let before = value.identity();
+    let value = hook(value)?;
+    let changed = before
+        .iter()
+        .zip(value.identity())
+        .find(|(before, after)| *before != after);
+    match changed {
+        None => Ok(value),
+        Some(((field, before), (_, after))) => Err(Fault::Internal(format!(
+            "an extension changed the {field} of a value from '{before}' to '{after}', which no hook may change"
+        ))),
     }
-    Ok(value)
 }
 
 /// An input that was checked, shown to the extensions, and checked again: what they
@@ -34,16 +47,15 @@ pub fn hooked<T, I: PartialEq>(
 ///
 /// # Errors
 /// When a rule or an extension refuses it, or that of `found`.
-pub fn admitted<T, F, I: PartialEq>(
+pub fn admitted<T: Identity, F>(
     input: T,
     issues: impl Fn(&T) -> Vec<Issue>,
     found: impl FnOnce(&T) -> Result<F, Fault>,
-    identity: impl Fn(&T) -> I,
     hook: impl FnOnce(T) -> Hooked<T>,
 ) -> Result<(T, F), Fault> {
     sound(issues(&input))?;
     let found = found(&input)?;
-    let input = hooked(input, identity, hook)?;
+    let input = hooked(input, hook)?;
     sound(issues(&input))?;
     Ok((input, found))
 }

@@ -97,7 +97,6 @@ impl From<NewCustomer> for wit::NewCustomer {
             metadata: text(new.metadata),
             has_account: new.has_account,
             created_by: new.created_by,
-            additional_data: text(new.additional_data),
         }
     }
 }
@@ -115,7 +114,7 @@ impl TryFrom<wit::NewCustomer> for NewCustomer {
             metadata: metadata("metadata", new.metadata)?,
             has_account: new.has_account,
             created_by: new.created_by,
-            additional_data: metadata("additional-data", new.additional_data)?,
+            additional_data: None,
         })
     }
 }
@@ -136,7 +135,6 @@ impl From<CustomerUpdate> for wit::CustomerUpdate {
         Self {
             id: update.id,
             changes: changes.into_iter().flatten().collect(),
-            additional_data: text(update.additional_data),
         }
     }
 }
@@ -148,7 +146,6 @@ impl TryFrom<wit::CustomerUpdate> for CustomerUpdate {
         use wit::CustomerChange as Changed;
         let mut read = Self {
             id: update.id,
-            additional_data: metadata("additional-data", update.additional_data)?,
             ..Self::default()
         };
         for change in update.changes {
@@ -183,7 +180,6 @@ impl From<NewAddress> for wit::NewAddress {
             country_code: new.country_code,
             phone: new.phone,
             metadata: text(new.metadata),
-            additional_data: text(new.additional_data),
         }
     }
 }
@@ -208,7 +204,7 @@ impl TryFrom<wit::NewAddress> for NewAddress {
             country_code: new.country_code,
             phone: new.phone,
             metadata: metadata("metadata", new.metadata)?,
-            additional_data: metadata("additional-data", new.additional_data)?,
+            additional_data: None,
         })
     }
 }
@@ -257,7 +253,6 @@ impl From<AddressUpdate> for wit::AddressUpdate {
         Self {
             address: update.address.into(),
             changes: changes.into_iter().flatten().collect(),
-            additional_data: text(update.additional_data),
         }
     }
 }
@@ -269,7 +264,6 @@ impl TryFrom<wit::AddressUpdate> for AddressUpdate {
         use wit::AddressChange as Changed;
         let mut read = Self {
             address: update.address.try_into()?,
-            additional_data: metadata("additional-data", update.additional_data)?,
             ..Self::default()
         };
         for change in update.changes {

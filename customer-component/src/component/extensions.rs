@@ -1,7 +1,7 @@
 //! The extensions that are plugged into the module's hooks.
 
 use wares_module_kit::caller::Caller;
-use wares_module_kit::fault::Rejection;
+use wares_module_kit::fault::{Fault, Rejection};
 use wares_module_kit::metadata::Metadata;
 use wares_module_kit::operation::Hooked;
 
@@ -16,12 +16,12 @@ use crate::types::{
 /// The extensions that the host plugged in, for the calls of one caller.
 pub struct Extensions(pub Caller);
 
-fn rejected(rejection: wit::Rejection) -> Rejection {
-    Rejection {
+fn rejected(rejection: wit::Rejection) -> Fault {
+    Fault::Rejected(Rejection {
         message: rejection.message,
         field: rejection.field,
         code: rejection.code,
-    }
+    })
 }
 
 impl Extensions {
@@ -54,9 +54,8 @@ impl Extensions {
         T: TryFrom<W, Error = String>,
     {
         let returned = hook(&self.context(additional_data), &W::from(value)).map_err(rejected)?;
-        T::try_from(returned).map_err(|fault| Rejection {
-            message: format!("An extension returned an invalid value: {fault}"),
-            ..Rejection::default()
+        T::try_from(returned).map_err(|invalid| {
+            Fault::Internal(format!("an extension returned an invalid value: {invalid}"))
         })
     }
 }

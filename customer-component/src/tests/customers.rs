@@ -239,7 +239,7 @@ fn extensions_change_and_refuse_before_the_write() {
     };
     assert_eq!(
         domain.create_customer(named("Refused")),
-        Err(Fault::Rejected(rejection("No Refuseds here")))
+        Err(rejection("No Refuseds here"))
     );
     assert_eq!(
         domain.create_customer(named("Spoiled")),
@@ -250,7 +250,7 @@ fn extensions_change_and_refuse_before_the_write() {
     assert_eq!(made.last_name.as_deref(), Some("Meddled"));
     assert_eq!(
         domain.delete_customer(&made.id),
-        Err(Fault::Rejected(rejection("Nobody leaves")))
+        Err(rejection("Nobody leaves"))
     );
     assert!(domain.retrieve_customer(&made.id).is_ok());
 }

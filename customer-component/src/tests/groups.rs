@@ -211,7 +211,7 @@ fn an_extension_may_refuse_a_member() {
     let ann = made(&domain, "ann@b.co").id;
     assert_eq!(
         domain.change_members(&group.id, vec![ann], Vec::new(), None),
-        Err(Fault::Rejected(rejection("Full")))
+        Err(rejection("Full"))
     );
     assert_eq!(members(&domain, &group), Vec::<String>::new());
 }

@@ -1,4 +1,4 @@
-//! What a hook may not change: the ids of what a write is about.
+//! What a hook may not change: what a write is about.
 
 use wares_module_kit::fault::Fault;
 use wares_module_kit::operation::Hooked;
@@ -10,7 +10,7 @@ use crate::hooks::{Hooks, NoHooks};
 use crate::settings::Compat;
 use crate::types::{
     AddressReference, AddressUpdate, CustomerUpdate, GroupUpdate, MembershipChange, NewAddress,
-    NewGroup,
+    NewCustomer, NewGroup,
 };
 
 /// An extension that turns each write into one about something else.
@@ -19,6 +19,18 @@ struct Impostor;
 const OTHER: &str = "other";
 
 impl Hooks for Impostor {
+    fn before_create_customer(&self, value: NewCustomer) -> Hooked<NewCustomer> {
+        Ok(NewCustomer {
+            has_account: !value.has_account,
+            ..value
+        })
+    }
+    fn before_create_group(&self, value: NewGroup) -> Hooked<NewGroup> {
+        Ok(NewGroup {
+            created_by: Some(OTHER.to_owned()),
+            ..value
+        })
+    }
     fn before_update_customer(&self, value: CustomerUpdate) -> Hooked<CustomerUpdate> {
         Ok(CustomerUpdate {
             id: OTHER.to_owned(),
@@ -62,7 +74,7 @@ impl Hooks for Impostor {
 }
 
 #[test]
-fn a_hook_that_returns_other_ids_is_a_fault_and_nothing_is_written() {
+fn a_hook_that_changes_what_a_write_is_about_is_a_fault_and_nothing_is_written() {
     let plain: Domain<Memory, NoHooks> = medusa();
     let customer = made(&plain, "a@b.co");
     let second = made(&plain, "c@d.co");
@@ -104,39 +116,70 @@ fn a_hook_that_returns_other_ids_is_a_fault_and_nothing_is_written() {
         customer_id: customer.id.clone(),
         ..NewAddress::default()
     };
-    let join = vec![customer.id.clone()];
-    let written: [(&str, Result<(), Fault>); 9] = [
-        ("update customer", domain.update_customer(update).map(drop)),
-        ("delete customer", domain.delete_customer(&customer.id)),
+    let new_group = NewGroup {
+        name: "regulars".to_owned(),
+        ..NewGroup::default()
+    };
+    let (customer, group, second) = (&customer.id, &group.id, &second.id);
+    let from = |before: &str, after: &str| format!(" of a value from '{before}' to '{after}'");
+    let to_other = |before: &str| from(before, OTHER);
+    let written: [(&str, String, Result<(), Fault>); 11] = [
         (
-            "create address",
+            "has_account",
+            from("false", "true"),
+            domain.create_customer(guest("e@f.co")).map(drop),
+        ),
+        (
+            "id",
+            to_other(customer),
+            domain.update_customer(update).map(drop),
+        ),
+        ("id", to_other(customer), domain.delete_customer(customer)),
+        (
+            "customer_id",
+            to_other(customer),
             domain.create_address(new_address).map(drop),
         ),
         (
-            "update address",
+            "id",
+            to_other(&reference.id),
             domain.update_address(address_update).map(drop),
         ),
-        ("delete address", domain.delete_address(&reference)),
-        ("update group", domain.update_group(group_update).map(drop)),
-        ("delete group", domain.delete_group(&group.id)),
         (
-            "add members",
+            "customer_id",
+            to_other(customer),
+            domain.delete_address(&reference),
+        ),
+        (
+            "created_by",
+            to_other("null"),
+            domain.create_group(new_group).map(drop),
+        ),
+        (
+            "id",
+            to_other(group),
+            domain.update_group(group_update).map(drop),
+        ),
+        ("id", to_other(group), domain.delete_group(group)),
+        (
+            "customer_ids",
+            from(customer, &format!("{customer}, {OTHER}")),
             domain
-                .change_members(&group.id, join, Vec::new(), None)
+                .change_members(group, vec![customer.clone()], Vec::new(), None)
                 .map(drop),
         ),
         (
-            "remove members",
+            "group_id",
+            to_other(group),
             domain
-                .change_members(&group.id, Vec::new(), joined, None)
+                .change_members(group, Vec::new(), vec![second.clone()], None)
                 .map(drop),
         ),
     ];
-    let refusal = "an extension returned a value with other ids than it got";
-    for (write, result) in written {
-        assert_eq!(result, Err(Fault::Internal(refusal.to_owned())), "{write}");
+    for (field, changed, result) in written {
+        let refusal =
+            format!("an extension changed the {field}{changed}, which no hook may change");
+        assert_eq!(result, Err(Fault::Internal(refusal)));
     }
     assert_eq!(domain.store.take_transactions(), 0);
-    // What has no id yet, the extension may change as it likes.
-    assert!(domain.create_customer(guest("e@f.co")).is_ok());
 }

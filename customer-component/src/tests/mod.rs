@@ -7,7 +7,7 @@ mod hooks;
 pub mod memory;
 mod metadata;
 
-use wares_module_kit::fault::Rejection;
+use wares_module_kit::fault::{Fault, Rejection};
 use wares_module_kit::operation::Hooked;
 
 use crate::domain::Domain;
@@ -28,11 +28,11 @@ pub fn medusa() -> Domain<Memory, NoHooks> {
 }
 
 /// A rejection with this message.
-pub fn rejection(message: &str) -> Rejection {
-    Rejection {
+pub fn rejection(message: &str) -> Fault {
+    Fault::Rejected(Rejection {
         message: message.to_owned(),
         ..Rejection::default()
-    }
+    })
 }
 
 /// An extension that changes what it gets, and refuses some of it.
