@@ -1,7 +1,7 @@
 //! Components that are broken or hostile before their first call. Each is refused with one
 //! line; a host that runs beside serves on.
 
-use crate::harness::{Shop, hostile_guest, run, text};
+use crate::harness::{Shop, bare_guest, hostile_guest, marked, run, text};
 
 /// Tries to serve a component, with these settings; returns why it is not served.
 fn refused(component: &[u8], settings: &[&str]) -> String {
@@ -134,11 +134,11 @@ fn another_world_is_no_module() {
     );
     assert_eq!(
         refused(
-            &renamed(&[("wares:module/http@1.0.0", "wares:module/http@2.0.0")]),
+            &renamed(&[("wares:module/http@2.0.0", "wares:module/http@1.0.0")]),
             &[]
         ),
         format!(
-            "{NO_MODULE}it exports wares:module/http@2.0.0, and this host calls wares:module/http@1.1.0, or another version compatible with that"
+            "{NO_MODULE}it exports wares:module/http@1.0.0, and this host calls wares:module/http@2.0.0, or another version compatible with that"
         )
     );
     // One of the right name, in another shape.
@@ -146,7 +146,7 @@ fn another_world_is_no_module() {
     assert_eq!(
         said,
         format!(
-            "{NO_MODULE}instance export `wares:module/lifecycle@1.1.0` does not have export `check-settings`"
+            "{NO_MODULE}instance export `wares:module/lifecycle@2.0.0` does not have export `check-settings`"
         )
     );
 }
@@ -157,11 +157,11 @@ fn a_later_version_serves_if_it_has_all_that_is_needed() {
     let file = folder.path().join("later.wasm");
     let later = renamed(&[
         (
-            "wares:module/lifecycle@1.0.0",
-            "wares:module/lifecycle@1.9.0",
+            "wares:module/lifecycle@2.0.0",
+            "wares:module/lifecycle@2.9.0",
         ),
-        ("wares:module/http@1.0.0", "wares:module/http@1.9.3"),
-        ("wares:platform/sql@1.0.0", "wares:platform/sql@1.9.0"),
+        ("wares:module/http@2.0.0", "wares:module/http@2.9.3"),
+        ("wares:platform/sql@1.1.0", "wares:platform/sql@1.9.0"),
     ]);
     std::fs::write(&file, later).unwrap();
     let setting = format!("modules.hostile.component={}", file.display());
@@ -425,15 +425,15 @@ fn an_interface_that_is_not_granted_is_not_linked() {
     assert!(!all.contains("Grants that it does not use"), "{all}");
     assert!(all.starts_with("hostile 1.0.0: "), "{all}");
     for line in [
-        "  wares:platform/sql@1.0.0 (by the grant sql)\n",
-        "  wares:platform/events@1.0.0 (by the grant events)\n",
+        "  wares:platform/sql@1.1.0 (by the grant sql)\n",
+        "  wares:platform/events@1.1.0 (by the grant events)\n",
     ] {
         assert!(all.contains(line), "{all}");
     }
     let less = inspect("sql");
     assert!(
         less.starts_with(&format!(
-            "This component is refused as a module: {}: it imports wares:platform/events@1.0.0, \
+            "This component is refused as a module: {}: it imports wares:platform/events@1.1.0, \
              which it is not granted: add \"events\" to modules.hostile.grants\n",
             file.display()
         )),
@@ -478,4 +478,43 @@ fn an_interface_that_is_not_granted_is_not_linked() {
         (Some(1), true),
         "{wrong:?}"
     );
+}
+
+#[test]
+fn a_method_or_an_access_that_the_host_does_not_know_is_refused_by_name() {
+    let methods = "and this host knows GET, POST, PUT, PATCH, DELETE";
+    let accesses = "and this host knows anyone, admin";
+    for (mark, has) in [
+        ("method=TRACE", format!("the method 'TRACE', {methods}")),
+        ("method=get", format!("the method 'get', {methods}")),
+        (
+            "access=everybody",
+            format!("the access 'everybody', {accesses}"),
+        ),
+        ("access=Admin", format!("the access 'Admin', {accesses}")),
+    ] {
+        let said = refused(&marked(&format!("name=broken version=1.0.0 {mark}")), &[]);
+        assert_eq!(said, format!("its route /admin/broken has {has}"));
+    }
+}
+
+#[test]
+fn a_component_that_exports_its_lifecycle_alone_is_served_beside_others() {
+    let shop = Shop::open_with(|command| {
+        let component = format!("modules.bare.component={}", bare_guest().display());
+        command.args(["--set", &component]);
+    });
+    assert_eq!(shop.get("/admin/customers").status, 200);
+    assert_eq!(shop.get("/admin/bare").status, 404);
+    let modules = shop.get("/_wares/modules");
+    assert_eq!(modules.at("/modules/0/name"), "bare");
+    assert_eq!(modules.at("/modules/0/circuit"), "closed");
+    let inspected = run(["inspect", bare_guest().to_str().unwrap()]);
+    let shown = text(&inspected.stdout);
+    assert!(
+        shown.starts_with("bare 1.0.0: Exports its lifecycle\n"),
+        "{shown}"
+    );
+    let exports = "\nExports:\n  wares:module/lifecycle@2.0.0: describe, check-settings\n";
+    assert!(shown.ends_with(exports), "{shown}");
 }

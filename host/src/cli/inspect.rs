@@ -164,7 +164,9 @@ fn print(
             format_args!("  {}: {}", export.name, export.functions.join(", ")),
         )?;
     }
-    if let Ok(module) = module {
+    if let Ok(module) = module
+        && !module.routes().is_empty()
+    {
         writeln!(out, "\nRoutes:")?;
         for route in module.routes() {
             write_line(

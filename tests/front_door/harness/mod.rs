@@ -249,6 +249,11 @@ pub fn hostile_guest() -> &'static Path {
     Path::new(env!("HOSTILE_GUEST"))
 }
 
+/// A component that exports nothing but its lifecycle.
+pub fn bare_guest() -> &'static Path {
+    Path::new(env!("BARE_GUEST"))
+}
+
 /// A module that was built against version 1.0.0 of the contracts.
 pub fn fixture_module_1_0_0() -> &'static Path {
     Path::new(env!("FIXTURE_MODULE_1_0_0"))

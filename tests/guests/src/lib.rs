@@ -46,16 +46,17 @@ mod component {
             path: [
                 "../../wit/deps/wasi-config@0.2.0-rc.1",
                 "../../wit/deps/wasi-logging@0.1.0-draft",
-                "../../wit/platform@1.0.0",
-                "../../wit/module@1.0.0",
+                "../../wit/platform@1.1.0",
+                "../../wit/module@2.0.0",
             ],
-            world: "wares:module/module@1.0.0",
+            world: "wares:module/module@2.0.0",
             generate_all,
         });
     }
 
-    use bindings::exports::wares::module::http::{self, Access, Method, Request, Route};
-    use bindings::exports::wares::module::lifecycle::{self, Description, Migration, SqlDialect};
+    use bindings::exports::wares::module::http::{self, Request, Route};
+    use bindings::exports::wares::module::lifecycle::{self, Description};
+    use bindings::exports::wares::module::migrations::{self, Migration};
     use bindings::exports::wares::module::seed;
 
     pub use bindings::exports::wares::module::http::{Header, Response};
@@ -80,32 +81,38 @@ mod component {
         fn check_settings() -> Result<(), Vec<String>> {
             Ok(())
         }
+    }
 
-        fn migrations(_: SqlDialect) -> Vec<Migration> {
-            let step = |name: &str, statements: &str| Migration {
+    impl migrations::Guest for Hostile {
+        fn every(_: String) -> Vec<Migration> {
+            let migration = |name: &str, statements: &str| Migration {
                 name: name.to_owned(),
                 statements: statements.to_owned(),
             };
             vec![
-                step("0001_thing", "create table thing (name text not null);"),
-                step("0002_words", crate::operations::WORDS),
+                migration("0001_thing", "create table thing (name text not null);"),
+                migration("0002_words", crate::operations::WORDS),
             ]
+        }
+
+        fn count_required() -> u32 {
+            2
         }
     }
 
     impl http::Guest for Hostile {
         fn routes() -> Vec<Route> {
             let route = |(name, _): &Deed| Route {
-                method: Method::Get,
+                method: "GET".to_owned(),
                 path: format!("/hostile/{name}"),
-                access: Access::Anyone,
+                access: "anyone".to_owned(),
                 headers: Vec::new(),
                 operation: String::new(),
             };
             let page = |(name, _): &Page| Route {
-                method: Method::Get,
+                method: "GET".to_owned(),
                 path: format!("/hostile/{name}"),
-                access: Access::Anyone,
+                access: "anyone".to_owned(),
                 headers: pages::headers(name),
                 operation: pages::operation(name),
             };
@@ -113,7 +120,7 @@ mod component {
             routes.extend(PAGES.iter().map(page));
             // Where a form or a page of elsewhere could make something.
             routes.push(Route {
-                method: Method::Post,
+                method: "POST".to_owned(),
                 ..page(&PAGES[PAGES.len() - 1])
             });
             routes
@@ -138,7 +145,7 @@ mod component {
             Vec::new()
         }
 
-        fn sow(_: u32, _: u32) -> Result<(), String> {
+        fn seed(_: u32, _: u32) -> Result<(), String> {
             Err("nothing grows here".to_owned())
         }
     }

@@ -10,19 +10,18 @@ mod component {
             path: [
                 "../../../wit/deps/wasi-config@0.2.0-rc.1",
                 "../../../wit/deps/wasi-logging@0.1.0-draft",
-                "../../../wit/platform@1.0.0",
-                "../../../wit/module@1.1.0",
+                "../../../wit/platform@1.1.0",
+                "../../../wit/module@2.0.0",
             ],
-            world: "wares:module/module@1.1.0",
+            world: "wares:module/module@2.0.0",
             generate_all,
         });
     }
 
-    use bindings::exports::wares::module::http::{
-        self, Access, Header, Method, Request, Response, Route,
-    };
-    use bindings::exports::wares::module::lifecycle::{self, Description, Migration, SqlDialect};
-    use bindings::exports::wares::module::{schema, seed};
+    use bindings::exports::wares::module::http::{self, Header, Request, Response, Route};
+    use bindings::exports::wares::module::lifecycle::{self, Description};
+    use bindings::exports::wares::module::migrations::{self, Migration};
+    use bindings::exports::wares::module::seed;
     use bindings::wares::platform::sql;
     use bindings::wasi::config::store;
 
@@ -56,22 +55,11 @@ mod component {
         let mut routes: Vec<Route> = routes
             .map(|route| {
                 let mut words = route.splitn(3, ' ');
-                let mut word = || words.next().unwrap_or_default();
-                let method = match word() {
-                    "GET" => Method::Get,
-                    "POST" => Method::Post,
-                    "PUT" => Method::Put,
-                    "PATCH" => Method::Patch,
-                    _ => Method::Delete,
-                };
-                let access = match word() {
-                    "anyone" => Access::Anyone,
-                    _ => Access::Admin,
-                };
+                let mut word = || words.next().unwrap_or_default().to_owned();
                 Route {
-                    method,
-                    path: word().to_owned(),
-                    access,
+                    method: word(),
+                    access: word(),
+                    path: word(),
                     headers: Vec::new(),
                     operation: String::new(),
                 }
@@ -130,9 +118,11 @@ mod component {
                 false => Ok(()),
             }
         }
+    }
 
-        fn migrations(_: SqlDialect) -> Vec<Migration> {
-            let steps = [
+    impl migrations::Guest for Marked {
+        fn every(_: String) -> Vec<Migration> {
+            let migrations = [
                 ("0001_thing", "create table thing (name text not null);"),
                 ("0002_colour", "alter table thing add column colour text;"),
                 match mark("third").as_deref() {
@@ -148,17 +138,17 @@ mod component {
                 },
             ];
             if mark("bad").as_deref() == Some("steps") {
-                let step = |number| Migration {
+                let migration = |number| Migration {
                     name: format!("{number}"),
                     statements: String::new(),
                 };
-                return (0..1001).map(step).collect();
+                return (0..1001).map(migration).collect();
             }
             let count = match breaks("steps") {
                 true => 3,
                 false => number("steps", 1) as usize,
             };
-            steps[..count.min(steps.len())]
+            migrations[..count.min(migrations.len())]
                 .iter()
                 .map(|(name, statements)| Migration {
                     name: (*name).to_owned(),
@@ -166,41 +156,40 @@ mod component {
                 })
                 .collect()
         }
-    }
 
-    impl schema::Guest for Marked {
-        fn steps_needed() -> u32 {
+        fn count_required() -> u32 {
             number("needed", 1)
         }
     }
 
     impl http::Guest for Marked {
         fn routes() -> Vec<Route> {
-            let route = |method, path: &str| Route {
-                method,
+            let route = |method: &str, path: &str| Route {
+                method: method.to_owned(),
                 path: path.to_owned(),
-                access: Access::Admin,
+                access: "admin".to_owned(),
                 headers: Vec::new(),
                 operation: String::new(),
             };
             assert!(!breaks("routes"), "as the setting says");
             let base = mark("at").unwrap_or_else(|| format!("/admin/{}", name()));
             let mut routes = vec![
-                route(Method::Get, &base),
-                route(Method::Post, &base),
-                route(Method::Get, &format!("{base}/long")),
-                route(Method::Get, &format!("{base}/bad")),
+                route("GET", &base),
+                route("POST", &base),
+                route("GET", &format!("{base}/long")),
+                route("GET", &format!("{base}/bad")),
             ];
             if breaks("collides") {
-                routes.push(route(Method::Get, "/admin/customers"));
+                routes.push(route("GET", "/admin/customers"));
             }
-            routes.extend(mark("route").map(|path| route(Method::Get, &path)));
+            routes.extend(mark("route").map(|path| route("GET", &path)));
             routes.extend(routes_of_settings());
             routes[0].headers.extend(mark("header"));
+            routes[0].method = mark("method").unwrap_or(routes[0].method.clone());
+            routes[0].access = mark("access").unwrap_or(routes[0].access.clone());
             match mark("bad").as_deref() {
                 Some("routes") => {
-                    routes
-                        .extend((0..1000).map(|number| route(Method::Get, &format!("/{number}"))));
+                    routes.extend((0..1000).map(|number| route("GET", &format!("/{number}"))));
                 }
                 Some("path") => routes[0].path = format!("/{}", "a".repeat(2000)),
                 Some("responses") => routes[0].operation = "{\"responses\":{\"500\":3}}".to_owned(),
@@ -232,18 +221,18 @@ mod component {
                 },
                 (1, _) | (0, Some("writes")) => {
                     let name = String::from_utf8_lossy(&request.body).into_owned();
-                    let rests = |when| {
+                    let waits = |when| {
                         if name.contains(when) {
                             std::thread::sleep(std::time::Duration::from_secs(2));
                         }
                     };
-                    rests("before");
+                    waits("before");
                     sql::execute(
                         "insert into thing (name) values ($1)",
                         &[sql::Value::Text(name.clone())],
                     )
                     .unwrap();
-                    rests("after");
+                    waits("after");
                 }
                 _ => {}
             }
@@ -285,7 +274,7 @@ mod component {
             Vec::new()
         }
 
-        fn sow(_: u32, _: u32) -> Result<(), String> {
+        fn seed(_: u32, _: u32) -> Result<(), String> {
             Err("nothing grows here".to_owned())
         }
     }
