@@ -9,10 +9,11 @@ use std::process::Command;
 const BESIDE: (&str, &str, &str) = ("tests/guests/notes", "notes_guest", "NOTES_GUEST");
 
 /// The packages, and the variables in which the tests find their components.
-const PACKAGES: [(&str, &str); 4] = [
+const PACKAGES: [(&str, &str); 5] = [
     ("hostile-guest", "HOSTILE_GUEST"),
     ("marked-guest", "MARKED_GUEST"),
     ("bare-guest", "BARE_GUEST"),
+    ("meddler-guest", "MEDDLER_GUEST"),
     ("fixture-module-1-0-0", "FIXTURE_MODULE_1_0_0"),
 ];
 

@@ -10,6 +10,7 @@ mod audit;
 mod bodies;
 mod broken;
 mod browser;
+mod chain;
 mod changes;
 mod commands;
 mod contract_versions;

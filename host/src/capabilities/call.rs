@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use wasmtime::component::ResourceTable;
 
 use super::logging::Log;
-use super::{Limits, Settings, States, Usage};
+use super::{Limits, Nesting, Points, PointsOfHost, Settings, States, TimeLeft, Usage};
 use crate::storage::Session;
 use crate::telemetry::LogBudget;
 
@@ -27,6 +27,8 @@ pub struct CallContext {
     /// Whether calls of this version are to end: another one has replaced it, and waited
     /// long enough.
     pub retired: Arc<AtomicBool>,
+    /// The calls that it is nested in.
+    pub nesting: Nesting,
 }
 
 /// The state of one call, as wasmtime's store holds it.
@@ -35,10 +37,13 @@ pub struct CallState {
     pub(super) log: Log,
     pub(super) states: States,
     pub(crate) usage: Usage,
+    component: Arc<str>,
+    nesting: Nesting,
+    points: PointsOfHost,
 }
 
 impl CallState {
-    pub(crate) fn new(mut context: CallContext) -> Self {
+    pub(crate) fn new(mut context: CallContext, points: PointsOfHost) -> Self {
         let log = Log::new(
             context.component.clone(),
             context.log.clone(),
@@ -48,8 +53,28 @@ impl CallState {
             states: States::begin(&mut context, &log),
             table: ResourceTable::new(),
             log,
-            usage: Usage::new(context.limits, context.retired),
+            usage: Usage::new(context.limits, context.retired, context.nesting.left),
+            component: context.component,
+            nesting: context.nesting,
+            points,
         }
+    }
+
+    /// Who fills the extension points, and the nesting of a call that this one makes;
+    /// `None` where nothing fills them.
+    pub(crate) fn points(&self) -> Option<(Arc<dyn Points>, Nesting)> {
+        let points = self.points.get()?.clone();
+        let mut components = self.nesting.components.clone();
+        components.push(self.component.clone());
+        let nesting = Nesting {
+            caller: self.nesting.caller.clone(),
+            components,
+            left: Some(TimeLeft {
+                guest: self.usage.time_left(),
+                call: self.usage.call_time_left(),
+            }),
+        };
+        Some((points, nesting))
     }
 
     /// Whether the call has written what is kept.

@@ -1,7 +1,12 @@
 //! What an operator grants a component: a list of names, one for each capability that
 //! is not harmless.
 
+use std::fmt;
+
 use super::ALL;
+
+/// The grant of a component that fills extension points of others.
+pub const HOOKS: &str = "hooks";
 
 /// The capabilities that a component is granted, by the names of their grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,21 +15,30 @@ pub struct Grants(Vec<String>);
 /// An import that a component is not granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotGranted {
-    /// The interface.
-    pub import: String,
+    /// The interface, which the component imports or, of an extension point, exports.
+    pub interface: String,
     /// The grant that opens it.
     pub grant: &'static str,
 }
 
+impl fmt::Display for Grants {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0.join(","))
+    }
+}
+
 impl Grants {
-    /// The names of all grants, in the order of the capabilities.
+    /// The names of all grants, in the order of the capabilities, and that of hooks.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        ALL.iter().filter_map(|capability| capability.grant)
+        let capabilities = ALL.iter().filter_map(|capability| capability.grant);
+        capabilities.chain([HOOKS])
     }
 
-    /// Everything that can be granted.
-    pub fn all() -> Self {
-        Self(Self::names().map(str::to_owned).collect())
+    /// The grants of a component of which the operator says nothing: all capabilities, and
+    /// no extension point of another component.
+    pub fn standard() -> Self {
+        let names = Self::names().filter(|name| *name != HOOKS);
+        Self(names.map(str::to_owned).collect())
     }
 
     /// The grants of a list; `None` if one of them is the name of no grant.
@@ -45,7 +59,7 @@ impl Grants {
             .into_iter()
             .find(|(_, grant)| !self.0.iter().any(|granted| granted == grant))
         {
-            Some((import, grant)) => Err(NotGranted { import, grant }),
+            Some((interface, grant)) => Err(NotGranted { interface, grant }),
             None => Ok(unused),
         }
     }
@@ -71,10 +85,9 @@ mod tests {
         ] {
             assert_eq!(grants(list).is_some(), is_one, "{list:?}");
         }
-        assert_eq!(
-            grants(&Grants::names().collect::<Vec<_>>()),
-            Some(Grants::all())
-        );
+        let all: Vec<_> = Grants::names().collect();
+        assert_eq!(grants(&all[..all.len() - 1]), Some(Grants::standard()));
+        assert!(grants(&all).is_some());
     }
 
     #[test]
@@ -92,7 +105,7 @@ mod tests {
             let expected = expected
                 .map(|unused| unused.into_iter().map(str::to_owned).collect::<Vec<_>>())
                 .map_err(|grant| NotGranted {
-                    import: format!("a:b/{grant}"),
+                    interface: format!("a:b/{grant}"),
                     grant,
                 });
             assert_eq!(checked, expected, "{granted:?} {needed:?}");

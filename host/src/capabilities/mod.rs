@@ -10,6 +10,7 @@ mod call;
 pub(crate) mod events;
 mod grants;
 pub(crate) mod logging;
+mod nested;
 pub(crate) mod settings;
 pub(crate) mod sql;
 #[cfg(test)]
@@ -22,7 +23,8 @@ use wasmtime::component::Linker;
 use crate::config::Reader;
 
 pub use call::{CallContext, CallState};
-pub use grants::{Grants, NotGranted};
+pub use grants::{Grants, HOOKS, NotGranted};
+pub use nested::{DEPTH_MAX, HookCall, Nesting, NoAnswer, Points, PointsOfHost, TimeLeft};
 pub use settings::Settings;
 pub use usage::Limits;
 pub(crate) use usage::{CallTimeReached, DeadlineReached, HostCallsReached, Retired, Usage};

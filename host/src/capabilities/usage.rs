@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{CallHook, ResourceLimiter};
 
-use super::{CapabilityLimits, LimitSettings};
+use super::{CapabilityLimits, LimitSettings, TimeLeft};
 use crate::config::{BYTES_MAX, Reader};
 
 /// The least time that a call whose write is kept has from then on, so that it can
@@ -118,6 +118,8 @@ pub(crate) struct HostCallsReached;
 pub(crate) struct Usage {
     limits: Arc<Limits>,
     retired: Arc<AtomicBool>,
+    /// The time that remains to the call around this one.
+    around: Option<TimeLeft>,
     /// A write of the call is kept.
     has_kept: bool,
     started: Instant,
@@ -133,10 +135,15 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    pub(super) fn new(limits: Arc<Limits>, retired: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(
+        limits: Arc<Limits>,
+        retired: Arc<AtomicBool>,
+        around: Option<TimeLeft>,
+    ) -> Self {
         Self {
             limits,
             retired,
+            around,
             has_kept: false,
             started: Instant::now(),
             guest: Duration::ZERO,
@@ -167,6 +174,7 @@ impl Usage {
 
     fn call_time(&self) -> Duration {
         let limit = Duration::from_millis(self.limits.call_ms);
+        let limit = self.around.map_or(limit, |around| limit.min(around.call));
         if self.has_kept {
             limit.max(CALL_TIME_ONCE_KEPT_MIN)
         } else {
@@ -189,9 +197,17 @@ impl Usage {
         Ok(())
     }
 
+    /// How long the call may still take.
+    pub(super) fn call_time_left(&self) -> Duration {
+        self.call_time().saturating_sub(self.started.elapsed())
+    }
+
     /// How long the guest may still run.
     pub(crate) fn time_left(&self) -> Duration {
         let deadline = Duration::from_millis(self.limits.deadline_ms);
+        let deadline = self
+            .around
+            .map_or(deadline, |around| deadline.min(around.guest));
         deadline.saturating_sub(self.guest_time())
     }
 
@@ -291,7 +307,7 @@ mod tests {
             host_calls_max: 3,
             capabilities: CapabilityLimits::default(),
         };
-        Usage::new(Arc::new(limits), Arc::default())
+        Usage::new(Arc::new(limits), Arc::default(), None)
     }
 
     /// So long ago.

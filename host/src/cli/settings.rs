@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::components::{
     BreakerOptions, CanaryOptions, ModuleLimits, ModuleOptions, VersionSettings,
+    read_extension_order,
 };
 use crate::config::{self, ConfigError, Declaration, Reader, Sources};
 use crate::engine::{self, CompileSettings};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub(super) limits: ModuleLimits,
     /// The stack of a call, in bytes; the same for all modules.
     pub(super) stack_bytes_max: usize,
+    /// The names of extensions in the order in which they are called.
+    pub(super) extension_order: Vec<String>,
     /// Of modules that the settings name.
     pub(super) modules: BTreeMap<String, ModuleOptions>,
     /// Variables of the environment that look like settings, and that Kubernetes sets for a
@@ -114,6 +117,7 @@ impl Settings {
         });
         Self {
             modules: modules.collect(),
+            extension_order: read_extension_order(reader),
             server,
             http,
             data: Data::read(reader),

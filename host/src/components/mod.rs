@@ -8,6 +8,7 @@ mod breaker;
 mod bundled;
 mod canary;
 mod candidates;
+mod chain;
 mod changes;
 mod contract;
 mod exposition;
@@ -23,6 +24,7 @@ mod store;
 mod version;
 mod watch;
 
+pub(crate) use crate::engine::CallError;
 pub use contract::{Header, Response};
 pub use routing::{Claim, Claims, Owned, PathPrefix, Paths, Pattern, belongs_to_host};
 
@@ -31,6 +33,7 @@ pub(crate) use audit::{Action, write as write_audit};
 pub(crate) use breaker::{BreakerOptions, Circuit};
 pub(crate) use canary::{CanaryOptions, share};
 pub(crate) use candidates::{Candidates, Failure, Fallback, PassedOver};
+pub(crate) use chain::{Chain, FailurePolicy};
 pub(crate) use changes::{ChangeError, Installation, Manager, ManagerOptions, Then, UnderWay};
 pub(crate) use contract::{Access, Actor, ActorKind, HOST_SCHEMA, Method, Request};
 pub(crate) use metrics::Metrics;
@@ -39,7 +42,7 @@ pub(crate) use routing::{
     CurrentRoutes, Found as FoundEndpoint, HostRoutes, ModuleEndpoint, RouteError, RoutingTable,
     check_modules, method_name,
 };
-pub(crate) use settings::{ModuleLimits, ModuleOptions, VersionSettings};
+pub(crate) use settings::{ModuleLimits, ModuleOptions, VersionSettings, read_extension_order};
 pub(crate) use signature::Keys;
 pub(crate) use slot::{Slot, SlotError, SlotOptions};
 pub(crate) use source::{Found, Rank, Source, find};

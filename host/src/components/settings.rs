@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::routing::{DEFAULT_PREFIXES, PathPrefix};
 use super::signature::Trust;
-use super::{BreakerOptions, CanaryOptions, Keys};
+use super::{BreakerOptions, CanaryOptions, FailurePolicy, Keys};
 use crate::config::{BYTES_MAX, Reader};
 use crate::engine::{Grants, LimitSettings, Limits};
 
@@ -26,6 +26,8 @@ pub struct ModuleOptions {
     pub limits: ModuleLimits,
     /// Keys and values for the component.
     pub config: Vec<(String, String)>,
+    /// What the host does if it does not answer as an extension.
+    pub on_failure: FailurePolicy,
 }
 
 impl ModuleOptions {
@@ -33,10 +35,11 @@ impl ModuleOptions {
     pub(crate) fn standard(limits: ModuleLimits) -> Self {
         Self {
             component: None,
-            grants: Grants::all(),
+            grants: Grants::standard(),
             path_prefixes: PathPrefix::defaults(),
             limits,
             config: Vec::new(),
+            on_failure: FailurePolicy::default(),
         }
     }
 
@@ -65,22 +68,38 @@ impl ModuleOptions {
                 .unwrap_or_else(PathPrefix::defaults),
             limits: ModuleLimits::read(&format!("{section}.limits"), base, reader),
             config: reader.table(&format!("{section}.config"), "the module's own settings"),
+            on_failure: FailurePolicy::ALL[reader.choice(
+                &format!("{section}.on_failure"),
+                &FailurePolicy::ALL.map(FailurePolicy::name),
+                "what becomes of a request at whose hook it does not answer as an extension",
+            )],
         }
     }
 }
 
-/// All grants by default.
+/// The names of extensions, in the order in which they are called at a hook.
+pub(crate) fn read_extension_order(reader: &mut Reader) -> Vec<String> {
+    let order = reader.list(
+        "extensions.order",
+        "a list of names of modules",
+        "",
+        "the order in which extensions are called at a hook; others follow by their names",
+        Some,
+    );
+    order.unwrap_or_default()
+}
+
 fn read_grants(key: &str, reader: &mut Reader) -> Grants {
     let names: Vec<_> = Grants::names().collect();
     reader
         .list(
             key,
             &format!("a list of grants: {}", names.join(", ")),
-            &names.join(","),
-            "what the component may use of the host",
+            &Grants::standard().to_string(),
+            "the capabilities that the component may use, and hooks: whether it may be an extension",
             Grants::parse,
         )
-        .unwrap_or_else(Grants::all)
+        .unwrap_or_else(Grants::standard)
 }
 
 /// The limits of a module and of each of its calls.

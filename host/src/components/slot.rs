@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tracing::Span;
 
-use crate::engine::CallError;
+use crate::engine::{CallError, HookCall, Nesting, Turn};
 use crate::fault::fault_of;
 use crate::printable::cut;
 use crate::threads::{Executor, ExecutorOptions, Fairness, Lane};
@@ -95,6 +95,8 @@ struct Calling {
     /// `None` of a canary: its failures decide on the canary, and open no circuit.
     admitted: Option<Admitted>,
     asked: Instant,
+    /// Tells the caller from others.
+    caller: Arc<str>,
     waits: Present,
     /// The request's, in which the guest runs on its own thread.
     span: Span,
@@ -207,6 +209,60 @@ impl Slot {
         self.record.breaker.circuit()
     }
 
+    /// Asks the circuit breaker about a call; `None` for a canary, which has none.
+    ///
+    /// # Errors
+    /// When the circuit is open.
+    fn admit(
+        &self,
+        module: &Arc<Version>,
+        caller: &str,
+        route: u32,
+        asked: Instant,
+    ) -> Result<Option<Admitted>, SlotError> {
+        if !Arc::ptr_eq(module, &self.current.load()) {
+            return Ok(None);
+        }
+        let mut hasher = DefaultHasher::new();
+        caller.hash(&mut hasher);
+        let admitted = self.record.breaker.admit(hasher.finish(), route, asked);
+        admitted.map(Some).map_err(|left| {
+            module.statistics().refuse(Refused::CircuitOpen);
+            SlotError::CircuitOpen {
+                module: self.record.name.clone(),
+                left,
+            }
+        })
+    }
+
+    /// Has one of its versions take its turn at a hook, on the thread of the call that
+    /// calls it.
+    ///
+    /// # Errors
+    /// With the reason why it did not answer, for the log.
+    pub(super) fn hook(
+        &self,
+        module: &Arc<Version>,
+        hook: &HookCall<'_>,
+        nesting: &Nesting,
+    ) -> Result<Turn, String> {
+        let asked = Instant::now();
+        let admitted = self
+            .admit(module, &nesting.caller, number_of(hook.function), asked)
+            .map_err(|refused| refused.to_string())?;
+        let _runs = Present::of(&self.record.statistics.running);
+        fault_of("hook", &self.record.name);
+        let result = catch_unwind(AssertUnwindSafe(|| module.hook(hook, nesting)))
+            .unwrap_or_else(|_| Err(ended_inside()));
+        let status = match result {
+            Ok(Turn::Passed { .. }) => Some(200),
+            Ok(Turn::Rejected(_)) => Some(400),
+            Err(_) => None,
+        };
+        self.record.count(module, status, asked, admitted);
+        result.map_err(|error| error.to_string())
+    }
+
     /// Has one of its versions answer a request: the one that the request was
     /// routed to, whichever is in service by now. `caller` tells callers apart: the
     /// id of the actor, or the peer of a caller who is not signed in. `read` converts the
@@ -225,30 +281,13 @@ impl Slot {
             return Err(SlotError::TooLarge);
         }
         let (asked, statistics) = (Instant::now(), &self.record.statistics);
-        let is_current = Arc::ptr_eq(module, &self.current.load());
-        let admitted = if is_current {
-            let mut hasher = DefaultHasher::new();
-            caller.hash(&mut hasher);
-            let admitted = self
-                .record
-                .breaker
-                .admit(hasher.finish(), request.route, asked);
-            let admitted = admitted.map_err(|left| {
-                module.statistics().refuse(Refused::CircuitOpen);
-                SlotError::CircuitOpen {
-                    module: self.record.name.clone(),
-                    left,
-                }
-            })?;
-            Some(admitted)
-        } else {
-            None
-        };
+        let admitted = self.admit(module, caller, request.route, asked)?;
         let calling = Calling {
             record: self.record.clone(),
             module: module.clone(),
             admitted,
             asked,
+            caller: caller.into(),
             waits: Present::of(&statistics.waiting),
             span: Span::current(),
         };
@@ -266,6 +305,14 @@ impl Slot {
     }
 }
 
+/// The number that stands for a hook where others have that of a route.
+fn number_of(function: &str) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    function.hash(&mut hasher);
+    // Routes have the numbers from 0 on.
+    u32::MAX - u32::from(hasher.finish() as u16)
+}
+
 /// Has a version's calls read with those of the module.
 fn count_into(module: &ModuleStatistics, version: &Version) {
     let number = version.version().to_string();
@@ -273,6 +320,31 @@ fn count_into(module: &ModuleStatistics, version: &Version) {
 }
 
 impl Record {
+    /// Counts a call that has ended; `status` is that of its answer, if it returned one.
+    fn count(
+        &self,
+        version: &Version,
+        status: Option<u16>,
+        asked: Instant,
+        admitted: Option<Admitted>,
+    ) {
+        let ended = Instant::now();
+        version.statistics().count(status, ended - asked);
+        if let Some(admitted) = admitted {
+            let opened = admitted.ended(status.is_none(), ended);
+            self.show_circuit();
+            if opened {
+                tracing::error!(
+                    module = self.name,
+                    "the circuit opens: too many calls failed, and it answers 503"
+                );
+            }
+        }
+        if let Some(canary) = &*self.canary.load() {
+            canary.counted();
+        }
+    }
+
     fn show_circuit(&self) {
         let is_open = self.breaker.circuit() != Circuit::Closed;
         let shown = &self.statistics.circuit_open;
@@ -301,7 +373,7 @@ impl Calling {
         fault_of("call", &record.name);
         let mut status = None;
         let call = || {
-            let response = self.module.handle(request, waited)?;
+            let response = self.module.handle(request, waited, &self.caller)?;
             let returned = response.status;
             let answer = read(response).map_err(CallError::BadAnswer)?;
             status = Some(returned);
@@ -309,10 +381,9 @@ impl Calling {
         };
         // A panic is a fault of the host, and a failure of the call all the same.
         let result = catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(ended_inside()));
-        let ended = Instant::now();
-        let took = ended - self.asked;
-        self.module.statistics().count(status, took);
-        if let Err(error) = &result {
+        if let Err(error) = &result
+            && !matches!(error, CallError::NoAnswer(_))
+        {
             let backtrace = match error {
                 CallError::Trap { backtrace, .. } => backtrace.join(" < "),
                 _ => String::new(),
@@ -324,19 +395,12 @@ impl Calling {
             let module = &*record.name;
             tracing::error!(module, error = %error, backtrace, "a call returned no answer");
         }
-        if let Some(admitted) = self.admitted {
-            let opened = admitted.ended(result.is_err(), ended);
-            record.show_circuit();
-            if opened {
-                tracing::error!(
-                    module = record.name,
-                    "the circuit opens: too many calls failed, and it answers 503"
-                );
-            }
-        }
-        if let Some(canary) = &*record.canary.load() {
-            canary.counted();
-        }
+        // A module does not fail where an extension does.
+        let (status, admitted) = match &result {
+            Err(CallError::NoAnswer(_)) => (Some(503), None),
+            _ => (status, self.admitted),
+        };
+        record.count(&self.module, status, self.asked, admitted);
         result
     }
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::digest::Digest;
-use crate::engine::{CallContext, CallError, Engine, Limits, LoadError, Settings};
+use crate::engine::{
+    CallContext, CallError, Engine, HookCall, Limits, LoadError, Nesting, Settings, Turn,
+};
 use crate::printable::cut;
 use crate::storage::{
     DataFolder, Database, DatabaseOptions, MigrationError, Schema, Session, StorageError,
@@ -17,6 +19,7 @@ use crate::storage::{
 use crate::telemetry::LogBudget;
 
 use super::candidates::REASON_BYTES_MAX;
+use super::chain::FailurePolicy;
 use super::contract::{Contract, Method, Profile, Request, Response, Route, SeedKind};
 use super::remarks::Remarks;
 use super::routing::{FoundRoute, Pattern};
@@ -47,6 +50,7 @@ struct Loaded {
     limits: Arc<Limits>,
     log: Arc<LogBudget>,
     remarks: Remarks,
+    on_failure: FailurePolicy,
 }
 
 /// Why a module is not served.
@@ -136,6 +140,7 @@ impl Version {
             module_limits: options.limits,
             limits,
             remarks: Remarks::default(),
+            on_failure: options.on_failure,
         };
         Ok(Self {
             loaded: Arc::new(loaded),
@@ -330,14 +335,54 @@ impl Version {
     ///
     /// # Errors
     /// When the call returns nothing.
-    pub fn handle(&self, request: &Request, waited: Duration) -> Result<Response, CallError> {
+    pub fn handle(
+        &self,
+        request: &Request,
+        waited: Duration,
+        caller: &Arc<str>,
+    ) -> Result<Response, CallError> {
         let database = self.database.get();
         let session = database.map(|database| {
             let session = database.session(&self.loaded.limits.capabilities.sql);
             session.after(waited)
         });
-        let context = self.context_of(session);
+        let mut context = self.context_of(session);
+        context.nesting.caller = caller.clone();
         self.loaded.contract.handle(context, request)
+    }
+
+    /// Whether it is an extension that fills this extension point.
+    pub(super) fn fills(&self, point: &str) -> bool {
+        self.loaded.contract.component().has_export(point)
+    }
+
+    /// What the host does if it does not answer as an extension.
+    pub(super) fn on_failure(&self) -> FailurePolicy {
+        self.loaded.on_failure
+    }
+
+    /// Takes its turn at a hook, within the calls of `nesting`.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub(super) fn hook(&self, hook: &HookCall<'_>, nesting: &Nesting) -> Result<Turn, CallError> {
+        let mut context = self.context(self.database.get());
+        context.nesting = nesting.clone();
+        self.loaded.contract.component().call_hook(context, hook)
+    }
+
+    /// Checks that it fits the extension points of another component that it fills.
+    ///
+    /// # Errors
+    /// With the hook and the field that cannot be adapted.
+    pub(in crate::components) fn check_points_of(&self, other: &Self) -> Result<(), LoadError> {
+        let (own, other) = (
+            self.loaded.contract.component(),
+            other.loaded.contract.component(),
+        );
+        let points = other.points();
+        let mut filled = points.iter().filter(|point| own.has_export(point));
+        filled.try_for_each(|point| own.check_point(other, point))
     }
 
     /// Answers a request as [`Self::handle`] does, but keeps nothing of what it writes.
@@ -402,6 +447,7 @@ impl Version {
             session,
             limits: self.loaded.limits.clone(),
             retired: self.retired.clone(),
+            nesting: Nesting::default(),
         }
     }
 }

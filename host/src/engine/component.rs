@@ -9,7 +9,7 @@ use wasmtime::component::{Instance, InstancePre};
 use super::linker::{self, ImportKind};
 use super::shape::Shape;
 use super::{CallError, Clock, Engine, LoadError, artifact, compiler, store, turns};
-use crate::capabilities::{CallContext, CallState};
+use crate::capabilities::{CallContext, CallState, HOOKS, PointsOfHost};
 use crate::digest::Digest;
 
 /// A compiled component. Cheap to share; each call makes an instance of its own.
@@ -19,6 +19,7 @@ pub struct Component {
     pub(super) pre: InstancePre<CallState>,
     digest: Digest,
     hear: Option<fn(&str, &str)>,
+    points: PointsOfHost,
 }
 
 /// A fresh instance of a component and its store, for one call.
@@ -67,6 +68,7 @@ impl Engine {
             pre,
             digest,
             hear: self.options.hear,
+            points: self.points.clone(),
         })
     }
 
@@ -151,13 +153,17 @@ impl Component {
         self.digest
     }
 
-    /// The imports that need a grant, each with it.
+    /// The imports, and the extension points that it fills, that need a grant, each with it.
     pub fn grants_needed(&self) -> Vec<(String, &'static str)> {
         let component = self.pre.component().component_type();
-        component
-            .imports(&self.engine)
-            .filter_map(|(name, _)| Some((name.to_owned(), linker::capability(name)?.grant?)))
-            .collect()
+        let imports = component.imports(&self.engine);
+        let capabilities = imports
+            .filter_map(|(name, _)| Some((name.to_owned(), linker::capability(name)?.grant?)));
+        let exports = component.exports(&self.engine);
+        let points = exports
+            .filter(|(name, export)| linker::is_point(&self.engine, name, &export.ty))
+            .map(|(name, _)| (name.to_owned(), HOOKS));
+        capabilities.chain(points).collect()
     }
 
     /// The names of all that it exports.
@@ -188,7 +194,7 @@ impl Component {
         function: impl FnOnce(Guest<'_>) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
         let limits = context.limits.clone();
-        let mut store = store::open(&self.engine, context);
+        let mut store = store::open(&self.engine, context, self.points.clone());
         let done = self
             .pre
             .instantiate(&mut store)

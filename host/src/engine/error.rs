@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::capabilities::wasi::SleepsTooLong;
 use crate::capabilities::{
-    CallState, CallTimeReached, DeadlineReached, HostCallsReached, Limits, Retired,
+    CallState, CallTimeReached, DeadlineReached, HOOKS, HostCallsReached, Limits, NoAnswer, Retired,
 };
 
 /// Why a component cannot be loaded.
@@ -60,13 +60,14 @@ pub enum LoadError {
         /// Where they differ.
         reason: String,
     },
-    /// It imports what the operator has not granted it.
+    /// It imports, or fills, what the operator has not granted it.
     #[error(
-        "it imports {import}, which it is not granted: add \"{grant}\" to modules.{module}.grants"
+        "it {uses} {interface}, which it is not granted: add \"{grant}\" to modules.{module}.grants",
+        uses = if *grant == HOOKS { "fills" } else { "imports" }
     )]
     NotGranted {
-        /// The import.
-        import: String,
+        /// The interface.
+        interface: String,
         /// What opens it.
         grant: &'static str,
         /// The module.
@@ -119,6 +120,9 @@ pub enum CallError {
     /// Another version serves instead of the guest's, and it did not end in time.
     #[error("stopped: another version was activated, and this call had versions.drain_ms to end")]
     Retired,
+    /// An extension that it has to ask did not answer.
+    #[error(transparent)]
+    NoAnswer(NoAnswer),
     /// The guest called the host more often than it may.
     #[error("stopped at {max} calls into the host (limits.host_calls_max){troubles}")]
     HostCalls {
@@ -185,6 +189,9 @@ impl CallError {
         }
         if error.is::<Retired>() {
             return Self::Retired;
+        }
+        if let Some(no_answer) = error.downcast_ref::<NoAnswer>() {
+            return Self::NoAnswer(no_answer.clone());
         }
         if error.is::<HostCallsReached>() {
             return Self::HostCalls {

@@ -2,13 +2,15 @@
 //! extension points by forwarding values dynamically. What is neither is refused
 //! before anything runs.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
 use wasmtime::component::{Linker, Type, Val};
 
 use super::error::LoadError;
 use super::{root, versions};
-use crate::capabilities::{self, CallState, Capability};
+use crate::capabilities::{self, CallState, Capability, HookCall};
 
 /// Namespaces of the host. An import from one of these that is no capability
 /// is no extension point either: the host does not provide it.
@@ -157,26 +159,47 @@ pub(super) fn refusal(
         .unwrap_or_else(|| LoadError::Link(root(error)))
 }
 
-/// Fills an extension point with nothing: each hook returns its value.
+/// Whether an import is an extension point.
+pub(super) fn is_point(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> bool {
+    kind(engine, name, item) == ImportKind::ExtensionPoint
+}
+
+/// Fills an extension point with the host's extensions, which are asked when a hook is
+/// called. Without any, each hook returns its value.
 fn link_point(
     engine: &wasmtime::Engine,
     linker: &mut Linker<CallState>,
     name: &str,
     instance: &ComponentInstance,
 ) -> wasmtime::Result<()> {
-    let mut point = linker.instance(name)?;
+    let mut linked = linker.instance(name)?;
+    let point: Arc<str> = name.into();
     for (function, _) in functions(engine, instance) {
-        point.func_new(&function, |_, _, values, results| {
-            if let ([.., value], [result]) = (values, results) {
-                *result = Val::Result(Ok(Some(Box::new(value.clone()))));
-            }
+        let (point, function_name) = (point.clone(), function.clone());
+        linked.func_new(&function, move |context, ty, parameters, results| {
+            let ([.., value], [result]) = (parameters, results) else {
+                return Ok(());
+            };
+            *result = match context.data().points() {
+                None => Val::Result(Ok(Some(Box::new(value.clone())))),
+                Some((points, nesting)) => {
+                    let hook = HookCall {
+                        point: &point,
+                        function: &function_name,
+                        ty: &ty,
+                        parameters,
+                    };
+                    let called = points.call(&hook, &nesting);
+                    called.map_err(wasmtime::Error::new)?
+                }
+            };
             Ok(())
         })?;
     }
     Ok(())
 }
 
-fn functions<'a>(
+pub(super) fn functions<'a>(
     engine: &'a wasmtime::Engine,
     instance: &'a ComponentInstance,
 ) -> impl Iterator<Item = (String, ComponentFunc)> + 'a {
@@ -244,7 +267,7 @@ mod tests {
 
     use super::super::{Engine, EngineOptions, Shape, store};
     use super::*;
-    use crate::capabilities::{CallContext, CapabilityLimits, Limits, Settings};
+    use crate::capabilities::{CallContext, CapabilityLimits, Limits, Nesting, Settings};
     use crate::telemetry::LogBudget;
 
     /// A component that counts to two by the capability of `capabilities/toy.rs`.
@@ -275,6 +298,7 @@ mod tests {
                 capabilities,
             }),
             retired: Arc::default(),
+            nesting: Nesting::default(),
         }
     }
 
@@ -298,7 +322,7 @@ mod tests {
             .unwrap();
         // Each call counts for itself.
         for _ in 0..2 {
-            let mut store = store::open(&engine, context());
+            let mut store = store::open(&engine, context(), Arc::default());
             let instance = pre.instantiate(&mut store).unwrap();
             let run = instance
                 .get_typed_func::<(), (u32,)>(&mut store, "run")

@@ -7,6 +7,8 @@ mod call;
 pub mod compiler;
 mod component;
 mod error;
+mod hook;
+mod lens;
 mod linker;
 mod settings;
 mod shape;
@@ -30,15 +32,18 @@ pub use compiler::CompileLimits;
 pub use component::Component;
 pub(crate) use component::Guest;
 pub use error::{CallError, LoadError, Troubles};
+pub(crate) use hook::Turn;
 pub use linker::ImportKind;
 pub use settings::CompileSettings;
 pub(crate) use settings::read_stack_bytes;
 pub use shape::{Export, Import, Shape};
 pub(crate) use versions::{are_compatible, split};
+pub(crate) use wasmtime::component::Val;
 
 pub(crate) use crate::capabilities::LimitSettings;
 pub use crate::capabilities::{
-    CallContext, CallState, CapabilityLimits, Grants, Limits, NotGranted, Settings,
+    CallContext, CallState, CapabilityLimits, DEPTH_MAX, Grants, HookCall, Limits, Nesting,
+    NoAnswer, NotGranted, Points, PointsOfHost, Settings, TimeLeft,
 };
 
 use turns::Turns;
@@ -86,6 +91,7 @@ pub struct Engine {
     compilers: Turns,
     /// Works that are done aside at this moment.
     aside: AtomicU32,
+    points: PointsOfHost,
 }
 
 /// The clock of deadlines. It runs as long as any call of a component may run, so that calls
@@ -109,6 +115,7 @@ impl Engine {
             clock,
             compilers: Turns::new(COMPILERS_WAITING_MAX),
             aside: AtomicU32::new(0),
+            points: Arc::default(),
         })
     }
 
@@ -123,7 +130,9 @@ impl Engine {
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new()
                 .name("aside".to_owned())
-                .stack_size(self.options.stack_bytes_max + STACK_BYTES_OF_HOST)
+                .stack_size(
+                    stack_bytes_of_calls(self.options.stack_bytes_max) + STACK_BYTES_OF_HOST,
+                )
                 .spawn_scoped(scope, || {
                     processors::enter_background();
                     work()
@@ -133,6 +142,13 @@ impl Engine {
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
+    }
+
+    /// Has the extension points of all components filled, from their next calls on. A second
+    /// call changes nothing.
+    pub fn fill_points(&self, points: Arc<dyn Points>) {
+        // The first one stays.
+        let _ = self.points.set(points);
     }
 
     /// Removes what is kept between starts of the component with this digest.
@@ -208,6 +224,11 @@ impl Drop for Clock {
 const CORE_INSTANCES_PER_CALL: u32 = 16;
 const MEMORIES_PER_CALL: u32 = 4;
 const TABLES_PER_CALL: u32 = 16;
+/// Calls that may be made at the same time on one thread: one within the other.
+const NESTED_CALLS: u32 = 1 + DEPTH_MAX as u32;
+/// The room of a nested call, beside the one around it: what Rust's
+/// toolchain makes has one memory, and few tables.
+const TABLES_PER_NESTED_CALL: u32 = 4;
 /// Instances beside the calls: those that are asked about themselves at load, or are
 /// verified. Those that are compiled or wait for it leave some to others.
 const SPARE_CALLS: u32 = COMPILERS_WAITING_MAX as u32 + 4;
@@ -217,11 +238,13 @@ const KEEP_RESIDENT_BYTES: usize = 1024 * 1024;
 
 fn config(options: &EngineOptions) -> Config {
     let calls = options.calls_max + SPARE_CALLS;
+    // Each call may have others nested in it.
+    let instances = calls * NESTED_CALLS;
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(calls)
-        .total_core_instances(calls * CORE_INSTANCES_PER_CALL)
-        .total_memories(calls * MEMORIES_PER_CALL)
-        .total_tables(calls * TABLES_PER_CALL)
+    pool.total_component_instances(instances)
+        .total_core_instances(instances * CORE_INSTANCES_PER_CALL)
+        .total_memories(calls * MEMORIES_PER_CALL + (instances - calls))
+        .total_tables(calls * TABLES_PER_CALL + (instances - calls) * TABLES_PER_NESTED_CALL)
         .max_core_instances_per_component(CORE_INSTANCES_PER_CALL)
         .max_memories_per_component(MEMORIES_PER_CALL)
         .max_tables_per_component(TABLES_PER_CALL)
@@ -240,6 +263,12 @@ fn config(options: &EngineOptions) -> Config {
         // against each other.
         .async_stack_size(options.stack_bytes_max + STACK_BYTES_OF_HOST);
     config
+}
+
+/// The stack that the guests of a call and of the calls nested in it take together on their
+/// thread, in bytes, each as much as one may.
+pub(crate) fn stack_bytes_of_calls(stack_bytes_max: usize) -> usize {
+    stack_bytes_max * NESTED_CALLS as usize
 }
 
 /// All that machine code depends on; the same for the process that compiles and the one that runs it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmtime::{Store, UpdateDeadline};
 
 use super::TICK;
-use crate::capabilities::{CallContext, CallState, Usage};
+use crate::capabilities::{CallContext, CallState, PointsOfHost, Usage};
 use crate::threads::processors;
 
 /// How often a call that takes long is asked whether it is still wanted.
@@ -17,8 +17,12 @@ const COPIED_BYTES_MIN: usize = 48 * 1024 * 1024;
 /// The same, beside the body of an answer.
 const COPIED_BYTES_BESIDE: usize = 16 * 1024 * 1024;
 
-pub(super) fn open(engine: &wasmtime::Engine, context: CallContext) -> Store<CallState> {
-    let mut store = Store::new(engine, CallState::new(context));
+pub(super) fn open(
+    engine: &wasmtime::Engine,
+    context: CallContext,
+    points: PointsOfHost,
+) -> Store<CallState> {
+    let mut store = Store::new(engine, CallState::new(context, points));
     if super::UNLIMITED {
         return store;
     }

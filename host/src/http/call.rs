@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use hyper::http::request::Parts;
 
-use crate::components::{self, ModuleEndpoint, SlotError};
+use crate::components::{self, CallError, ModuleEndpoint, SlotError};
 use crate::identity::Actor;
 
 use super::RETRY_AFTER_S;
@@ -50,6 +50,11 @@ pub(super) async fn call(
             left.as_secs() + 1,
         )),
         SlotError::TooLarge => body::too_large(),
+        // It is in the log.
+        SlotError::Call(CallError::NoAnswer(_)) => Box::new(Answer::busy(
+            "An extension that has to be asked does not answer",
+            RETRY_AFTER_S,
+        )),
         // It is in the log.
         SlotError::Call(_) => Box::new(Answer::unknown_error()),
     })

@@ -261,9 +261,19 @@ pub fn fixture_module_1_0_0() -> &'static Path {
 
 /// A version of the module `marked`: what the mark says, in words like `version=2.0.0`.
 pub fn marked(mark: &str) -> Vec<u8> {
+    with_mark(env!("MARKED_GUEST"), mark)
+}
+
+/// The extension `meddler` under another name.
+pub fn meddler(name: &str) -> Vec<u8> {
+    with_mark(env!("MEDDLER_GUEST"), &format!("name={name}"))
+}
+
+/// A component with another mark in its bytes.
+fn with_mark(component: &str, mark: &str) -> Vec<u8> {
     const BEGINNING: &[u8] = b"wares-mark:";
     const LENGTH: usize = 140;
-    let mut bytes = fs::read(env!("MARKED_GUEST")).unwrap();
+    let mut bytes = fs::read(component).unwrap();
     let index = bytes
         .windows(BEGINNING.len())
         .position(|window| window == BEGINNING)

@@ -9,9 +9,10 @@ use crate::cli::Settings;
 use crate::cli::folder::Folder;
 use crate::cli::setup::Setup;
 use crate::components::{
-    Access, Candidates, CurrentRoutes, Fallback, Manager, Method, Metrics, PassedOver, Rank, Slot,
-    SlotOptions, Version, check_modules,
+    Access, Candidates, Chain, CurrentRoutes, Fallback, Manager, Method, Metrics, PassedOver, Rank,
+    Slot, SlotOptions, Version, check_modules,
 };
+use crate::engine::stack_bytes_of_calls;
 use crate::http::{App, Identity, host_routes};
 use crate::identity::IdentityService;
 use crate::storage::Database;
@@ -61,6 +62,8 @@ impl Host {
             .filter_map(|module| module.database().cloned())
             .collect();
         let first_list = first_list(&modules).map(str::to_owned);
+        let chain = Chain::new(in_order(&slots, &settings.extension_order));
+        engine.fill_points(Arc::new(chain));
         let routes = CurrentRoutes::new(slots.clone(), host)?;
         let manager = setup.manager(engine, &slots, routes, database)?;
         manager.started_without(&failures);
@@ -212,6 +215,14 @@ fn slots(
     Ok(slots)
 }
 
+/// The order in which extensions are called: those that the operator names, then the others.
+fn in_order(slots: &[Arc<Slot>], names: &[String]) -> Vec<Arc<Slot>> {
+    let mut slots = slots.to_vec();
+    let place = |slot: &Arc<Slot>| names.iter().position(|name| name == slot.name());
+    slots.sort_by_key(|slot| (place(slot).unwrap_or(names.len()), slot.name().to_owned()));
+    slots
+}
+
 fn slot_options(settings: &Settings, name: &str) -> SlotOptions {
     let limits = settings.limits_of(name);
     SlotOptions {
@@ -219,7 +230,7 @@ fn slot_options(settings: &Settings, name: &str) -> SlotOptions {
             threads: limits.calls_max,
             writing_max: limits.calls_writing_max(),
             waiting_max: limits.calls_waiting_max,
-            stack_bytes_max: settings.stack_bytes_max,
+            stack_bytes_max: stack_bytes_of_calls(settings.stack_bytes_max),
         },
         request_bytes_max: limits.request_bytes_max,
         breaker: settings.breaker,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::components::ModuleOptions;
 use crate::components::routing::RouteTree;
 use crate::components::source::Source;
-use crate::engine::{CallContext, Grants, Limits, LoadError, Settings};
+use crate::engine::{CallContext, Grants, Limits, LoadError, Nesting, Settings};
 use crate::headers;
 use crate::printable::cut;
 use crate::storage::{Migration, Schema};
@@ -124,6 +124,7 @@ impl Interview<'_> {
             session: None,
             limits: self.limits.clone(),
             retired: Arc::default(),
+            nesting: Nesting::default(),
         }
     }
 
@@ -169,7 +170,7 @@ impl Interview<'_> {
         grants
             .check(needed)
             .map_err(|refused| LoadError::NotGranted {
-                import: refused.import,
+                interface: refused.interface,
                 grant: refused.grant,
                 module: module.to_owned(),
             })

@@ -53,6 +53,16 @@ pub enum RouteError {
     /// Two modules would own one path.
     #[error(transparent)]
     Overlap(#[from] Overlap),
+    /// An extension does not fit an extension point that it fills.
+    #[error("the module {module} cannot be served as an extension of {owner}: {reason}")]
+    Point {
+        /// The extension.
+        module: String,
+        /// The module whose point it fills.
+        owner: String,
+        /// The hook and the field that cannot be adapted.
+        reason: String,
+    },
     /// Two modules, or a module and the host, call two things by one name.
     #[error("the module {module} cannot be served: {owner} has {what} '{name}' already")]
     Name {
@@ -75,7 +85,26 @@ pub enum RouteError {
 /// When two modules, or a module and the host, claim the same path or name.
 pub fn check_modules(versions: &[&Version], host_operations: &[String]) -> Result<(), RouteError> {
     check_owners(versions)?;
-    check_names(versions, host_operations)
+    check_names(versions, host_operations)?;
+    check_points(versions)
+}
+
+/// Extensions take and return what the modules whose points they fill do.
+fn check_points(versions: &[&Version]) -> Result<(), RouteError> {
+    for extension in versions {
+        let mut others = versions
+            .iter()
+            .filter(|other| other.name() != extension.name());
+        others.try_for_each(|other| {
+            let checked = extension.check_points_of(other);
+            checked.map_err(|error| RouteError::Point {
+                module: extension.name().to_owned(),
+                owner: other.name().to_owned(),
+                reason: error.to_string(),
+            })
+        })?;
+    }
+    Ok(())
 }
 
 fn check_owners(versions: &[&Version]) -> Result<(), RouteError> {

@@ -1,0 +1,70 @@
+//! Calls between components: what a call that another component's call makes needs to
+//! know of that one, and who makes it.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use wasmtime::component::Val;
+use wasmtime::component::types::ComponentFunc;
+
+/// How deep calls of components may be nested in one of the host's.
+pub const DEPTH_MAX: usize = 4;
+
+/// The calls that a call is nested in.
+#[derive(Clone, Debug, Default)]
+pub struct Nesting {
+    /// Tells the caller of the outermost one from others; empty for a call that is no
+    /// request.
+    pub caller: Arc<str>,
+    /// The components that are called, the outermost first.
+    pub components: Vec<Arc<str>>,
+    /// The time that remains to the call around this one, as a bound of this one's; `None`
+    /// of an outermost one.
+    pub left: Option<TimeLeft>,
+}
+
+/// The time that remains to a call.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeLeft {
+    /// For the guest itself.
+    pub guest: Duration,
+    /// For the whole call.
+    pub call: Duration,
+}
+
+/// A hook of an extension point that a component calls.
+pub struct HookCall<'a> {
+    /// The interface, as the component imports it.
+    pub point: &'a str,
+    /// The function.
+    pub function: &'a str,
+    /// As the component imports it.
+    pub ty: &'a ComponentFunc,
+    /// The context, if the hook has one, and the value.
+    pub parameters: &'a [Val],
+}
+
+/// Marks a call that ends because an extension does not answer, on its way through
+/// wasmtime's errors.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the extension {extension} did not answer at {hook}")]
+pub struct NoAnswer {
+    /// The extension.
+    pub extension: String,
+    /// The hook.
+    pub hook: String,
+}
+
+/// Fills the extension points of components.
+pub trait Points: Send + Sync {
+    /// Has every extension take its turn at a hook. `nesting` is that of a call within the
+    /// one that asks. Returns the hook's `result`.
+    ///
+    /// # Errors
+    /// When an extension that may not be left out does not answer: the call ends there.
+    fn call(&self, hook: &HookCall<'_>, nesting: &Nesting) -> Result<Val, NoAnswer>;
+}
+
+/// Where a host's components find who fills their extension points: nothing does before
+/// the host serves.
+pub type PointsOfHost = Arc<OnceLock<Arc<dyn Points>>>;

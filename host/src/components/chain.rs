@@ -1,0 +1,177 @@
+//! The chain of extensions at the extension points of modules: at a hook every component
+//! that exports the point is called in the operator's order, and each gets what the one
+//! before returned. Knows nothing of what a point is for.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::slot::Slot;
+use super::version::Version;
+use crate::engine::{DEPTH_MAX, HookCall, Nesting, NoAnswer, Points, Turn, Val};
+use crate::printable::cut;
+
+/// The logged part of an extension's text, in bytes.
+const SHOWN_BYTES_MAX: usize = 500;
+
+/// What the host does if an extension does not answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// The request is refused with 503.
+    #[default]
+    Refuse,
+    /// The extension is left out.
+    Skip,
+}
+
+impl FailurePolicy {
+    /// Every policy, the default first.
+    pub(super) const ALL: [Self; 2] = [Self::Refuse, Self::Skip];
+
+    /// The word in the settings.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+/// The served components, in the order in which extensions are called.
+pub struct Chain(ArcSwap<Vec<Arc<Slot>>>);
+
+impl Chain {
+    /// A chain of these components.
+    pub fn new(slots: Vec<Arc<Slot>>) -> Self {
+        Self(ArcSwap::from_pointee(slots))
+    }
+}
+
+impl Points for Chain {
+    fn call(&self, hook: &HookCall<'_>, nesting: &Nesting) -> Result<Val, NoAnswer> {
+        let mut parameters = Cow::Borrowed(hook.parameters);
+        for slot in &**self.0.load() {
+            // A component is no extension of its own.
+            if nesting
+                .components
+                .last()
+                .is_some_and(|own| **own == *slot.name())
+            {
+                continue;
+            }
+            let version = slot.choose(&nesting.caller);
+            if !version.fills(hook.point) {
+                continue;
+            }
+            let hook = HookCall {
+                parameters: &parameters,
+                ..*hook
+            };
+            let turn = match check_nesting(slot, nesting) {
+                Ok(()) => slot.hook(&version, &hook, nesting),
+                Err(reason) => Err(reason),
+            };
+            match turn {
+                Ok(Turn::Passed { value, changed }) => {
+                    log_changed(&version, &hook, &changed);
+                    if let Some(last) = parameters.to_mut().last_mut() {
+                        *last = value;
+                    }
+                }
+                Ok(Turn::Rejected(rejection)) => {
+                    log_rejected(&version, &hook, &rejection);
+                    return Ok(Val::Result(Err(Some(Box::new(rejection)))));
+                }
+                Err(reason) => {
+                    log_failed(&version, &hook, &reason);
+                    if version.on_failure() == FailurePolicy::Refuse {
+                        return Err(NoAnswer {
+                            extension: slot.name().to_owned(),
+                            hook: hook.function.to_owned(),
+                        });
+                    }
+                }
+            }
+        }
+        let value = parameters.last().cloned().map(Box::new);
+        Ok(Val::Result(Ok(value)))
+    }
+}
+
+/// Whether a component may be called within these calls.
+fn check_nesting(slot: &Slot, nesting: &Nesting) -> Result<(), String> {
+    let mut components = nesting.components.iter();
+    if components.any(|called| **called == *slot.name()) {
+        return Err("it is called within a call of its own".to_owned());
+    }
+    if nesting.components.len() > DEPTH_MAX {
+        return Err(format!(
+            "calls of components are nested {DEPTH_MAX} deep at most, and this would be one more"
+        ));
+    }
+    Ok(())
+}
+
+fn log_changed(version: &Version, hook: &HookCall<'_>, changed: &[String]) {
+    if changed.is_empty() {
+        return;
+    }
+    tracing::info!(
+        module = version.name(),
+        version = %version.version(),
+        hook = hook.function,
+        fields = changed.join(", "),
+        "an extension changed a value"
+    );
+}
+
+fn log_rejected(version: &Version, hook: &HookCall<'_>, rejection: &Val) {
+    let text =
+        |name: &str| match rejection {
+            Val::Record(fields) => fields.iter().find(|(field, _)| field == name).map_or_else(
+                String::new,
+                |(_, value)| match value {
+                    Val::String(text) => text.clone(),
+                    Val::Option(Some(text)) => match &**text {
+                        Val::String(text) => text.clone(),
+                        _ => String::new(),
+                    },
+                    _ => String::new(),
+                },
+            ),
+            Val::String(text) if name == "message" => text.clone(),
+            _ => String::new(),
+        };
+    let (message, field, code) = (text("message"), text("field"), text("code"));
+    tracing::info!(
+        module = version.name(),
+        version = %version.version(),
+        hook = hook.function,
+        field = &*cut(&field, SHOWN_BYTES_MAX),
+        code = &*cut(&code, SHOWN_BYTES_MAX),
+        reason = &*cut(&message, SHOWN_BYTES_MAX),
+        "an extension rejected a value"
+    );
+}
+
+fn log_failed(version: &Version, hook: &HookCall<'_>, reason: &str) {
+    let reason = &*cut(reason, SHOWN_BYTES_MAX);
+    let (module, hook, number) = (version.name(), hook.function, version.version());
+    match version.on_failure() {
+        FailurePolicy::Refuse => tracing::error!(
+            module,
+            version = %number,
+            hook,
+            reason,
+            "an extension did not answer, and the request is refused"
+        ),
+        FailurePolicy::Skip => tracing::error!(
+            module,
+            version = %number,
+            hook,
+            reason,
+            "an extension did not answer, and is left out"
+        ),
+    }
+}

@@ -1,0 +1,189 @@
+//! Calls of the hooks that an extension exports, with values as the module that asks has
+//! them.
+
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::{Type, Val};
+
+use super::component::{Component, Guest};
+use super::lens;
+use super::{CallError, LoadError};
+use crate::capabilities::{CallContext, HookCall};
+
+/// How an extension took its turn at a hook.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// It returned a value.
+    Passed {
+        /// As the module knows it.
+        value: Val,
+        /// The names of the fields that it changed.
+        changed: Vec<String>,
+    },
+    /// It refused; the value is the module's `err`.
+    Rejected(Val),
+}
+
+impl Component {
+    /// Calls a hook that it exports in a fresh instance, within the limits of `context`.
+    /// The value is adapted to the extension, and what that returns to the module.
+    ///
+    /// # Errors
+    /// When the call returns nothing, or a value that cannot be adapted.
+    pub(crate) fn call_hook(
+        &self,
+        context: CallContext,
+        hook: &HookCall<'_>,
+    ) -> Result<Turn, CallError> {
+        let component = self.pre().component();
+        let index = component
+            .get_export_index(None, hook.point)
+            .and_then(|point| component.get_export_index(Some(&point), hook.function))
+            .ok_or_else(|| CallError::BadCall(format!("it exports no {}", hook.function)))?;
+        let returned = self.call(context, |guest| {
+            let Guest { store, instance } = guest;
+            let function = instance
+                .get_func(&mut *store, index)
+                .ok_or_else(|| wasmtime::Error::msg("the export is not a function"))?;
+            let ty = function.ty(&*store);
+            let parameters = adapted(hook, &ty)?;
+            let mut results = [Val::Bool(false)];
+            function.call(&mut *store, &parameters, &mut results)?;
+            let [result] = results;
+            turn(hook, &ty, result)
+        });
+        returned?.map_err(CallError::BadAnswer)
+    }
+
+    /// Checks that what it exports of an extension point takes and returns the values of
+    /// the one that another component imports under `name`.
+    ///
+    /// # Errors
+    /// With the function and the field that cannot be adapted.
+    pub(crate) fn check_point(&self, importer: &Self, name: &str) -> Result<(), LoadError> {
+        for (function, imported) in importer.functions_imported(name) {
+            let exported = self.function_exported(name, &function);
+            let fits = match exported {
+                Some(exported) => fits(&imported, &exported),
+                None => Err("it does not export it".to_owned()),
+            };
+            fits.map_err(|reason| {
+                LoadError::Contract(format!(
+                    "its hook {function} of {name} does not fit: {reason}"
+                ))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The extension points that it imports.
+    pub(crate) fn points(&self) -> Vec<String> {
+        let ty = self.pre().component().component_type();
+        ty.imports(self.engine())
+            .filter(|(name, import)| super::linker::is_point(self.engine(), name, &import.ty))
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+
+    fn functions_imported(&self, name: &str) -> Vec<(String, ComponentFunc)> {
+        let ty = self.pre().component().component_type();
+        let import = ty
+            .imports(self.engine())
+            .find(|(import, _)| *import == name);
+        match import.map(|(_, import)| import.ty) {
+            Some(ComponentItem::ComponentInstance(instance)) => {
+                super::linker::functions(self.engine(), &instance).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn function_exported(&self, point: &str, function: &str) -> Option<ComponentFunc> {
+        let ty = self.pre().component().component_type();
+        let (_, export) = ty
+            .exports(self.engine())
+            .find(|(name, _)| super::are_compatible(name, point))?;
+        let ComponentItem::ComponentInstance(instance) = export.ty else {
+            return None;
+        };
+        let mut functions = super::linker::functions(self.engine(), &instance);
+        Some(functions.find(|(name, _)| name == function)?.1)
+    }
+}
+
+/// Whether a hook that is imported as one type can be filled by one of another type.
+fn fits(imported: &ComponentFunc, exported: &ComponentFunc) -> Result<(), String> {
+    let (from, to) = (imported.params(), exported.params());
+    if from.len() != to.len() {
+        return Err(format!(
+            "it takes {} parameters, not {}",
+            to.len(),
+            from.len()
+        ));
+    }
+    for ((name, from), (_, to)) in from.zip(to) {
+        lens::check(&from, &to).map_err(|at| at_of(name, &at))?;
+    }
+    match (imported.results().next(), exported.results().next()) {
+        (Some(Type::Result(to)), Some(Type::Result(from))) => {
+            // A field of the value that the extension does not know is restored.
+            let same = |ty: Option<Type>, other: Option<Type>| match (ty, other) {
+                (Some(from), Some(to)) => lens::check_returned(&from, &to),
+                (None, None) => Ok(()),
+                _ => Err(lens::Mismatch::no_value()),
+            };
+            same(from.ok(), to.ok()).map_err(|at| at_of("value", &at))?;
+            same(from.err(), to.err()).map_err(|at| at_of("rejection", &at))
+        }
+        _ => Err("it returns no result".to_owned()),
+    }
+}
+
+fn at_of(name: &str, at: &lens::Mismatch) -> String {
+    format!("{name}: {at}")
+}
+
+fn adapted(hook: &HookCall<'_>, ty: &ComponentFunc) -> wasmtime::Result<Vec<Val>> {
+    let values = hook.parameters.iter().cloned();
+    let adapted = values.zip(hook.ty.params().zip(ty.params())).map(
+        |(value, ((_, from), (_, to)))| match from == to {
+            true => Ok(value),
+            false => lens::adapt(value, &to),
+        },
+    );
+    adapted
+        .collect::<Result<_, _>>()
+        .map_err(|at| wasmtime::Error::msg(at.to_string()))
+}
+
+/// The result of an extension as the module knows it.
+fn turn(
+    hook: &HookCall<'_>,
+    ty: &ComponentFunc,
+    result: Val,
+) -> wasmtime::Result<Result<Turn, String>> {
+    let (Some(before), Some((_, known))) = (hook.parameters.last(), ty.params().last()) else {
+        return Ok(Err("it takes no value".to_owned()));
+    };
+    let Some(Type::Result(imported)) = hook.ty.results().next() else {
+        return Ok(Err("the hook returns no result".to_owned()));
+    };
+    let turn = match result {
+        Val::Result(Ok(Some(value))) => {
+            let restored = lens::restore(*value, before, &known);
+            let value = match imported.ok() {
+                Some(to) => lens::adapt(restored, &to),
+                None => Ok(restored),
+            };
+            value.map(|value| Turn::Passed {
+                changed: lens::changed(before, &value),
+                value,
+            })
+        }
+        Val::Result(Err(Some(rejection))) => match imported.err() {
+            Some(to) => lens::adapt(*rejection, &to).map(Turn::Rejected),
+            None => Ok(Turn::Rejected(*rejection)),
+        },
+        _ => return Ok(Err("it returned no result with a value".to_owned())),
+    };
+    Ok(turn.map_err(|at| at.to_string()))
+}

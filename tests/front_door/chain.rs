@@ -1,0 +1,187 @@
+//! The chain of extensions at a hook: their order, what they change and reject, and what
+//! becomes of a request where one fails.
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::{Answer, Shop, meddler};
+
+/// A shop with extensions of these names, each with what it does, and settings.
+fn shop(extensions: &[(&str, &str)], settings: &[&str]) -> (Shop, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = Shop::open_with(|command| {
+        for (name, does) in extensions {
+            let file = folder.path().join(format!("{name}.wasm"));
+            std::fs::write(&file, meddler(name)).unwrap();
+            let component = format!("modules.{name}.component={}", file.display());
+            command.args(["--set", &component]);
+            let grants = format!("modules.{name}.grants=hooks");
+            command.args(["--set", &grants]);
+            let does = format!("modules.{name}.config.does={does}");
+            command.args(["--set", &does]);
+        }
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
+    });
+    (shop, folder)
+}
+
+fn create(shop: &Shop) -> Answer {
+    shop.post("/admin/customers", json!({"email": "ann@shop.example"}))
+}
+
+fn count(shop: &Shop) -> Value {
+    shop.get("/admin/customers").value()["count"].clone()
+}
+
+#[test]
+fn each_extension_gets_what_the_one_before_returned_in_the_operators_order() {
+    let three = [("alpha", "signs"), ("beta", "signs"), ("gamma", "signs")];
+    for (settings, signed) in [
+        (&[][..], "alpha;beta;gamma;"),
+        (&["extensions.order=gamma,alpha"], "gamma;alpha;beta;"),
+    ] {
+        let (shop, _files) = shop(&three, settings);
+        let made = create(&shop);
+        assert_eq!(made.status, 200, "{}", made.body);
+        assert_eq!(made.at("/customer/company_name"), signed);
+        let log = shop.server.stop_for_log();
+        for name in ["alpha", "beta", "gamma"] {
+            let said = format!(
+                "an extension changed a value module=\"{name}\" version=1.2.3 \
+                 hook=\"before-create-customer\" fields=\"company-name\""
+            );
+            assert!(log.contains(&said), "{log}");
+        }
+    }
+}
+
+#[test]
+fn a_rejection_is_the_callers_and_ends_the_chain() {
+    let (shop, _files) = shop(&[("alpha", "rejects"), ("beta", "signs")], &[]);
+    let body = json!({"email": "ann@shop.example", "additional_data": {"a": 1}});
+    let refused = shop.post("/admin/customers", body);
+    refused.is(
+        400,
+        json!({
+            "type": "invalid_data", "message": "alpha says no{\"a\":1}",
+            "field": "email", "code": "no"
+        }),
+    );
+    assert_eq!(count(&shop), 0);
+    // Other hooks, and other modules' requests, are not affected.
+    assert_eq!(
+        shop.post("/admin/customer-groups", json!({"name": "vip"}))
+            .status,
+        200
+    );
+    let log = shop.server.stop_for_log();
+    let said = "an extension rejected a value module=\"alpha\" version=1.2.3 \
+                hook=\"before-create-customer\" field=\"email\" code=\"no\"";
+    assert!(log.contains(said), "{log}");
+    assert!(!log.contains("module=\"beta\" version=1.2.3 hook"), "{log}");
+}
+
+#[test]
+fn what_an_extension_returns_is_held_to_the_modules_rules() {
+    for (does, status, message) in [
+        (
+            "breaks a rule",
+            400,
+            "Invalid request: Invalid email address",
+        ),
+        ("makes an account", 500, "An unknown error occurred."),
+        ("writes nonsense", 500, "An unknown error occurred."),
+    ] {
+        let (shop, _files) = shop(&[("alpha", does)], &[]);
+        let refused = create(&shop);
+        assert_eq!(
+            (refused.status, &*refused.at("/message")),
+            (status, message),
+            "{does}"
+        );
+        assert_eq!(count(&shop), 0);
+    }
+}
+
+#[test]
+fn an_extension_that_fails_refuses_the_request_or_is_left_out_and_harms_no_other() {
+    for (does, reason) in [
+        ("traps", "it meddles no more"),
+        ("spins", "limits.deadline_ms"),
+        ("hoards", "limits.memory_bytes_max"),
+    ] {
+        let (shop, _files) = shop(
+            &[("alpha", does), ("beta", "signs")],
+            &["modules.alpha.limits.deadline_ms=200"],
+        );
+        let refused = create(&shop);
+        assert_eq!(refused.status, 503, "{}", refused.body);
+        assert_eq!(refused.header("retry-after"), "1");
+        assert_eq!(count(&shop), 0);
+        let modules = shop.get("/_wares/modules").value();
+        let calls = |name: &str| -> Value {
+            let modules = modules["modules"].as_array().unwrap();
+            let module = modules
+                .iter()
+                .find(|module| module["name"] == name)
+                .unwrap();
+            json!([module["calls"]["failed"], module["circuit"]])
+        };
+        assert_eq!(calls("alpha"), json!([1, "closed"]));
+        assert_eq!(calls("customer"), json!([0, "closed"]));
+        let log = shop.server.stop_for_log();
+        let said = "an extension did not answer, and the request is refused module=\"alpha\"";
+        assert!(log.contains(said) && log.contains(reason), "{log}");
+    }
+    let (shop, _files) = shop(
+        &[("alpha", "traps"), ("beta", "signs")],
+        &["modules.alpha.on_failure=skip"],
+    );
+    let made = create(&shop);
+    assert_eq!(made.status, 200, "{}", made.body);
+    assert_eq!(made.at("/customer/company_name"), "beta;");
+    let log = shop.server.stop_for_log();
+    let said = "an extension did not answer, and is left out module=\"alpha\"";
+    assert!(log.contains(said), "{log}");
+}
+
+#[test]
+fn an_extension_that_keeps_failing_is_not_called_and_the_module_goes_on() {
+    let (shop, _files) = shop(
+        &[("alpha", "traps")],
+        &["modules.alpha.on_failure=skip", "breaker.failures_min=1"],
+    );
+    for number in 0..3 {
+        let email = format!("{number}@shop.example");
+        let made = shop.post("/admin/customers", json!({"email": email}));
+        assert_eq!(made.status, 200, "{}", made.body);
+    }
+    let modules = shop.get("/_wares/modules");
+    assert_eq!(modules.at("/modules/0/name"), "alpha");
+    assert_eq!(modules.at("/modules/0/circuit"), "open");
+    assert_eq!(modules.value()["modules"][0]["calls"]["failed"], 1);
+    let log = shop.server.stop_for_log();
+    assert!(
+        log.contains("the circuit of the module alpha is open"),
+        "{log}"
+    );
+}
+
+#[test]
+fn an_extension_that_is_not_granted_its_hooks_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("alpha.wasm");
+    std::fs::write(&file, meddler("alpha")).unwrap();
+    let component = format!("modules.alpha.component={}", file.display());
+    let file = file.to_str().unwrap();
+    let inspected = crate::harness::run(["inspect", file, "--set", &component]);
+    assert_eq!(inspected.status.code(), Some(1));
+    let said = crate::harness::text(&inspected.stdout);
+    let refusal = format!(
+        "{file}: it fills wares:customer/hooks@2.0.0, which it is not granted: add \"hooks\" to \
+         modules.alpha.grants\n"
+    );
+    assert!(said.contains(&refusal), "{said}");
+}

@@ -1,0 +1,160 @@
+//! An extension of the customers module that does what its setting `does` says when a
+//! customer is made, and passes on what it gets at all other hooks. Its name is a mark in
+//! its bytes, which the tests write over.
+
+#[cfg(target_family = "wasm")]
+mod component {
+    mod bindings {
+        wit_bindgen::generate!({
+            path: [
+                "../../../wit/deps/wasi-config@0.2.0-rc.1",
+                "../../../wit/deps/wasi-logging@0.1.0-draft",
+                "../../../wit/platform@1.1.0",
+                "../../../wit/module@2.0.0",
+                "../../../wit/customer@2.0.0",
+            ],
+            inline: "
+                package tests:meddler;
+                world meddler {
+                    import wasi:config/store@0.2.0-rc.1;
+                    export wares:module/lifecycle@2.0.0;
+                    export wares:customer/hooks@2.0.0;
+                }
+            ",
+            world: "tests:meddler/meddler",
+            generate_all,
+        });
+    }
+
+    use bindings::exports::wares::customer::hooks::{self, Context, Rejection};
+    use bindings::exports::wares::module::lifecycle::{self, Description};
+    use bindings::wares::customer::types::{
+        AddressReference, AddressUpdate, CustomerUpdate, GroupUpdate, MembershipChange, NewAddress,
+        NewCustomer, NewGroup,
+    };
+    use bindings::wasi::config::store;
+
+    /// `wares-mark:` and then `name=…`, filled up with spaces.
+    static MARK: [u8; 140] =
+        *b"wares-mark:name=meddler                                                                                                                     ";
+
+    fn name() -> String {
+        let mark = std::hint::black_box(&MARK);
+        let text = String::from_utf8_lossy(mark);
+        let name = text.trim_end().rsplit_once('=').map(|(_, name)| name);
+        name.unwrap_or_default().to_owned()
+    }
+
+    struct Meddler;
+
+    bindings::export!(Meddler with_types_in bindings);
+
+    impl lifecycle::Guest for Meddler {
+        fn describe() -> Description {
+            Description {
+                name: name(),
+                version: "1.2.3".to_owned(),
+                summary: "Meddles".to_owned(),
+            }
+        }
+
+        fn check_settings() -> Result<(), Vec<String>> {
+            Ok(())
+        }
+    }
+
+    fn rejection(context: &Context) -> Rejection {
+        let data = context.additional_data.as_deref().unwrap_or_default();
+        Rejection {
+            message: format!("{} says no{data}", name()),
+            field: Some("email".to_owned()),
+            code: Some("no".to_owned()),
+        }
+    }
+
+    impl hooks::Guest for Meddler {
+        fn before_create_customer(
+            context: Context,
+            mut value: NewCustomer,
+        ) -> Result<NewCustomer, Rejection> {
+            let does = store::get("does").ok().flatten().unwrap_or_default();
+            match does.as_str() {
+                "signs" => {
+                    let before = value.company_name.take().unwrap_or_default();
+                    value.company_name = Some(format!("{before}{};", name()));
+                }
+                "rejects" => return Err(rejection(&context)),
+                "traps" => panic!("it meddles no more"),
+                "spins" => loop {
+                    std::hint::black_box(());
+                },
+                "hoards" => {
+                    let mut hoard = Vec::new();
+                    loop {
+                        hoard.push(vec![1_u8; 1024 * 1024]);
+                    }
+                }
+                "makes an account" => value.has_account = true,
+                "writes nonsense" => value.metadata = Some("no object".to_owned()),
+                "breaks a rule" => value.email = Some("no email".to_owned()),
+                _ => {}
+            }
+            Ok(value)
+        }
+
+        fn before_update_customer(
+            _: Context,
+            value: CustomerUpdate,
+        ) -> Result<CustomerUpdate, Rejection> {
+            Ok(value)
+        }
+
+        fn before_delete_customer(_: Context, value: String) -> Result<String, Rejection> {
+            Ok(value)
+        }
+
+        fn before_create_address(_: Context, value: NewAddress) -> Result<NewAddress, Rejection> {
+            Ok(value)
+        }
+
+        fn before_update_address(
+            _: Context,
+            value: AddressUpdate,
+        ) -> Result<AddressUpdate, Rejection> {
+            Ok(value)
+        }
+
+        fn before_delete_address(
+            _: Context,
+            value: AddressReference,
+        ) -> Result<AddressReference, Rejection> {
+            Ok(value)
+        }
+
+        fn before_create_group(_: Context, value: NewGroup) -> Result<NewGroup, Rejection> {
+            Ok(value)
+        }
+
+        fn before_update_group(_: Context, value: GroupUpdate) -> Result<GroupUpdate, Rejection> {
+            Ok(value)
+        }
+
+        fn before_delete_group(_: Context, value: String) -> Result<String, Rejection> {
+            Ok(value)
+        }
+
+        fn before_add_members(
+            _: Context,
+            value: MembershipChange,
+        ) -> Result<MembershipChange, Rejection> {
+            Ok(value)
+        }
+
+        fn before_remove_members(
+            _: Context,
+            value: MembershipChange,
+        ) -> Result<MembershipChange, Rejection> {
+            Ok(value)
+        }
+    }
+}
