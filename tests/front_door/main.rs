@@ -37,6 +37,7 @@ mod loading;
 mod logs;
 mod metadata;
 mod metrics;
+mod new_modules;
 mod openapi;
 mod operations;
 mod origins;

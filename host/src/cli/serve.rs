@@ -138,7 +138,7 @@ fn serve(arguments: &Arguments, setup: &Setup) -> anyhow::Result<()> {
 
 fn server_limits(settings: &Settings, host: &Host) -> ServerLimits {
     ServerLimits {
-        connections_max: files::connections_max(settings, &host.manager),
+        connections_max: files::connections_max(settings, &host.places),
         ..settings.server.limits.clone()
     }
 }

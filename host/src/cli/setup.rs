@@ -9,8 +9,8 @@ use super::folder::{Folder, no_data_folder};
 use super::{Common, Settings};
 use crate::clock;
 use crate::components::{
-    self, Candidates, ComponentStore, CurrentRoutes, Found, Manager, ManagerOptions, Slot, Source,
-    Version, VersionError, WatchError, Watched,
+    self, Candidates, Chain, ComponentStore, CurrentRoutes, Found, Manager, ManagerOptions, Slot,
+    SlotMaker, Source, Version, VersionError, WatchError, Watched,
 };
 use crate::config::Sources;
 use crate::digest::Digest;
@@ -18,6 +18,29 @@ use crate::engine::{Engine, EngineOptions};
 use crate::identity::IdentityService;
 use crate::printable::printable_line;
 use crate::storage::{HostDatabase, Installed, StorageError};
+
+/// Modules of new names that a host takes until it is started again.
+const NEW_MODULES_MAX: usize = 8;
+/// Calls of all modules together beyond which no module of a new name gets a place: the
+/// instances of a call and of those nested in it reserve 32 GiB of addresses, and a process
+/// has 128 TiB.
+const CALLS_OF_NEW_MAX: usize = 2_048;
+
+/// The modules that the engine has instances for.
+pub(super) struct Places {
+    pub modules: usize,
+    /// Calls at once of each of them.
+    pub calls_of_each: usize,
+}
+
+/// What served modules stand on, beside the engine.
+pub(super) struct Ground {
+    pub routes: CurrentRoutes,
+    pub chain: Arc<Chain>,
+    pub maker: SlotMaker,
+    /// Modules that may be served together.
+    pub modules_max: usize,
+}
 
 /// The settings that a command runs with, and their sources.
 pub(super) struct Setup {
@@ -47,16 +70,26 @@ impl Setup {
         })
     }
 
-    /// An engine for as many calls at once as the modules that are served have threads.
-    pub(super) fn engine_to_serve(&self, found: &Found) -> anyhow::Result<Engine> {
+    /// The places of the modules that were found, and of some whose names the host does not
+    /// know when it starts.
+    pub(super) fn places(&self, found: &Found) -> Places {
         // Which modules the files hold is not known yet; each may be the one that may do most.
         let most = self
             .settings
             .all_limits()
             .map(|limits| limits.calls_max + limits.calls_writing_max());
-        let modules = found.modules_max().max(1);
-        let calls = most.max().unwrap_or(1).saturating_mul(modules);
-        self.engine_with(calls, None)
+        let calls_of_each = most.max().unwrap_or(1);
+        let at_start = found.modules_max().max(1);
+        let left = CALLS_OF_NEW_MAX.saturating_sub(calls_of_each.saturating_mul(at_start));
+        Places {
+            modules: at_start + (left / calls_of_each).min(NEW_MODULES_MAX),
+            calls_of_each,
+        }
+    }
+
+    /// An engine for as many calls at once as the modules that may be served have threads.
+    pub(super) fn engine_to_serve(&self, places: &Places) -> anyhow::Result<Engine> {
+        self.engine_with(places.calls_of_each.saturating_mul(places.modules), None)
     }
 
     /// An engine for so many calls at once, of which what components write to their
@@ -141,13 +174,19 @@ impl Setup {
         });
         let candidates = Candidates::new(found, versions, load);
         for name in self.settings.modules.keys() {
-            if !candidates.knows(name) {
+            if !candidates.knows(name) && !self.has_versions(name)? {
                 bail!(
                     "there is no module {name}, which the settings under modules.{name} configure"
                 );
             }
         }
         Ok(candidates)
+    }
+
+    /// Whether versions of a module are installed, of which none need be in service.
+    fn has_versions(&self, name: &str) -> Result<bool, StorageError> {
+        let file = self.settings.data.folder().host_database();
+        Ok(file.exists() && !HostDatabase::open(&file)?.versions(name)?.is_empty())
     }
 
     /// Returns the record of an installed version.
@@ -164,8 +203,8 @@ impl Setup {
         &self,
         engine: Arc<Engine>,
         slots: &[Arc<Slot>],
-        routes: CurrentRoutes,
         host_database: HostDatabase,
+        ground: Ground,
     ) -> anyhow::Result<Arc<Manager>> {
         let settings = &self.settings;
         let pinned = self.configured();
@@ -180,6 +219,9 @@ impl Setup {
             drain: settings.versions.drain,
             canary: settings.canary,
             asking: settings.limits.of_call(),
+            modules_max: ground.modules_max,
+            chain: ground.chain,
+            slots: ground.maker,
         };
         let of_modules = settings.clone();
         let modules = move |name: &str| of_modules.module(name);
@@ -189,7 +231,7 @@ impl Setup {
             Box::new(modules),
             host_database,
             slots,
-            Arc::new(routes),
+            Arc::new(ground.routes),
         )?)
     }
 

@@ -39,19 +39,38 @@ impl FailurePolicy {
 }
 
 /// The served components, in the order in which extensions are called.
-pub struct Chain(ArcSwap<Vec<Arc<Slot>>>);
+pub struct Chain {
+    slots: ArcSwap<Vec<Arc<Slot>>>,
+    /// The names that the operator puts in order; the others follow.
+    order: Vec<String>,
+}
 
 impl Chain {
-    /// A chain of these components.
-    pub fn new(slots: Vec<Arc<Slot>>) -> Self {
-        Self(ArcSwap::from_pointee(slots))
+    /// A chain of these components: those with the names of `order`, then the others by name.
+    pub fn new(order: Vec<String>, slots: &[Arc<Slot>]) -> Self {
+        let chain = Self {
+            slots: ArcSwap::default(),
+            order,
+        };
+        chain.replace(slots.to_vec());
+        chain
+    }
+
+    /// Has these components called from the next hook on.
+    pub(super) fn replace(&self, mut slots: Vec<Arc<Slot>>) {
+        let place = |slot: &Arc<Slot>| self.order.iter().position(|name| name == slot.name());
+        slots.sort_by_key(|slot| {
+            let place = place(slot).unwrap_or(self.order.len());
+            (place, slot.name().to_owned())
+        });
+        self.slots.store(Arc::new(slots));
     }
 }
 
 impl Points for Chain {
     fn call(&self, hook: &HookCall<'_>, nesting: &Nesting) -> Result<Val, NoAnswer> {
         let mut parameters = Cow::Borrowed(hook.parameters);
-        for slot in &**self.0.load() {
+        for slot in &**self.slots.load() {
             // A component is no extension of its own.
             if nesting
                 .components

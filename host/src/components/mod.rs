@@ -18,6 +18,7 @@ mod routing;
 mod settings;
 mod signature;
 mod slot;
+mod slot_maker;
 mod source;
 mod statistics;
 mod store;
@@ -45,6 +46,7 @@ pub(crate) use routing::{
 pub(crate) use settings::{ModuleLimits, ModuleOptions, VersionSettings, read_extension_order};
 pub(crate) use signature::Keys;
 pub(crate) use slot::{Slot, SlotError, SlotOptions};
+pub(crate) use slot_maker::SlotMaker;
 pub(crate) use source::{Found, Rank, Source, find};
 pub(crate) use statistics::Counted;
 pub(crate) use store::ComponentStore;

@@ -18,7 +18,6 @@ use crate::threads::{Executor, ExecutorOptions, Fairness, Lane};
 
 use super::breaker::{Admitted, Breaker, BreakerOptions, Circuit};
 use super::canary::Canary;
-use super::metrics::Metrics;
 use super::statistics::{ModuleStatistics, Present, Refused};
 use super::{Method, Request, Response, Version};
 
@@ -128,31 +127,14 @@ impl Slot {
         })
     }
 
-    /// Serves a module whose routes `fits` beside the others', with the database that
-    /// `open` opens. That may run its migrations, so it comes last.
-    ///
-    /// # Errors
-    /// With the fault.
-    pub fn start(
-        module: Version,
-        options: SlotOptions,
-        metrics: &Metrics,
-        fairness: &Arc<Fairness>,
-        fits: impl FnOnce(&Arc<Self>) -> Result<(), String>,
-        open: impl FnOnce(&Version) -> Result<(), String>,
-    ) -> Result<Arc<Self>, String> {
-        let slot = Self::new(module, options, fairness);
-        let slot = Arc::new(slot.map_err(|error| error.to_string())?);
-        fits(&slot)?;
-        fault_of("start", slot.name());
-        open(&slot.module())?;
-        metrics.add(slot.record.statistics.clone());
-        Ok(slot)
-    }
-
     /// The module's name.
     pub fn name(&self) -> &str {
         &self.record.name
+    }
+
+    /// The statistics of its calls.
+    pub(super) fn statistics(&self) -> &Arc<ModuleStatistics> {
+        &self.record.statistics
     }
 
     /// Counts the calls that run, also after the slot has ended.

@@ -42,7 +42,7 @@ impl CachedDocument {
 }
 
 fn written(routes: &CurrentRoutes, options: &HttpOptions) -> Value {
-    let versions: Vec<_> = routes.versions().collect();
+    let versions = routes.versions();
     let versions: Vec<&Version> = versions.iter().map(|version| &**version).collect();
     let of_modules = versions.iter().flat_map(|version| {
         let operations = version.operations().iter();

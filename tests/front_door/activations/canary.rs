@@ -54,9 +54,9 @@ fn a_canary_that_cannot_start_keeps_no_version() {
     shop.post(&format!("{MODULE}/activate"), body)
         .refuses(409, "not_allowed", &has_canary);
     put_to(&shop, "nope", "?canary=10%25", &third).refuses(
-        404,
-        "not_found",
-        "there is no module nope",
+        409,
+        "not_allowed",
+        "no version of the module nope is in service that a canary could be compared with: activate one",
     );
     // A canary ends with its activation.
     let withdrawn = shop.ask("POST", &format!("{MODULE}/withdraw"), None);

@@ -165,9 +165,9 @@ fn a_refused_version_is_explained_and_changes_nothing() {
          Field 'canary' must be a share from 0.01% to 100%, got: '200%'; Unrecognized fields: 'foo'",
     );
     put_with(&shop, "/_wares/modules/nope", "", &[], &fine).refuses(
-        404,
-        "not_found",
-        "there is no module nope",
+        400,
+        "invalid_component",
+        "it is the module 'marked', not 'nope'",
     );
     activate(&shop, "abc").refuses(404, "not_found", "the module marked has no version abc");
     activate(&shop, "").refuses(404, "not_found", "the module marked has no version ");

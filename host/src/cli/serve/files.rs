@@ -3,7 +3,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::cli::Settings;
-use crate::components::Manager;
+use crate::cli::setup::Places;
 
 /// Files that the host needs beside those of connections and of modules' databases.
 const FILES_BESIDE: usize = 128;
@@ -12,16 +12,10 @@ const FILES_A_DATABASE: usize = 3;
 
 /// Returns how many connections leave enough files for all else: connections alone must
 /// not keep a database from being opened.
-pub(super) fn connections_max(settings: &Settings, manager: &Manager) -> usize {
+pub(super) fn connections_max(settings: &Settings, places: &Places) -> usize {
     let wanted = settings.server.limits.connections_max;
     // One that reads for each of a module's calls, one that writes, one for a version that is tried.
-    let databases: usize = manager
-        .slots()
-        .map(|slot| {
-            let limits = settings.limits_of(slot.name());
-            limits.calls_max + limits.calls_writing_max() + 2
-        })
-        .sum();
+    let databases = places.modules * (places.calls_of_each + 2);
     let beside = FILES_BESIDE + databases * FILES_A_DATABASE;
     let files = getrlimit(Resource::Nofile);
     let raised = Rlimit {

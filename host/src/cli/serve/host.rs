@@ -7,24 +7,23 @@ use anyhow::bail;
 
 use crate::cli::Settings;
 use crate::cli::folder::Folder;
-use crate::cli::setup::Setup;
+use crate::cli::setup::{Ground, Places, Setup};
 use crate::components::{
     Access, Candidates, Chain, CurrentRoutes, Fallback, Manager, Method, Metrics, PassedOver, Rank,
-    Slot, SlotOptions, Version, check_modules,
+    Slot, SlotMaker, SlotOptions, Version, check_modules,
 };
 use crate::engine::stack_bytes_of_calls;
 use crate::http::{App, Identity, host_routes};
 use crate::identity::IdentityService;
-use crate::storage::Database;
-use crate::threads::{ExecutorOptions, Fairness};
+use crate::threads::ExecutorOptions;
 
 /// All that answers requests, on one data folder.
 pub struct Host {
     pub app: Arc<App>,
     pub identity: Arc<IdentityService>,
     pub(super) manager: Arc<Manager>,
-    databases: Vec<Database>,
     fallbacks: Vec<Fallback>,
+    pub(super) places: Places,
     /// The path of a list that a new user can retrieve first.
     pub(super) first_list: Option<String>,
 }
@@ -36,13 +35,17 @@ impl Host {
         let database = folder.host_database()?;
         let identity = Arc::new(setup.identity(database.clone())?);
         let found = setup.found()?;
-        let engine = Arc::new(setup.engine_to_serve(&found)?);
+        let places = setup.places(&found);
+        let engine = Arc::new(setup.engine_to_serve(&places)?);
         let metrics = Arc::new(Metrics::default());
+        let of_slots = settings.clone();
+        let options = move |name: &str| slot_options(&of_slots, name);
+        let maker = SlotMaker::new(Box::new(options), metrics.clone())?;
         let host = host_routes(&settings.http)?;
         let (slots, failures, fallbacks) = {
             let mut candidates = setup.candidates(&engine, found)?;
             let ids = &host.operation_ids;
-            let slots = slots(settings, folder, &mut candidates, &metrics, strict, ids)?;
+            let slots = slots(folder, &mut candidates, &maker, strict, ids)?;
             candidates.passed_over().iter().for_each(log_passed_over);
             let (failures, fallbacks) = (candidates.failures(), candidates.fallbacks());
             (slots, failures.to_vec(), fallbacks.to_vec())
@@ -57,15 +60,16 @@ impl Host {
                 "loaded"
             );
         }
-        let databases = modules
-            .iter()
-            .filter_map(|module| module.database().cloned())
-            .collect();
         let first_list = first_list(&modules).map(str::to_owned);
-        let chain = Chain::new(in_order(&slots, &settings.extension_order));
-        engine.fill_points(Arc::new(chain));
-        let routes = CurrentRoutes::new(slots.clone(), host)?;
-        let manager = setup.manager(engine, &slots, routes, database)?;
+        let chain = Arc::new(Chain::new(settings.extension_order.clone(), &slots));
+        engine.fill_points(chain.clone());
+        let ground = Ground {
+            routes: CurrentRoutes::new(slots.clone(), host)?,
+            chain,
+            maker,
+            modules_max: places.modules,
+        };
+        let manager = setup.manager(engine, &slots, database, ground)?;
         manager.started_without(&failures);
         let app = App::new(
             manager.clone(),
@@ -77,8 +81,8 @@ impl Host {
             app: Arc::new(app),
             identity,
             manager,
-            databases,
             fallbacks,
+            places,
             first_list,
         })
     }
@@ -140,9 +144,10 @@ impl Host {
 
     /// Ends what still runs, and leaves the databases whole.
     pub fn close(self) {
+        let databases = self.manager.databases();
         drop(self.app);
         drop(self.manager);
-        for database in self.databases {
+        for database in databases {
             database.close();
         }
     }
@@ -173,10 +178,9 @@ fn log_passed_over(component: &PassedOver) {
 /// Serves each module from the first component that can be served beside the others. If
 /// it is `strict`, nothing may have failed.
 fn slots(
-    settings: &Settings,
     folder: &Folder,
     candidates: &mut Candidates<'_>,
-    metrics: &Metrics,
+    maker: &SlotMaker,
     strict: bool,
     host_operations: &[String],
 ) -> anyhow::Result<Vec<Arc<Slot>>> {
@@ -189,10 +193,8 @@ fn slots(
     if strict {
         check_modules(&candidates.first().collect::<Vec<_>>(), host_operations)?;
     }
-    let fairness = Fairness::start()?;
     let mut slots: Vec<Arc<Slot>> = Vec::new();
     for name in candidates.names() {
-        let options = slot_options(settings, &name);
         let fits = |slot: &Arc<Slot>| {
             let all: Vec<_> = slots
                 .iter()
@@ -206,21 +208,11 @@ fn slots(
             let opened = folder.open_module(module);
             opened.map_err(|error| error.to_string())
         };
-        let started = candidates.choose(&name, |module| {
-            Slot::start(module, options, metrics, &fairness, fits, open)
-        });
+        let started = candidates.choose(&name, |module| maker.start(module, fits, open));
         check_all(candidates)?;
         slots.extend(started);
     }
     Ok(slots)
-}
-
-/// The order in which extensions are called: those that the operator names, then the others.
-fn in_order(slots: &[Arc<Slot>], names: &[String]) -> Vec<Arc<Slot>> {
-    let mut slots = slots.to_vec();
-    let place = |slot: &Arc<Slot>| names.iter().position(|name| name == slot.name());
-    slots.sort_by_key(|slot| (place(slot).unwrap_or(names.len()), slot.name().to_owned()));
-    slots
 }
 
 fn slot_options(settings: &Settings, name: &str) -> SlotOptions {

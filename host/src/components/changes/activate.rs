@@ -23,8 +23,13 @@ impl Manager {
     /// # Errors
     /// When it is refused; then nothing changes.
     pub fn activate(&self, name: &str, prefix: &str, by: &str) -> Result<Installed, ChangeError> {
-        let known = known(&self.version(name, prefix), prefix);
-        let change = self.begin(name, Action::Activate, Some(known), by)?;
+        let version = self.version(name, prefix);
+        let known = Some(known(&version, prefix));
+        if !matches!(version, Err(ChangeError::UnknownModule(_))) && self.is_new(name) {
+            let change = self.begin_new(name, Action::Activate, known, by)?;
+            return change.run(|change| change.activate(prefix));
+        }
+        let change = self.begin(name, Action::Activate, known, by)?;
         change.run(|change| change.activate(prefix))
     }
 
@@ -166,7 +171,7 @@ impl Manager {
 
 impl Change<'_> {
     fn activate(&mut self, prefix: &str) -> Result<Installed, ChangeError> {
-        let (manager, slot) = (self.manager, self.slot);
+        let (manager, slot) = (self.manager, &self.slot().clone());
         let version = manager.version(slot.name(), prefix)?;
         self.check_not_pinned()?;
         manager.options.trust.check_version(&version)?;
@@ -194,7 +199,7 @@ impl Change<'_> {
         // Loading and verifying take time, and what is served does not change by it.
         self.lock_verifying()?;
         let module = self.manager.load_without_versions(self.name())?;
-        if module.digest() != self.slot.module().digest() {
+        if module.digest() != self.slot().module().digest() {
             self.verify(&module)?;
         }
         self.lock_switching()?;
@@ -206,20 +211,20 @@ impl Change<'_> {
 
     /// Whether a version was activated.
     fn check_active(&self) -> Result<(), ChangeError> {
-        match self.database.activated()?.active {
+        match self.module.database.activated()?.active {
             Some(_) => Ok(()),
             None => Err(ChangeError::Nothing(format!(
                 "no version of the module {} is active: what serves comes without one ({})",
                 self.name(),
-                self.slot.module().origin()
+                self.slot().module().origin()
             ))),
         }
     }
 
     /// Puts a version in service, and records it as active, with the one that it replaces.
     pub(super) fn put_in_service(&mut self, module: &Arc<Version>) -> Result<(), ChangeError> {
-        let first = self.database.activated()?.active.is_none();
-        let current = self.slot.module();
+        let first = self.module.database.activated()?.active.is_none();
+        let current = self.slot().module();
         let versions = [Some(current.digest()), Some(module.digest())];
         self.switch(module, &versions[usize::from(!first)..])
     }
@@ -231,12 +236,12 @@ impl Change<'_> {
         module: &Arc<Version>,
         activated: &[Option<Digest>],
     ) -> Result<(), ChangeError> {
-        let (manager, slot) = (self.manager, self.slot);
+        let (manager, slot) = (self.manager, &self.slot().clone());
         let current = slot.module();
         manager.check_routes(module, None)?;
         // Without a host no call of the version in service is under way.
         if manager.serves.load(Ordering::Relaxed) {
-            check_coexistence(&self.database, current.schema(), module.schema())?;
+            check_coexistence(&self.module.database, current.schema(), module.schema())?;
         }
         // A rollback needs the version that is replaced.
         if let Some(base) = current.base()
@@ -247,6 +252,7 @@ impl Change<'_> {
         fault("activate.prepared");
         fault_of("activate.prepared", slot.name());
         let applied = self
+            .module
             .database
             .activate(module.schema(), activated)
             .map_err(ChangeError::Migration)?;
@@ -255,14 +261,14 @@ impl Change<'_> {
         let before = manager.route(slot, || slot.switch(module.clone()));
         manager.mended(slot.name());
         fault("activate.switched");
-        *lock(&self.served.replaced) = Some(before.again());
+        *lock(&self.module.served.replaced) = Some(before.again());
         manager.drain(&before);
         Ok(())
     }
 
     /// A version with the module's database.
     pub(super) fn with_database(&self, module: Version) -> Arc<Version> {
-        module.attach(self.database.clone());
+        module.attach(self.module.database.clone());
         Arc::new(module)
     }
 }

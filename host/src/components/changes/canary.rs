@@ -79,7 +79,7 @@ impl Manager {
     }
 
     fn canary(&self, name: &str) -> Result<Arc<Canary>, ChangeError> {
-        canary_of(self.slot(name)?)
+        canary_of(&*self.slot(name)?)
     }
 
     /// Promotes or withdraws a canary, as its calls have decided.
@@ -130,7 +130,7 @@ impl Manager {
         let name = canary.module.name();
         let served = self.served(name).ok()?;
         let entry = UnderWay::new(action, Some(canary.module.digest().to_string()), "host");
-        let held = served.changes.switch(entry.clone())?;
+        let held = self.changes.of(name).switch(entry.clone())?;
         let present = served.slot.canary()?;
         let change = Arc::ptr_eq(&present, canary).then(|| self.begin_unchecked(name, entry))?;
         Some(change.ok()?.holding(held))
@@ -139,7 +139,7 @@ impl Manager {
 
 impl Change<'_> {
     fn begin_canary(&mut self, prefix: &str, share: u32) -> Result<Installed, ChangeError> {
-        let (manager, slot) = (self.manager, self.slot);
+        let (manager, slot) = (self.manager, &self.slot().clone());
         let version = manager.version(slot.name(), prefix)?;
         self.check_not_pinned()?;
         manager.check_canary(slot, version.digest)?;
@@ -151,7 +151,7 @@ impl Change<'_> {
         let version = manager.version(slot.name(), &version.digest.to_string())?;
         manager.check_canary(slot, version.digest)?;
         let current = slot.module();
-        check_coexistence(&self.database, current.schema(), module.schema())?;
+        check_coexistence(&self.module.database, current.schema(), module.schema())?;
         let module = self.with_database(module);
         let options = manager.options.canary;
         let tasks = manager.tasks.clone();
@@ -168,7 +168,7 @@ impl Change<'_> {
         manager.check_routes(&current, Some(&canary.module))?;
         // The schema goes forward for both, so this comes after all that may refuse the
         // canary. A withdrawn version leaves it there.
-        migrate(&self.database, &canary.module)?;
+        migrate(&self.module.database, &canary.module)?;
         manager.route(slot, || slot.set_canary(Some(canary)));
         Ok(version)
     }
@@ -176,14 +176,14 @@ impl Change<'_> {
     fn promote(&mut self) -> Result<(), ChangeError> {
         self.check_not_pinned()?;
         self.lock_switching()?;
-        let canary = canary_of(self.slot)?;
+        let canary = canary_of(self.slot())?;
         self.put_in_service(&canary.module)
     }
 
     fn withdraw(&mut self) -> Result<(), ChangeError> {
         self.check_not_pinned()?;
         self.lock_switching()?;
-        let (manager, slot) = (self.manager, self.slot);
+        let (manager, slot) = (self.manager, &self.slot().clone());
         let canary = canary_of(slot)?;
         manager.check_routes(&slot.module(), None)?;
         manager.route(slot, || slot.set_canary(None));

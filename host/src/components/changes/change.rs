@@ -1,26 +1,39 @@
 //! One change of a module: it holds the locks that it takes, and leaves one audit entry,
 //! however it ends.
 
-use super::under_way::{Held, UnderWay};
-use super::{ChangeError, Manager, Served, database};
+use std::sync::Arc;
+
+use super::served::Served;
+use super::under_way::{Changes, Held, UnderWay};
+use super::{ChangeError, Manager, database};
 use crate::components::audit::{self, Action};
 use crate::components::candidates::caught;
 use crate::components::slot::Slot;
 use crate::storage::{Database, Outcome};
 
 /// A change that is under way. When it is dropped, the locks are free, and the audit entry
-/// is written.
-pub(super) struct Change<'a> {
+/// is written. `M` is what the host has of the module.
+pub(super) struct Change<'a, M = InService> {
     pub(super) manager: &'a Manager,
-    pub(super) slot: &'a Slot,
-    pub(super) database: Database,
-    pub(super) served: &'a Served,
+    pub(super) name: String,
+    pub(super) module: M,
+    changes: Arc<Changes>,
     entry: UnderWay,
     outcome: Outcome,
     detail: String,
-    verifying: Option<Held<'a>>,
-    switching: Option<Held<'a>>,
+    verifying: Option<Held>,
+    switching: Option<Held>,
 }
+
+/// A module that is in service.
+pub(super) struct InService {
+    pub(super) served: Arc<Served>,
+    pub(super) database: Database,
+}
+
+/// A module that is not in service: of a new name, or one with installed versions of which
+/// none was put in service.
+pub(super) struct NotInService;
 
 impl Manager {
     /// Begins a change of a module. `digest` is that of the version, or the text that was
@@ -55,23 +68,57 @@ impl Manager {
         entry: UnderWay,
     ) -> Result<Change<'_>, ChangeError> {
         let served = self.served(name)?;
-        Ok(Change {
-            manager: self,
-            slot: &served.slot,
-            database: database(&served.slot.module())?.clone(),
-            served,
+        let database = database(&served.slot.module())?.clone();
+        Ok(Change::new(
+            self,
+            name,
+            entry,
+            InService { served, database },
+        ))
+    }
+
+    /// Begins a change of a module that is not in service.
+    ///
+    /// # Errors
+    /// When no audit entry could be written.
+    pub(super) fn begin_new(
+        &self,
+        name: &str,
+        action: Action,
+        digest: Option<String>,
+        by: &str,
+    ) -> Result<Change<'_, NotInService>, ChangeError> {
+        let change = Change::new(self, name, UnderWay::new(action, digest, by), NotInService);
+        match self.host_database.check_writable() {
+            Ok(()) => Ok(change),
+            Err(error) => change.run(|_| Err(error.into())),
+        }
+    }
+}
+
+impl Change<'_> {
+    pub(super) fn slot(&self) -> &Arc<Slot> {
+        &self.module.served.slot
+    }
+}
+
+impl<'a, M> Change<'a, M> {
+    fn new(manager: &'a Manager, name: &str, entry: UnderWay, module: M) -> Self {
+        Self {
+            manager,
+            name: name.to_owned(),
+            module,
+            changes: manager.changes.of(name),
             entry,
             outcome: Outcome::Failed,
             detail: "it ended inside the host".to_owned(),
             verifying: None,
             switching: None,
-        })
+        }
     }
-}
 
-impl<'a> Change<'a> {
     /// With the lock on what is served, which was taken for it.
-    pub(super) fn holding(mut self, switching: Held<'a>) -> Self {
+    pub(super) fn holding(mut self, switching: Held) -> Self {
         self.switching = Some(switching);
         self
     }
@@ -99,12 +146,12 @@ impl<'a> Change<'a> {
     }
 
     pub(super) fn name(&self) -> &str {
-        self.slot.name()
+        &self.name
     }
 
     /// Keeps other versions of the module from being verified.
     pub(super) fn lock_verifying(&mut self) -> Result<(), ChangeError> {
-        let held = self.served.changes.verify(self.entry.clone());
+        let held = self.changes.verify(self.entry.clone());
         self.verifying = Some(held.ok_or_else(|| ChangeError::Busy(self.name().to_owned()))?);
         Ok(())
     }
@@ -112,7 +159,7 @@ impl<'a> Change<'a> {
     /// Keeps every other change of what is served of the module out.
     pub(super) fn lock_switching(&mut self) -> Result<(), ChangeError> {
         if self.switching.is_none() {
-            let held = self.served.changes.switch(self.entry.clone());
+            let held = self.changes.switch(self.entry.clone());
             self.switching = Some(held.ok_or_else(|| ChangeError::Busy(self.name().to_owned()))?);
         }
         Ok(())
@@ -127,7 +174,7 @@ impl<'a> Change<'a> {
     }
 }
 
-impl Drop for Change<'_> {
+impl<M> Drop for Change<'_, M> {
     fn drop(&mut self) {
         // The database may be slow, and the next change need not wait for it.
         self.switching = None;
@@ -136,7 +183,7 @@ impl Drop for Change<'_> {
         audit::write(
             host_database,
             &self.entry,
-            self.slot.name(),
+            &self.name,
             self.outcome,
             &self.detail,
         );

@@ -14,6 +14,12 @@ pub enum ChangeError {
     /// No module of this name is served.
     #[error("there is no module {0}")]
     UnknownModule(String),
+    /// The module has installed versions alone.
+    #[error(
+        "no version of the module {0} is in service: `wares module activate {0} DIGEST` puts one in service, and \
+         `wares module list {0}` has those that are installed"
+    )]
+    NotInService(String),
     /// No component of the module worked when the host started.
     #[error(
         "the module {module} is not served, since it failed at the start: {reason}. Put a component that works \
@@ -102,6 +108,12 @@ pub enum ChangeError {
         /// The failure.
         reason: String,
     },
+    /// As many modules are served as the host has room for.
+    #[error(
+        "{0} modules are served, and the host has instances for the calls of no more: start it again, which makes \
+         room for more"
+    )]
+    NoRoom(usize),
     /// The version is in use.
     #[error("{0}")]
     InUse(String),

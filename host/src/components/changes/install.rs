@@ -4,7 +4,7 @@ use super::change::Change;
 use super::{ChangeError, Manager, known, lock};
 use crate::components::audit::Action;
 use crate::components::signature::kept_signer;
-use crate::components::slot::Slot;
+use crate::components::version::Version;
 use crate::digest::Digest;
 use crate::fault::fault;
 use crate::storage::{Installed, now};
@@ -45,12 +45,17 @@ impl Manager {
         by: &str,
     ) -> Result<Installed, ChangeError> {
         let digest = Digest::of(installation.bytes);
-        let change = self.begin(name, Action::Install, Some(digest.to_string()), by)?;
+        let known = Some(digest.to_string());
+        if self.is_new(name) {
+            let change = self.begin_new(name, Action::Install, known, by)?;
+            return change.run(|change| change.install(installation, digest, by));
+        }
+        let change = self.begin(name, Action::Install, known, by)?;
         change.run(|change| change.install(installation, digest, by))
     }
 
     /// Whether the bytes are within the limit, and those that were announced.
-    fn check_bytes(
+    pub(super) fn check_bytes(
         &self,
         installation: &Installation<'_>,
         digest: Digest,
@@ -70,18 +75,56 @@ impl Manager {
         }
     }
 
-    fn keep(&self, installed: &Installed, bytes: &[u8]) -> Result<(), ChangeError> {
-        self.versions.write(installed.digest, bytes)?;
+    /// Keeps a verified component as a version.
+    pub(super) fn keep(
+        &self,
+        module: &Version,
+        bytes: &[u8],
+        by: &str,
+        signed_by: Option<String>,
+    ) -> Result<Installed, ChangeError> {
+        fault("install.verified");
+        let _keeping = lock(&self.keeping);
+        let (name, digest) = (module.name(), module.digest());
+        let installed = Installed {
+            module: name.to_owned(),
+            digest,
+            version: module.version().to_string(),
+            size_bytes: bytes.len() as u64,
+            installed_at: now(),
+            installed_by: by.to_owned(),
+            signed_by: kept_signer(digest, signed_by),
+        };
+        self.versions.write(digest, bytes)?;
         fault("install.stored");
-        Ok(self.host_database.insert_version(installed)?)
+        self.host_database.insert_version(&installed)?;
+        fault("install.recorded");
+        // A version that was installed before stays as it was, except its signature.
+        let kept = self.host_database.version(name, digest)?;
+        Ok(kept.unwrap_or(installed))
     }
 
     /// Removes the machine code of a component that is no version, unless it existed before.
-    fn forget_unknown(&self, slot: &Slot, digest: Digest) {
-        let known = self.host_database.version(slot.name(), digest);
-        if slot.module().digest() != digest && matches!(known, Ok(None)) {
+    pub(super) fn forget_unknown(&self, name: &str, digest: Digest) {
+        let slot = self.served.get(name).map(|served| served.slot.clone());
+        let serves = slot.is_some_and(|slot| slot.module().digest() == digest);
+        if !serves && matches!(self.host_database.version(name, digest), Ok(None)) {
             self.engine.forget(digest);
         }
+    }
+
+    /// Deletes the record of a version, and its component unless another module has the same.
+    pub(super) fn delete(&self, version: &Installed) -> Result<(), ChangeError> {
+        let digest = version.digest;
+        let shared = self.host_database.remove_version(&version.module, digest)?;
+        if !shared {
+            self.versions.remove(digest)?;
+            let mut slots = self.slots().into_iter();
+            if !slots.any(|slot| slot.module().digest() == digest) {
+                self.engine.forget(digest);
+            }
+        }
+        Ok(())
     }
 
     /// Removes the installed version whose digest begins with `prefix`.
@@ -89,8 +132,13 @@ impl Manager {
     /// # Errors
     /// When it is unknown, in use, or the one to roll back to.
     pub fn remove(&self, name: &str, prefix: &str, by: &str) -> Result<Installed, ChangeError> {
-        let known = known(&self.version(name, prefix), prefix);
-        let change = self.begin(name, Action::Remove, Some(known), by)?;
+        let version = self.version(name, prefix);
+        let known = Some(known(&version, prefix));
+        if !matches!(version, Err(ChangeError::UnknownModule(_))) && self.is_new(name) {
+            let change = self.begin_new(name, Action::Remove, known, by)?;
+            return change.run(|change| change.remove(prefix));
+        }
+        let change = self.begin(name, Action::Remove, known, by)?;
         change.run(|change| change.remove(prefix))
     }
 }
@@ -104,7 +152,7 @@ impl Change<'_> {
     ) -> Result<Installed, ChangeError> {
         self.check_not_pinned()?;
         self.lock_verifying()?;
-        let (manager, slot) = (self.manager, self.slot);
+        let (manager, slot) = (self.manager, &self.slot().clone());
         match installation.then {
             Then::Keep => {}
             Then::Activate => manager.check_activation(slot, digest)?,
@@ -113,54 +161,30 @@ impl Change<'_> {
         manager.check_bytes(installation, digest)?;
         let bytes = installation.bytes;
         let signed_by = manager.options.trust.check(bytes, installation.signature)?;
-        let module = self
+        let kept = self
             .verified(bytes, digest)
-            .inspect_err(|_| manager.forget_unknown(slot, digest))?;
-        fault("install.verified");
-        let _keeping = lock(&manager.keeping);
-        let installed = Installed {
-            module: slot.name().to_owned(),
-            digest,
-            version: module.version().to_string(),
-            size_bytes: bytes.len() as u64,
-            installed_at: now(),
-            installed_by: by.to_owned(),
-            signed_by: kept_signer(digest, signed_by),
-        };
-        manager
-            .keep(&installed, bytes)
-            .inspect_err(|_| manager.forget_unknown(slot, digest))?;
-        fault("install.recorded");
-        // A version that was installed before stays as it was, except its signature.
-        let kept = manager.host_database.version(slot.name(), digest)?;
-        Ok(kept.unwrap_or(installed))
+            .and_then(|module| manager.keep(&module, bytes, by, signed_by));
+        kept.inspect_err(|_| manager.forget_unknown(&self.name, digest))
     }
 
     fn remove(&mut self, prefix: &str) -> Result<Installed, ChangeError> {
         self.check_not_pinned()?;
         self.lock_switching()?;
-        let (manager, name) = (self.manager, self.slot.name());
+        let manager = self.manager;
         let _keeping = lock(&manager.keeping);
-        let version = manager.version(name, prefix)?;
+        let version = manager.version(&self.name, prefix)?;
         self.check_unused(&version)?;
-        let shared = manager.host_database.remove_version(name, version.digest)?;
-        lock(&self.served.replaced).take_if(|replaced| replaced.digest() == version.digest);
-        if !shared {
-            manager.versions.remove(version.digest)?;
-            let mut slots = manager.slots();
-            if !slots.any(|slot| slot.module().digest() == version.digest) {
-                manager.engine.forget(version.digest);
-            }
-        }
+        manager.delete(&version)?;
+        lock(&self.module.served.replaced).take_if(|replaced| replaced.digest() == version.digest);
         Ok(version)
     }
 
     /// Whether a version neither serves nor is the one to roll back to.
     fn check_unused(&self, version: &Installed) -> Result<(), ChangeError> {
-        let (name, module) = (self.slot.name(), self.slot.module());
-        let canary = self.slot.canary();
+        let (name, module) = (self.slot().name(), self.slot().module());
+        let canary = self.slot().canary();
         let canary = canary.as_ref().map(|canary| canary.module.digest());
-        let activated = self.database.activated()?;
+        let activated = self.module.database.activated()?;
         let is = |other: Option<Digest>| other == Some(version.digest);
         let serving = (module.origin().kind() == "version").then(|| module.digest());
         if is(serving) || is(activated.active) || is(canary) {

@@ -8,8 +8,10 @@ mod change;
 mod drain;
 mod error;
 mod failures;
+mod first;
 mod install;
 mod reload;
+mod served;
 mod under_way;
 mod verify;
 
@@ -28,10 +30,12 @@ use std::time::Duration;
 use crate::components::audit::{self, Action};
 use crate::components::canary::CanaryOptions;
 use crate::components::candidates::Failure;
+use crate::components::chain::Chain;
 use crate::components::routing::CurrentRoutes;
 use crate::components::settings::ModuleOptions;
 use crate::components::signature::Trust;
 use crate::components::slot::Slot;
+use crate::components::slot_maker::SlotMaker;
 use crate::components::store::ComponentStore;
 use crate::components::version::Version;
 use crate::digest::Digest;
@@ -40,7 +44,8 @@ use crate::storage::{
     AuditEntry, DataFolder, Database, HostDatabase, Installed, Outcome, SqlError, StorageError,
 };
 use drain::Task;
-use under_way::Changes;
+use served::{Served, ServedModules};
+use under_way::AllChanges;
 
 /// The options of the manager.
 pub struct ManagerOptions {
@@ -61,15 +66,12 @@ pub struct ManagerOptions {
     pub canary: CanaryOptions,
     /// The limits of a component that describes itself.
     pub asking: Limits,
-}
-
-/// A module that is served, and its changes that are under way.
-struct Served {
-    slot: Arc<Slot>,
-    changes: Arc<Changes>,
-    /// The version that was replaced last. It stays loaded, so that a rollback does not wait
-    /// for loads that are stuck.
-    replaced: Mutex<Option<Version>>,
+    /// Modules that may be served together.
+    pub modules_max: usize,
+    /// The extensions in their order.
+    pub chain: Arc<Chain>,
+    /// What the slots of modules run with.
+    pub slots: SlotMaker,
 }
 
 /// Manages the versions of all served modules.
@@ -79,11 +81,14 @@ pub struct Manager {
     modules: Box<dyn Fn(&str) -> ModuleOptions + Send + Sync>,
     host_database: HostDatabase,
     versions: ComponentStore,
-    served: BTreeMap<String, Served>,
+    served: ServedModules,
+    changes: Arc<AllChanges>,
     /// The components that failed when the host started, and have not been replaced since.
     failures: Mutex<Vec<Failure>>,
     /// Held while a version is added or removed: modules may share its file.
     keeping: Mutex<()>,
+    /// Held while a module of a new name is put in service.
+    adding: Mutex<()>,
     /// Held while a served version changes together with the table of all routes.
     routing: Mutex<()>,
     routes: Arc<CurrentRoutes>,
@@ -107,23 +112,17 @@ impl Manager {
         routes: Arc<CurrentRoutes>,
     ) -> std::io::Result<Arc<Self>> {
         let (tasks, waiting) = mpsc::channel();
-        let served = |slot: &Arc<Slot>| {
-            let served = Served {
-                slot: slot.clone(),
-                changes: Arc::default(),
-                replaced: Mutex::default(),
-            };
-            (slot.name().to_owned(), served)
-        };
         let manager = Arc::new(Self {
             versions: ComponentStore::of(&options.data),
+            served: ServedModules::new(slots, options.modules_max),
+            changes: Arc::default(),
             engine,
             options,
             modules,
             host_database,
-            served: slots.iter().map(served).collect(),
             failures: Mutex::default(),
             keeping: Mutex::default(),
+            adding: Mutex::default(),
             routing: Mutex::default(),
             routes,
             serves: AtomicBool::new(false),
@@ -156,44 +155,60 @@ impl Manager {
     /// # Errors
     /// When there is no such module.
     pub fn changes(&self, name: &str) -> Result<Vec<UnderWay>, ChangeError> {
-        Ok(self.served(name)?.changes.under_way())
+        self.check_known(name)?;
+        Ok(self.changes.of(name).under_way())
     }
 
     /// Returns a reporter of unfinished calls and changes by module, without a reference to the
     /// manager.
     pub fn unfinished(&self) -> impl Fn() -> Vec<String> + Send + use<> {
-        let served = self.served.values();
-        let served: Vec<_> = served
-            .map(|served| (served.slot.running(), served.changes.clone()))
-            .collect();
+        let (running, changes) = (self.served.running(), self.changes.clone());
         move || {
-            let told = |(running, changes): &(crate::components::slot::Running, Arc<Changes>)| {
-                let calls = running.count();
-                let mut what: Vec<String> = changes
-                    .under_way()
-                    .into_iter()
-                    .map(|change| format!("{} by {}", change.action, change.actor))
-                    .collect();
-                if calls > 0 {
-                    what.insert(0, format!("{calls} calls"));
-                }
-                (!what.is_empty()).then(|| format!("{}: {}", running.module(), what.join(", ")))
-            };
-            served.iter().filter_map(told).collect()
+            let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for running in lock(&running).iter().filter(|running| running.count() > 0) {
+                let of_module = told.entry(running.module().to_owned()).or_default();
+                of_module.push(format!("{} calls", running.count()));
+            }
+            for (module, changes) in changes.under_way() {
+                let changes = changes.iter();
+                let texts = changes.map(|change| format!("{} by {}", change.action, change.actor));
+                told.entry(module).or_default().extend(texts);
+            }
+            let told = told.iter().filter(|(_, what)| !what.is_empty());
+            told.map(|(module, what)| format!("{module}: {}", what.join(", ")))
+                .collect()
         }
     }
 
     /// The served modules, by name.
-    pub fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
-        self.served.values().map(|served| &served.slot)
+    pub fn slots(&self) -> Vec<Arc<Slot>> {
+        self.served.slots()
+    }
+
+    /// The names of modules that have installed versions, and are not in service.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn not_in_service(&self) -> Result<Vec<String>, StorageError> {
+        let mut names = self.host_database.modules()?;
+        names.retain(|name| matches!(self.served(name), Err(ChangeError::NotInService(_))));
+        Ok(names)
+    }
+
+    /// The databases of all modules that are served.
+    pub fn databases(&self) -> Vec<Database> {
+        let slots = self.slots().into_iter();
+        slots
+            .filter_map(|slot| slot.module().database().cloned())
+            .collect()
     }
 
     /// The module of this name.
     ///
     /// # Errors
     /// When it is unknown.
-    pub fn slot(&self, name: &str) -> Result<&Arc<Slot>, ChangeError> {
-        Ok(&self.served(name)?.slot)
+    pub fn slot(&self, name: &str) -> Result<Arc<Slot>, ChangeError> {
+        Ok(self.served(name)?.slot.clone())
     }
 
     /// The installed versions of a module, newest first.
@@ -201,7 +216,7 @@ impl Manager {
     /// # Errors
     /// When the module is unknown, or the database cannot be read.
     pub fn installed(&self, name: &str) -> Result<Vec<Installed>, ChangeError> {
-        self.slot(name)?;
+        self.check_known(name)?;
         Ok(self.host_database.versions(name)?)
     }
 
@@ -233,7 +248,7 @@ impl Manager {
         );
     }
 
-    fn served(&self, name: &str) -> Result<&Served, ChangeError> {
+    fn served(&self, name: &str) -> Result<Arc<Served>, ChangeError> {
         self.served.get(name).ok_or_else(|| {
             let failures = lock(&self.failures);
             let failure = failures
@@ -244,9 +259,34 @@ impl Manager {
                     module: name.to_owned(),
                     reason: failure.reason.clone(),
                 },
-                None => ChangeError::UnknownModule(name.to_owned()),
+                None => self.unserved(name),
             }
         })
+    }
+
+    /// Why there is no slot of a module that did not fail at the start.
+    fn unserved(&self, name: &str) -> ChangeError {
+        match self.host_database.versions(name) {
+            Ok(versions) if versions.is_empty() => ChangeError::UnknownModule(name.to_owned()),
+            Ok(_) => ChangeError::NotInService(name.to_owned()),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Whether a module is in service, or has installed versions that could be.
+    fn check_known(&self, name: &str) -> Result<(), ChangeError> {
+        match self.served(name) {
+            Err(ChangeError::NotInService(_)) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Whether a version of the module would be its first one in service.
+    fn is_new(&self, name: &str) -> bool {
+        matches!(
+            self.served(name),
+            Err(ChangeError::UnknownModule(_) | ChangeError::NotInService(_))
+        )
     }
 
     fn is_pinned(&self, name: &str) -> bool {
@@ -255,7 +295,7 @@ impl Manager {
 
     /// Returns the installed version whose digest begins with this text.
     fn version(&self, name: &str, prefix: &str) -> Result<Installed, ChangeError> {
-        self.slot(name)?;
+        self.check_known(name)?;
         let (module, digest) = (name.to_owned(), prefix.to_ascii_lowercase());
         let mut found = self
             .host_database

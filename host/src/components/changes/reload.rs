@@ -20,13 +20,15 @@ impl Manager {
     /// When it cannot be served, or an active version has precedence; then nothing changes.
     pub fn reload(&self, source: &Source) -> Result<Option<Arc<Version>>, ChangeError> {
         let digest = source.digest;
-        if self.slots().any(|slot| slot.module().digest() == digest) {
+        let mut slots = self.slots().into_iter();
+        if slots.any(|slot| slot.module().digest() == digest) {
             return Ok(None);
         }
         let loaded = caught(|| self.load_source(source), ChangeError::Fault);
         let module = loaded.inspect_err(|error| {
             let name = source.name.as_deref();
-            let name = name.unwrap_or(self.served_from(&source.origin));
+            let file = self.served_from(&source.origin);
+            let name = name.unwrap_or(&file);
             let entry = UnderWay::new(Action::Reload, Some(digest.to_string()), "host");
             audit::write(
                 &self.host_database,
@@ -47,17 +49,24 @@ impl Manager {
 
     /// Audits that a watched file cannot be read.
     pub(in crate::components) fn refuse_file(&self, file: &Path, name: Option<&str>, reason: &str) {
-        let module = name.unwrap_or(self.served_from(&file.display().to_string()));
-        self.refuse(Action::Reload, module, None, "host", reason);
+        let served = self.served_from(&file.display().to_string());
+        self.refuse(
+            Action::Reload,
+            name.unwrap_or(&served),
+            None,
+            "host",
+            reason,
+        );
     }
 
     /// The module that is served from this file, if any.
-    fn served_from(&self, file: &str) -> &str {
+    fn served_from(&self, file: &str) -> String {
         let path = |file: &str| std::path::absolute(file).ok();
         let file = path(file);
-        self.slots()
+        let mut slots = self.slots().into_iter();
+        slots
             .find(|slot| path(&slot.module().origin().label) == file)
-            .map_or("", |slot| slot.name())
+            .map_or_else(String::new, |slot| slot.name().to_owned())
     }
 }
 
@@ -79,9 +88,9 @@ impl Change<'_> {
         // Another change may have activated a version meanwhile.
         self.check_served_from_file()?;
         let module = self.with_database(module);
-        let (manager, slot) = (self.manager, self.slot);
+        let (manager, slot) = (self.manager, &self.slot().clone());
         manager.check_routes(&module, None)?;
-        migrate(&self.database, &module)?;
+        migrate(&self.module.database, &module)?;
         let before = manager.route(slot, || slot.switch(module.clone()));
         manager.mended(slot.name());
         manager.drain(&before);
@@ -97,7 +106,7 @@ impl Change<'_> {
     /// Whether the module is served from a file.
     fn check_served_from_file(&self) -> Result<(), ChangeError> {
         let name = self.name();
-        let activated = self.database.activated()?.active;
+        let activated = self.module.database.activated()?.active;
         if let Some(active) = activated.filter(|_| !self.manager.is_pinned(name)) {
             return Err(ChangeError::InUse(format!(
                 "the version {} of the module {name} was activated, and goes before files: end that with \
@@ -105,7 +114,7 @@ impl Change<'_> {
                 active.short()
             )));
         }
-        if self.slot.canary().is_some() {
+        if self.slot().canary().is_some() {
             return Err(ChangeError::InUse(format!(
                 "the module {name} has a canary"
             )));

@@ -1,10 +1,12 @@
 //! Changes of a module that are under way. Verification and activation do not wait for each
 //! other: a version whose verification is stuck does not block a rollback.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 
+use super::lock;
 use crate::components::audit::Action;
 use crate::storage::now;
 
@@ -30,8 +32,15 @@ pub(super) struct Changes {
     switching: Mutex<Option<UnderWay>>,
 }
 
+/// The changes of all modules, by name. A module of which no change is under way has none.
+#[derive(Default)]
+pub(super) struct AllChanges(Mutex<BTreeMap<String, Arc<Changes>>>);
+
 /// A change is under way as long as this lives.
-pub(super) struct Held<'a>(&'a Mutex<Option<UnderWay>>);
+pub(super) struct Held {
+    changes: Arc<Changes>,
+    kind: fn(&Changes) -> &Mutex<Option<UnderWay>>,
+}
 
 impl UnderWay {
     /// A change that begins now.
@@ -45,15 +54,33 @@ impl UnderWay {
     }
 }
 
+impl AllChanges {
+    /// Those of one module, whether or not it is served.
+    pub(super) fn of(&self, module: &str) -> Arc<Changes> {
+        let mut all = lock(&self.0);
+        // Nothing is under way where nobody else has them.
+        all.retain(|_, changes| Arc::strong_count(changes) > 1);
+        all.entry(module.to_owned()).or_default().clone()
+    }
+
+    /// All that is under way, by module.
+    pub(super) fn under_way(&self) -> Vec<(String, Vec<UnderWay>)> {
+        let all = lock(&self.0);
+        all.iter()
+            .map(|(module, changes)| (module.clone(), changes.under_way()))
+            .collect()
+    }
+}
+
 impl Changes {
     /// Begins to verify a version; `None` while another one is verified.
-    pub(super) fn verify(&self, change: UnderWay) -> Option<Held<'_>> {
-        Held::begin(&self.verifying, change)
+    pub(super) fn verify(self: &Arc<Self>, change: UnderWay) -> Option<Held> {
+        Held::begin(self, |changes| &changes.verifying, change)
     }
 
     /// Begins to change what is served; `None` while that changes.
-    pub(super) fn switch(&self, change: UnderWay) -> Option<Held<'_>> {
-        Held::begin(&self.switching, change)
+    pub(super) fn switch(self: &Arc<Self>, change: UnderWay) -> Option<Held> {
+        Held::begin(self, |changes| &changes.switching, change)
     }
 
     /// All that is under way.
@@ -65,26 +92,29 @@ impl Changes {
     }
 }
 
-impl<'a> Held<'a> {
-    fn begin(lock: &'a Mutex<Option<UnderWay>>, change: UnderWay) -> Option<Self> {
-        let mut present = self::lock(lock);
+impl Held {
+    fn begin(
+        changes: &Arc<Changes>,
+        kind: fn(&Changes) -> &Mutex<Option<UnderWay>>,
+        change: UnderWay,
+    ) -> Option<Self> {
+        let mut present = lock(kind(changes));
         if present.is_some() {
             return None;
         }
         *present = Some(change);
-        Some(Self(lock))
+        Some(Self {
+            changes: changes.clone(),
+            kind,
+        })
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for Held {
     /// Also where a change panics.
     fn drop(&mut self) {
-        *lock(self.0) = None;
+        *lock((self.kind)(&self.changes)) = None;
     }
-}
-
-fn lock(change: &Mutex<Option<UnderWay>>) -> MutexGuard<'_, Option<UnderWay>> {
-    change.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -93,7 +123,8 @@ mod tests {
 
     #[test]
     fn one_change_of_a_kind_at_a_time_and_none_after_a_panic() {
-        let changes = Changes::default();
+        let all = AllChanges::default();
+        let changes = all.of("notes");
         let change = |action| UnderWay::new(action, Some("abc".to_owned()), "user_1");
         let actions = || -> Vec<Action> {
             let under_way = changes.under_way();
@@ -104,6 +135,8 @@ mod tests {
         let activates = changes.switch(change(Action::Activate)).unwrap();
         assert!(changes.switch(change(Action::Rollback)).is_none());
         assert_eq!(actions(), [Action::Install, Action::Activate]);
+        assert_eq!(all.of("notes").under_way(), changes.under_way());
+        assert_eq!(all.of("other").under_way(), []);
         drop(installs);
         assert_eq!(actions(), [Action::Activate]);
         drop(activates);

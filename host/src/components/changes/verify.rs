@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::change::Change;
+use super::change::{Change, NotInService};
 use super::{ChangeError, Manager, lock};
 use crate::components::answers::fault_in;
 use crate::components::contract::{Access, Actor, ActorKind, Method, Request, Response, Route};
@@ -36,7 +36,7 @@ impl Change<'_> {
     /// Rehearses another version's schema on a copy of the data, and has it answer
     /// once, by which nothing changes.
     pub(super) fn verify(&self, module: &Version) -> Result<(), ChangeError> {
-        let (manager, database) = (self.manager, &self.database);
+        let (manager, database) = (self.manager, &self.module.database);
         manager.aside(|| {
             fault("verify.begun");
             if database
@@ -46,14 +46,42 @@ impl Change<'_> {
             {
                 manager.probe(module, database)
             } else {
-                manager.rehearse(database, module)
+                manager.rehearse(Some(database), module)
             }
         })
     }
 }
 
+impl Change<'_, NotInService> {
+    /// Loads a component, and verifies that it can be the first version of the module in
+    /// service: on a copy of the data that is there of the module, or on a new database.
+    pub(super) fn verified(
+        &self,
+        bytes: &[u8],
+        digest: Digest,
+    ) -> Result<Arc<Version>, ChangeError> {
+        let manager = self.manager;
+        let module = Arc::new(manager.load(&self.name, bytes, digest)?);
+        manager.check_routes(&module, None)?;
+        let file = manager.options.data.database(&self.name);
+        manager.aside(|| {
+            fault("verify.begun");
+            if !file.exists() {
+                return manager.rehearse(None, &module);
+            }
+            let database = module.database_at(&file)?;
+            let rehearsed = manager.rehearse(Some(&database), &module);
+            database.close();
+            rehearsed
+        })?;
+        Ok(module)
+    }
+}
+
 impl Manager {
-    fn rehearse(&self, database: &Database, module: &Version) -> Result<(), ChangeError> {
+    /// Runs a version's migrations on a copy of this data, or on a new database, and has it
+    /// answer there.
+    fn rehearse(&self, data: Option<&Database>, module: &Version) -> Result<(), ChangeError> {
         let copy = tempfile::Builder::new()
             .prefix(DataFolder::REHEARSAL)
             .tempdir_in(self.options.data.path())
@@ -62,7 +90,9 @@ impl Manager {
                 source,
             })?;
         let file = copy.path().join("copy.db");
-        database.copy_to(&file)?;
+        if let Some(data) = data {
+            data.copy_to(&file)?;
+        }
         let rehearsal = module.database_at(&file)?;
         rehearsal
             .migrate(module.schema())
@@ -136,10 +166,13 @@ impl Manager {
         version: &Installed,
     ) -> Result<Version, ChangeError> {
         let bytes = self.versions.read(version.digest)?;
-        let replaced = lock(&self.served(name)?.replaced)
-            .as_ref()
-            .filter(|replaced| replaced.digest() == version.digest)
-            .map(Version::again);
+        let replaced = self.served.get(name).and_then(|served| {
+            let replaced = lock(&served.replaced);
+            let same = replaced
+                .as_ref()
+                .filter(|replaced| replaced.digest() == version.digest);
+            same.map(Version::again)
+        });
         let mut module = match replaced {
             Some(module) => module,
             None => self.load(name, &bytes, version.digest)?,

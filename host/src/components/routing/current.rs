@@ -11,7 +11,7 @@ use crate::components::{Slot, Version};
 
 /// The present routing table.
 pub struct CurrentRoutes {
-    slots: Vec<Arc<Slot>>,
+    slots: ArcSwap<Vec<Arc<Slot>>>,
     host: HostRoutes,
     table: ArcSwap<RoutingTable>,
 }
@@ -27,7 +27,7 @@ impl CurrentRoutes {
         check_modules(&current, &host.operation_ids)?;
         let table = RoutingTable::new(&host, &slots, 0);
         Ok(Self {
-            slots,
+            slots: ArcSwap::from_pointee(slots),
             host,
             table: ArcSwap::from_pointee(table),
         })
@@ -39,8 +39,16 @@ impl CurrentRoutes {
     }
 
     /// The current version of each module.
-    pub fn versions(&self) -> impl Iterator<Item = Arc<Version>> {
-        self.slots.iter().map(|slot| slot.module())
+    pub fn versions(&self) -> Vec<Arc<Version>> {
+        let slots = self.slots.load();
+        slots.iter().map(|slot| slot.module()).collect()
+    }
+
+    /// Adds a slot; the table has its paths once it is replaced. One caller at a time.
+    pub(in crate::components) fn add(&self, slot: Arc<Slot>) {
+        let mut slots = Vec::clone(&self.slots.load());
+        slots.push(slot);
+        self.slots.store(Arc::new(slots));
     }
 
     /// Checks that a version, and a canary beside it, can be served beside all other modules.
@@ -53,9 +61,10 @@ impl CurrentRoutes {
         canary: Option<&Version>,
     ) -> Result<(), RouteError> {
         let is_other = |slot: &&Arc<Slot>| slot.name() != version.name();
-        let current: Vec<_> = self.versions().collect();
+        let current = self.versions();
         let canaries: Vec<_> = self
             .slots
+            .load()
             .iter()
             .filter(is_other)
             .filter_map(|slot| slot.canary())
@@ -65,14 +74,21 @@ impl CurrentRoutes {
             _ => other,
         });
         let canaries = canaries.iter().map(|canary| &*canary.module);
-        let all: Vec<&Version> = in_service.chain(canaries).chain(canary).collect();
+        // Of a module that is not in service.
+        let is_served = current.iter().any(|other| other.name() == version.name());
+        let first = (!is_served).then_some(version);
+        let all: Vec<&Version> = in_service
+            .chain(first)
+            .chain(canaries)
+            .chain(canary)
+            .collect();
         check_modules(&all, &self.host.operation_ids)
     }
 
     /// Builds the table again from what the slots serve. One caller at a time.
     pub(in crate::components) fn replace(&self) {
         let generation = self.table.load().generation() + 1;
-        let table = RoutingTable::new(&self.host, &self.slots, generation);
+        let table = RoutingTable::new(&self.host, &self.slots.load(), generation);
         self.table.store(Arc::new(table));
     }
 }

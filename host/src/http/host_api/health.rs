@@ -21,6 +21,7 @@ pub(super) fn health(request: &HostRequest<'_>) -> Result {
     let open: String = about
         .manager
         .slots()
+        .iter()
         .filter(|slot| slot.circuit() != Circuit::Closed)
         .map(|slot| {
             format!(

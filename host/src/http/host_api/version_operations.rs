@@ -11,7 +11,7 @@ pub(super) fn list() -> Operation {
     Operation::new(
         "Versions",
         "ListModules",
-        "List the modules that are served, with their versions, and what failed at the start",
+        "List the modules that are served or have installed versions, and what failed at the start",
         answer(object(
             json!({"modules": array(module()), "failures": array(failure())}),
         )),
@@ -209,8 +209,12 @@ fn version_and_module() -> Value {
 fn module() -> Value {
     object(json!({
         "name": text(),
-        "version": text(),
-        "digest": text(),
+        "version": nullable(),
+        "digest": nullable(),
+        "source": {
+            "enum": ["setting", "version", "folder", "built-in", null],
+            "description": "Where the component in service is from; null where none is in service",
+        },
         "circuit": {
             "enum": ["closed", "open", "half-open"],
             "description": "The state of its circuit breaker, which refuses calls of a module that keeps failing",

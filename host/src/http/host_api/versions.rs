@@ -9,7 +9,9 @@ use wares_module_kit::issue::Issues;
 
 use super::super::answer::Answer;
 use super::{HostRequest, Result, wire};
-use crate::components::{Action, ChangeError, Counted, Failure, Installation, Manager, Slot, Then};
+use crate::components::{
+    Action, ChangeError, Circuit, Counted, Failure, Installation, Manager, Slot, Then,
+};
 use crate::digest::Digest;
 use crate::fault::fault;
 use crate::identity::{Actor, ActorKind};
@@ -26,9 +28,17 @@ pub(super) const ACTS: (u64, u64) = (50, 1_000);
 /// `GET /_wares/modules`
 pub(super) fn list(request: &HostRequest<'_>) -> Result {
     let manager = &request.about.manager;
-    let modules: Vec<Value> = manager
+    let mut names: Vec<String> = manager
         .slots()
-        .map(|slot| module(manager, slot))
+        .iter()
+        .map(|slot| slot.name().to_owned())
+        .collect();
+    let others = manager.not_in_service();
+    names.extend(others.map_err(|error| Box::new(super::failed(&error)))?);
+    names.sort();
+    let modules: Vec<Value> = names
+        .iter()
+        .map(|name| module(manager, name))
         .collect::<Result<_>>()?;
     fault("endpoint.modules");
     // Those of modules that are served stand there.
@@ -251,6 +261,8 @@ fn refusal(error: &ChangeError) -> Answer {
         ChangeError::Pinned(_)
         | ChangeError::InUse(_)
         | ChangeError::NoHost(_)
+        | ChangeError::NoRoom(_)
+        | ChangeError::NotInService(_)
         | ChangeError::Nothing(_) => (StatusCode::CONFLICT, "not_allowed"),
         ChangeError::Busy(_) => (StatusCode::CONFLICT, "conflict"),
         ChangeError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
@@ -276,22 +288,23 @@ fn refusal(error: &ChangeError) -> Answer {
 }
 
 fn shown(manager: &Manager, name: &str) -> Result {
-    let slot = changed(manager.slot(name))?;
-    Ok(Answer::json(&json!({"module": module(manager, slot)?})))
+    Ok(Answer::json(&json!({"module": module(manager, name)?})))
 }
 
 fn shown_with(manager: &Manager, name: &str, version: &Installed) -> Result {
-    let slot = changed(manager.slot(name))?;
-    let state = state(slot, version.digest);
+    let state = state(manager.slot(name).ok().as_deref(), version.digest);
     Ok(Answer::json(&json!({
         "version": installed(version, state),
-        "module": module(manager, slot)?,
+        "module": module(manager, name)?,
     })))
 }
 
-fn module(manager: &Manager, slot: &Slot) -> Result<Value> {
-    let current = slot.module();
-    let canary = slot.canary().map(|canary| {
+/// A module; of one that is not in service, its versions are all that there is to show.
+fn module(manager: &Manager, name: &str) -> Result<Value> {
+    let versions = changed(manager.installed(name))?;
+    let slot = manager.slot(name).ok();
+    let current = slot.as_ref().map(|slot| slot.module());
+    let canary = slot.as_ref().and_then(|slot| slot.canary()).map(|canary| {
         json!({
             "version": canary.module.version().to_string(),
             "digest": canary.module.digest(),
@@ -300,22 +313,24 @@ fn module(manager: &Manager, slot: &Slot) -> Result<Value> {
             "calls_in_service": calls(canary.counted_in_service()),
         })
     });
-    let versions: Vec<Value> = changed(manager.installed(slot.name()))?
+    let versions: Vec<Value> = versions
         .iter()
-        .map(|version| installed(version, state(slot, version.digest)))
+        .map(|version| installed(version, state(slot.as_deref(), version.digest)))
         .collect();
     let mut failures = manager.failures();
-    failures.retain(|failure| failure.module.as_deref() == Some(slot.name()));
+    failures.retain(|failure| failure.module.as_deref() == Some(name));
+    let current = current.as_ref();
+    let circuit = slot.as_ref().map(|slot| slot.circuit());
     Ok(json!({
-        "name": slot.name(),
-        "version": current.version().to_string(),
-        "digest": current.digest(),
-        "source": current.origin().kind(),
-        "circuit": slot.circuit().name(),
-        "calls": calls(current.statistics().counted()),
+        "name": name,
+        "version": current.map(|current| current.version().to_string()),
+        "digest": current.map(|current| current.digest()),
+        "source": current.map(|current| current.origin().kind()),
+        "circuit": circuit.unwrap_or(Circuit::Closed).name(),
+        "calls": calls(current.map(|current| current.statistics().counted()).unwrap_or_default()),
         "canary": canary,
         "versions": versions,
-        "changes": changed(manager.changes(slot.name()))?,
+        "changes": changed(manager.changes(name))?,
         "failures": failures.iter().map(failure).collect::<Vec<_>>(),
     }))
 }
@@ -330,7 +345,10 @@ fn failure(failure: &Failure) -> Value {
     })
 }
 
-fn state(slot: &Slot, digest: Digest) -> &'static str {
+fn state(slot: Option<&Slot>, digest: Digest) -> &'static str {
+    let Some(slot) = slot else {
+        return "installed";
+    };
     let serves = slot.module();
     // The same bytes in a file are none.
     if serves.digest() == digest && serves.origin().kind() == "version" {

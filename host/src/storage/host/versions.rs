@@ -34,6 +34,7 @@ const INSERT: &str = "
     do update set signed_by = excluded.signed_by where excluded.signed_by is not null";
 const VERSIONS: &str = "select module, digest, version, size_bytes, installed_at, installed_by, signed_by from module_version where module = ?1 order by rowid desc";
 const VERSION: &str = "select module, digest, version, size_bytes, installed_at, installed_by, signed_by from module_version where module = ?1 and digest = ?2";
+const MODULES: &str = "select distinct module from module_version order by module";
 const REMOVE: &str = "delete from module_version where module = ?1 and digest = ?2";
 const HAS_COMPONENT: &str = "select exists (select 1 from module_version where digest = ?1)";
 
@@ -55,6 +56,18 @@ impl HostDatabase {
                 &version.signed_by,
             ))?;
             Ok(())
+        })
+    }
+
+    /// The modules that have versions, by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn modules(&self) -> Result<Vec<String>, StorageError> {
+        self.file.read(|connection| {
+            let mut statement = connection.prepare_cached(MODULES)?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 

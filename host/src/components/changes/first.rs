@@ -1,0 +1,151 @@
+//! The first version of a module that is not in service: it is kept, and put in service
+//! beside the modules that are, without a restart. Its data, routes and slot come to be when
+//! it is activated; a refusal leaves nothing of them.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::change::{Change, NotInService};
+use super::install::{Installation, Then};
+use super::{ChangeError, Manager, lock};
+use crate::components::slot::Slot;
+use crate::components::version::{Version, log_migrations};
+use crate::digest::Digest;
+use crate::fault::{fault, fault_of};
+use crate::storage::{Database, Installed, MigrationError};
+
+impl Change<'_, NotInService> {
+    pub(super) fn install(
+        &mut self,
+        installation: &Installation<'_>,
+        digest: Digest,
+        by: &str,
+    ) -> Result<Installed, ChangeError> {
+        self.check_not_pinned()?;
+        self.lock_verifying()?;
+        self.check_not_in_service()?;
+        let manager = self.manager;
+        match installation.then {
+            Then::Keep => {}
+            Then::Activate => manager.served.check_room()?,
+            Then::Canary(_) => return Err(self.no_canary()),
+        }
+        manager.check_bytes(installation, digest)?;
+        let bytes = installation.bytes;
+        let signed_by = manager.options.trust.check(bytes, installation.signature)?;
+        let kept = self
+            .verified(bytes, digest)
+            .and_then(|module| manager.keep(&module, bytes, by, signed_by));
+        kept.inspect_err(|_| manager.forget_unknown(&self.name, digest))
+    }
+
+    pub(super) fn remove(&mut self, prefix: &str) -> Result<Installed, ChangeError> {
+        self.check_not_pinned()?;
+        self.lock_switching()?;
+        self.check_not_in_service()?;
+        let manager = self.manager;
+        let _keeping = lock(&manager.keeping);
+        let version = manager.version(&self.name, prefix)?;
+        manager.delete(&version)?;
+        Ok(version)
+    }
+
+    pub(super) fn activate(&mut self, prefix: &str) -> Result<Installed, ChangeError> {
+        self.check_not_pinned()?;
+        let manager = self.manager;
+        let version = manager.version(&self.name, prefix)?;
+        manager.options.trust.check_version(&version)?;
+        // Loading takes time.
+        let module = manager.load_version(&self.name, &version)?;
+        self.lock_switching()?;
+        // Another change may have removed the version or put one in service meanwhile, and
+        // another module may have taken the last place or the paths.
+        let _adding = lock(&manager.adding);
+        self.check_not_in_service()?;
+        manager.served.check_room()?;
+        let version = manager.version(&self.name, &version.digest.to_string())?;
+        manager.check_routes(&module, None)?;
+        let slot = manager.options.slots.make(module);
+        let slot = slot.map_err(|error| ChangeError::Fault(error.to_string()))?;
+        fault("activate.prepared");
+        fault_of("activate.prepared", &self.name);
+        let database = self.activate_data(&slot.module())?;
+        fault("activate.recorded");
+        database.watch();
+        slot.module().attach(database);
+        manager.begin_to_serve(Arc::new(slot));
+        fault("activate.switched");
+        Ok(version)
+    }
+
+    /// Opens the data of the module, or makes it, runs its migrations, and records the version
+    /// as the active one.
+    fn activate_data(&self, module: &Version) -> Result<Database, ChangeError> {
+        let file = self.manager.options.data.database(&self.name);
+        let is_new = !file.exists();
+        let activated = module.database_at(&file).map_err(ChangeError::from);
+        let activated = activated.and_then(|database| {
+            let versions = [Some(module.digest())];
+            match database.activate(module.schema(), &versions) {
+                Ok(applied) => Ok((database, applied)),
+                Err(error) => {
+                    database.close();
+                    Err(ChangeError::Migration(error))
+                }
+            }
+        });
+        match activated {
+            Ok((database, applied)) => {
+                log_migrations(module.name(), &applied);
+                Ok(database)
+            }
+            Err(error) => {
+                // One that may be recorded as active stays.
+                let is_unsure = matches!(error, ChangeError::Migration(MigrationError::Sql(_)));
+                if is_new && !is_unsure {
+                    remove_database(&file);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn check_not_in_service(&self) -> Result<(), ChangeError> {
+        if self.manager.served.get(&self.name).is_some() {
+            // Another change has put it in service since this one began.
+            return Err(ChangeError::Busy(self.name.clone()));
+        }
+        Ok(())
+    }
+
+    /// Why no version can be its canary.
+    pub(super) fn no_canary(&self) -> ChangeError {
+        ChangeError::Nothing(format!(
+            "no version of the module {} is in service that a canary could be compared with: activate one",
+            self.name
+        ))
+    }
+}
+
+impl Manager {
+    /// Serves a module of a new name, beside all others.
+    fn begin_to_serve(&self, slot: Arc<Slot>) {
+        self.route(&slot, || {
+            self.served.add(slot.clone());
+            self.routes.add(slot.clone());
+            self.options.chain.replace(self.slots());
+        });
+        self.options.slots.report(&slot);
+    }
+}
+
+/// Removes a database that was made for a version which was refused then.
+fn remove_database(file: &Path) {
+    for end in ["", "-wal", "-shm"] {
+        let mut path = file.as_os_str().to_owned();
+        path.push(end);
+        // It may not have been made.
+        let _ = fs::remove_file(path);
+    }
+}

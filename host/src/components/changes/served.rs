@@ -1,0 +1,82 @@
+//! The modules that are served, by name: a map that is replaced by one pointer, so that
+//! requests wait for no change of it. It has a bound, as the instances that the engine keeps
+//! for calls have.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+
+use super::{ChangeError, lock};
+use crate::components::slot::{Running, Slot};
+use crate::components::version::Version;
+
+/// A module that is served.
+pub(super) struct Served {
+    pub slot: Arc<Slot>,
+    /// The version that was replaced last. It stays loaded, so that a rollback does not wait
+    /// for loads that are stuck.
+    pub replaced: Mutex<Option<Version>>,
+}
+
+/// All modules that are served.
+pub(super) struct ServedModules {
+    by_name: ArcSwap<BTreeMap<String, Arc<Served>>>,
+    /// The calls of each that run.
+    running: Arc<Mutex<Vec<Running>>>,
+    count_max: usize,
+}
+
+impl ServedModules {
+    /// Serves these modules, and later as many as are `count_max` together.
+    pub(super) fn new(slots: &[Arc<Slot>], count_max: usize) -> Self {
+        let served = Self {
+            by_name: ArcSwap::default(),
+            running: Arc::default(),
+            count_max,
+        };
+        for slot in slots {
+            served.add(slot.clone());
+        }
+        served
+    }
+
+    /// The module of this name, if it is served.
+    pub(super) fn get(&self, name: &str) -> Option<Arc<Served>> {
+        self.by_name.load().get(name).cloned()
+    }
+
+    /// The slots of all, by name.
+    pub(super) fn slots(&self) -> Vec<Arc<Slot>> {
+        let served = self.by_name.load();
+        served.values().map(|served| served.slot.clone()).collect()
+    }
+
+    /// The calls of each that run; those of modules that are added later too.
+    pub(super) fn running(&self) -> Arc<Mutex<Vec<Running>>> {
+        self.running.clone()
+    }
+
+    /// Whether one more module may be served.
+    ///
+    /// # Errors
+    /// When the engine has no instances for the calls of another one.
+    pub(super) fn check_room(&self) -> Result<(), ChangeError> {
+        if self.by_name.load().len() >= self.count_max {
+            return Err(ChangeError::NoRoom(self.count_max));
+        }
+        Ok(())
+    }
+
+    /// Serves one more module. One change adds at a time.
+    pub(super) fn add(&self, slot: Arc<Slot>) {
+        lock(&self.running).push(slot.running());
+        let served = Arc::new(Served {
+            slot: slot.clone(),
+            replaced: Mutex::default(),
+        });
+        let mut by_name = BTreeMap::clone(&self.by_name.load());
+        by_name.insert(slot.name().to_owned(), served);
+        self.by_name.store(Arc::new(by_name));
+    }
+}
