@@ -100,6 +100,13 @@ bench-limits ROUNDS='15': build
     CPUS=0,1 WARES=target/release/wares tests/with_host.sh --set log.level=error -- \
         tests/bench_limits.sh target/unlimited/release/wares {{ROUNDS}}
 
+# Time that one extension and ten add to a create; needs wrk
+[group('check')]
+bench-extensions ROUNDS='9': build
+    cargo build --package meddler-guest --target wasm32-wasip2 --profile component --target-dir target/component --locked
+    WARES=target/release/wares tests/with_host.sh --set log.level=error -- \
+        tests/bench_extensions.sh target/component/wasm32-wasip2/component/meddler_guest.wasm {{ROUNDS}}
+
 # Latency while a version is activated; needs wrk
 [group('check')]
 bench-swap ROUNDS='15': build component
@@ -110,7 +117,7 @@ bench-swap ROUNDS='15': build component
 lint: setup
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    cargo clippy --package customer-component --package hostile-guest --package marked-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
+    cargo clippy --package customer-component --package hostile-guest --package marked-guest --package bare-guest --package meddler-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
 # Check licences and sources of all crates, and advisories if their database can be reached
