@@ -20,7 +20,7 @@ if [ "$count" -lt 3 ]; then
         # The name is a mark of fixed length in the bytes.
         name=$(printf 'extension%02d' "$number")
         sed "s/wares-mark:name=meddler    /wares-mark:name=$name/" "$guest" > "$folder/$name.wasm"
-        flags+=(--set "modules.$name.component=$folder/$name.wasm" --set "modules.$name.grants=hooks"
+        flags+=(--set "modules.$name.component=$folder/$name.wasm" --set "modules.$name.grants=hooks,operations"
             --set "modules.$name.config.does=signs")
     done
     tests/with_host.sh --set log.level=error "${flags[@]}" -- "$0" "$guest" "$rounds"

@@ -15,7 +15,7 @@ fn shop(extensions: &[(&str, &str)], settings: &[&str]) -> (Shop, TempDir) {
             std::fs::write(&file, meddler(name)).unwrap();
             let component = format!("modules.{name}.component={}", file.display());
             command.args(["--set", &component]);
-            let grants = format!("modules.{name}.grants=hooks");
+            let grants = format!("modules.{name}.grants=hooks,operations");
             command.args(["--set", &grants]);
             let does = format!("modules.{name}.config.does={does}");
             command.args(["--set", &does]);
@@ -176,12 +176,60 @@ fn an_extension_that_is_not_granted_its_hooks_is_refused() {
     std::fs::write(&file, meddler("alpha")).unwrap();
     let component = format!("modules.alpha.component={}", file.display());
     let file = file.to_str().unwrap();
-    let inspected = crate::harness::run(["inspect", file, "--set", &component]);
+    let grants = "modules.alpha.grants=operations";
+    let inspected = crate::harness::run(["inspect", file, "--set", &component, "--set", grants]);
     assert_eq!(inspected.status.code(), Some(1));
     let said = crate::harness::text(&inspected.stdout);
     let refusal = format!(
         "{file}: it fills wares:customer/hooks@2.0.0, which it is not granted: add \"hooks\" to \
          modules.alpha.grants\n"
+    );
+    assert!(said.contains(&refusal), "{said}");
+}
+
+#[test]
+fn an_extension_calls_operations_of_a_module_within_its_hook() {
+    for (does, company) in [
+        ("counts", "0 before"),
+        (
+            "asks for one that is not there",
+            "Error::NotFound(\"Customer with id: cus_none not found\")",
+        ),
+    ] {
+        let (shop, _files) = shop(&[("alpha", does)], &[]);
+        shop.customer("first@shop.example");
+        let made = create(&shop);
+        assert_eq!(made.status, 200, "{}", made.body);
+        assert_eq!(made.at("/customer/company_name"), company);
+    }
+}
+
+#[test]
+fn a_loop_of_an_extension_and_a_module_ends_and_nothing_is_written() {
+    let (shop, _files) = shop(&[("alpha", "makes another")], &[]);
+    let refused = create(&shop);
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    assert_eq!(count(&shop), 0);
+    let log = shop.server.stop_for_log();
+    assert!(
+        log.contains("it is called at a hook within a call of its own"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_component_that_is_not_granted_operations_of_others_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("alpha.wasm");
+    std::fs::write(&file, meddler("alpha")).unwrap();
+    let grants = "modules.alpha.grants=hooks";
+    let file = file.to_str().unwrap();
+    let inspected = crate::harness::run(["inspect", file, "--set", grants]);
+    assert_eq!(inspected.status.code(), Some(1));
+    let said = crate::harness::text(&inspected.stdout);
+    let refusal = format!(
+        "{file}: it imports wares:customer/customers@2.0.0, which it is not granted: add \
+         \"operations\" to modules.alpha.grants\n"
     );
     assert!(said.contains(&refusal), "{said}");
 }

@@ -279,7 +279,7 @@ fn a_compilation_that_explodes_is_killed() {
 #[test]
 fn a_component_that_is_no_module_is_refused_before_it_is_compiled() {
     let foreign = r#"(import "wasi:filesystem/types@0.2.6" (instance (export "open" (func))))"#;
-    let own = r#"(import "shop:things/list@1.0.0" (instance (export "open" (func))))"#;
+    let later = r#"(import "wares:platform/list@1.0.0" (instance (export "open" (func))))"#;
     let not_given =
         |interface: &str| format!("it imports {interface}, which this host does not provide");
     // To compile it takes more memory than it may have.
@@ -290,8 +290,8 @@ fn a_component_that_is_no_module_is_refused_before_it_is_compiled() {
             not_given("wasi:filesystem/types@0.2.6"),
         ),
         (
-            format!("{own} {EXPORTS}"),
-            not_given("shop:things/list@1.0.0"),
+            format!("{later} {EXPORTS}"),
+            not_given("wares:platform/list@1.0.0"),
         ),
         (
             String::new(),
@@ -472,8 +472,9 @@ fn an_interface_that_is_not_granted_is_not_linked() {
     assert_eq!(
         (
             wrong.status.code(),
-            text(&wrong.stderr)
-                .contains("modules.hostile.grants must be a list of grants: sql, events, hooks")
+            text(&wrong.stderr).contains(
+                "modules.hostile.grants must be a list of grants: sql, events, hooks, operations"
+            )
         ),
         (Some(1), true),
         "{wrong:?}"

@@ -7,6 +7,10 @@ use super::ALL;
 
 /// The grant of a component that fills extension points of others.
 pub const HOOKS: &str = "hooks";
+/// The grant of a component that calls operations of others.
+pub const OPERATIONS: &str = "operations";
+/// The grants of what a component has to do with others. None has them by default.
+const OF_COMPONENTS: [&str; 2] = [HOOKS, OPERATIONS];
 
 /// The capabilities that a component is granted, by the names of their grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,16 +32,17 @@ impl fmt::Display for Grants {
 }
 
 impl Grants {
-    /// The names of all grants, in the order of the capabilities, and that of hooks.
+    /// The names of all grants, in the order of the capabilities, and those of what
+    /// components have to do with one another.
     pub fn names() -> impl Iterator<Item = &'static str> {
         let capabilities = ALL.iter().filter_map(|capability| capability.grant);
-        capabilities.chain([HOOKS])
+        capabilities.chain(OF_COMPONENTS)
     }
 
     /// The grants of a component of which the operator says nothing: all capabilities, and
-    /// no extension point of another component.
+    /// nothing of other components.
     pub fn standard() -> Self {
-        let names = Self::names().filter(|name| *name != HOOKS);
+        let names = Self::names().filter(|name| !OF_COMPONENTS.contains(name));
         Self(names.map(str::to_owned).collect())
     }
 
@@ -67,7 +72,7 @@ impl Grants {
 
 #[cfg(test)]
 mod tests {
-    use super::{Grants, NotGranted};
+    use super::{Grants, NotGranted, OF_COMPONENTS};
 
     fn grants(list: &[&str]) -> Option<Grants> {
         Grants::parse(list.iter().map(|word| (*word).to_owned()).collect())
@@ -86,7 +91,10 @@ mod tests {
             assert_eq!(grants(list).is_some(), is_one, "{list:?}");
         }
         let all: Vec<_> = Grants::names().collect();
-        assert_eq!(grants(&all[..all.len() - 1]), Some(Grants::standard()));
+        assert_eq!(
+            grants(&all[..all.len() - OF_COMPONENTS.len()]),
+            Some(Grants::standard())
+        );
         assert!(grants(&all).is_some());
     }
 

@@ -23,8 +23,8 @@ use wasmtime::component::Linker;
 use crate::config::Reader;
 
 pub use call::{CallContext, CallState};
-pub use grants::{Grants, HOOKS, NotGranted};
-pub use nested::{DEPTH_MAX, HookCall, Nesting, NoAnswer, Points, PointsOfHost, TimeLeft};
+pub use grants::{Grants, HOOKS, NotGranted, OPERATIONS};
+pub use nested::{DEPTH_MAX, NestedCall, Nesting, NoAnswer, Points, PointsOfHost, TimeLeft};
 pub use settings::Settings;
 pub use usage::Limits;
 pub(crate) use usage::{CallTimeReached, DeadlineReached, HostCallsReached, Retired, Usage};

@@ -32,27 +32,27 @@ pub struct TimeLeft {
     pub call: Duration,
 }
 
-/// A hook of an extension point that a component calls.
-pub struct HookCall<'a> {
+/// A call of another component's function that a component imports.
+pub struct NestedCall<'a> {
     /// The interface, as the component imports it.
-    pub point: &'a str,
+    pub interface: &'a str,
     /// The function.
     pub function: &'a str,
     /// As the component imports it.
     pub ty: &'a ComponentFunc,
-    /// The context, if the hook has one, and the value.
+    /// Of a hook: the context, if it has one, and the value.
     pub parameters: &'a [Val],
 }
 
-/// Marks a call that ends because an extension does not answer, on its way through
+/// Marks a call that ends because another component does not answer it, on its way through
 /// wasmtime's errors.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the extension {extension} did not answer at {hook}")]
+#[error("{component} did not answer {function}")]
 pub struct NoAnswer {
-    /// The extension.
-    pub extension: String,
-    /// The hook.
-    pub hook: String,
+    /// The component, or the interface that no component exports.
+    pub component: String,
+    /// The hook, or the operation.
+    pub function: String,
 }
 
 /// Fills the extension points of components.
@@ -62,7 +62,14 @@ pub trait Points: Send + Sync {
     ///
     /// # Errors
     /// When an extension that may not be left out does not answer: the call ends there.
-    fn call(&self, hook: &HookCall<'_>, nesting: &Nesting) -> Result<Val, NoAnswer>;
+    fn call(&self, hook: &NestedCall<'_>, nesting: &Nesting) -> Result<Val, NoAnswer>;
+
+    /// Calls an operation of the component that exports it. `nesting` is that of a call
+    /// within the one that asks. Returns the function's results.
+    ///
+    /// # Errors
+    /// When no component exports it, or that does not answer: the call ends there.
+    fn operate(&self, call: &NestedCall<'_>, nesting: &Nesting) -> Result<Vec<Val>, NoAnswer>;
 }
 
 /// Where a host's components find who fills their extension points: nothing does before

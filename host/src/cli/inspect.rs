@@ -129,6 +129,10 @@ fn print(
     for (title, wanted) in [
         ("Capabilities that it uses", ImportKind::Capability),
         ("Extension points that it has", ImportKind::ExtensionPoint),
+        (
+            "Operations of other components that it calls",
+            ImportKind::Operations,
+        ),
         ("Imports that nothing provides", ImportKind::Unknown),
     ] {
         let names: Vec<_> = shape
@@ -188,6 +192,7 @@ fn kind(kind: ImportKind) -> &'static str {
         ImportKind::Capability => "capability",
         ImportKind::Types => "types",
         ImportKind::ExtensionPoint => "extension-point",
+        ImportKind::Operations => "operations",
         ImportKind::Unknown => "unknown",
     }
 }

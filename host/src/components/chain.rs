@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 
 use super::slot::Slot;
 use super::version::Version;
-use crate::engine::{DEPTH_MAX, HookCall, Nesting, NoAnswer, Points, Turn, Val};
+use crate::engine::{DEPTH_MAX, NestedCall, Nesting, NoAnswer, Points, Turn, Val};
 use crate::printable::cut;
 
 /// The logged part of an extension's text, in bytes.
@@ -68,22 +68,18 @@ impl Chain {
 }
 
 impl Points for Chain {
-    fn call(&self, hook: &HookCall<'_>, nesting: &Nesting) -> Result<Val, NoAnswer> {
+    fn call(&self, hook: &NestedCall<'_>, nesting: &Nesting) -> Result<Val, NoAnswer> {
         let mut parameters = Cow::Borrowed(hook.parameters);
         for slot in &**self.slots.load() {
             // A component is no extension of its own.
-            if nesting
-                .components
-                .last()
-                .is_some_and(|own| **own == *slot.name())
-            {
+            if is_own(slot, nesting) {
                 continue;
             }
             let version = slot.choose(&nesting.caller);
-            if !version.fills(hook.point) {
+            if !version.fills(hook.interface) {
                 continue;
             }
-            let hook = HookCall {
+            let hook = NestedCall {
                 parameters: &parameters,
                 ..*hook
             };
@@ -106,8 +102,8 @@ impl Points for Chain {
                     log_failed(&version, &hook, &reason);
                     if version.on_failure() == FailurePolicy::Refuse {
                         return Err(NoAnswer {
-                            extension: slot.name().to_owned(),
-                            hook: hook.function.to_owned(),
+                            component: slot.name().to_owned(),
+                            function: hook.function.to_owned(),
                         });
                     }
                 }
@@ -116,23 +112,72 @@ impl Points for Chain {
         let value = parameters.last().cloned().map(Box::new);
         Ok(Val::Result(Ok(value)))
     }
+
+    fn operate(&self, call: &NestedCall<'_>, nesting: &Nesting) -> Result<Vec<Val>, NoAnswer> {
+        let slots = self.slots.load();
+        let mut others = slots.iter().filter(|slot| !is_own(slot, nesting));
+        let Some(slot) = others.find(|slot| slot.module().fills(call.interface)) else {
+            let (interface, function) = (call.interface, call.function);
+            let module = nesting.components.last().map_or("", |own| &**own);
+            tracing::error!(
+                module,
+                interface,
+                function,
+                "an operation is called that no served component exports"
+            );
+            return Err(NoAnswer {
+                component: interface.to_owned(),
+                function: function.to_owned(),
+            });
+        };
+        let version = slot.choose(&nesting.caller);
+        let called = check_depth(nesting).and_then(|()| slot.operate(&version, call, nesting));
+        called.map_err(|reason| {
+            let (module, function) = (slot.name(), call.function);
+            let by = nesting.components.last().map_or("", |own| &**own);
+            let reason = &*cut(&reason, SHOWN_BYTES_MAX);
+            tracing::error!(
+                module,
+                by,
+                function,
+                reason,
+                "an operation was not answered"
+            );
+            NoAnswer {
+                component: module.to_owned(),
+                function: function.to_owned(),
+            }
+        })
+    }
 }
 
-/// Whether a component may be called within these calls.
+/// Whether a component is the one that calls.
+fn is_own(slot: &Slot, nesting: &Nesting) -> bool {
+    let last = nesting.components.last();
+    last.is_some_and(|own| **own == *slot.name())
+}
+
+/// Whether an extension may be called at a hook within these calls.
 fn check_nesting(slot: &Slot, nesting: &Nesting) -> Result<(), String> {
     let mut components = nesting.components.iter();
     if components.any(|called| **called == *slot.name()) {
-        return Err("it is called within a call of its own".to_owned());
+        return Err("it is called at a hook within a call of its own".to_owned());
     }
+    check_depth(nesting)
+}
+
+/// Whether one more call may be made within these.
+fn check_depth(nesting: &Nesting) -> Result<(), String> {
     if nesting.components.len() > DEPTH_MAX {
         return Err(format!(
-            "calls of components are nested {DEPTH_MAX} deep at most, and this would be one more"
+            "calls of components are nested at most {DEPTH_MAX} deep, and this would be one more: {}",
+            nesting.components.join(" > ")
         ));
     }
     Ok(())
 }
 
-fn log_changed(version: &Version, hook: &HookCall<'_>, changed: &[String]) {
+fn log_changed(version: &Version, hook: &NestedCall<'_>, changed: &[String]) {
     if changed.is_empty() {
         return;
     }
@@ -145,7 +190,7 @@ fn log_changed(version: &Version, hook: &HookCall<'_>, changed: &[String]) {
     );
 }
 
-fn log_rejected(version: &Version, hook: &HookCall<'_>, rejection: &Val) {
+fn log_rejected(version: &Version, hook: &NestedCall<'_>, rejection: &Val) {
     let text =
         |name: &str| match rejection {
             Val::Record(fields) => fields.iter().find(|(field, _)| field == name).map_or_else(
@@ -174,7 +219,7 @@ fn log_rejected(version: &Version, hook: &HookCall<'_>, rejection: &Val) {
     );
 }
 
-fn log_failed(version: &Version, hook: &HookCall<'_>, reason: &str) {
+fn log_failed(version: &Version, hook: &NestedCall<'_>, reason: &str) {
     let reason = &*cut(reason, SHOWN_BYTES_MAX);
     let (module, hook, number) = (version.name(), hook.function, version.version());
     match version.on_failure() {

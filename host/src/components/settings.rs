@@ -96,7 +96,7 @@ fn read_grants(key: &str, reader: &mut Reader) -> Grants {
             key,
             &format!("a list of grants: {}", names.join(", ")),
             &Grants::standard().to_string(),
-            "the capabilities that the component may use, and hooks: whether it may be an extension",
+            "the capabilities that the component may use; hooks, if it may be an extension; operations, if it may call other components",
             Grants::parse,
         )
         .unwrap_or_else(Grants::standard)

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tracing::Span;
 
-use crate::engine::{CallError, HookCall, Nesting, Turn};
+use crate::engine::{CallError, NestedCall, Nesting, Turn, Val};
 use crate::fault::fault_of;
 use crate::printable::cut;
 use crate::threads::{Executor, ExecutorOptions, Fairness, Lane};
@@ -225,21 +225,51 @@ impl Slot {
     pub(super) fn hook(
         &self,
         module: &Arc<Version>,
-        hook: &HookCall<'_>,
+        hook: &NestedCall<'_>,
         nesting: &Nesting,
     ) -> Result<Turn, String> {
+        let status = |turn: &Turn| match turn {
+            Turn::Passed { .. } => 200,
+            Turn::Rejected(_) => 400,
+        };
+        self.nested(module, hook, nesting, || module.hook(hook, nesting), status)
+    }
+
+    /// Has one of its versions answer an operation, on the thread of the call that calls it.
+    ///
+    /// # Errors
+    /// With the reason why it did not answer, for the log.
+    pub(super) fn operate(
+        &self,
+        module: &Arc<Version>,
+        call: &NestedCall<'_>,
+        nesting: &Nesting,
+    ) -> Result<Vec<Val>, String> {
+        let operate = || module.operate(call, nesting);
+        self.nested(module, call, nesting, operate, |_| 200)
+    }
+
+    /// Makes a call within another one, admitted and counted like that of a request.
+    fn nested<T>(
+        &self,
+        module: &Arc<Version>,
+        call: &NestedCall<'_>,
+        nesting: &Nesting,
+        make: impl FnOnce() -> Result<T, CallError>,
+        status: impl FnOnce(&T) -> u16,
+    ) -> Result<T, String> {
         let asked = Instant::now();
         let admitted = self
-            .admit(module, &nesting.caller, number_of(hook.function), asked)
+            .admit(module, &nesting.caller, number_of(call.function), asked)
             .map_err(|refused| refused.to_string())?;
         let _runs = Present::of(&self.record.statistics.running);
-        fault_of("hook", &self.record.name);
-        let result = catch_unwind(AssertUnwindSafe(|| module.hook(hook, nesting)))
-            .unwrap_or_else(|_| Err(ended_inside()));
-        let status = match result {
-            Ok(Turn::Passed { .. }) => Some(200),
-            Ok(Turn::Rejected(_)) => Some(400),
-            Err(_) => None,
+        fault_of("nested", &self.record.name);
+        let result = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| Err(ended_inside()));
+        // A component does not fail where another one does.
+        let (status, admitted) = match &result {
+            Ok(answer) => (Some(status(answer)), admitted),
+            Err(CallError::NoAnswer(_)) => (Some(503), None),
+            Err(_) => (None, admitted),
         };
         self.record.count(module, status, asked, admitted);
         result.map_err(|error| error.to_string())

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::engine::{
-    CallContext, CallError, Engine, HookCall, Limits, LoadError, Nesting, Settings, Turn,
+    CallContext, CallError, Engine, Limits, LoadError, NestedCall, Nesting, Settings, Turn, Val,
 };
 use crate::printable::cut;
 use crate::storage::{
@@ -365,16 +365,34 @@ impl Version {
     ///
     /// # Errors
     /// When the call returns nothing.
-    pub(super) fn hook(&self, hook: &HookCall<'_>, nesting: &Nesting) -> Result<Turn, CallError> {
+    pub(super) fn hook(&self, hook: &NestedCall<'_>, nesting: &Nesting) -> Result<Turn, CallError> {
         let mut context = self.context(self.database.get());
         context.nesting = nesting.clone();
         self.loaded.contract.component().call_hook(context, hook)
     }
 
-    /// Checks that it fits the extension points of another component that it fills.
+    /// Answers an operation that another component calls, within the calls of `nesting`.
     ///
     /// # Errors
-    /// With the hook and the field that cannot be adapted.
+    /// When the call returns nothing.
+    pub(super) fn operate(
+        &self,
+        call: &NestedCall<'_>,
+        nesting: &Nesting,
+    ) -> Result<Vec<Val>, CallError> {
+        let mut context = self.context(self.database.get());
+        context.nesting = nesting.clone();
+        self.loaded
+            .contract
+            .component()
+            .call_operation(context, call)
+    }
+
+    /// Checks that it fits the extension points of another component that it fills, and the
+    /// operations of its own that the other calls.
+    ///
+    /// # Errors
+    /// With the function and the field that cannot be adapted.
     pub(in crate::components) fn check_points_of(&self, other: &Self) -> Result<(), LoadError> {
         let (own, other) = (
             self.loaded.contract.component(),
@@ -382,7 +400,10 @@ impl Version {
         );
         let points = other.points();
         let mut filled = points.iter().filter(|point| own.has_export(point));
-        filled.try_for_each(|point| own.check_point(other, point))
+        filled.try_for_each(|point| own.check_point(other, point))?;
+        let operations = other.operations();
+        let mut called = operations.iter().filter(|name| own.has_export(name));
+        called.try_for_each(|name| own.check_operations(other, name))
     }
 
     /// Answers a request as [`Self::handle`] does, but keeps nothing of what it writes.

@@ -9,7 +9,7 @@ use wasmtime::component::{Instance, InstancePre};
 use super::linker::{self, ImportKind};
 use super::shape::Shape;
 use super::{CallError, Clock, Engine, LoadError, artifact, compiler, store, turns};
-use crate::capabilities::{CallContext, CallState, HOOKS, PointsOfHost};
+use crate::capabilities::{CallContext, CallState, HOOKS, OPERATIONS, PointsOfHost};
 use crate::digest::Digest;
 
 /// A compiled component. Cheap to share; each call makes an instance of its own.
@@ -157,13 +157,18 @@ impl Component {
     pub fn grants_needed(&self) -> Vec<(String, &'static str)> {
         let component = self.pre.component().component_type();
         let imports = component.imports(&self.engine);
-        let capabilities = imports
-            .filter_map(|(name, _)| Some((name.to_owned(), linker::capability(name)?.grant?)));
+        let imported = imports.filter_map(|(name, import)| {
+            let grant = match linker::is_operations(&self.engine, name, &import.ty) {
+                true => OPERATIONS,
+                false => linker::capability(name)?.grant?,
+            };
+            Some((name.to_owned(), grant))
+        });
         let exports = component.exports(&self.engine);
         let points = exports
             .filter(|(name, export)| linker::is_point(&self.engine, name, &export.ty))
             .map(|(name, _)| (name.to_owned(), HOOKS));
-        capabilities.chain(points).collect()
+        imported.chain(points).collect()
     }
 
     /// The names of all that it exports.

@@ -120,7 +120,7 @@ pub enum CallError {
     /// Another version serves instead of the guest's, and it did not end in time.
     #[error("stopped: another version was activated, and this call had versions.drain_ms to end")]
     Retired,
-    /// An extension that it has to ask did not answer.
+    /// Another component that it has to ask did not answer.
     #[error(transparent)]
     NoAnswer(NoAnswer),
     /// The guest called the host more often than it may.

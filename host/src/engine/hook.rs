@@ -2,12 +2,12 @@
 //! them.
 
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
-use wasmtime::component::{Type, Val};
+use wasmtime::component::{ComponentExportIndex, Type, Val};
 
 use super::component::{Component, Guest};
 use super::lens;
 use super::{CallError, LoadError};
-use crate::capabilities::{CallContext, HookCall};
+use crate::capabilities::{CallContext, NestedCall};
 
 /// How an extension took its turn at a hook.
 #[derive(Debug)]
@@ -32,13 +32,9 @@ impl Component {
     pub(crate) fn call_hook(
         &self,
         context: CallContext,
-        hook: &HookCall<'_>,
+        hook: &NestedCall<'_>,
     ) -> Result<Turn, CallError> {
-        let component = self.pre().component();
-        let index = component
-            .get_export_index(None, hook.point)
-            .and_then(|point| component.get_export_index(Some(&point), hook.function))
-            .ok_or_else(|| CallError::BadCall(format!("it exports no {}", hook.function)))?;
+        let index = self.index_of(hook)?;
         let returned = self.call(context, |guest| {
             let Guest { store, instance } = guest;
             let function = instance
@@ -84,7 +80,19 @@ impl Component {
             .collect()
     }
 
-    fn functions_imported(&self, name: &str) -> Vec<(String, ComponentFunc)> {
+    /// Where the called function is among the exports.
+    pub(super) fn index_of(
+        &self,
+        call: &NestedCall<'_>,
+    ) -> Result<ComponentExportIndex, CallError> {
+        let component = self.pre().component();
+        component
+            .get_export_index(None, call.interface)
+            .and_then(|interface| component.get_export_index(Some(&interface), call.function))
+            .ok_or_else(|| CallError::BadCall(format!("it exports no {}", call.function)))
+    }
+
+    pub(super) fn functions_imported(&self, name: &str) -> Vec<(String, ComponentFunc)> {
         let ty = self.pre().component().component_type();
         let import = ty
             .imports(self.engine())
@@ -97,11 +105,15 @@ impl Component {
         }
     }
 
-    fn function_exported(&self, point: &str, function: &str) -> Option<ComponentFunc> {
+    pub(super) fn function_exported(
+        &self,
+        interface: &str,
+        function: &str,
+    ) -> Option<ComponentFunc> {
         let ty = self.pre().component().component_type();
         let (_, export) = ty
             .exports(self.engine())
-            .find(|(name, _)| super::are_compatible(name, point))?;
+            .find(|(name, _)| super::are_compatible(name, interface))?;
         let ComponentItem::ComponentInstance(instance) = export.ty else {
             return None;
         };
@@ -142,7 +154,7 @@ fn at_of(name: &str, at: &lens::Mismatch) -> String {
     format!("{name}: {at}")
 }
 
-fn adapted(hook: &HookCall<'_>, ty: &ComponentFunc) -> wasmtime::Result<Vec<Val>> {
+fn adapted(hook: &NestedCall<'_>, ty: &ComponentFunc) -> wasmtime::Result<Vec<Val>> {
     let values = hook.parameters.iter().cloned();
     let adapted = values.zip(hook.ty.params().zip(ty.params())).map(
         |(value, ((_, from), (_, to)))| match from == to {
@@ -157,7 +169,7 @@ fn adapted(hook: &HookCall<'_>, ty: &ComponentFunc) -> wasmtime::Result<Vec<Val>
 
 /// The result of an extension as the module knows it.
 fn turn(
-    hook: &HookCall<'_>,
+    hook: &NestedCall<'_>,
     ty: &ComponentFunc,
     result: Val,
 ) -> wasmtime::Result<Result<Turn, String>> {

@@ -10,7 +10,7 @@ use wasmtime::component::{Linker, Type, Val};
 
 use super::error::LoadError;
 use super::{root, versions};
-use crate::capabilities::{self, CallState, Capability, HookCall};
+use crate::capabilities::{self, CallState, Capability, NestedCall};
 
 /// Namespaces of the host. An import from one of these that is no capability
 /// is no extension point either: the host does not provide it.
@@ -25,6 +25,8 @@ pub enum ImportKind {
     Types,
     /// An interface of hooks, for extensions to fill.
     ExtensionPoint,
+    /// Operations that another component exports.
+    Operations,
     /// Nothing that the host can provide.
     Unknown,
 }
@@ -38,6 +40,8 @@ pub(super) enum Form {
     MaybeHooks,
     /// An instance with other functions.
     Functions,
+    /// An instance with functions whose values cannot cross between components.
+    Bound,
     /// No instance.
     Other,
 }
@@ -47,13 +51,15 @@ fn kind(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> ImportKi
     let ComponentItem::ComponentInstance(instance) = item else {
         return kind_of(name, &Form::Other);
     };
-    let mut functions = functions(engine, instance).peekable();
-    let form = if functions.peek().is_none() {
+    let all: Vec<_> = functions(engine, instance).collect();
+    let form = if all.is_empty() {
         Form::Types
-    } else if functions.all(|(_, function)| is_hook(&function)) {
+    } else if all.iter().all(|(_, function)| is_hook(function)) {
         Form::MaybeHooks
-    } else {
+    } else if all.iter().all(|(_, function)| is_operation(function)) {
         Form::Functions
+    } else {
+        Form::Bound
     };
     kind_of(name, &form)
 }
@@ -67,7 +73,8 @@ pub(super) fn kind_of(name: &str, form: &Form) -> ImportKind {
         (_, Some(_)) => ImportKind::Unknown,
         (Form::Types, None) => ImportKind::Types,
         (Form::MaybeHooks, None) if !is_hosts() => ImportKind::ExtensionPoint,
-        (Form::MaybeHooks | Form::Functions, None) => ImportKind::Unknown,
+        (Form::Functions, None) if !is_hosts() => ImportKind::Operations,
+        (Form::MaybeHooks | Form::Functions | Form::Bound, None) => ImportKind::Unknown,
     }
 }
 
@@ -125,9 +132,13 @@ pub(super) fn link(
         match kind(engine, name, &import.ty) {
             ImportKind::Capability | ImportKind::Types => {}
             ImportKind::Unknown => unknown.push(name.to_owned()),
-            ImportKind::ExtensionPoint => {
+            kind @ (ImportKind::ExtensionPoint | ImportKind::Operations) => {
                 if let ComponentItem::ComponentInstance(instance) = &import.ty {
-                    link_point(engine, &mut linker, name, instance).map_err(LoadError::Engine)?;
+                    let link = match kind {
+                        ImportKind::ExtensionPoint => link_point,
+                        _ => link_operations,
+                    };
+                    link(engine, &mut linker, name, instance).map_err(LoadError::Engine)?;
                 }
             }
         }
@@ -159,6 +170,11 @@ pub(super) fn refusal(
         .unwrap_or_else(|| LoadError::Link(root(error)))
 }
 
+/// Whether an import is of another component's operations.
+pub(super) fn is_operations(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> bool {
+    kind(engine, name, item) == ImportKind::Operations
+}
+
 /// Whether an import is an extension point.
 pub(super) fn is_point(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> bool {
     kind(engine, name, item) == ImportKind::ExtensionPoint
@@ -183,8 +199,8 @@ fn link_point(
             *result = match context.data().points() {
                 None => Val::Result(Ok(Some(Box::new(value.clone())))),
                 Some((points, nesting)) => {
-                    let hook = HookCall {
-                        point: &point,
+                    let hook = NestedCall {
+                        interface: &point,
                         function: &function_name,
                         ty: &ty,
                         parameters,
@@ -193,6 +209,41 @@ fn link_point(
                     called.map_err(wasmtime::Error::new)?
                 }
             };
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Links operations to the component that exports them, which is looked for when one is
+/// called.
+fn link_operations(
+    engine: &wasmtime::Engine,
+    linker: &mut Linker<CallState>,
+    name: &str,
+    instance: &ComponentInstance,
+) -> wasmtime::Result<()> {
+    let mut linked = linker.instance(name)?;
+    let interface: Arc<str> = name.into();
+    for (function, _) in functions(engine, instance) {
+        let (interface, function_name) = (interface.clone(), function.clone());
+        linked.func_new(&function, move |context, ty, parameters, results| {
+            let Some((points, nesting)) = context.data().points() else {
+                return Err(wasmtime::Error::msg(format!(
+                    "{interface} is of another component, and no other one is served"
+                )));
+            };
+            let call = NestedCall {
+                interface: &interface,
+                function: &function_name,
+                ty: &ty,
+                parameters,
+            };
+            let returned = points.operate(&call, &nesting);
+            let returned = returned.map_err(wasmtime::Error::new)?;
+            for (result, returned) in results.iter_mut().zip(returned) {
+                *result = returned;
+            }
             Ok(())
         })?;
     }
@@ -224,6 +275,15 @@ fn is_hook(function: &ComponentFunc) -> bool {
         return false;
     };
     result.ok().is_some_and(|ok| ok == parameter) && is_plain(&parameter)
+}
+
+/// Whether the values of a function can cross between components.
+fn is_operation(function: &ComponentFunc) -> bool {
+    let result = |ty: &Type| match ty {
+        Type::Result(result) => [result.ok(), result.err()].iter().flatten().all(is_plain),
+        ty => is_plain(ty),
+    };
+    function.params().all(|(_, ty)| is_plain(&ty)) && function.results().all(|ty| result(&ty))
 }
 
 /// Whether values of a type are little more in the host than in the component:
@@ -376,7 +436,7 @@ mod tests {
             ),
             ("wares:platform/files@1.0.0", ImportKind::Unknown, None),
             ("wasi:sockets/tcp@0.2.0", ImportKind::Unknown, None),
-            ("shop:reviews/reviews@1.0.0", ImportKind::Unknown, None),
+            ("shop:reviews/reviews@1.0.0", ImportKind::Operations, None),
         ] {
             assert_eq!(kind_of(import, &Form::Functions), kind, "{import}");
             let found = given(import).map(|(_, name)| name);

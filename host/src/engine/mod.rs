@@ -10,6 +10,7 @@ mod error;
 mod hook;
 mod lens;
 mod linker;
+mod operation;
 mod settings;
 mod shape;
 mod store;
@@ -42,7 +43,7 @@ pub(crate) use wasmtime::component::Val;
 
 pub(crate) use crate::capabilities::LimitSettings;
 pub use crate::capabilities::{
-    CallContext, CallState, CapabilityLimits, DEPTH_MAX, Grants, HookCall, Limits, Nesting,
+    CallContext, CallState, CapabilityLimits, DEPTH_MAX, Grants, Limits, NestedCall, Nesting,
     NoAnswer, NotGranted, Points, PointsOfHost, Settings, TimeLeft,
 };
 

@@ -52,7 +52,7 @@ pub(super) async fn call(
         SlotError::TooLarge => body::too_large(),
         // It is in the log.
         SlotError::Call(CallError::NoAnswer(_)) => Box::new(Answer::busy(
-            "An extension that has to be asked does not answer",
+            "Another component that has to be asked does not answer",
             RETRY_AFTER_S,
         )),
         // It is in the log.

@@ -17,6 +17,7 @@ mod component {
                 package tests:meddler;
                 world meddler {
                     import wasi:config/store@0.2.0-rc.1;
+                    import wares:customer/customers@2.0.0;
                     export wares:module/lifecycle@2.0.0;
                     export wares:customer/hooks@2.0.0;
                 }
@@ -28,6 +29,7 @@ mod component {
 
     use bindings::exports::wares::customer::hooks::{self, Context, Rejection};
     use bindings::exports::wares::module::lifecycle::{self, Description};
+    use bindings::wares::customer::customers::{self, Query};
     use bindings::wares::customer::types::{
         AddressReference, AddressUpdate, CustomerUpdate, GroupUpdate, MembershipChange, NewAddress,
         NewCustomer, NewGroup,
@@ -63,6 +65,20 @@ mod component {
         }
     }
 
+    fn everyone() -> Query {
+        Query {
+            q: None,
+            ids: None,
+            email: None,
+            has_account: None,
+            groups: None,
+            created_from: None,
+            created_before: None,
+            offset: None,
+            limit: None,
+        }
+    }
+
     fn rejection(context: &Context) -> Rejection {
         let data = context.additional_data.as_deref().unwrap_or_default();
         Rejection {
@@ -82,6 +98,25 @@ mod component {
                 "signs" => {
                     let before = value.company_name.take().unwrap_or_default();
                     value.company_name = Some(format!("{before}{};", name()));
+                }
+                "counts" => {
+                    let found = customers::search(&Query {
+                        email: value.email.clone(),
+                        ..everyone()
+                    });
+                    let count = found.map_or(99, |page| page.count);
+                    value.company_name = Some(format!("{count} before"));
+                }
+                "asks for one that is not there" => {
+                    let error = customers::retrieve("cus_none").err();
+                    value.company_name = error.map(|error| format!("{error:?}"));
+                }
+                "makes another" => {
+                    let made = customers::create(&NewCustomer {
+                        email: Some("other@shop.example".to_owned()),
+                        ..value.clone()
+                    });
+                    value.company_name = made.ok().map(|made| made.id);
                 }
                 "rejects" => return Err(rejection(&context)),
                 "traps" => panic!("it meddles no more"),
