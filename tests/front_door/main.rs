@@ -26,6 +26,7 @@ mod faults;
 mod floods;
 mod folders;
 mod full_disk;
+mod grants;
 mod groups;
 mod heads;
 mod hostile;

@@ -18,13 +18,16 @@ fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
+/// Installs a component that is granted the capabilities.
 fn put(shop: &Shop, path: &str, bytes: &[u8]) -> Answer {
     let bearer = format!("Bearer {}", shop.token);
     let headers = [
         ("authorization", &*bearer),
         ("content-type", "application/wasm"),
     ];
-    shop.send("PUT", path, &headers, bytes)
+    let more = if path.contains('?') { '&' } else { '?' };
+    let path = format!("{path}{more}grant=sql&grant=events");
+    shop.send("PUT", &path, &headers, bytes)
 }
 
 fn activate(shop: &Shop, name: &str, bytes: &[u8]) -> Answer {
@@ -65,7 +68,7 @@ fn a_module_of_a_new_name_is_installed_activated_and_served_after_a_restart() {
         json!({"version": version, "module": {
             "name": "notes", "version": null, "digest": null, "source": null, "circuit": "closed",
             "calls": {"made": 0, "failed": 0, "server_errors": 0, "mean_ms": 0.0},
-            "canary": null, "versions": [version], "changes": [], "failures": []
+            "canary": null, "grants": ["sql", "events"], "versions": [version], "changes": [], "failures": []
         }}),
     );
     // It is kept, and nothing is served or made of it.
@@ -276,7 +279,13 @@ fn a_host_killed_while_a_module_is_added_starts_with_it_or_without() {
         });
         let file = shop.data.path().join("notes.wasm");
         std::fs::write(&file, notes()).unwrap();
-        let added = shop.run(&["module", "install", "notes.wasm", "--activate"]);
+        let added = shop.run(&[
+            "module",
+            "install",
+            "notes.wasm",
+            "--activate",
+            "--grant=sql,events",
+        ]);
         assert!(!added.status.success());
         shop.server.child.wait().unwrap();
         let shop = Shop::open_on(shop.data, |_| {});
@@ -309,7 +318,15 @@ fn commands_add_a_module_with_a_host_and_without() {
             );
         };
         did(
-            &["module", "install", file.to_str().unwrap()],
+            &[
+                "module",
+                "install",
+                file.to_str().unwrap(),
+                "--grant",
+                "sql",
+                "--grant",
+                "events",
+            ],
             &format!("{name} has 1.0.0 {digest}\n"),
         );
         did(

@@ -23,6 +23,8 @@ pub struct NotGranted {
     pub interface: String,
     /// The grant that opens it.
     pub grant: &'static str,
+    /// All grants that are missing, this one included.
+    pub missing: Vec<&'static str>,
 }
 
 impl fmt::Display for Grants {
@@ -46,6 +48,50 @@ impl Grants {
         Self(names.map(str::to_owned).collect())
     }
 
+    /// Every grant.
+    pub fn all() -> Self {
+        Self(Self::names().map(str::to_owned).collect())
+    }
+
+    /// No grant.
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The grants that were written by [`fmt::Display`]. Those that this host does not know
+    /// are left out.
+    pub fn kept(text: &str) -> Self {
+        let known = Self::names().filter(|name| text.split(',').any(|kept| kept == *name));
+        Self(known.map(str::to_owned).collect())
+    }
+
+    /// These grants and others.
+    pub fn with(&self, others: &Self) -> Self {
+        let has = |grants: &Self, name: &str| grants.0.iter().any(|one| one == name);
+        let names = Self::names().filter(|name| has(self, name) || has(others, name));
+        Self(names.map(str::to_owned).collect())
+    }
+
+    /// Whether this has all of these others.
+    pub fn includes(&self, others: &Self) -> bool {
+        others.0.iter().all(|other| self.0.contains(other))
+    }
+
+    /// The names, in the order in which they were given.
+    pub fn list(&self) -> &[String] {
+        &self.0
+    }
+
+    /// What a component does with a grant, as the end of a sentence.
+    pub fn summary(name: &str) -> &'static str {
+        let of_components = match name {
+            HOOKS => "changes and rejects what other modules are about to write, at their hooks",
+            _ => "calls operations of other modules",
+        };
+        let capability = ALL.iter().find(|one| one.grant == Some(name));
+        capability.map_or(of_components, |capability| capability.summary)
+    }
+
     /// The grants of a list; `None` if one of them is the name of no grant.
     pub fn parse(list: Vec<String>) -> Option<Self> {
         let is_grant = |word: &String| Self::names().any(|name| name == word);
@@ -60,11 +106,16 @@ impl Grants {
     pub fn check(&self, needed: Vec<(String, &'static str)>) -> Result<Vec<String>, NotGranted> {
         let mut unused = self.0.clone();
         unused.retain(|granted| needed.iter().all(|(_, grant)| grant != granted));
-        match needed
-            .into_iter()
-            .find(|(_, grant)| !self.0.iter().any(|granted| granted == grant))
-        {
-            Some((interface, grant)) => Err(NotGranted { interface, grant }),
+        let is_missing = |grant: &str| !self.0.iter().any(|granted| granted == grant);
+        let missing = Self::names()
+            .filter(|name| is_missing(name) && needed.iter().any(|(_, grant)| grant == name))
+            .collect();
+        match needed.into_iter().find(|(_, grant)| is_missing(grant)) {
+            Some((interface, grant)) => Err(NotGranted {
+                interface,
+                grant,
+                missing,
+            }),
             None => Ok(unused),
         }
     }
@@ -95,18 +146,30 @@ mod tests {
             grants(&all[..all.len() - OF_COMPONENTS.len()]),
             Some(Grants::standard())
         );
-        assert!(grants(&all).is_some());
+        assert_eq!(grants(&all), Some(Grants::all()));
+    }
+
+    #[test]
+    fn kept_grants_are_read_and_joined_with_others() {
+        let some = grants(&["hooks", "sql"]).unwrap();
+        assert_eq!(some.to_string(), "hooks,sql");
+        assert!(Grants::kept(&some.to_string()).includes(&some));
+        assert_eq!(Grants::kept("files,sql"), grants(&["sql"]).unwrap());
+        assert_eq!(Grants::kept(""), Grants::none());
+        let more = grants(&["events"]).unwrap();
+        assert_eq!(some.with(&more).to_string(), "sql,events,hooks");
+        assert!(!some.includes(&more));
     }
 
     #[test]
     fn what_is_not_granted_is_refused_and_what_is_not_needed_is_named() {
-        for (granted, needed, expected) in [
-            (&["sql"][..], &["sql"][..], Ok(vec![])),
-            (&["sql", "events"], &["sql"], Ok(vec!["events"])),
-            (&["sql"], &[], Ok(vec!["sql"])),
-            (&[], &[], Ok(vec![])),
-            (&["events"], &["events", "sql"], Err("sql")),
-            (&[], &["sql"], Err("sql")),
+        for (granted, needed, missing, expected) in [
+            (&["sql"][..], &["sql"][..], &[][..], Ok(vec![])),
+            (&["sql", "events"], &["sql"], &[], Ok(vec!["events"])),
+            (&["sql"], &[], &[], Ok(vec!["sql"])),
+            (&[], &[], &[], Ok(vec![])),
+            (&["events"], &["events", "sql"], &["sql"], Err("sql")),
+            (&[], &["hooks", "sql"], &["sql", "hooks"], Err("hooks")),
         ] {
             let imports = needed.iter().map(|grant| (format!("a:b/{grant}"), *grant));
             let checked = grants(granted).unwrap().check(imports.collect());
@@ -115,6 +178,7 @@ mod tests {
                 .map_err(|grant| NotGranted {
                     interface: format!("a:b/{grant}"),
                     grant,
+                    missing: missing.to_vec(),
                 });
             assert_eq!(checked, expected, "{granted:?} {needed:?}");
         }

@@ -1,27 +1,18 @@
 //! `wares module`: versions of modules, of a host that runs or of a data folder that no host serves.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+mod install;
 
-use anyhow::{Context, anyhow};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use std::io::Write;
+
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::client::{ask, operator};
-use super::setup::Setup;
-use super::{Common, json_out, one_line, text_out, write_line};
-use crate::components::{self, Action, Source, UnderWay};
-use crate::digest::Digest;
-use crate::files;
-use crate::printable::printable;
+use super::client::ask;
+use super::{Common, json_out, text_out, write_line};
+use crate::components;
 use crate::server::client::Ask;
-use crate::storage::Outcome;
-
-/// The largest file of a signature, in bytes.
-const SIGNATURE_BYTES_MAX: u64 = 64 * 1024;
+use install::Install;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -50,29 +41,6 @@ enum Command {
     List(List),
     /// Show the state of modules: versions, calls, canaries.
     Status(List),
-}
-
-#[derive(Args, Debug)]
-struct Install {
-    /// The component.
-    file: PathBuf,
-    /// Put it in service at once.
-    #[arg(long)]
-    activate: bool,
-    /// Start it as canary for this share of the requests: 10%.
-    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "activate")]
-    canary: Option<String>,
-    /// The expected SHA-256, in hexadecimal.
-    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
-    digest: Option<String>,
-    /// Its minisign signature [default: FILE.minisig, if it exists].
-    #[arg(long, value_name = "FILE")]
-    signature: Option<PathBuf>,
-    /// The module [default: the component's own name].
-    #[arg(long, value_name = "MODULE", value_parser = NonEmptyStringValueParser::new())]
-    name: Option<String>,
-    #[command(flatten)]
-    common: Common,
 }
 
 #[derive(Args, Debug)]
@@ -188,102 +156,6 @@ fn share(text: &str) -> Result<String, String> {
         Some(_) => Ok(text.to_owned()),
         None => Err("write a share from 0.01% to 100%, like 10%".to_owned()),
     }
-}
-
-/// The known parts of a component that is about to be installed.
-#[derive(Default)]
-struct Found {
-    name: Option<String>,
-    digest: Option<Digest>,
-}
-
-impl Install {
-    fn run(&self) -> anyhow::Result<Value> {
-        let setup = Setup::open(&self.common)?;
-        let mut found = Found {
-            name: self.name.clone(),
-            digest: None,
-        };
-        let put = self
-            .prepare(&setup, &mut found)
-            .inspect_err(|error| found.refused(&setup, error))?;
-        ask(&self.common, put)
-    }
-
-    /// Reads the component and its signature, and finds out which module it is.
-    fn prepare(&self, setup: &Setup, found: &mut Found) -> anyhow::Result<Ask> {
-        let bytes_max = setup.settings.compile.component_bytes_max;
-        let source = Source::read(&self.file, bytes_max)?;
-        found.digest = Some(source.digest);
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => name_of(setup, &source)?,
-        };
-        found.name = Some(name.clone());
-        let read = |path: &Path| {
-            files::read(path, SIGNATURE_BYTES_MAX)
-                .with_context(|| format!("cannot read {}", path.display()))
-        };
-        let beside = PathBuf::from(format!("{}.minisig", self.file.display()));
-        let signature = match &self.signature {
-            Some(path) => Some(read(path)?),
-            None if beside.exists() => Some(read(&beside)?),
-            None => None,
-        };
-        let mut query = Vec::new();
-        if self.activate {
-            query.push("activate=true".to_owned());
-        }
-        if let Some(share) = &self.canary {
-            query.push(format!("canary={}", segment(share)));
-        }
-        if let Some(digest) = &self.digest {
-            query.push(format!("digest={}", segment(digest)));
-        }
-        Ok(Ask::put(
-            path(&name, &format!("?{}", query.join("&"))),
-            source.bytes.into_owned(),
-            signature.map(|text| STANDARD.encode(text)),
-        ))
-    }
-}
-
-impl Found {
-    /// Keeps in the audit that the component was refused before any host was asked. What
-    /// keeps that from being kept is no reason to say less of the refusal.
-    fn refused(&self, setup: &Setup, error: &anyhow::Error) {
-        let host_database = setup
-            .folder()
-            .and_then(|folder| Ok(folder.host_database()?));
-        let host_database = match host_database {
-            Ok(host_database) => host_database,
-            Err(error) => {
-                let error = format!("{error:#}");
-                eprintln!("wares: not kept in the audit: {}", printable(&error));
-                return;
-            }
-        };
-        let actor = format!("operator {}", operator());
-        let digest = self.digest.map(|digest| digest.to_string());
-        let change = UnderWay::new(Action::Install, digest, &actor);
-        let module = self.name.as_deref().unwrap_or_default();
-        components::write_audit(
-            &host_database,
-            &change,
-            module,
-            Outcome::Refused,
-            &one_line(error),
-        );
-    }
-}
-
-/// The name that the component declares.
-fn name_of(setup: &Setup, source: &Source) -> anyhow::Result<String> {
-    let engine = setup.engine(1)?;
-    let module = setup
-        .module(&engine, source)
-        .map_err(|error| anyhow!("{error}"))?;
-    Ok(module.name().to_owned())
 }
 
 impl Named {

@@ -9,12 +9,12 @@ use super::folder::{Folder, no_data_folder};
 use super::{Common, Settings};
 use crate::clock;
 use crate::components::{
-    self, Candidates, Chain, ComponentStore, CurrentRoutes, Found, Manager, ManagerOptions, Slot,
-    SlotMaker, Source, Version, VersionError, WatchError, Watched,
+    self, Candidates, Chain, ComponentStore, CurrentRoutes, Found, Manager, ManagerOptions,
+    ModuleOptions, Slot, SlotMaker, Source, Version, VersionError, WatchError, Watched,
 };
 use crate::config::Sources;
 use crate::digest::Digest;
-use crate::engine::{Engine, EngineOptions};
+use crate::engine::{Engine, EngineOptions, Grants};
 use crate::identity::IdentityService;
 use crate::printable::printable_line;
 use crate::storage::{HostDatabase, Installed, StorageError};
@@ -121,9 +121,22 @@ impl Setup {
         Version::load(
             engine,
             source,
-            |name| self.settings.module(name),
+            |name| self.settings.module(name).with_kept(self.kept_grants(name)),
             &self.settings.limits.of_call(),
         )
+    }
+
+    /// Loads one component as it would be loaded if everything were granted that it wants.
+    pub(super) fn module_granted_all(
+        &self,
+        engine: &Engine,
+        source: &Source,
+    ) -> Result<Version, VersionError> {
+        let options = |name: &str| ModuleOptions {
+            grants: Grants::all(),
+            ..self.settings.module(name)
+        };
+        Version::load(engine, source, options, &self.settings.limits.of_call())
     }
 
     /// Where the modules' components come from.
@@ -187,6 +200,15 @@ impl Setup {
     fn has_versions(&self, name: &str) -> Result<bool, StorageError> {
         let file = self.settings.data.folder().host_database();
         Ok(file.exists() && !HostDatabase::open(&file)?.versions(name)?.is_empty())
+    }
+
+    /// The grants that are kept of a module.
+    fn kept_grants(&self, name: &str) -> Result<Option<String>, StorageError> {
+        let file = self.settings.data.folder().host_database();
+        if !file.exists() {
+            return Ok(None);
+        }
+        HostDatabase::open(&file)?.grants(name)
     }
 
     /// Returns the record of an installed version.

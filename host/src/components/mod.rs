@@ -25,7 +25,7 @@ mod store;
 mod version;
 mod watch;
 
-pub(crate) use crate::engine::CallError;
+pub(crate) use crate::engine::{CallError, Grants};
 pub use contract::{Header, Response};
 pub use routing::{Claim, Claims, Owned, PathPrefix, Paths, Pattern, belongs_to_host};
 

@@ -9,6 +9,7 @@ use super::signature::Trust;
 use super::{BreakerOptions, CanaryOptions, FailurePolicy, Keys};
 use crate::config::{BYTES_MAX, Reader};
 use crate::engine::{Grants, LimitSettings, Limits};
+use crate::storage::StorageError;
 
 /// Threads of one module at most.
 const THREADS_MAX: u32 = 1024;
@@ -20,6 +21,8 @@ pub struct ModuleOptions {
     pub component: Option<PathBuf>,
     /// The capabilities that it may use.
     pub grants: Grants,
+    /// Whether the settings say which. Otherwise those that are kept of it go before.
+    pub grants_are_set: bool,
     /// The path prefixes that its routes have to lie below.
     pub path_prefixes: Vec<PathPrefix>,
     /// The limits of its calls and its database.
@@ -36,11 +39,26 @@ impl ModuleOptions {
         Self {
             component: None,
             grants: Grants::standard(),
+            grants_are_set: false,
             path_prefixes: PathPrefix::defaults(),
             limits,
             config: Vec::new(),
             on_failure: FailurePolicy::default(),
         }
+    }
+
+    /// With the grants that are kept of the module, unless the settings say which it has.
+    pub(crate) fn with_kept(self, kept: Result<Option<String>, StorageError>) -> Self {
+        let grants = match kept {
+            _ if self.grants_are_set => return self,
+            Ok(None) => return self,
+            Ok(Some(kept)) => Grants::kept(&kept),
+            Err(error) => {
+                tracing::error!(%error, "the grants of a module cannot be read: it has none");
+                Grants::none()
+            }
+        };
+        Self { grants, ..self }
     }
 
     /// `base` are the limits of modules without limits of their own.
@@ -54,6 +72,7 @@ impl ModuleOptions {
         Self {
             component: (!component.is_empty()).then(|| component.into()),
             grants: read_grants(&format!("{section}.grants"), reader),
+            grants_are_set: reader.is_set(&format!("{section}.grants")),
             path_prefixes: reader
                 .list_of(
                     &format!("{section}.path_prefixes"),

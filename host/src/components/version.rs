@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::engine::{
-    CallContext, CallError, Engine, Limits, LoadError, NestedCall, Nesting, Settings, Turn, Val,
+    CallContext, CallError, Engine, Grants, Limits, LoadError, NestedCall, Nesting, Settings, Turn,
+    Val,
 };
 use crate::printable::cut;
 use crate::storage::{
@@ -314,6 +315,14 @@ impl Version {
     /// The JSON Schemas that the operations refer to, by their names.
     pub fn schemas(&self) -> &Map<String, Value> {
         &self.loaded.profile.schemas
+    }
+
+    /// Returns the names of the grants that it needs.
+    pub fn grants_needed(&self) -> Vec<&'static str> {
+        let needed = self.loaded.contract.component().grants_needed();
+        Grants::names()
+            .filter(|name| needed.iter().any(|(_, grant)| grant == name))
+            .collect()
     }
 
     /// Returns the grants that it has and does not need.

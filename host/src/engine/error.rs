@@ -70,6 +70,8 @@ pub enum LoadError {
         interface: String,
         /// What opens it.
         grant: &'static str,
+        /// All that is missing.
+        missing: Vec<&'static str>,
         /// The module.
         module: String,
     },

@@ -156,7 +156,7 @@ impl Manager {
     fn keep_base(&self, current: &Version, bytes: &[u8]) -> Result<(), ChangeError> {
         let _keeping = lock(&self.keeping);
         self.versions.write(current.digest(), bytes)?;
-        self.host_database.insert_version(&Installed {
+        let base = Installed {
             module: current.name().to_owned(),
             digest: current.digest(),
             version: current.version().to_string(),
@@ -164,7 +164,8 @@ impl Manager {
             installed_at: now(),
             installed_by: "host".to_owned(),
             signed_by: kept_signer(current.digest(), current.signer().map(str::to_owned)),
-        })?;
+        };
+        self.host_database.insert_version(&base, None)?;
         Ok(())
     }
 }

@@ -114,6 +114,22 @@ pub enum ChangeError {
          room for more"
     )]
     NoRoom(usize),
+    /// The component wants more than its module is granted.
+    #[error(
+        "the component wants {}, which the module {module} is not granted: install it with {}, or set \
+         modules.{module}.grants",
+        missing.join(" and "),
+        missing.iter().map(|grant| format!("--grant {grant}")).collect::<Vec<_>>().join(" ")
+    )]
+    NotGranted {
+        /// The module.
+        module: String,
+        /// The missing grants.
+        missing: Vec<&'static str>,
+    },
+    /// The settings say what the module is granted.
+    #[error("modules.{0}.grants says what this module is granted: change it there")]
+    GrantsAreSet(String),
     /// The version is in use.
     #[error("{0}")]
     InUse(String),

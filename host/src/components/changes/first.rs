@@ -34,9 +34,10 @@ impl Change<'_, NotInService> {
         manager.check_bytes(installation, digest)?;
         let bytes = installation.bytes;
         let signed_by = manager.options.trust.check(bytes, installation.signature)?;
+        let granted = manager.grants_with(&self.name, &installation.grants)?;
         let kept = self
-            .verified(bytes, digest)
-            .and_then(|module| manager.keep(&module, bytes, by, signed_by));
+            .verified(bytes, digest, &granted)
+            .and_then(|module| manager.keep(&module, bytes, by, signed_by, &granted));
         kept.inspect_err(|_| manager.forget_unknown(&self.name, digest))
     }
 
@@ -48,6 +49,9 @@ impl Change<'_, NotInService> {
         let _keeping = lock(&manager.keeping);
         let version = manager.version(&self.name, prefix)?;
         manager.delete(&version)?;
+        if manager.host_database.versions(&self.name)?.is_empty() {
+            manager.host_database.remove_grants(&self.name)?;
+        }
         Ok(version)
     }
 

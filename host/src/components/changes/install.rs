@@ -6,6 +6,7 @@ use crate::components::audit::Action;
 use crate::components::signature::kept_signer;
 use crate::components::version::Version;
 use crate::digest::Digest;
+use crate::engine::Grants;
 use crate::fault::fault;
 use crate::storage::{Installed, now};
 
@@ -17,6 +18,8 @@ pub struct Installation<'a> {
     pub digest: Option<&'a str>,
     /// Its minisign signature.
     pub signature: Option<&'a str>,
+    /// What the operator grants the module beside what it has.
+    pub grants: Grants,
     /// The change that follows.
     pub then: Then,
 }
@@ -46,12 +49,16 @@ impl Manager {
     ) -> Result<Installed, ChangeError> {
         let digest = Digest::of(installation.bytes);
         let known = Some(digest.to_string());
+        let granted = match installation.grants.list() {
+            [] => String::new(),
+            names => format!("granted {}", names.join(", ")),
+        };
         if self.is_new(name) {
             let change = self.begin_new(name, Action::Install, known, by)?;
-            return change.run(|change| change.install(installation, digest, by));
+            return change.run_for(&granted, |change| change.install(installation, digest, by));
         }
         let change = self.begin(name, Action::Install, known, by)?;
-        change.run(|change| change.install(installation, digest, by))
+        change.run_for(&granted, |change| change.install(installation, digest, by))
     }
 
     /// Whether the bytes are within the limit, and those that were announced.
@@ -82,6 +89,7 @@ impl Manager {
         bytes: &[u8],
         by: &str,
         signed_by: Option<String>,
+        granted: &Grants,
     ) -> Result<Installed, ChangeError> {
         fault("install.verified");
         let _keeping = lock(&self.keeping);
@@ -97,7 +105,9 @@ impl Manager {
         };
         self.versions.write(digest, bytes)?;
         fault("install.stored");
-        self.host_database.insert_version(&installed)?;
+        let grants = self.grants_to_keep(name, granted);
+        self.host_database
+            .insert_version(&installed, grants.as_deref())?;
         fault("install.recorded");
         // A version that was installed before stays as it was, except its signature.
         let kept = self.host_database.version(name, digest)?;
@@ -161,9 +171,10 @@ impl Change<'_> {
         manager.check_bytes(installation, digest)?;
         let bytes = installation.bytes;
         let signed_by = manager.options.trust.check(bytes, installation.signature)?;
+        let granted = manager.grants_with(&self.name, &installation.grants)?;
         let kept = self
-            .verified(bytes, digest)
-            .and_then(|module| manager.keep(&module, bytes, by, signed_by));
+            .verified(bytes, digest, &granted)
+            .and_then(|module| manager.keep(&module, bytes, by, signed_by, &granted));
         kept.inspect_err(|_| manager.forget_unknown(&self.name, digest))
     }
 

@@ -9,6 +9,7 @@ mod drain;
 mod error;
 mod failures;
 mod first;
+mod grants;
 mod install;
 mod reload;
 mod served;

@@ -11,7 +11,7 @@ use crate::components::source::{Origin, Rank, Source, version_name};
 use crate::components::store::ComponentStoreError;
 use crate::components::version::{Version, VersionError};
 use crate::digest::Digest;
-use crate::engine::LoadError;
+use crate::engine::{Grants, LoadError};
 use crate::fault::fault;
 use crate::printable::printable_line;
 use crate::storage::{DataFolder, Database, Installed, Schema, now};
@@ -25,8 +25,11 @@ impl Change<'_> {
         &self,
         bytes: &[u8],
         digest: Digest,
+        grants: &Grants,
     ) -> Result<Arc<Version>, ChangeError> {
-        let module = self.manager.load(self.name(), bytes, digest)?;
+        let module = self
+            .manager
+            .load(self.name(), bytes, digest, Some(grants))?;
         self.verify(&module)?;
         let module = Arc::new(module);
         self.manager.check_routes(&module, None)?;
@@ -59,9 +62,10 @@ impl Change<'_, NotInService> {
         &self,
         bytes: &[u8],
         digest: Digest,
+        grants: &Grants,
     ) -> Result<Arc<Version>, ChangeError> {
         let manager = self.manager;
-        let module = Arc::new(manager.load(&self.name, bytes, digest)?);
+        let module = Arc::new(manager.load(&self.name, bytes, digest, Some(grants))?);
         manager.check_routes(&module, None)?;
         let file = manager.options.data.database(&self.name);
         manager.aside(|| {
@@ -133,11 +137,14 @@ impl Manager {
         })?
     }
 
+    /// Loads a component as a version of a module, with these grants or those that the module
+    /// has.
     pub(super) fn load(
         &self,
         name: &str,
         bytes: &[u8],
         digest: Digest,
+        grants: Option<&Grants>,
     ) -> Result<Version, ChangeError> {
         let source = Source {
             origin: format!("the component for {name}"),
@@ -148,7 +155,7 @@ impl Manager {
             rank: Rank::Active,
             signature: None,
         };
-        let module = self.load_source(&source)?;
+        let module = self.load_with(&source, grants.map(|grants| (name, grants)))?;
         if module.name() != name {
             return Err(ChangeError::Component(format!(
                 "it is the module '{}', not '{name}'",
@@ -175,7 +182,7 @@ impl Manager {
         });
         let mut module = match replaced {
             Some(module) => module,
-            None => self.load(name, &bytes, version.digest)?,
+            None => self.load(name, &bytes, version.digest, None)?,
         };
         module.come_from(Origin {
             rank: Rank::Active,
@@ -186,16 +193,42 @@ impl Manager {
     }
 
     pub(super) fn load_source(&self, source: &Source) -> Result<Version, ChangeError> {
+        self.load_with(source, None)
+    }
+
+    /// Loads a component. The grants are those of the module of this name.
+    fn load_with(
+        &self,
+        source: &Source,
+        grants: Option<(&str, &Grants)>,
+    ) -> Result<Version, ChangeError> {
         let signed_by = self.options.trust.check_file(source)?;
         let module = self.aside(|| {
             fault("load.begun");
-            let options = |name: &str| (self.modules)(name);
+            let options = |name: &str| {
+                let mut options = self.options_of(name);
+                if let Some((of, grants)) = grants
+                    && of == name
+                {
+                    options.grants = grants.clone();
+                }
+                options
+            };
             Version::load(&self.engine, source, options, &self.options.asking).map_err(|error| {
                 let reason = match error {
                     VersionError::Load {
                         source: LoadError::CompilerBusy(waiting),
                         ..
                     } => return ChangeError::CompilerBusy(waiting),
+                    VersionError::Load {
+                        source:
+                            LoadError::NotGranted {
+                                module, missing, ..
+                            },
+                        ..
+                    } if !(self.modules)(&module).grants_are_set => {
+                        return ChangeError::NotGranted { module, missing };
+                    }
                     VersionError::Load { source, .. } => source.to_string(),
                     other => other.to_string(),
                 };

@@ -172,6 +172,7 @@ impl Interview<'_> {
             .map_err(|refused| LoadError::NotGranted {
                 interface: refused.interface,
                 grant: refused.grant,
+                missing: refused.missing,
                 module: module.to_owned(),
             })
     }

@@ -6,6 +6,7 @@ use super::operation::{
     Operation, answer, at_least as object, json_content, nullable, query as query_parameter, text,
 };
 use super::versions::{ACTS, SIGNATURE};
+use crate::components::Grants;
 
 pub(super) fn list() -> Operation {
     Operation::new(
@@ -51,6 +52,14 @@ pub(super) fn install() -> Operation {
             json!({"type": "string", "enum": ["true", "false"], "default": "false"}),
         ),
         query_parameter("canary", share()),
+        query_parameter(
+            "grant",
+            json!({
+                "type": "array",
+                "items": {"enum": Grants::names().collect::<Vec<_>>()},
+                "description": "What the module is granted beside what it has",
+            }),
+        ),
         json!({
             "name": SIGNATURE,
             "in": "header",
@@ -163,7 +172,7 @@ const NO_MODULE: (&str, &str) = ("404", "There is no such module");
 const NO_VERSION: (&str, &str) = ("404", "There is no such module, or it has no such version");
 const CONFLICT: (&str, &str) = (
     "409",
-    "Another change of the module is under way, or what it has in service does not allow this one",
+    "Another change of the module is under way, or what it has in service, or is granted, does not allow this one",
 );
 const DISK_FULL: (&str, &str) = ("507", "The disk has no room for it");
 
@@ -227,6 +236,7 @@ fn module() -> Value {
             "calls": calls(),
             "calls_in_service": calls(),
         }))),
+        "grants": array(text()),
         "versions": array(version()),
         "changes": array(object(json!({
             "action": text(),

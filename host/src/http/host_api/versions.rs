@@ -10,7 +10,7 @@ use wares_module_kit::issue::Issues;
 use super::super::answer::Answer;
 use super::{HostRequest, Result, wire};
 use crate::components::{
-    Action, ChangeError, Circuit, Counted, Failure, Installation, Manager, Slot, Then,
+    Action, ChangeError, Circuit, Counted, Failure, Grants, Installation, Manager, Slot, Then,
 };
 use crate::digest::Digest;
 use crate::fault::fault;
@@ -70,7 +70,7 @@ pub(super) fn install(request: &HostRequest<'_>) -> Result {
         let digest = Digest::of(bytes).to_string();
         manager.refuse(Action::Install, name, Some(digest), &by, &refusal.message());
     });
-    let (digest, then) = wanted?;
+    let (digest, grants, then) = wanted?;
     let signature = request.parts.headers.get(SIGNATURE).map(|value| {
         STANDARD
             .decode(value.as_bytes())
@@ -83,6 +83,7 @@ pub(super) fn install(request: &HostRequest<'_>) -> Result {
         bytes,
         digest: digest.as_deref(),
         signature: signature.as_deref(),
+        grants,
         then,
     };
     let installed = changed(manager.install(name, &installation, &by))?;
@@ -98,9 +99,11 @@ pub(super) fn install(request: &HostRequest<'_>) -> Result {
     shown_with(manager, name, &installed)
 }
 
-/// The digest that a component must have, and what follows its installation.
-fn wanted(parameters: &mut Parameters) -> (Option<String>, Then) {
+/// The digest that a component must have, what its module is granted, and what follows its
+/// installation.
+fn wanted(parameters: &mut Parameters) -> (Option<String>, Grants, Then) {
     let digest = parameters.text("digest");
+    let granted = parameters.texts("grant").unwrap_or_default();
     let activate = parameters.text("activate");
     let canary = parameters.text("canary");
     let issues = parameters.issues();
@@ -118,12 +121,20 @@ fn wanted(parameters: &mut Parameters) -> (Option<String>, Then) {
         let text = "Fields 'activate' and 'canary' exclude each other: leave out 'activate' to try the version first";
         issues.wrong("activate", text.to_owned());
     }
+    let shown = granted.join(", ");
+    let grants = Grants::parse(granted).unwrap_or_else(|| {
+        let names: Vec<_> = Grants::names().collect();
+        let names = names.join(", ");
+        let text = format!("Expected: '{names}' for field 'grant', but got: '{shown}'");
+        issues.wrong("grant", text);
+        Grants::none()
+    });
     let then = match share {
         Some(share) => Then::Canary(share),
         None if activate => Then::Activate,
         None => Then::Keep,
     };
-    (digest, then)
+    (digest, grants, then)
 }
 
 /// `POST /_wares/modules/{name}/activate`
@@ -262,8 +273,10 @@ fn refusal(error: &ChangeError) -> Answer {
         | ChangeError::InUse(_)
         | ChangeError::NoHost(_)
         | ChangeError::NoRoom(_)
+        | ChangeError::GrantsAreSet(_)
         | ChangeError::NotInService(_)
         | ChangeError::Nothing(_) => (StatusCode::CONFLICT, "not_allowed"),
+        ChangeError::NotGranted { .. } => (StatusCode::CONFLICT, "not_granted"),
         ChangeError::Busy(_) => (StatusCode::CONFLICT, "conflict"),
         ChangeError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
         ChangeError::Digest { .. } => (StatusCode::BAD_REQUEST, "wrong_digest"),
@@ -329,6 +342,7 @@ fn module(manager: &Manager, name: &str) -> Result<Value> {
         "circuit": circuit.unwrap_or(Circuit::Closed).name(),
         "calls": calls(current.map(|current| current.statistics().counted()).unwrap_or_default()),
         "canary": canary,
+        "grants": changed(manager.grants(name))?.list(),
         "versions": versions,
         "changes": changed(manager.changes(name))?,
         "failures": failures.iter().map(failure).collect::<Vec<_>>(),

@@ -8,7 +8,7 @@ use rusqlite::TransactionBehavior::Immediate;
 use crate::storage::StorageError;
 
 /// The migrations, one a version.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "
     create table user (
         id text primary key,
@@ -85,6 +85,15 @@ const STEPS: [&str; 4] = [
     -- Ending all sessions of a user.
     create index session_user_id on session (user_id);
 ",
+    "
+    create table module_grants (
+        module text primary key,
+        -- Names with a comma between two; none where nothing is granted.
+        grants text not null,
+        granted_at text not null,
+        granted_by text not null
+    ) strict;
+",
 ];
 
 /// Runs the pending migrations.
@@ -133,14 +142,15 @@ mod tests {
 
     #[test]
     fn data_of_earlier_versions_is_there_after_an_upgrade() {
-        for step in [1, 2, 3] {
+        for step in [1, 2, 3, 4] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("host.db");
             let before = at_step(&path, step);
             let at = "2026-01-02T03:04:05.678Z";
             before
                 .execute(
-                    "insert into user values ('user_1', 'ann@example.com', 'hash', ?1, ?1)",
+                    "insert into user (id, email, password_hash, created_at, updated_at)
+                     values ('user_1', 'ann@example.com', 'hash', ?1, ?1)",
                     [at],
                 )
                 .unwrap();

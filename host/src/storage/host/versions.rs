@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Row};
 
 use super::HostDatabase;
 use crate::digest::Digest;
-use crate::storage::StorageError;
+use crate::storage::{StorageError, now};
 
 /// A version of a module that is installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,17 +35,33 @@ const INSERT: &str = "
 const VERSIONS: &str = "select module, digest, version, size_bytes, installed_at, installed_by, signed_by from module_version where module = ?1 order by rowid desc";
 const VERSION: &str = "select module, digest, version, size_bytes, installed_at, installed_by, signed_by from module_version where module = ?1 and digest = ?2";
 const MODULES: &str = "select distinct module from module_version order by module";
+const KEEP_GRANTS: &str = "
+    insert into module_grants (module, grants, granted_at, granted_by) values (?1, ?2, ?3, ?4)
+    on conflict (module) do update
+    set grants = excluded.grants, granted_at = excluded.granted_at, granted_by = excluded.granted_by";
+const GRANTS: &str = "select grants from module_grants where module = ?1";
+const REMOVE_GRANTS: &str = "delete from module_grants where module = ?1";
 const REMOVE: &str = "delete from module_version where module = ?1 and digest = ?2";
 const HAS_COMPONENT: &str = "select exists (select 1 from module_version where digest = ?1)";
 
 impl HostDatabase {
     /// Keeps a version. One that is there already stays as it is, but for a signature that
-    /// comes with it.
+    /// comes with it. With it the grants of its module are kept, if there are any to keep.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn insert_version(&self, version: &Installed) -> Result<(), StorageError> {
+    pub fn insert_version(
+        &self,
+        version: &Installed,
+        grants: Option<&str>,
+    ) -> Result<(), StorageError> {
         self.file.write(|connection| {
+            if let Some(grants) = grants {
+                let (module, by) = (&version.module, &version.installed_by);
+                connection
+                    .prepare_cached(KEEP_GRANTS)?
+                    .execute((module, grants, now(), by))?;
+            }
             connection.prepare_cached(INSERT)?.execute((
                 &version.module,
                 &version.digest,
@@ -94,6 +110,30 @@ impl HostDatabase {
                 .query_row((module, digest), version)
                 .optional()?;
             Ok(found)
+        })
+    }
+
+    /// The grants that are kept of a module, as they were written; `None` where none were.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn grants(&self, module: &str) -> Result<Option<String>, StorageError> {
+        self.file.read(|connection| {
+            let mut statement = connection.prepare_cached(GRANTS)?;
+            Ok(statement.query_row([module], |row| row.get(0)).optional()?)
+        })
+    }
+
+    /// Deletes the grants that are kept of a module.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn remove_grants(&self, module: &str) -> Result<(), StorageError> {
+        self.file.write(|connection| {
+            connection
+                .prepare_cached(REMOVE_GRANTS)?
+                .execute([module])?;
+            Ok(())
         })
     }
 
