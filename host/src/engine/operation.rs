@@ -63,7 +63,7 @@ impl Component {
     }
 }
 
-fn second<'a>((_, ty): (&'a str, Type)) -> Type {
+fn second((_, ty): (&str, Type)) -> Type {
     ty
 }
 
