@@ -229,7 +229,8 @@ fn files_that_others_may_open_are_named_with_their_mode() {
     mode("compiled", 0o755);
     mode("modules/customer.db", 0o600);
     let server = Server::start(data.path(), |_| {});
-    assert!(!server.stop_for_log().contains("WARN"));
+    let log = server.stop_for_log();
+    assert!(!log.contains("WARN"), "{log}");
 }
 
 #[test]

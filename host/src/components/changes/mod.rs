@@ -313,6 +313,14 @@ impl Manager {
     }
 }
 
+impl Drop for Manager {
+    /// The chain holds the slots, and their components the chain: the slots, with their
+    /// threads and databases, end once it lets them go.
+    fn drop(&mut self) {
+        self.options.chain.replace(Vec::new());
+    }
+}
+
 /// For the audit entry: the digest of the version, or the text that was sent as one.
 fn known(version: &Result<Installed, ChangeError>, sent: &str) -> String {
     match version {
