@@ -19,6 +19,7 @@ mod crossing;
 mod customers;
 mod databases;
 mod description;
+mod disabled;
 mod document;
 mod durability;
 mod endings;

@@ -66,7 +66,7 @@ fn a_module_of_a_new_name_is_installed_activated_and_served_after_a_restart() {
     put(&shop, NOTES, &bytes).is(
         200,
         json!({"version": version, "module": {
-            "name": "notes", "version": null, "digest": null, "source": null, "circuit": "closed",
+            "name": "notes", "version": null, "digest": null, "source": null, "enabled": false, "circuit": "closed",
             "calls": {"made": 0, "failed": 0, "server_errors": 0, "mean_ms": 0.0},
             "canary": null, "grants": ["sql", "events"], "versions": [version], "changes": [], "failures": []
         }}),

@@ -77,6 +77,8 @@ fn every_endpoint_is_described() {
             "post /_wares/modules/{name}/deactivate admin DeactivateModule",
             "post /_wares/modules/{name}/promote admin PromoteCanary",
             "post /_wares/modules/{name}/withdraw admin WithdrawCanary",
+            "post /_wares/modules/{name}/disable admin DisableModule",
+            "post /_wares/modules/{name}/enable admin EnableModule",
             "delete /_wares/modules/{name}/versions/{digest} admin RemoveModuleVersion",
             "get /_wares/audit admin ListAuditEntries",
             "get /openapi.json anyone RetrieveDocument",

@@ -31,6 +31,10 @@ enum Command {
     /// End the activation of a version: serve the module from the component that the settings
     /// name, a file in the folder of modules, or the one built in.
     Deactivate(Named),
+    /// Take a module out of service: its paths are 404, and its versions and data stay.
+    Disable(Named),
+    /// Put a disabled module in service again.
+    Enable(Named),
     /// Put the canary in service.
     Promote(Named),
     /// End the canary.
@@ -120,6 +124,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 format_args!("{} serves {}, {source}", named.name, version(module)),
             )?)
         }
+        Command::Disable(named) => {
+            named.post("/disable")?;
+            Ok(write_line(
+                &mut out,
+                format_args!("{} is disabled", named.name),
+            )?)
+        }
+        Command::Enable(named) => {
+            let answer = named.post("/enable")?;
+            Ok(write_line(
+                &mut out,
+                format_args!("{} serves {}", named.name, version(&answer["module"])),
+            )?)
+        }
         Command::Promote(named) => {
             let answer = named.post("/promote")?;
             Ok(write_line(
@@ -202,6 +220,11 @@ fn serves(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
     if module["version"].is_null() {
         let name = module["name"].as_str().unwrap_or("A component");
         write_line(out, format_args!("{name} is not served"))?;
+    } else if module["enabled"] == false {
+        write_line(
+            out,
+            format_args!("{} is disabled: {}", text(module, "name"), version(module)),
+        )?;
     } else {
         write_line(
             out,

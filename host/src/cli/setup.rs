@@ -1,5 +1,6 @@
 //! What every command needs: the settings, an engine, modules, a data folder.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub(super) struct Ground {
     pub routes: CurrentRoutes,
     pub chain: Arc<Chain>,
     pub maker: SlotMaker,
+    pub disabled: BTreeSet<String>,
     /// Modules that may be served together.
     pub modules_max: usize,
 }
@@ -241,6 +243,7 @@ impl Setup {
             drain: settings.versions.drain,
             canary: settings.canary,
             asking: settings.limits.of_call(),
+            disabled: ground.disabled,
             modules_max: ground.modules_max,
             chain: ground.chain,
             slots: ground.maker,

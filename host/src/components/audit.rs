@@ -30,6 +30,10 @@ pub enum Action {
     Withdraw,
     /// A version is deleted.
     Remove,
+    /// A module gets no requests.
+    Disable,
+    /// A disabled module gets requests again.
+    Enable,
     /// A file that was changed is served.
     Reload,
     /// Another component serves than the one that failed at the start.
@@ -47,6 +51,8 @@ impl Action {
             Self::Promote => "promote",
             Self::Withdraw => "withdraw",
             Self::Remove => "remove",
+            Self::Disable => "disable",
+            Self::Enable => "enable",
             Self::Reload => "reload",
             Self::Fallback => "fallback",
         }

@@ -18,7 +18,7 @@ fn a_version_is_installed_activated_rolled_back_and_removed() {
     let calls = json!({"made": 0, "failed": 0, "server_errors": 0, "mean_ms": 0.0});
     let module = |bytes: &[u8], version: &str, source: &str, versions: Value| {
         json!({
-            "name": "marked", "version": version, "digest": digest(bytes), "source": source, "circuit": "closed",
+            "name": "marked", "version": version, "digest": digest(bytes), "source": source, "enabled": true, "circuit": "closed",
             "calls": calls, "canary": null, "grants": ["sql", "events"], "versions": versions, "changes": [], "failures": []
         })
     };

@@ -1,6 +1,7 @@
 //! The parts of a host that answer requests, opened on one data folder. Knows nothing of the
 //! address where it listens.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -35,6 +36,7 @@ impl Host {
         let database = folder.host_database()?;
         let identity = Arc::new(setup.identity(database.clone())?);
         let found = setup.found()?;
+        let disabled = database.disabled_modules()?;
         let places = setup.places(&found);
         let engine = Arc::new(setup.engine_to_serve(&places)?);
         let metrics = Arc::new(Metrics::default());
@@ -45,7 +47,7 @@ impl Host {
         let (slots, failures, fallbacks) = {
             let mut candidates = setup.candidates(&engine, found)?;
             let ids = &host.operation_ids;
-            let slots = slots(folder, &mut candidates, &maker, strict, ids)?;
+            let slots = slots(folder, &mut candidates, &maker, strict, (ids, &disabled))?;
             candidates.passed_over().iter().for_each(log_passed_over);
             let (failures, fallbacks) = (candidates.failures(), candidates.fallbacks());
             (slots, failures.to_vec(), fallbacks.to_vec())
@@ -59,12 +61,23 @@ impl Host {
                 from = module.origin().to_string(),
                 "loaded"
             );
+            if disabled.contains(module.name()) {
+                let module = module.name();
+                tracing::info!(module, "it is disabled, and gets no requests");
+            }
         }
+        let enabled: Vec<_> = slots
+            .iter()
+            .filter(|slot| !disabled.contains(slot.name()))
+            .cloned()
+            .collect();
+        let modules: Vec<_> = enabled.iter().map(|slot| slot.module()).collect();
         let first_list = first_list(&modules).map(str::to_owned);
-        let chain = Arc::new(Chain::new(settings.extension_order.clone(), &slots));
+        let chain = Arc::new(Chain::new(settings.extension_order.clone(), &enabled));
         engine.fill_points(chain.clone());
         let ground = Ground {
-            routes: CurrentRoutes::new(slots.clone(), host)?,
+            routes: CurrentRoutes::new(enabled, host)?,
+            disabled,
             chain,
             maker,
             modules_max: places.modules,
@@ -182,7 +195,7 @@ fn slots(
     candidates: &mut Candidates<'_>,
     maker: &SlotMaker,
     strict: bool,
-    host_operations: &[String],
+    (host_operations, disabled): (&[String], &BTreeSet<String>),
 ) -> anyhow::Result<Vec<Arc<Slot>>> {
     let check_all = |candidates: &Candidates<'_>| match candidates.failures().first() {
         Some(failure) if strict => bail!("{}", failure.reason),
@@ -191,7 +204,9 @@ fn slots(
     // Before any migration is applied.
     check_all(candidates)?;
     if strict {
-        check_modules(&candidates.first().collect::<Vec<_>>(), host_operations)?;
+        let first = candidates.first();
+        let enabled = first.filter(|version| !disabled.contains(version.name()));
+        check_modules(&enabled.collect::<Vec<_>>(), host_operations)?;
     }
     let mut slots: Vec<Arc<Slot>> = Vec::new();
     for name in candidates.names() {
@@ -199,6 +214,7 @@ fn slots(
             let all: Vec<_> = slots
                 .iter()
                 .chain([slot])
+                .filter(|slot| !disabled.contains(slot.name()))
                 .map(|slot| slot.module())
                 .collect();
             let all: Vec<&Version> = all.iter().map(|version| &**version).collect();

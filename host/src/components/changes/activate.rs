@@ -140,7 +140,9 @@ impl Manager {
         let changed = change();
         let (current, canary) = (slot.module(), slot.canary());
         let canary = canary.as_ref().map(|canary| &*canary.module);
-        if let Err(error) = self.check_routes(&current, canary) {
+        if self.is_enabled(slot.name())
+            && let Err(error) = self.check_routes(&current, canary)
+        {
             let (module, error) = (slot.name(), error.reason());
             tracing::error!(
                 module,

@@ -135,11 +135,7 @@ impl Change<'_, NotInService> {
 impl Manager {
     /// Serves a module of a new name, beside all others.
     fn begin_to_serve(&self, slot: Arc<Slot>) {
-        self.route(&slot, || {
-            self.served.add(slot.clone());
-            self.routes.add(slot.clone());
-            self.options.chain.replace(self.slots());
-        });
+        self.lead_to_enabled(|| self.served.add(slot.clone(), true));
         self.options.slots.report(&slot);
     }
 }

@@ -6,6 +6,7 @@ mod activate;
 mod canary;
 mod change;
 mod drain;
+mod enable;
 mod error;
 mod failures;
 mod first;
@@ -20,7 +21,7 @@ pub use error::ChangeError;
 pub use install::{Installation, Then};
 pub use under_way::UnderWay;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -67,6 +68,8 @@ pub struct ManagerOptions {
     pub canary: CanaryOptions,
     /// The limits of a component that describes itself.
     pub asking: Limits,
+    /// Modules that get no requests.
+    pub disabled: BTreeSet<String>,
     /// Modules that may be served together.
     pub modules_max: usize,
     /// The extensions in their order.
@@ -115,7 +118,7 @@ impl Manager {
         let (tasks, waiting) = mpsc::channel();
         let manager = Arc::new(Self {
             versions: ComponentStore::of(&options.data),
-            served: ServedModules::new(slots, options.modules_max),
+            served: ServedModules::new(slots, &options.disabled, options.modules_max),
             changes: Arc::default(),
             engine,
             options,

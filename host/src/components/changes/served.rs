@@ -2,7 +2,8 @@
 //! requests wait for no change of it. It has a bound, as the instances that the engine keeps
 //! for calls have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -17,6 +18,14 @@ pub(super) struct Served {
     /// The version that was replaced last. It stays loaded, so that a rollback does not wait
     /// for loads that are stuck.
     pub replaced: Mutex<Option<Version>>,
+    /// Whether requests and calls lead to it.
+    pub enabled: AtomicBool,
+}
+
+impl Served {
+    pub(super) fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
 }
 
 /// All modules that are served.
@@ -28,15 +37,16 @@ pub(super) struct ServedModules {
 }
 
 impl ServedModules {
-    /// Serves these modules, and later as many as are `count_max` together.
-    pub(super) fn new(slots: &[Arc<Slot>], count_max: usize) -> Self {
+    /// Serves these modules, except those with disabled names, and later as many as are
+    /// `count_max` together.
+    pub(super) fn new(slots: &[Arc<Slot>], disabled: &BTreeSet<String>, count_max: usize) -> Self {
         let served = Self {
             by_name: ArcSwap::default(),
             running: Arc::default(),
             count_max,
         };
         for slot in slots {
-            served.add(slot.clone());
+            served.add(slot.clone(), !disabled.contains(slot.name()));
         }
         served
     }
@@ -50,6 +60,13 @@ impl ServedModules {
     pub(super) fn slots(&self) -> Vec<Arc<Slot>> {
         let served = self.by_name.load();
         served.values().map(|served| served.slot.clone()).collect()
+    }
+
+    /// The slots of those that are not disabled, by name.
+    pub(super) fn enabled(&self) -> Vec<Arc<Slot>> {
+        let served = self.by_name.load();
+        let enabled = served.values().filter(|served| served.is_enabled());
+        enabled.map(|served| served.slot.clone()).collect()
     }
 
     /// The calls of each that run; those of modules that are added later too.
@@ -69,11 +86,12 @@ impl ServedModules {
     }
 
     /// Serves one more module. One change adds at a time.
-    pub(super) fn add(&self, slot: Arc<Slot>) {
+    pub(super) fn add(&self, slot: Arc<Slot>, enabled: bool) {
         lock(&self.running).push(slot.running());
         let served = Arc::new(Served {
             slot: slot.clone(),
             replaced: Mutex::default(),
+            enabled: AtomicBool::new(enabled),
         });
         let mut by_name = BTreeMap::clone(&self.by_name.load());
         by_name.insert(slot.name().to_owned(), served);

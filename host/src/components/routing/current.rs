@@ -44,11 +44,10 @@ impl CurrentRoutes {
         slots.iter().map(|slot| slot.module()).collect()
     }
 
-    /// Adds a slot; the table has its paths once it is replaced. One caller at a time.
-    pub(in crate::components) fn add(&self, slot: Arc<Slot>) {
-        let mut slots = Vec::clone(&self.slots.load());
-        slots.push(slot);
+    /// Leads requests to these slots from here on. One caller at a time.
+    pub(in crate::components) fn lead_to(&self, slots: Vec<Arc<Slot>>) {
         self.slots.store(Arc::new(slots));
+        self.replace();
     }
 
     /// Checks that a version, and a canary beside it, can be served beside all other modules.

@@ -129,6 +129,31 @@ pub(super) fn withdraw() -> Operation {
     )
 }
 
+pub(super) fn disable() -> Operation {
+    Operation::new(
+        "Versions",
+        "DisableModule",
+        "Take a module out of service, without a loss of its versions, its data or a request",
+        with(answer(one_module()), &[NO_MODULE, CONFLICT]),
+    )
+}
+
+pub(super) fn enable() -> Operation {
+    Operation::new(
+        "Versions",
+        "EnableModule",
+        "Put a disabled module in service again",
+        with(
+            answer(one_module()),
+            &[
+                ("400", "Another module has taken one of its paths meanwhile"),
+                NO_MODULE,
+                CONFLICT,
+            ],
+        ),
+    )
+}
+
 pub(super) fn remove() -> Operation {
     Operation::new(
         "Versions",
@@ -223,6 +248,10 @@ fn module() -> Value {
         "source": {
             "enum": ["setting", "version", "folder", "built-in", null],
             "description": "Where the component in service is from; null where none is in service",
+        },
+        "enabled": {
+            "type": "boolean",
+            "description": "Whether it gets requests and calls of other modules",
         },
         "circuit": {
             "enum": ["closed", "open", "half-open"],

@@ -199,6 +199,24 @@ pub(super) fn withdraw(request: &HostRequest<'_>) -> Result {
     shown(manager, name)
 }
 
+/// `POST /_wares/modules/{name}/disable`
+pub(super) fn disable(request: &HostRequest<'_>) -> Result {
+    let (manager, by) = (&request.about.manager, name_of(request.actor()?));
+    let name = request.parameter(0);
+    wire::body(request, |_| ())?;
+    changed(manager.disable(name, &by))?;
+    shown(manager, name)
+}
+
+/// `POST /_wares/modules/{name}/enable`
+pub(super) fn enable(request: &HostRequest<'_>) -> Result {
+    let (manager, by) = (&request.about.manager, name_of(request.actor()?));
+    let name = request.parameter(0);
+    wire::body(request, |_| ())?;
+    changed(manager.enable(name, &by))?;
+    shown(manager, name)
+}
+
 /// `DELETE /_wares/modules/{name}/versions/{digest}`
 pub(super) fn remove(request: &HostRequest<'_>) -> Result {
     let (manager, by) = (&request.about.manager, name_of(request.actor()?));
@@ -339,6 +357,7 @@ fn module(manager: &Manager, name: &str) -> Result<Value> {
         "version": current.map(|current| current.version().to_string()),
         "digest": current.map(|current| current.digest()),
         "source": current.map(|current| current.origin().kind()),
+        "enabled": manager.is_enabled(name),
         "circuit": circuit.unwrap_or(Circuit::Closed).name(),
         "calls": calls(current.map(|current| current.statistics().counted()).unwrap_or_default()),
         "canary": canary,

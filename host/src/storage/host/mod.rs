@@ -5,6 +5,7 @@
 mod audit;
 mod file;
 mod keys;
+mod modules;
 mod schema;
 mod sessions;
 mod users;

@@ -8,7 +8,7 @@ use rusqlite::TransactionBehavior::Immediate;
 use crate::storage::StorageError;
 
 /// The migrations, one a version.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "
     create table user (
         id text primary key,
@@ -94,6 +94,13 @@ const STEPS: [&str; 5] = [
         granted_by text not null
     ) strict;
 ",
+    "
+    create table disabled_module (
+        module text primary key,
+        disabled_at text not null,
+        disabled_by text not null
+    ) strict;
+",
 ];
 
 /// Runs the pending migrations.
@@ -142,7 +149,7 @@ mod tests {
 
     #[test]
     fn data_of_earlier_versions_is_there_after_an_upgrade() {
-        for step in [1, 2, 3, 4] {
+        for step in [1, 2, 3, 4, 5] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("host.db");
             let before = at_step(&path, step);

@@ -39,8 +39,6 @@ const KEEP_GRANTS: &str = "
     insert into module_grants (module, grants, granted_at, granted_by) values (?1, ?2, ?3, ?4)
     on conflict (module) do update
     set grants = excluded.grants, granted_at = excluded.granted_at, granted_by = excluded.granted_by";
-const GRANTS: &str = "select grants from module_grants where module = ?1";
-const REMOVE_GRANTS: &str = "delete from module_grants where module = ?1";
 const REMOVE: &str = "delete from module_version where module = ?1 and digest = ?2";
 const HAS_COMPONENT: &str = "select exists (select 1 from module_version where digest = ?1)";
 
@@ -110,30 +108,6 @@ impl HostDatabase {
                 .query_row((module, digest), version)
                 .optional()?;
             Ok(found)
-        })
-    }
-
-    /// The grants that are kept of a module, as they were written; `None` where none were.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub fn grants(&self, module: &str) -> Result<Option<String>, StorageError> {
-        self.file.read(|connection| {
-            let mut statement = connection.prepare_cached(GRANTS)?;
-            Ok(statement.query_row([module], |row| row.get(0)).optional()?)
-        })
-    }
-
-    /// Deletes the grants that are kept of a module.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub fn remove_grants(&self, module: &str) -> Result<(), StorageError> {
-        self.file.write(|connection| {
-            connection
-                .prepare_cached(REMOVE_GRANTS)?
-                .execute([module])?;
-            Ok(())
         })
     }
 
