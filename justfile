@@ -63,6 +63,7 @@ component: setup
 [group('check')]
 test: setup js
     cargo test --workspace --locked
+    cargo test --manifest-path extensions/email-policy/Cargo.toml --target-dir target --locked
 
 # Send the recorded requests of a Medusa, and compare the answers: just replay FOLDER
 [group('check')]
@@ -118,6 +119,8 @@ lint: setup
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
     cargo clippy --package customer-component --package hostile-guest --package marked-guest --package bare-guest --package meddler-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
+    cargo fmt --manifest-path extensions/email-policy/Cargo.toml --check
+    cargo clippy --manifest-path extensions/email-policy/Cargo.toml --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
 # Check licences and sources of all crates, and advisories if their database can be reached

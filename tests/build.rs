@@ -5,8 +5,12 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A package beside the workspace, as one of a third party, and its variable.
-const BESIDE: (&str, &str, &str) = ("tests/guests/notes", "notes_guest", "NOTES_GUEST");
+/// Packages beside the workspace, as those of third parties, with their components and
+/// variables.
+const BESIDE: [(&str, &str, &str); 2] = [
+    ("tests/guests/notes", "notes_guest", "NOTES_GUEST"),
+    ("extensions/email-policy", "email_policy", "EMAIL_POLICY"),
+];
 
 /// The packages, and the variables in which the tests find their components.
 const PACKAGES: [(&str, &str); 5] = [
@@ -22,16 +26,18 @@ fn main() {
     println!("cargo:rerun-if-changed=fixtures");
     println!("cargo:rerun-if-changed=../wit");
     println!("cargo:rerun-if-changed=../module-kit");
+    println!("cargo:rerun-if-changed=../extensions");
     println!("cargo:rerun-if-changed=build.rs");
     let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     // The same folder as the host's components: what they share is built once.
     let target = workspace.join("target").join("component");
-    let (folder, name, variable) = BESIDE;
-    let manifest = workspace.join(folder).join("Cargo.toml");
-    build(&workspace, &target, |command| {
-        command.arg("--locked").arg("--manifest-path").arg(manifest);
-    });
-    found(&target, name, variable);
+    for (folder, name, variable) in BESIDE {
+        let manifest = workspace.join(folder).join("Cargo.toml");
+        build(&workspace, &target, |command| {
+            command.arg("--locked").arg("--manifest-path").arg(manifest);
+        });
+        found(&target, name, variable);
+    }
     build(&workspace, &target, |command| {
         for (package, _) in PACKAGES {
             command.args(["--package", package]);

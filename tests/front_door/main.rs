@@ -23,6 +23,7 @@ mod disabled;
 mod document;
 mod durability;
 mod endings;
+mod extensions;
 mod faults;
 mod floods;
 mod folders;

@@ -249,6 +249,11 @@ pub fn hostile_guest() -> &'static Path {
     Path::new(env!("HOSTILE_GUEST"))
 }
 
+/// The example of an extension that refuses domains of email addresses.
+pub fn email_policy() -> &'static Path {
+    Path::new(env!("EMAIL_POLICY"))
+}
+
 /// A component that exports nothing but its lifecycle.
 pub fn bare_guest() -> &'static Path {
     Path::new(env!("BARE_GUEST"))
