@@ -48,6 +48,7 @@ mod paths;
 mod printed;
 mod proof;
 mod refused_starts;
+mod removed;
 mod sdk;
 mod second_module;
 mod settings;

@@ -72,6 +72,7 @@ fn every_endpoint_is_described() {
             "get /_wares/modules admin ListModules",
             "get /_wares/modules/{name} admin RetrieveModule",
             "put /_wares/modules/{name} admin InstallModuleVersion",
+            "delete /_wares/modules/{name} admin RemoveModule",
             "post /_wares/modules/{name}/activate admin ActivateModuleVersion",
             "post /_wares/modules/{name}/rollback admin RollBackModule",
             "post /_wares/modules/{name}/deactivate admin DeactivateModule",

@@ -39,7 +39,7 @@ enum Command {
     Promote(Named),
     /// End the canary.
     Withdraw(Named),
-    /// Remove an installed version.
+    /// Remove an installed version, or with --all the module; its data stays.
     Remove(Remove),
     /// List the installed versions of all modules.
     List(List),
@@ -77,8 +77,11 @@ struct Remove {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// The version's digest, or its beginning.
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    digest: String,
+    #[arg(value_parser = NonEmptyStringValueParser::new(), required_unless_present = "all")]
+    digest: Option<String>,
+    /// Take the module out of service, and remove all of its versions and what it is granted.
+    #[arg(long, conflicts_with = "digest")]
+    all: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -153,11 +156,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             )?)
         }
         Command::Remove(remove) => {
-            let path = path(
-                &remove.name,
-                &format!("/versions/{}", segment(&remove.digest)),
-            );
+            let version = remove.digest.as_deref().map(segment);
+            let version = version.map(|digest| format!("/versions/{digest}"));
+            let path = path(&remove.name, &version.unwrap_or_default());
             let answer = ask(&remove.common, Ask::delete(path))?;
+            if remove.all {
+                let name = &remove.name;
+                write_line(&mut out, format_args!("{name} is removed; its data stays"))?;
+                return Ok(());
+            }
             Ok(write_line(
                 &mut out,
                 format_args!("{} is forgotten", text(&answer, "digest")),

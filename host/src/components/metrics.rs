@@ -35,6 +35,12 @@ impl Metrics {
         modules.push(module);
     }
 
+    /// Reads the statistics of a module no more.
+    pub(super) fn remove(&self, module: &str) {
+        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        modules.retain(|other| other.module != module);
+    }
+
     /// Sets how many components failed when the host started.
     pub fn left_out(&self, components: usize) {
         self.left_out.store(components, Ordering::Relaxed);

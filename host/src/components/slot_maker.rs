@@ -44,6 +44,11 @@ impl SlotMaker {
         self.metrics.add(slot.statistics().clone());
     }
 
+    /// Shows the statistics of a module no more.
+    pub(super) fn forget(&self, module: &str) {
+        self.metrics.remove(module);
+    }
+
     /// Serves a module whose routes `fits` beside the others', with the database that
     /// `open` opens. That may run its migrations, so it comes last.
     ///

@@ -70,7 +70,7 @@ impl Manager {
     }
 
     /// Loads the component that serves a module without an active version.
-    fn load_without_versions(&self, name: &str) -> Result<Version, ChangeError> {
+    pub(super) fn load_without_versions(&self, name: &str) -> Result<Version, ChangeError> {
         let folder = &self.options.modules_dir;
         let pinned = self.options.pinned.get(name).map(|file| (name, &**file));
         let found = without_versions(pinned, folder, self.options.component_bytes_max)

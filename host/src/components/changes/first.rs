@@ -50,7 +50,7 @@ impl Change<'_, NotInService> {
         let version = manager.version(&self.name, prefix)?;
         manager.delete(&version)?;
         if manager.host_database.versions(&self.name)?.is_empty() {
-            manager.host_database.remove_grants(&self.name)?;
+            manager.host_database.remove_module(&self.name)?;
         }
         Ok(version)
     }
@@ -115,7 +115,7 @@ impl Change<'_, NotInService> {
         }
     }
 
-    fn check_not_in_service(&self) -> Result<(), ChangeError> {
+    pub(super) fn check_not_in_service(&self) -> Result<(), ChangeError> {
         if self.manager.served.get(&self.name).is_some() {
             // Another change has put it in service since this one began.
             return Err(ChangeError::Busy(self.name.clone()));

@@ -13,6 +13,7 @@ mod first;
 mod grants;
 mod install;
 mod reload;
+mod remove;
 mod served;
 mod under_way;
 mod verify;

@@ -85,9 +85,20 @@ impl ServedModules {
         Ok(())
     }
 
-    /// Serves one more module. One change adds at a time.
+    /// Serves a module no more. One change of the map at a time.
+    pub(super) fn remove(&self, name: &str) {
+        let mut by_name = BTreeMap::clone(&self.by_name.load());
+        by_name.remove(name);
+        self.by_name.store(Arc::new(by_name));
+    }
+
+    /// Serves one more module. One change of the map at a time.
     pub(super) fn add(&self, slot: Arc<Slot>, enabled: bool) {
-        lock(&self.running).push(slot.running());
+        let mut running = lock(&self.running);
+        // Calls of a removed module may still run.
+        running.retain(|other| other.module() != slot.name() || other.count() > 0);
+        running.push(slot.running());
+        drop(running);
         let served = Arc::new(Served {
             slot: slot.clone(),
             replaced: Mutex::default(),

@@ -87,7 +87,7 @@ pub(super) struct HostRequest<'a> {
 
 // One row a line.
 #[rustfmt::skip]
-pub(super) static ENDPOINTS: [Endpoint; 32] = [
+pub(super) static ENDPOINTS: [Endpoint; 33] = [
     row(Get, "/", Anyone, Now(root::root), None),
     row(Get, "/health", Anyone, Now(health::health), Some(health::health_operation)),
     row(Get, "/metrics", Admin, Now(health::metrics), Some(health::metrics_operation)),
@@ -119,6 +119,7 @@ pub(super) static ENDPOINTS: [Endpoint; 32] = [
     row(Post, "/_wares/modules/{name}/withdraw", Admin, Disk(versions::withdraw), Some(version_operations::withdraw)),
     row(Post, "/_wares/modules/{name}/disable", Admin, Disk(versions::disable), Some(version_operations::disable)),
     row(Post, "/_wares/modules/{name}/enable", Admin, Disk(versions::enable), Some(version_operations::enable)),
+    row(Delete, "/_wares/modules/{name}", Admin, Disk(versions::remove_module), Some(version_operations::remove_module)),
     row(Delete, "/_wares/modules/{name}/versions/{digest}", Admin, Disk(versions::remove), Some(version_operations::remove)),
     row(Get, "/_wares/audit", Admin, Disk(versions::audit), Some(version_operations::audit)),
     row(Get, docs::DOCUMENT, Anyone, Now(document), Some(document_operation)),

@@ -154,6 +154,22 @@ pub(super) fn enable() -> Operation {
     )
 }
 
+pub(super) fn remove_module() -> Operation {
+    Operation::new(
+        "Versions",
+        "RemoveModule",
+        "Remove a module with all of its versions; its data stays",
+        with(
+            answer(object(json!({
+                "name": text(),
+                "object": {"const": "module"},
+                "deleted": {"const": true},
+            }))),
+            &[NO_MODULE, CONFLICT],
+        ),
+    )
+}
+
 pub(super) fn remove() -> Operation {
     Operation::new(
         "Versions",

@@ -217,6 +217,16 @@ pub(super) fn enable(request: &HostRequest<'_>) -> Result {
     shown(manager, name)
 }
 
+/// `DELETE /_wares/modules/{name}`
+pub(super) fn remove_module(request: &HostRequest<'_>) -> Result {
+    let (manager, by) = (&request.about.manager, name_of(request.actor()?));
+    let name = request.parameter(0);
+    changed(manager.remove_module(name, &by))?;
+    Ok(Answer::json(&json!({
+        "name": name, "object": "module", "deleted": true,
+    })))
+}
+
 /// `DELETE /_wares/modules/{name}/versions/{digest}`
 pub(super) fn remove(request: &HostRequest<'_>) -> Result {
     let (manager, by) = (&request.about.manager, name_of(request.actor()?));

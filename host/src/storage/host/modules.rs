@@ -27,15 +27,15 @@ impl HostDatabase {
         })
     }
 
-    /// Deletes the grants that are kept of a module.
+    /// Deletes what is kept of a module: what it is granted, and that it is disabled.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn remove_grants(&self, module: &str) -> Result<(), StorageError> {
+    pub fn remove_module(&self, module: &str) -> Result<(), StorageError> {
         self.file.write(|connection| {
-            connection
-                .prepare_cached(REMOVE_GRANTS)?
-                .execute([module])?;
+            for statement in [REMOVE_GRANTS, ENABLE] {
+                connection.prepare_cached(statement)?.execute([module])?;
+            }
             Ok(())
         })
     }
