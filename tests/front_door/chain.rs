@@ -111,12 +111,25 @@ fn an_extension_that_fails_refuses_the_request_or_is_left_out_and_harms_no_other
         ("traps", "it meddles no more"),
         ("spins", "limits.deadline_ms"),
         ("hoards", "limits.memory_bytes_max"),
+        ("counts without end", "limits.host_calls_max"),
     ] {
         let (shop, _files) = shop(
             &[("alpha", does), ("beta", "signs")],
-            &["modules.alpha.limits.deadline_ms=200"],
+            &[
+                "modules.alpha.limits.deadline_ms=200",
+                "modules.alpha.limits.host_calls_max=300",
+            ],
         );
-        let refused = create(&shop);
+        let refused = std::thread::scope(|scope| {
+            let failing = scope.spawn(|| create(&shop));
+            loop {
+                let victim = shop.get("/admin/customers");
+                assert_eq!(victim.status, 200, "beside {does}: {}", victim.body);
+                if failing.is_finished() {
+                    break failing.join().unwrap();
+                }
+            }
+        });
         assert_eq!(refused.status, 503, "{}", refused.body);
         assert_eq!(refused.header("retry-after"), "1");
         assert_eq!(count(&shop), 0);

@@ -115,7 +115,11 @@ pub fn refused(domains: &[String]) -> Result<Option<String>, String> {
     let found = Database
         .query(&statement, &cells)
         .map_err(|error| format!("the domains cannot be read: {error:?}"))?;
-    Ok(if found.is_empty() { None } else { found.string(0, 0) })
+    Ok(if found.is_empty() {
+        None
+    } else {
+        found.string(0, 0)
+    })
 }
 
 impl Module for EmailPolicy {

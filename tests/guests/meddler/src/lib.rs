@@ -107,6 +107,10 @@ mod component {
                     let count = found.map_or(99, |page| page.count);
                     value.company_name = Some(format!("{count} before"));
                 }
+                "counts without end" => loop {
+                    let found = customers::search(&everyone());
+                    std::hint::black_box(found.is_ok());
+                },
                 "asks for one that is not there" => {
                     let error = customers::retrieve("cus_none").err();
                     value.company_name = error.map(|error| format!("{error:?}"));
