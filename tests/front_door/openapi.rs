@@ -80,6 +80,7 @@ fn every_endpoint_is_described() {
             "post /_wares/modules/{name}/withdraw admin WithdrawCanary",
             "post /_wares/modules/{name}/disable admin DisableModule",
             "post /_wares/modules/{name}/enable admin EnableModule",
+            "get /_wares/modules/{name}/versions/{digest}/diff admin CompareModuleVersion",
             "delete /_wares/modules/{name}/versions/{digest} admin RemoveModuleVersion",
             "get /_wares/audit admin ListAuditEntries",
             "get /openapi.json anyone RetrieveDocument",

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::setup::Setup;
 use super::{Common, json_out, text_out, write_line};
-use crate::components::{Access, Source, Version, VersionError, method_name};
+use crate::components::{Source, Version, VersionError, method_name};
 use crate::engine::{ImportKind, LoadError, Shape};
 
 #[derive(Args, Debug)]
@@ -92,7 +92,7 @@ fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
                 "routes": module.routes().iter().map(|route| json!({
                     "method": method_name(route.method),
                     "path": route.path,
-                    "access": access(route.access),
+                    "access": route.access.name(),
                 })).collect::<Vec<_>>(),
             });
         }
@@ -179,7 +179,7 @@ fn print(
                     "  {:<6} {} ({})",
                     method_name(route.method),
                     route.path,
-                    access(route.access)
+                    route.access.name()
                 ),
             )?;
         }
@@ -194,12 +194,5 @@ fn kind(kind: ImportKind) -> &'static str {
         ImportKind::ExtensionPoint => "extension-point",
         ImportKind::Operations => "operations",
         ImportKind::Unknown => "unknown",
-    }
-}
-
-fn access(access: Access) -> &'static str {
-    match access {
-        Access::Anyone => "anyone",
-        Access::Admin => "admin",
     }
 }

@@ -1,5 +1,6 @@
 //! `wares module`: versions of modules, of a host that runs or of a data folder that no host serves.
 
+mod diff;
 mod install;
 
 use std::io::Write;
@@ -12,6 +13,7 @@ use super::client::ask;
 use super::{Common, json_out, text_out, write_line};
 use crate::components;
 use crate::server::client::Ask;
+use diff::Diff;
 use install::Install;
 
 #[derive(Args, Debug)]
@@ -24,6 +26,9 @@ pub(super) struct Arguments {
 enum Command {
     /// Verify a component and keep it as a version of its module.
     Install(Install),
+    /// Compare an installed version with the one in service: grants, routes, migrations, exports,
+    /// size.
+    Diff(Diff),
     /// Put an installed version in service, or start it as canary.
     Activate(Activate),
     /// Put the previous version in service.
@@ -114,6 +119,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             let answer = ask(&activate.common, Ask::post(path, &body))?;
             say(&mut out, &answer)
         }
+        Command::Diff(diff) => diff.run(&mut out),
         Command::Rollback(named) => say(&mut out, &named.post("/rollback")?),
         Command::Deactivate(named) => {
             let module = &named.post("/deactivate")?["module"];

@@ -11,6 +11,7 @@ mod candidates;
 mod chain;
 mod changes;
 mod contract;
+mod difference;
 mod exposition;
 mod metrics;
 mod remarks;

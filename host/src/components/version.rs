@@ -325,6 +325,11 @@ impl Version {
             .collect()
     }
 
+    /// The names of the interfaces that its component exports.
+    pub(super) fn exports(&self) -> Vec<String> {
+        self.loaded.contract.component().exports()
+    }
+
     /// Returns the grants that it has and does not need.
     pub fn unused_grants(&self) -> &[String] {
         &self.loaded.profile.unused_grants

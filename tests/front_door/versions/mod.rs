@@ -4,6 +4,7 @@
 mod canary;
 mod commands;
 mod crash;
+mod difference;
 mod disk;
 mod drain;
 mod install;

@@ -3,6 +3,7 @@
 use super::change::Change;
 use super::{ChangeError, Manager, known, lock};
 use crate::components::audit::Action;
+use crate::components::difference::Difference;
 use crate::components::signature::kept_signer;
 use crate::components::version::Version;
 use crate::digest::Digest;
@@ -135,6 +136,34 @@ impl Manager {
             }
         }
         Ok(())
+    }
+
+    /// Compares the installed version whose digest begins with `prefix` with the one in service.
+    /// Nothing changes.
+    ///
+    /// # Errors
+    /// When it is unknown, or does not load.
+    pub fn difference(&self, name: &str, prefix: &str) -> Result<Difference, ChangeError> {
+        let installed = self.version(name, prefix)?;
+        let bytes = self.versions.read(installed.digest)?;
+        // What it wants is shown, whether or not it is granted.
+        let version = self.load(name, &bytes, installed.digest, Some(&Grants::all()))?;
+        let served = self.served.get(name).map(|served| served.slot.module());
+        let size = |served: &Version| -> Result<Option<u64>, ChangeError> {
+            if let Some(bytes) = served.base() {
+                return Ok(Some(bytes.len() as u64));
+            }
+            let kept = self.host_database.version(name, served.digest())?;
+            Ok(kept.map(|kept| kept.size_bytes))
+        };
+        let served = match &served {
+            Some(served) => Some((&**served, size(served)?)),
+            None => None,
+        };
+        Ok(Difference::between(
+            served,
+            (&version, installed.size_bytes),
+        ))
     }
 
     /// Removes the installed version whose digest begins with `prefix`.

@@ -31,6 +31,16 @@ pub enum Access {
     Admin,
 }
 
+impl Access {
+    /// The word that modules use for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// A route, as the module describes it.
 #[derive(Clone, Debug)]
 pub struct Route {

@@ -6,6 +6,7 @@ mod health;
 mod key_operations;
 mod keys;
 mod me;
+mod module_view;
 mod operation;
 mod proof;
 mod root;
@@ -87,7 +88,7 @@ pub(super) struct HostRequest<'a> {
 
 // One row a line.
 #[rustfmt::skip]
-pub(super) static ENDPOINTS: [Endpoint; 33] = [
+pub(super) static ENDPOINTS: [Endpoint; 34] = [
     row(Get, "/", Anyone, Now(root::root), None),
     row(Get, "/health", Anyone, Now(health::health), Some(health::health_operation)),
     row(Get, "/metrics", Admin, Now(health::metrics), Some(health::metrics_operation)),
@@ -120,6 +121,7 @@ pub(super) static ENDPOINTS: [Endpoint; 33] = [
     row(Post, "/_wares/modules/{name}/disable", Admin, Disk(versions::disable), Some(version_operations::disable)),
     row(Post, "/_wares/modules/{name}/enable", Admin, Disk(versions::enable), Some(version_operations::enable)),
     row(Delete, "/_wares/modules/{name}", Admin, Disk(versions::remove_module), Some(version_operations::remove_module)),
+    row(Get, "/_wares/modules/{name}/versions/{digest}/diff", Admin, Disk(versions::difference), Some(version_operations::difference)),
     row(Delete, "/_wares/modules/{name}/versions/{digest}", Admin, Disk(versions::remove), Some(version_operations::remove)),
     row(Get, "/_wares/audit", Admin, Disk(versions::audit), Some(version_operations::audit)),
     row(Get, docs::DOCUMENT, Anyone, Now(document), Some(document_operation)),

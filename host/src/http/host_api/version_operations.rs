@@ -170,6 +170,34 @@ pub(super) fn remove_module() -> Operation {
     )
 }
 
+pub(super) fn difference() -> Operation {
+    let side = || {
+        object(json!({
+            "version": text(),
+            "digest": text(),
+            "size_bytes": {"type": ["integer", "null"]},
+        }))
+    };
+    let entries = || object(json!({"added": array(text()), "removed": array(text())}));
+    Operation::new(
+        "Versions",
+        "CompareModuleVersion",
+        "Compare an installed version with the one in service",
+        with(
+            answer(object(json!({"difference": object(json!({
+                "module": text(),
+                "from": or_null(side()),
+                "to": side(),
+                "grants": entries(),
+                "routes": entries(),
+                "migrations": entries(),
+                "exports": entries(),
+            }))}))),
+            &[NO_VERSION],
+        ),
+    )
+}
+
 pub(super) fn remove() -> Operation {
     Operation::new(
         "Versions",

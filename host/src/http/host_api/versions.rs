@@ -8,14 +8,13 @@ use wares_module_kit::http::parameters::Parameters;
 use wares_module_kit::issue::Issues;
 
 use super::super::answer::Answer;
+use super::module_view::{failure, module, shown, shown_with};
 use super::{HostRequest, Result, wire};
-use crate::components::{
-    Action, ChangeError, Circuit, Counted, Failure, Grants, Installation, Manager, Slot, Then,
-};
+use crate::components::{Action, ChangeError, Grants, Installation, Then};
 use crate::digest::Digest;
 use crate::fault::fault;
 use crate::identity::{Actor, ActorKind};
-use crate::storage::{Installed, MigrationError, SqlError, Trouble};
+use crate::storage::{MigrationError, SqlError, Trouble};
 
 /// The header that holds what minisign wrote, in base 64.
 pub(super) const SIGNATURE: &str = "wares-signature";
@@ -227,6 +226,13 @@ pub(super) fn remove_module(request: &HostRequest<'_>) -> Result {
     })))
 }
 
+/// `GET /_wares/modules/{name}/versions/{digest}/diff`
+pub(super) fn difference(request: &HostRequest<'_>) -> Result {
+    let (name, digest) = (request.parameter(0), request.parameter(1));
+    let difference = changed(request.about.manager.difference(name, digest))?;
+    Ok(Answer::json(&json!({"difference": difference})))
+}
+
 /// `DELETE /_wares/modules/{name}/versions/{digest}`
 pub(super) fn remove(request: &HostRequest<'_>) -> Result {
     let (manager, by) = (&request.about.manager, name_of(request.actor()?));
@@ -272,7 +278,7 @@ fn name_of(actor: &Actor) -> String {
     }
 }
 
-fn changed<T>(result: std::result::Result<T, ChangeError>) -> Result<T> {
+pub(super) fn changed<T>(result: std::result::Result<T, ChangeError>) -> Result<T> {
     result.map_err(|error| Box::new(refusal(&error)))
 }
 
@@ -326,103 +332,4 @@ fn refusal(error: &ChangeError) -> Answer {
         }
     };
     Answer::error(status, kind, &reason)
-}
-
-fn shown(manager: &Manager, name: &str) -> Result {
-    Ok(Answer::json(&json!({"module": module(manager, name)?})))
-}
-
-fn shown_with(manager: &Manager, name: &str, version: &Installed) -> Result {
-    let state = state(manager.slot(name).ok().as_deref(), version.digest);
-    Ok(Answer::json(&json!({
-        "version": installed(version, state),
-        "module": module(manager, name)?,
-    })))
-}
-
-/// A module; of one that is not in service, its versions are all that there is to show.
-fn module(manager: &Manager, name: &str) -> Result<Value> {
-    let versions = changed(manager.installed(name))?;
-    let slot = manager.slot(name).ok();
-    let current = slot.as_ref().map(|slot| slot.module());
-    let canary = slot.as_ref().and_then(|slot| slot.canary()).map(|canary| {
-        json!({
-            "version": canary.module.version().to_string(),
-            "digest": canary.module.digest(),
-            "share_percent": f64::from(canary.share) / 100.0,
-            "calls": calls(canary.module.statistics().counted()),
-            "calls_in_service": calls(canary.counted_in_service()),
-        })
-    });
-    let versions: Vec<Value> = versions
-        .iter()
-        .map(|version| installed(version, state(slot.as_deref(), version.digest)))
-        .collect();
-    let mut failures = manager.failures();
-    failures.retain(|failure| failure.module.as_deref() == Some(name));
-    let current = current.as_ref();
-    let circuit = slot.as_ref().map(|slot| slot.circuit());
-    Ok(json!({
-        "name": name,
-        "version": current.map(|current| current.version().to_string()),
-        "digest": current.map(|current| current.digest()),
-        "source": current.map(|current| current.origin().kind()),
-        "enabled": manager.is_enabled(name),
-        "circuit": circuit.unwrap_or(Circuit::Closed).name(),
-        "calls": calls(current.map(|current| current.statistics().counted()).unwrap_or_default()),
-        "canary": canary,
-        "grants": changed(manager.grants(name))?.list(),
-        "versions": versions,
-        "changes": changed(manager.changes(name))?,
-        "failures": failures.iter().map(failure).collect::<Vec<_>>(),
-    }))
-}
-
-/// A component that could not be served when the host started.
-fn failure(failure: &Failure) -> Value {
-    json!({
-        "module": failure.module,
-        "origin": failure.origin,
-        "digest": failure.digest,
-        "reason": failure.reason,
-    })
-}
-
-fn state(slot: Option<&Slot>, digest: Digest) -> &'static str {
-    let Some(slot) = slot else {
-        return "installed";
-    };
-    let serves = slot.module();
-    // The same bytes in a file are none.
-    if serves.digest() == digest && serves.origin().kind() == "version" {
-        "active"
-    } else if slot
-        .canary()
-        .is_some_and(|canary| canary.module.digest() == digest)
-    {
-        "canary"
-    } else {
-        "installed"
-    }
-}
-
-fn installed(version: &Installed, state: &str) -> Value {
-    json!({
-        "digest": version.digest,
-        "version": version.version,
-        "state": state,
-        "size_bytes": version.size_bytes,
-        "installed_at": version.installed_at,
-        "installed_by": version.installed_by,
-        "signed_by": version.signed_by,
-    })
-}
-
-fn calls(counted: Counted) -> Value {
-    json!({
-        "made": counted.calls,
-        "failed": counted.failed,
-        "server_errors": counted.server_errors,
-        "mean_ms": (counted.mean_ms() * 1_000.0).round() / 1_000.0,
-    })
 }
