@@ -99,7 +99,7 @@ bench-hostile ROUNDS='9' *ATTACKS: build
 bench-limits ROUNDS='15': build
     RUSTFLAGS="--cfg wares_unlimited" cargo build --release --locked --package wares --target-dir target/unlimited
     CPUS=0,1 WARES=target/release/wares tests/with_host.sh --set log.level=error -- \
-        tests/bench_limits.sh target/unlimited/release/wares {{ROUNDS}}
+        tests/bench_pair.sh target/unlimited/release/wares {{ROUNDS}}
 
 # Time that one extension and ten add to a create; needs wrk
 [group('check')]
@@ -107,6 +107,11 @@ bench-extensions ROUNDS='9': build
     cargo build --package meddler-guest --target wasm32-wasip2 --profile component --target-dir target/component --locked
     WARES=target/release/wares tests/with_host.sh --set log.level=error -- \
         tests/bench_extensions.sh target/component/wasm32-wasip2/component/meddler_guest.wasm {{ROUNDS}}
+
+# Processor time of requests, against another release binary; needs wrk
+[group('check')]
+bench-against BINARY ROUNDS='15': build
+    CPUS=0,1 WARES=target/release/wares tests/with_host.sh --set log.level=error -- tests/bench_pair.sh {{BINARY}} {{ROUNDS}}
 
 # Latency while a version is activated; needs wrk
 [group('check')]

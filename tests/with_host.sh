@@ -18,6 +18,9 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 # Its log goes to a file, and to the screen only where it did not start.
 : > "$folder/out"
+# Its settings are the flags alone, and not those of the project's example.
+: > "$folder/wares.toml"
+export WARES_CONFIG=$folder/wares.toml
 processors=()
 [ -z "${CPUS:-}" ] || [ "$(nproc)" -lt 4 ] || processors=(taskset --cpu-list "$CPUS")
 "${processors[@]}" "${WARES:-target/debug/wares}" serve --data "$folder/data" --listen 127.0.0.1:0 "${flags[@]}" \

@@ -99,7 +99,7 @@ fn delete(policy: &EmailPolicy, request: Request<'_>) -> Answer {
     Ok(exchange::deleted(id, "email_domain"))
 }
 
-/// The first of these domains that is refused.
+/// The nearest of these domains that is refused.
 pub fn refused(domains: &[String]) -> Result<Option<String>, String> {
     if domains.is_empty() {
         return Ok(None);
@@ -108,7 +108,8 @@ pub fn refused(domains: &[String]) -> Result<Option<String>, String> {
         .map(|number| format!("${number}"))
         .collect();
     let statement = format!(
-        "select domain from email_domain where domain in ({}) and deleted_at is null limit 1",
+        "select domain from email_domain where domain in ({}) and deleted_at is null \
+         order by length(domain) desc limit 1",
         names.join(", ")
     );
     let cells: Vec<Cell<'_>> = domains.iter().map(|domain| Cell::Text(domain)).collect();

@@ -1,6 +1,7 @@
 //! Which domains an email address belongs to, and which texts are domains.
 
-/// The most labels of a domain that are looked up: a host name has at most 253 bytes.
+/// The most domains of an address that are looked up, the highest ones: a host name has at
+/// most 253 bytes.
 const LABELS_MAX: usize = 127;
 
 /// The domain of an email address and those above it, lower-case, the nearest first:
@@ -12,14 +13,11 @@ pub fn domains(email: &str) -> Vec<String> {
     let domain = normal(domain);
     let mut domains = Vec::new();
     let mut rest = domain.as_str();
-    while domains.len() < LABELS_MAX {
-        let Some((_, above)) = rest.split_once('.') else {
-            break;
-        };
+    while let Some((_, above)) = rest.split_once('.') {
         domains.push(rest.to_owned());
         rest = above;
     }
-    domains
+    domains.split_off(domains.len().saturating_sub(LABELS_MAX))
 }
 
 /// A domain as it is kept: lower-case, without the dot of the root.
@@ -72,6 +70,9 @@ mod tests {
         ] {
             assert_eq!(domains(email), expected, "{email}");
         }
+        let long = domains(&format!("ann@{}mailinator.com", "a.".repeat(130)));
+        assert_eq!(long.len(), LABELS_MAX);
+        assert_eq!(long.last().map(String::as_str), Some("mailinator.com"));
     }
 
     #[test]

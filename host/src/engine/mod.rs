@@ -50,7 +50,7 @@ pub use crate::capabilities::{
 use turns::Turns;
 
 /// What limits cost is measured against a host that is built without them; see
-/// `tests/bench_limits.sh`. No other is.
+/// `tests/bench_pair.sh`. No other is.
 const UNLIMITED: bool = cfg!(wares_unlimited);
 
 /// Components that may wait until another one is compiled.
