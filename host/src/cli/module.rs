@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Verify a component and keep it as a version of its module.
+    /// Verify a component and keep it as a version of its module, also of a new one.
     Install(Install),
     /// Compare an installed version with the one in service: grants, routes, migrations, exports,
     /// size.

@@ -141,7 +141,7 @@ fn without_a_host_a_canary_is_refused() {
         ),
         (
             vec!["module", "remove", "marked", ""],
-            "a value is required for '<DIGEST>' but none was supplied",
+            "a value is required for '[DIGEST]' but none was supplied",
         ),
     ] {
         let (code, out, error) = wares(&arguments);
