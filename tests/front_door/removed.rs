@@ -5,7 +5,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Shop, marked, text};
+use crate::harness::{Shop, fifo, marked, open_fifo, text};
 
 const NOTES: &str = "/_wares/modules/notes";
 
@@ -130,4 +130,53 @@ fn no_request_is_lost_while_a_module_is_removed() {
     });
     assert_eq!(lost.load(Ordering::Relaxed), 0);
     assert!(shop.server.stop_for_log().contains("stopped"));
+}
+
+#[test]
+fn a_request_under_way_is_answered_by_a_module_that_is_disabled_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = folder.path().join("gate");
+    fifo(&gate);
+    let shop = Shop::open_with(|command| {
+        let fault = format!("call.notes=wait:{}", gate.display());
+        command.env("WARES_FAULT", fault);
+    });
+    add_notes(&shop);
+    thread::scope(|scope| {
+        let under_way = scope.spawn(|| shop.get("/admin/notes"));
+        let runs = "wares_module_calls_running{module=\"notes\"} 1";
+        while !shop.get("/metrics").body.contains(runs) {
+            thread::yield_now();
+        }
+        let disabled = shop.ask("POST", &format!("{NOTES}/disable"), None);
+        let removed = shop.delete(NOTES);
+        let after = shop.get("/admin/notes");
+        // Whatever these are, the request is let go.
+        let _open = open_fifo(&gate);
+        assert_eq!(disabled.status, 200, "{}", disabled.body);
+        assert_eq!(removed.status, 200, "{}", removed.body);
+        assert_eq!(after.status, 404, "{}", after.body);
+        under_way.join().unwrap().is(
+            200,
+            json!({"notes": [], "count": 0, "offset": 0, "limit": 50}),
+        );
+    });
+}
+
+#[test]
+fn a_host_killed_while_a_module_is_removed_serves_it_no_more() {
+    let mut shop = Shop::open_with(|command| {
+        command.env("WARES_FAULT", "remove.recorded");
+    });
+    add_notes(&shop);
+    let removed = shop.run(&["module", "remove", "notes", "--all"]);
+    assert!(!removed.status.success());
+    shop.server.child.wait().unwrap();
+    let shop = Shop::open_on(shop.data, |_| {});
+    assert_eq!(shop.get("/admin/notes").status, 404);
+    // Its versions are there to be removed, or put in service.
+    assert_eq!(shop.get(NOTES).value()["module"]["version"], Value::Null);
+    assert_eq!(shop.delete(NOTES).status, 200);
+    shop.get(NOTES)
+        .refuses(404, "not_found", "there is no module notes");
 }
