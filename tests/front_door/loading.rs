@@ -512,10 +512,9 @@ fn a_component_that_exports_its_lifecycle_alone_is_served_beside_others() {
     assert_eq!(modules.at("/modules/0/circuit"), "closed");
     let inspected = run(["inspect", bare_guest().to_str().unwrap()]);
     let shown = text(&inspected.stdout);
-    assert!(
-        shown.starts_with("bare 1.0.0: Exports its lifecycle\n"),
-        "{shown}"
-    );
+    let says =
+        "bare 1.0.0: Exports its lifecycle\nA component; it has no migrations and uses no grants\n";
+    assert!(shown.starts_with(says), "{shown}");
     let exports = "\nExports:\n  wares:module/lifecycle@2.0.0: describe, check-settings\n";
     assert!(shown.ends_with(exports), "{shown}");
 }

@@ -151,6 +151,13 @@ impl Log {
         self.lock().lines_left == 0
     }
 
+    /// The lines and bytes that are left.
+    #[cfg(test)]
+    pub(super) fn left(&self) -> (u32, usize) {
+        let account = self.lock();
+        (account.lines_left, account.bytes_left)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Account> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -245,4 +252,107 @@ impl HasData for HasLog {
 
 fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     wit::add_to_linker::<_, HasLog>(linker, |call| &mut call.log)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::asking;
+    use super::*;
+
+    /// A call with room for so many lines and bytes.
+    fn call(lines_max: u32, bytes_max: usize) -> CallState {
+        asking(|limits| {
+            limits.capabilities.logging.lines_max = lines_max;
+            limits.capabilities.logging.bytes_max = bytes_max;
+        })
+    }
+
+    fn log(call: &mut CallState, level: Level, context: &str, message: &str) {
+        let (context, message) = (context.to_owned(), message.to_owned());
+        (&mut call.log).log(level, context, message).unwrap();
+    }
+
+    #[test]
+    fn lines_are_counted_as_they_are_shown() {
+        let longest = "c".repeat(CONTEXT_BYTES_MAX);
+        let longer = "c".repeat(2 * CONTEXT_BYTES_MAX);
+        for (context, message, lines, bytes) in [
+            ("", "four", 1, 4),
+            ("of", "four", 1, 2 + 4),
+            ("of", "four\nfour\n", 2, 2 * (2 + 4)),
+            ("of", "\n \n\n", 0, 0),
+            ("", "a\tb", 1, 3),
+            ("", "\u{1b}[2J", 1, "\\u{1b}[2J".len()),
+            (&*longest, "four", 1, CONTEXT_BYTES_MAX + 4),
+        ] {
+            let mut call = call(10, 10_000);
+            log(&mut call, Level::Info, context, message);
+            assert_eq!(call.log.left(), (10 - lines, 10_000 - bytes), "{message:?}");
+        }
+        let mut call = call(10, 10_000);
+        log(&mut call, Level::Info, &longer, "four");
+        let (_, bytes_left) = call.log.left();
+        assert!(10_000 - bytes_left < longer.len());
+    }
+
+    #[test]
+    fn what_goes_beyond_a_limit_is_dropped_and_all_after_it() {
+        for (lines_max, bytes_max, message, is_full, bytes_left) in [
+            // The last line is the note that more is dropped.
+            (3, 100, "one\ntwo", false, 94),
+            (3, 100, "one\ntwo\nthree", true, 94),
+            (100, 6, "one\ntwo", false, 0),
+            (100, 6, "one\nfour", true, 3),
+            // Escaped text counts as it is shown.
+            (100, 6, "\u{1b}\u{1b}\u{1b}", true, 6),
+            (0, 100, "one", true, 100),
+        ] {
+            let mut call = call(lines_max, bytes_max);
+            log(&mut call, Level::Info, "", message);
+            assert_eq!(call.log.is_full(), is_full, "{message:?}");
+            assert_eq!(call.log.left().1, bytes_left, "{message:?}");
+            if is_full {
+                log(&mut call, Level::Error, "", "x");
+                assert_eq!(call.log.left(), (0, bytes_left), "{message:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn warnings_and_errors_are_kept_as_troubles_also_where_the_log_is_full() {
+        for (level, is_trouble) in [
+            (Level::Trace, false),
+            (Level::Debug, false),
+            (Level::Info, false),
+            (Level::Warn, true),
+            (Level::Error, true),
+            (Level::Critical, true),
+        ] {
+            for lines_max in [0, 10] {
+                let mut call = call(lines_max, 100);
+                log(&mut call, level, "", "\u{7}lost\n");
+                let kept: Vec<String> = is_trouble
+                    .then(|| "\\u{7}lost".to_owned())
+                    .into_iter()
+                    .collect();
+                let (component, troubles) = call.troubles();
+                assert_eq!((&*component, &*troubles), ("tested", &*kept));
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_long_troubles_is_kept() {
+        let mut call = call(10, 100);
+        log(
+            &mut call,
+            Level::Error,
+            "",
+            &"x".repeat(2 * TROUBLES_BYTES_MAX),
+        );
+        log(&mut call, Level::Error, "", "last");
+        let (_, troubles) = call.troubles();
+        let first = "x".repeat(TROUBLES_BYTES_MAX - "\nlast\n".len());
+        assert_eq!(troubles, [&*first, "last"]);
+    }
 }

@@ -8,6 +8,8 @@
 
 mod call;
 pub(crate) mod events;
+#[cfg(test)]
+mod fixture;
 mod grants;
 pub(crate) mod logging;
 mod nested;

@@ -256,3 +256,6 @@ impl HasData for HasSql {
 fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     wit::add_to_linker::<_, HasSql>(linker, view)
 }
+
+#[cfg(test)]
+mod tests;

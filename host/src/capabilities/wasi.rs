@@ -270,3 +270,6 @@ impl OutputStream for Output {
 impl Pollable for Output {
     async fn ready(&mut self) {}
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::setup::Setup;
 use super::{Common, json_out, text_out, write_line};
 use crate::components::{Source, Version, VersionError, method_name};
-use crate::engine::{ImportKind, LoadError, Shape};
+use crate::engine::{HOOKS, ImportKind, LoadError, Shape};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -88,6 +88,7 @@ fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
                 "version": module.version().to_string(),
                 "summary": module.summary(),
                 "digest": module.digest(),
+                "migrations": module.schema().migrations.len(),
                 "unused_grants": module.unused_grants(),
                 "routes": module.routes().iter().map(|route| json!({
                     "method": method_name(route.method),
@@ -119,6 +120,7 @@ fn print(
                     module.summary()
                 ),
             )?;
+            writeln!(out, "{}", in_short(shape, module))?;
             writeln!(out, "sha256:{}", module.digest())?;
         }
         Err(error) => {
@@ -185,6 +187,49 @@ fn print(
         }
     }
     Ok(())
+}
+
+/// Returns one line on what a component is, its migrations and the grants that it uses.
+fn in_short(shape: &Shape, module: &Version) -> String {
+    let routes = module.routes().len();
+    let points = shape
+        .imports
+        .iter()
+        .filter(|import| import.kind == ImportKind::ExtensionPoint)
+        .count();
+    let has: Vec<String> = [(routes, "route"), (points, "extension point")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, noun)| counted(count, noun))
+        .collect();
+    let mut grants = module.grants_needed();
+    grants.dedup();
+    let role = match (grants.contains(&HOOKS), routes) {
+        (true, _) => "extension",
+        (false, 0) => "component",
+        (false, _) => "module",
+    };
+    let article = if role == "extension" { "An" } else { "A" };
+    let has = match &*has {
+        [] => String::new(),
+        has => format!(" with {}", has.join(" and ")),
+    };
+    let migrations = counted(module.schema().migrations.len(), "migration");
+    let grants = match &*grants {
+        [] => "no grants".to_owned(),
+        [grant] => format!("the grant {grant}"),
+        grants => format!("the grants {}", grants.join(", ")),
+    };
+    format!("{article} {role}{has}; it has {migrations} and uses {grants}")
+}
+
+/// A number of things, as a sentence has it.
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        0 => format!("no {noun}s"),
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
 }
 
 fn kind(kind: ImportKind) -> &'static str {

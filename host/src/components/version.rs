@@ -206,13 +206,13 @@ impl Version {
                 .migrate(&self.loaded.profile.schema)
                 .map_err(migration)?;
             log_migrations(&self.loaded.name, &applied);
-        } else if let Some(step) = database
+        } else if let Some(name) = database
             .pending(&self.loaded.profile.schema)
             .map_err(migration)?
             .into_iter()
             .next()
         {
-            return Err(migration(MigrationError::Pending(step)));
+            return Err(migration(MigrationError::Pending(name)));
         }
         database.watch();
         self.attach(database);
@@ -238,7 +238,7 @@ impl Version {
     }
 
     /// Its migrations.
-    pub(super) fn schema(&self) -> &Schema {
+    pub fn schema(&self) -> &Schema {
         &self.loaded.profile.schema
     }
 

@@ -42,21 +42,21 @@ pub enum LoadError {
     /// So many components are loaded or verified while others are served, as many as may.
     #[error("{0} components are loaded or verified already")]
     AsideBusy(usize),
-    /// It imports what no component is given.
-    #[error("it imports {}, which this host does not provide{}", imports.join(", "), instead(given))]
+    /// It imports what this host does not provide.
+    #[error("it imports {}, which this host does not provide{}", imports.join(", "), instead(provided))]
     UnknownImports {
         /// The imports.
         imports: Vec<String>,
         /// The versions of them that the host has, which do not fit.
-        given: Vec<&'static str>,
+        provided: Vec<&'static str>,
     },
     /// It imports a capability that the host has, but not as it has it.
-    #[error("it imports {import}, and this host provides {given}, which does not fit: {reason}")]
+    #[error("it imports {import}, and this host provides {provided}, which does not fit: {reason}")]
     WrongImport {
         /// The import.
         import: String,
         /// The version of it that the host has.
-        given: &'static str,
+        provided: &'static str,
         /// Where they differ.
         reason: String,
     },
@@ -89,11 +89,11 @@ pub enum LoadError {
     Settings(Vec<String>),
 }
 
-fn instead(given: &[&str]) -> String {
-    if given.is_empty() {
+fn instead(provided: &[&str]) -> String {
+    if provided.is_empty() {
         String::new()
     } else {
-        format!("; it provides {}", given.join(", "))
+        format!("; it provides {}", provided.join(", "))
     }
 }
 

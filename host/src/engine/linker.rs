@@ -67,9 +67,11 @@ fn kind(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> ImportKi
 /// Tells what an import is to the host, by its name and its form.
 pub(super) fn kind_of(name: &str, form: &Form) -> ImportKind {
     let is_hosts = || HOST_NAMESPACES.iter().any(|host| name.starts_with(host));
-    match (form, given(name)) {
+    match (form, provided(name)) {
         (Form::Other, _) => ImportKind::Unknown,
-        (_, Some((_, given))) if versions::are_compatible(name, given) => ImportKind::Capability,
+        (_, Some((_, provided))) if versions::are_compatible(name, provided) => {
+            ImportKind::Capability
+        }
         (_, Some(_)) => ImportKind::Unknown,
         (Form::Types, None) => ImportKind::Types,
         (Form::MaybeHooks, None) if !is_hosts() => ImportKind::ExtensionPoint,
@@ -86,19 +88,19 @@ pub(super) fn refuse(unknown: Vec<String>) -> Result<(), LoadError> {
     if unknown.is_empty() {
         return Ok(());
     }
-    let given = unknown
+    let provided = unknown
         .iter()
-        .filter_map(|name| Some(given(name)?.1))
+        .filter_map(|name| Some(provided(name)?.1))
         .collect();
     Err(LoadError::UnknownImports {
         imports: unknown,
-        given,
+        provided,
     })
 }
 
 /// The host's side of an interface: the capability, and the interface's name in the
 /// host's version. Of several versions it is one that fits, if there is one.
-fn given(import: &str) -> Option<(&'static Capability, &'static str)> {
+fn provided(import: &str) -> Option<(&'static Capability, &'static str)> {
     let (interface, _) = versions::split(import);
     let all = capabilities::ALL.iter().flat_map(|capability| {
         let names = capability.interfaces.iter();
@@ -111,7 +113,7 @@ fn given(import: &str) -> Option<(&'static Capability, &'static str)> {
 
 /// The capability that an import is of.
 pub(super) fn capability(import: &str) -> Option<&'static Capability> {
-    given(import).map(|(capability, _)| capability)
+    provided(import).map(|(capability, _)| capability)
 }
 
 /// A linker with every capability, and a pass-through for every extension
@@ -163,7 +165,7 @@ pub(super) fn refusal(
         .and_then(|(name, _)| {
             Some(LoadError::WrongImport {
                 import: name.to_owned(),
-                given: given(name)?.1,
+                provided: provided(name)?.1,
                 reason: reasons.join(": "),
             })
         })
@@ -408,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_capability_is_found_in_every_version_that_is_compatible() {
-        for (import, kind, given_name) in [
+        for (import, kind, provided_name) in [
             (
                 "wares:platform/sql@1.0.0",
                 ImportKind::Capability,
@@ -439,8 +441,8 @@ mod tests {
             ("shop:reviews/reviews@1.0.0", ImportKind::Operations, None),
         ] {
             assert_eq!(kind_of(import, &Form::Functions), kind, "{import}");
-            let found = given(import).map(|(_, name)| name);
-            let fits = match (found, given_name) {
+            let found = provided(import).map(|(_, name)| name);
+            let fits = match (found, provided_name) {
                 (Some(found), Some(beginning)) => found.starts_with(beginning),
                 (found, beginning) => found == beginning,
             };

@@ -43,8 +43,8 @@ pub(crate) use wasmtime::component::Val;
 
 pub(crate) use crate::capabilities::LimitSettings;
 pub use crate::capabilities::{
-    CallContext, CallState, CapabilityLimits, DEPTH_MAX, Grants, Limits, NestedCall, Nesting,
-    NoAnswer, NotGranted, Points, PointsOfHost, Settings, TimeLeft,
+    CallContext, CallState, CapabilityLimits, DEPTH_MAX, Grants, HOOKS, Limits, NestedCall,
+    Nesting, NoAnswer, NotGranted, Points, PointsOfHost, Settings, TimeLeft,
 };
 
 use turns::Turns;

@@ -105,10 +105,10 @@ pub enum StorageError {
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     /// A migration fails.
-    #[error("the migration {step} fails at statement {statement}: {reason}")]
+    #[error("the migration {migration} fails at statement {statement}: {reason}")]
     Failed {
         /// The migration.
-        step: String,
+        migration: String,
         /// Which of its statements, counted from one.
         statement: usize,
         /// The error of SQLite.
@@ -125,23 +125,23 @@ pub enum MigrationError {
     Unknown(String),
     /// A migration ran on this data that the component does not know and must know.
     #[error(
-        "this component is too old for its database: it does not know the migration {step}, and knows {known} migrations where {needed} are needed"
+        "this component is too old for its database: it does not know the migration {migration}, and knows {known} migrations where {needed} are needed"
     )]
     TooOld {
         /// The first migration that it does not know.
-        step: String,
+        migration: String,
         /// The number of migrations that a component must know.
         needed: u32,
         /// The number of them that it knows.
         known: u32,
     },
     /// The component declares more needed migrations than it has.
-    #[error("it declares that {needed} migrations are needed, and has {steps}")]
+    #[error("it declares that {needed} migrations are needed, and has {migrations}")]
     NeedsMore {
         /// The declared number.
         needed: u32,
         /// The number of its migrations.
-        steps: u32,
+        migrations: u32,
     },
     /// Two migrations have one name.
     #[error("two migrations are named {0}")]

@@ -290,7 +290,7 @@ pub(in crate::storage) fn guest(context: AuthContext<'_>) -> Authorization {
     }
 }
 
-/// For the steps of a component's schema: its own tables, indexes, triggers and
+/// For the migrations of a component: its own tables, indexes, triggers and
 /// full-text tables as well.
 pub(in crate::storage) fn migration(context: AuthContext<'_>) -> Authorization {
     // A temporary table would shadow the host's table of the same name.

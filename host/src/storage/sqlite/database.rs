@@ -195,7 +195,10 @@ impl Database {
     pub fn pending(&self, schema: &Schema) -> Result<Vec<String>, MigrationError> {
         let pending =
             self.reading(|connection| migrations::pending(connection.host(), schema))??;
-        Ok(pending.iter().map(|step| step.name.clone()).collect())
+        Ok(pending
+            .iter()
+            .map(|migration| migration.name.clone())
+            .collect())
     }
 
     /// The events after the one with this number, oldest first.

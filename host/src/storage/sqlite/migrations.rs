@@ -12,15 +12,15 @@ use crate::digest::Digest;
 
 pub(in crate::storage) const TABLES: &str = "
     create table if not exists _wares_migrations (
-        -- The order in which the steps ran.
+        -- The order in which the migrations ran.
         number integer primary key,
         name text not null unique,
-        -- SHA-256 of the statements, in hexadecimal: a step must not change once it ran.
+        -- SHA-256 of the statements, in hexadecimal: a migration must not change once it ran.
         digest text not null,
         applied_at text not null
     ) strict;
     create table if not exists _wares_steps_needed (
-        -- How many steps had run when this was said; it holds for that schema alone.
+        -- How many migrations had run when this was said; it holds for that schema alone.
         steps integer primary key,
         -- How many of them a version has to know.
         needed integer not null
@@ -78,39 +78,42 @@ pub(in crate::storage) fn pending<'a>(
     schema: &'a Schema,
 ) -> Result<Vec<&'a Migration>, MigrationError> {
     check(schema)?;
-    let steps = &schema.migrations;
+    let migrations = &schema.migrations;
     let seen = seen(connection).map_err(SqlError::from)?;
     let mut unknown = None;
     for (name, digest) in &seen {
-        match steps.iter().find(|step| step.name == *name) {
+        match migrations.iter().find(|migration| migration.name == *name) {
             None => unknown = unknown.or(Some(name)),
-            Some(step) if digest_of(step) != *digest => {
+            Some(migration) if digest_of(migration) != *digest => {
                 return Err(MigrationError::Changed(name.clone()));
             }
             Some(_) => {}
         }
     }
     if let Some(unknown) = unknown {
-        check_older(connection, &seen, steps, unknown)?;
+        check_older(connection, &seen, migrations, unknown)?;
         return Ok(Vec::new());
     }
-    Ok(steps
+    Ok(migrations
         .iter()
-        .filter(|step| seen.iter().all(|(name, _)| *name != step.name))
+        .filter(|migration| seen.iter().all(|(name, _)| *name != migration.name))
         .collect())
 }
 
 /// Checks a component's declaration by itself.
 fn check(schema: &Schema) -> Result<(), MigrationError> {
-    let steps = &schema.migrations;
+    let migrations = &schema.migrations;
     let mut names = HashSet::new();
-    if let Some(step) = steps.iter().find(|step| !names.insert(&step.name)) {
-        return Err(MigrationError::Duplicate(step.name.clone()));
+    if let Some(migration) = migrations
+        .iter()
+        .find(|migration| !names.insert(&migration.name))
+    {
+        return Err(MigrationError::Duplicate(migration.name.clone()));
     }
     match schema.migrations_needed {
-        Some(needed) if needed > count(steps) => Err(MigrationError::NeedsMore {
+        Some(needed) if needed > count(migrations) => Err(MigrationError::NeedsMore {
             needed,
-            steps: count(steps),
+            migrations: count(migrations),
         }),
         _ => Ok(()),
     }
@@ -121,12 +124,12 @@ fn check(schema: &Schema) -> Result<(), MigrationError> {
 fn check_older(
     connection: &Connection,
     seen: &[(String, String)],
-    steps: &[Migration],
+    migrations: &[Migration],
     unknown: &str,
 ) -> Result<(), MigrationError> {
-    let known = count(steps);
-    let begins = |((name, _), step): (&(String, String), &Migration)| *name == step.name;
-    if known > count(seen) || !seen.iter().zip(steps).all(begins) {
+    let known = count(migrations);
+    let begins = |((name, _), migration): (&(String, String), &Migration)| *name == migration.name;
+    if known > count(seen) || !seen.iter().zip(migrations).all(begins) {
         return Err(MigrationError::Unknown(unknown.to_owned()));
     }
     let needed: Option<u32> = connection
@@ -137,7 +140,7 @@ fn check_older(
     let needed = needed.unwrap_or(count(seen));
     if known < needed {
         return Err(MigrationError::TooOld {
-            step: unknown.to_owned(),
+            migration: unknown.to_owned(),
             needed,
             known,
         });
@@ -153,12 +156,12 @@ fn seen(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
 }
 
 /// Their number. A component's answer is too small for more.
-fn count<T>(steps: &[T]) -> u32 {
-    u32::try_from(steps.len()).unwrap_or(u32::MAX)
+fn count<T>(migrations: &[T]) -> u32 {
+    u32::try_from(migrations.len()).unwrap_or(u32::MAX)
 }
 
-fn digest_of(step: &Migration) -> String {
-    Digest::of(step.statements.as_bytes()).to_string()
+fn digest_of(migration: &Migration) -> String {
+    Digest::of(migration.statements.as_bytes()).to_string()
 }
 
 /// Runs the pending migrations, and records the component's declaration on older versions and
@@ -204,15 +207,15 @@ fn in_transaction(
 
 fn run(connection: &Guarded, schema: &Schema) -> Result<Vec<String>, MigrationError> {
     let mut names = Vec::new();
-    for step in pending(connection.host(), schema)? {
+    for migration in pending(connection.host(), schema)? {
         let failed = |statement, reason| MigrationError::Failed {
-            step: step.name.clone(),
+            migration: migration.name.clone(),
             statement,
             reason,
         };
         let before = last_event(connection.host()).map_err(SqlError::from)?;
         let count = connection
-            .migrate(&step.statements)
+            .migrate(&migration.statements)
             .map_err(|(statement, reason)| failed(statement, reason))?;
         let meddles = meddles(connection.host(), before).map_err(SqlError::from)?;
         if let Some(reason) = meddles {
@@ -227,9 +230,9 @@ fn run(connection: &Guarded, schema: &Schema) -> Result<Vec<String>, MigrationEr
         }
         connection
             .host()
-            .execute(RECORD, [&step.name, &digest_of(step), &now()])
+            .execute(RECORD, [&migration.name, &digest_of(migration), &now()])
             .map_err(SqlError::from)?;
-        names.push(step.name.clone());
+        names.push(migration.name.clone());
     }
     record_needed(connection.host(), schema).map_err(SqlError::from)?;
     Ok(names)
@@ -360,7 +363,7 @@ fn to_record(connection: &Connection, schema: &Schema) -> rusqlite::Result<Optio
     let in_order = seen
         .iter()
         .zip(&schema.migrations)
-        .all(|((name, _), step)| *name == step.name);
+        .all(|((name, _), migration)| *name == migration.name);
     let needed = match schema.migrations_needed {
         Some(needed) if in_order => needed,
         _ => all,

@@ -412,8 +412,8 @@ fn migrations_that_touch_tables_of_the_host() {
         session.commit().unwrap();
         drop(session);
         let bad = schema([
-            step("0001", THINGS),
-            step("0002", &format!("create table fine (x); {statements}")),
+            migration("0001", THINGS),
+            migration("0002", &format!("create table fine (x); {statements}")),
         ]);
         let refused = fixture.database.migrate(&bad).unwrap_err().to_string();
         assert!(refused.contains(reason), "{statements}: {refused}");
@@ -422,12 +422,12 @@ fn migrations_that_touch_tables_of_the_host() {
         let database = Database::open(&path, &DatabaseOptions::default()).unwrap();
         assert_eq!(database.events(0, 10).unwrap()[0].id, 1);
         let good = schema([
-            step("0001", THINGS),
-            step(
+            migration("0001", THINGS),
+            migration(
                 "0002",
                 "create table fine (id integer primary key autoincrement);",
             ),
-            step(
+            migration(
                 "0003",
                 "alter table fine rename to better; insert into better default values;",
             ),

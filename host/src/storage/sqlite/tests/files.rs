@@ -38,12 +38,13 @@ fn two_processes_on_one_file_lose_nothing() {
 }
 
 #[test]
-fn steps_that_find_no_room_are_told_from_those_that_are_wrong() {
+fn migrations_that_find_no_room_are_told_from_those_that_are_wrong() {
     let fixture = fixture_with(&DatabaseOptions {
         bytes_max: 40 * 4_096,
         ..DatabaseOptions::default()
     });
-    let then = |statements: &str| schema([step("0001", THINGS), step("0002", statements)]);
+    let then =
+        |statements: &str| schema([migration("0001", THINGS), migration("0002", statements)]);
     let failed = |statements: &str| {
         let error = fixture
             .database
@@ -90,10 +91,10 @@ fn a_full_disk_is_told_and_nothing_that_was_kept_is_lost() {
 }
 
 #[test]
-fn steps_run_once_and_in_order() {
+fn migrations_run_once_and_in_order() {
     let fixture = fixture();
-    let first = step("0001", THINGS);
-    let second = step(
+    let first = migration("0001", THINGS);
+    let second = migration(
         "0002",
         "alter table thing add column colour text; create index c on thing (colour);",
     );
@@ -110,7 +111,7 @@ fn steps_run_once_and_in_order() {
         .unwrap();
     let changed = fixture
         .database
-        .migrate(&schema([step("0001", "select 1;"), second.clone()]));
+        .migrate(&schema([migration("0001", "select 1;"), second.clone()]));
     assert!(matches!(changed, Err(MigrationError::Changed(name)) if name == "0001"));
     let twice = fixture
         .database
@@ -119,7 +120,7 @@ fn steps_run_once_and_in_order() {
 }
 
 #[test]
-fn a_step_that_fails_leaves_nothing() {
+fn a_migration_that_fails_leaves_nothing() {
     let fixture = fixture();
     for bad in [
         "create table other (x); insert into nowhere values (1);",
@@ -134,9 +135,9 @@ fn a_step_that_fails_leaves_nothing() {
     ] {
         let failed = fixture
             .database
-            .migrate(&schema([step("0001", THINGS), step("0002", bad)]));
+            .migrate(&schema([migration("0001", THINGS), migration("0002", bad)]));
         assert!(
-            matches!(failed, Err(MigrationError::Failed { step, .. }) if step == "0002"),
+            matches!(failed, Err(MigrationError::Failed { migration, .. }) if migration == "0002"),
             "{bad}"
         );
         assert!(
@@ -150,7 +151,7 @@ fn a_step_that_fails_leaves_nothing() {
 #[test]
 fn full_text_search_works_through_a_session() {
     let fixture = fixture();
-    let words = step(
+    let words = migration(
         "0002",
         "create virtual table words using fts5 (name, content = 'thing', content_rowid = 'id', tokenize = 'trigram');
          create trigger words_insert after insert on thing begin
@@ -162,7 +163,7 @@ fn full_text_search_works_through_a_session() {
     );
     fixture
         .database
-        .migrate(&schema([step("0001", THINGS), words]))
+        .migrate(&schema([migration("0001", THINGS), words]))
         .unwrap();
     insert(&mut fixture.session(), "a long name").unwrap();
     insert(&mut fixture.session(), "another").unwrap();
@@ -178,7 +179,7 @@ fn full_text_search_works_through_a_session() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn temporary_files_of_steps_are_bounded() {
+fn temporary_files_of_migrations_are_bounded() {
     // More than the cache of the writer, which is as much as is sorted in memory.
     let sort = "create table long as
         with recursive n (x) as (select 1 union all select x + 1 from n limit 1200)
@@ -189,8 +190,8 @@ fn temporary_files_of_steps_are_bounded() {
             temporary_bytes_max,
             ..DatabaseOptions::default()
         });
-        let steps = schema([step("0001", THINGS), step("0002", sort)]);
-        let failed = fixture.database.migrate(&steps).err();
+        let migrations = schema([migration("0001", THINGS), migration("0002", sort)]);
+        let failed = fixture.database.migrate(&migrations).err();
         assert_eq!(
             failed.map(|error| error.to_string()),
             fails.then(|| {
@@ -218,7 +219,7 @@ fn a_file_that_is_no_database_is_named() {
 }
 
 #[test]
-fn steps_without_end_are_ended_and_leave_nothing() {
+fn migrations_without_end_are_ended_and_leave_nothing() {
     let fixture = fixture_with(&DatabaseOptions {
         migration_ms: 50,
         ..DatabaseOptions::default()
@@ -226,16 +227,17 @@ fn steps_without_end_are_ended_and_leave_nothing() {
     let n = "with recursive n (x) as (select 1 union all select x + 1 from n)";
     let endless =
         format!("create table other (x); insert into other {n} select x from n where x < 0;");
-    let failed = fixture
-        .database
-        .migrate(&schema([step("0001", THINGS), step("0002", &endless)]));
+    let failed = fixture.database.migrate(&schema([
+        migration("0001", THINGS),
+        migration("0002", &endless),
+    ]));
     assert_eq!(
         failed.map_err(|error| error.to_string()),
         Err("the migration 0002 fails at statement 2: the migrations take longer than 50 ms (sql_migration_ms)".to_owned())
     );
     let short = schema([
-        step("0001", THINGS),
-        step("0002", "create table other (x);"),
+        migration("0001", THINGS),
+        migration("0002", "create table other (x);"),
     ]);
     assert_eq!(fixture.database.migrate(&short).unwrap(), ["0002"]);
 }

@@ -30,7 +30,7 @@ struct Fixture {
     database: Database,
 }
 
-fn step(name: &str, statements: &str) -> Migration {
+fn migration(name: &str, statements: &str) -> Migration {
     Migration {
         name: name.to_owned(),
         statements: statements.to_owned(),
@@ -52,7 +52,9 @@ fn fixture() -> Fixture {
 fn fixture_with(options: &DatabaseOptions) -> Fixture {
     let folder = TempDir::new().unwrap();
     let database = Database::open(&folder.path().join("x.db"), options).unwrap();
-    database.migrate(&schema([step("0001", THINGS)])).unwrap();
+    database
+        .migrate(&schema([migration("0001", THINGS)]))
+        .unwrap();
     Fixture { folder, database }
 }
 

@@ -13,8 +13,8 @@ const WORDS: &str = "create virtual table words using fts5 (x, tokenize = 'unico
 
 fn words() -> Fixture {
     let fixture = fixture();
-    let steps = [step("0001", THINGS), step("0002", WORDS)];
-    fixture.database.migrate(&schema(steps)).unwrap();
+    let migrations = [migration("0001", THINGS), migration("0002", WORDS)];
+    fixture.database.migrate(&schema(migrations)).unwrap();
     fixture
 }
 
@@ -38,10 +38,10 @@ fn is_limit<T: std::fmt::Debug>(result: &Result<T, SqlError>, what: &str) {
 /// Returns the error of a migration that fails.
 fn fails(statements: &str) -> Option<String> {
     let fixture = fixture();
-    let steps = schema([step("0001", THINGS), step("0002", statements)]);
+    let migrations = schema([migration("0001", THINGS), migration("0002", statements)]);
     fixture
         .database
-        .migrate(&steps)
+        .migrate(&migrations)
         .err()
         .map(|error| error.to_string())
 }
@@ -554,7 +554,7 @@ fn an_expression_ends_with_its_statement_however_long_it_is() {
     let fixture = fixture();
     fixture
         .database
-        .migrate(&schema([step("0001", THINGS)]))
+        .migrate(&schema([migration("0001", THINGS)]))
         .unwrap();
     // The texts of all calls stay until the row is there, and are not what ends it.
     let limits = SessionLimits {

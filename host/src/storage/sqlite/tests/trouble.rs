@@ -250,8 +250,10 @@ fn trouble_lasts_until_its_cause_ends() {
     other.execute_batch("rollback").unwrap();
     assert_eq!(after_a_look(), None);
     other.execute_batch("begin immediate").unwrap();
-    let steps = schema([step("0001", THINGS)]);
-    let refused = fixture.database.activate(&steps, &[Some(Digest::of(b"a"))]);
+    let migrations = schema([migration("0001", THINGS)]);
+    let refused = fixture
+        .database
+        .activate(&migrations, &[Some(Digest::of(b"a"))]);
     assert!(
         matches!(refused, Err(MigrationError::Sql(SqlError::Busy))),
         "{refused:?}"
@@ -260,7 +262,7 @@ fn trouble_lasts_until_its_cause_ends() {
     other.execute_batch("rollback").unwrap();
     fixture
         .database
-        .activate(&steps, &[Some(Digest::of(b"a"))])
+        .activate(&migrations, &[Some(Digest::of(b"a"))])
         .unwrap();
     assert_eq!(after_a_look(), None);
 

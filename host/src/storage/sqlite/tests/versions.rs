@@ -10,10 +10,10 @@ use crate::digest::Digest;
 /// A version that has the first so many of four migrations.
 fn version(count: usize, migrations_needed: Option<u32>) -> Schema {
     let all = [
-        step("0001", THINGS),
-        step("0002", "alter table thing add column colour text;"),
-        step("0003", "create table box (id integer primary key);"),
-        step("0004", "create index thing_colour on thing (colour);"),
+        migration("0001", THINGS),
+        migration("0002", "alter table thing add column colour text;"),
+        migration("0003", "create table box (id integer primary key);"),
+        migration("0004", "create index thing_colour on thing (colour);"),
     ];
     Schema {
         migrations: all[..count].to_vec(),
@@ -41,9 +41,9 @@ fn told(fixture: &Fixture, version: &Schema) -> String {
     migrated.map_or_else(|error| error.to_string(), |names| names.join(" "))
 }
 
-fn too_old(step: &str, needed: u32, known: u32) -> String {
+fn too_old(migration: &str, needed: u32, known: u32) -> String {
     format!(
-        "this component is too old for its database: it does not know the migration {step}, and knows {known} migrations where {needed} are needed"
+        "this component is too old for its database: it does not know the migration {migration}, and knows {known} migrations where {needed} are needed"
     )
 }
 
@@ -62,14 +62,14 @@ fn an_older_version_works_if_the_newest_one_allows_it() {
 }
 
 #[test]
-fn a_version_that_does_not_say_needs_all_its_steps() {
+fn a_version_that_does_not_say_needs_all_its_migrations() {
     let fixture = after(&[version(2, Some(1)), version(3, None)]);
     assert_eq!(told(&fixture, &version(2, Some(1))), too_old("0003", 3, 2));
     assert_eq!(told(&fixture, &version(3, None)), "");
 }
 
 #[test]
-fn a_version_without_a_new_step_may_say_otherwise() {
+fn a_version_without_a_new_migration_may_say_otherwise() {
     let fixture = after(&[version(3, Some(3))]);
     assert_eq!(told(&fixture, &version(1, None)), too_old("0002", 3, 1));
     // A process beside the host's reads, and leaves what is kept alone.
@@ -82,7 +82,7 @@ fn a_version_without_a_new_step_may_say_otherwise() {
 }
 
 #[test]
-fn data_from_before_there_was_a_record_needs_all_its_steps() {
+fn data_from_before_there_was_a_record_needs_all_its_migrations() {
     let fixture = after(&[version(3, Some(1))]);
     let beside = Connection::open(fixture.folder.path().join("x.db")).unwrap();
     beside
@@ -159,10 +159,10 @@ fn a_declaration_is_stored_with_the_migrations_or_not_at_all() {
     let fixture = after(&[version(2, Some(1))]);
     let mut bad = version(3, Some(3));
     bad.migrations
-        .push(step("0004", "insert into nowhere values (1);"));
+        .push(migration("0004", "insert into nowhere values (1);"));
     let failed = fixture.database.migrate(&bad);
     assert!(
-        matches!(&failed, Err(MigrationError::Failed { step, .. }) if step == "0004"),
+        matches!(&failed, Err(MigrationError::Failed { migration, .. }) if migration == "0004"),
         "{failed:?}"
     );
     assert_eq!(told(&fixture, &version(1, None)), "");
@@ -172,7 +172,10 @@ fn a_declaration_is_stored_with_the_migrations_or_not_at_all() {
 fn only_a_prefix_of_the_migrations_is_an_older_version() {
     let fixture = after(&[version(3, Some(1))]);
     let other = Schema {
-        migrations: vec![step("0001", THINGS), step("0002-other", "select 1;")],
+        migrations: vec![
+            migration("0001", THINGS),
+            migration("0002-other", "select 1;"),
+        ],
         migrations_needed: None,
     };
     let unknown = "the migration 0002, which this component does not have, ran on this data, and not all of the component's own did";
@@ -191,13 +194,15 @@ fn only_a_prefix_of_the_migrations_is_an_older_version() {
 #[test]
 fn a_migration_between_others_excludes_older_versions() {
     let mut between = version(3, Some(1));
-    between.migrations.insert(1, step("0001-b", "select 1;"));
+    between
+        .migrations
+        .insert(1, migration("0001-b", "select 1;"));
     let fixture = after(&[version(3, Some(1)), between]);
     assert_eq!(told(&fixture, &version(3, None)), too_old("0001-b", 4, 3));
 }
 
 #[test]
-fn more_steps_are_not_needed_than_there_are() {
+fn more_migrations_are_not_needed_than_there_are() {
     let fixture = fixture();
     let said = told(&fixture, &version(1, Some(2)));
     assert_eq!(said, "it declares that 2 migrations are needed, and has 1");
