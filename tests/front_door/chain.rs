@@ -117,7 +117,7 @@ fn an_extension_that_fails_refuses_the_request_or_is_left_out_and_harms_no_other
             &[("alpha", does), ("beta", "signs")],
             &[
                 "modules.alpha.limits.deadline_ms=200",
-                "modules.alpha.limits.host_calls_max=300",
+                "modules.alpha.limits.host_calls_max=1500",
             ],
         );
         let refused = std::thread::scope(|scope| {
@@ -146,7 +146,7 @@ fn an_extension_that_fails_refuses_the_request_or_is_left_out_and_harms_no_other
         assert_eq!(calls("customer"), json!([0, "closed"]));
         let log = shop.server.stop_for_log();
         let said = "an extension did not answer, and the request is refused module=\"alpha\"";
-        assert!(log.contains(said) && log.contains(reason), "{log}");
+        assert!(log.contains(said) && log.contains(reason), "{does}: {log}");
     }
     let (shop, _files) = shop(
         &[("alpha", "traps"), ("beta", "signs")],
@@ -245,4 +245,22 @@ fn a_component_that_is_not_granted_operations_of_others_is_refused() {
          \"operations\" to modules.alpha.grants\n"
     );
     assert!(said.contains(&refusal), "{said}");
+}
+
+#[test]
+fn a_component_calls_no_other_before_its_grants_are_checked() {
+    let shop = Shop::open();
+    let bearer = format!("Bearer {}", shop.token);
+    let refused = shop.send(
+        "PUT",
+        "/_wares/modules/early",
+        &[("authorization", &bearer)],
+        &meddler("early"),
+    );
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    let said = "wares:customer/customers@2.0.0 is of another component, and no other one is called \
+                while this one is asked about itself or verified";
+    assert!(refused.at("/message").contains(said), "{}", refused.body);
+    let modules = shop.get("/_wares/modules").value();
+    assert_eq!(modules["modules"][0]["calls"]["made"], 0);
 }

@@ -63,12 +63,16 @@ impl CallState {
     /// Who fills the extension points, and the nesting of a call that this one makes;
     /// `None` where nothing fills them.
     pub(crate) fn points(&self) -> Option<(Arc<dyn Points>, Nesting)> {
+        if !self.nesting.reaches_others {
+            return None;
+        }
         let points = self.points.get()?.clone();
         let mut components = self.nesting.components.clone();
         components.push(self.component.clone());
         let nesting = Nesting {
             caller: self.nesting.caller.clone(),
             components,
+            reaches_others: true,
             left: Some(TimeLeft {
                 guest: self.usage.time_left(),
                 call: self.usage.call_time_left(),

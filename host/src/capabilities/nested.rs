@@ -18,6 +18,9 @@ pub struct Nesting {
     pub caller: Arc<str>,
     /// The components that are called, the outermost first.
     pub components: Vec<Arc<str>>,
+    /// Whether it may call other components, and has its extension points filled: not while a
+    /// component is asked about itself, or is verified.
+    pub reaches_others: bool,
     /// The time that remains to the call around this one, as a bound of this one's; `None`
     /// of an outermost one.
     pub left: Option<TimeLeft>,

@@ -116,7 +116,7 @@ impl Points for Chain {
     fn operate(&self, call: &NestedCall<'_>, nesting: &Nesting) -> Result<Vec<Val>, NoAnswer> {
         let slots = self.slots.load();
         let mut others = slots.iter().filter(|slot| !is_own(slot, nesting));
-        let Some(slot) = others.find(|slot| slot.module().fills(call.interface)) else {
+        let Some(slot) = others.find(|slot| slot.module().provides(call.interface)) else {
             let (interface, function) = (call.interface, call.function);
             let module = nesting.components.last().map_or("", |own| &**own);
             tracing::error!(

@@ -269,6 +269,7 @@ impl Slot {
         let (status, admitted) = match &result {
             Ok(answer) => (Some(status(answer)), admitted),
             Err(CallError::NoAnswer(_)) => (Some(503), None),
+            Err(error) if module.is_hurried(error, nesting) => (Some(503), None),
             Err(_) => (None, admitted),
         };
         self.record.count(module, status, asked, admitted);

@@ -362,12 +362,38 @@ impl Version {
         });
         let mut context = self.context_of(session);
         context.nesting.caller = caller.clone();
+        context.nesting.reaches_others = true;
         self.loaded.contract.handle(context, request)
     }
 
     /// Whether it is an extension that fills this extension point.
     pub(super) fn fills(&self, point: &str) -> bool {
-        self.loaded.contract.component().has_export(point)
+        self.loaded.contract.component().fills(point)
+    }
+
+    /// Whether it exports these operations.
+    pub(in crate::components) fn provides(&self, interface: &str) -> bool {
+        self.loaded.contract.component().has_export(interface)
+    }
+
+    /// Whether the calls around one of it left it less than half of the time that its own
+    /// limits do: then it is not its fault that the time was up.
+    pub(super) fn is_hurried(&self, error: &CallError, nesting: &Nesting) -> bool {
+        let (limits, Some(left)) = (&self.loaded.limits, nesting.left) else {
+            return false;
+        };
+        match error {
+            CallError::Deadline { .. } => {
+                left.guest < Duration::from_millis(limits.deadline_ms / 2)
+            }
+            CallError::CallTime { .. } => left.call < Duration::from_millis(limits.call_ms / 2),
+            _ => false,
+        }
+    }
+
+    /// The interfaces of operations that it calls.
+    pub(in crate::components) fn operations_called(&self) -> Vec<String> {
+        self.loaded.contract.component().operations()
     }
 
     /// What the host does if it does not answer as an extension.
@@ -413,7 +439,7 @@ impl Version {
             other.loaded.contract.component(),
         );
         let points = other.points();
-        let mut filled = points.iter().filter(|point| own.has_export(point));
+        let mut filled = points.iter().filter(|point| own.fills(point));
         filled.try_for_each(|point| own.check_point(other, point))?;
         let operations = other.operations();
         let mut called = operations.iter().filter(|name| own.has_export(name));

@@ -8,7 +8,7 @@ use wasmtime::component::{Instance, InstancePre};
 
 use super::linker::{self, ImportKind};
 use super::shape::Shape;
-use super::{CallError, Clock, Engine, LoadError, artifact, compiler, store, turns};
+use super::{CallError, Clock, Engine, LoadError, artifact, compiler, hook, store, turns};
 use crate::capabilities::{CallContext, CallState, HOOKS, OPERATIONS, PointsOfHost};
 use crate::digest::Digest;
 
@@ -20,6 +20,7 @@ pub struct Component {
     digest: Digest,
     hear: Option<fn(&str, &str)>,
     points: PointsOfHost,
+    pub(super) filled: Vec<String>,
 }
 
 /// A fresh instance of a component and its store, for one call.
@@ -63,6 +64,7 @@ impl Engine {
             .instantiate_pre(&component)
             .map_err(|error| linker::refusal(&self.wasmtime, &component, &error))?;
         Ok(Component {
+            filled: hook::filled(&self.wasmtime, &component),
             engine: self.wasmtime.clone(),
             _clock: self.clock.clone(),
             pre,

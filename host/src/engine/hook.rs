@@ -23,6 +23,28 @@ pub(crate) enum Turn {
     Rejected(Val),
 }
 
+/// The extension points that a component exports, by interface. One that it exports in two
+/// versions is none: another than the one that was checked might be called.
+pub(super) fn filled(
+    engine: &wasmtime::Engine,
+    component: &wasmtime::component::Component,
+) -> Vec<String> {
+    let ty = component.component_type();
+    let exports: Vec<_> = ty.exports(engine).collect();
+    let interface = |name: &str| super::split(name).0.to_owned();
+    let is_only = |name: &str| {
+        let same = exports
+            .iter()
+            .filter(|(other, _)| interface(other) == interface(name));
+        same.count() == 1
+    };
+    exports
+        .iter()
+        .filter(|(name, export)| super::linker::is_point(engine, name, &export.ty) && is_only(name))
+        .map(|(name, _)| interface(name))
+        .collect()
+}
+
 impl Component {
     /// Calls a hook that it exports in a fresh instance, within the limits of `context`.
     /// The value is adapted to the extension, and what that returns to the module.
@@ -48,6 +70,15 @@ impl Component {
             turn(hook, &ty, result)
         });
         returned?.map_err(CallError::BadAnswer)
+    }
+
+    /// Whether it exports this extension point as one: all functions are hooks, so that it was
+    /// granted as an extension.
+    pub(crate) fn fills(&self, point: &str) -> bool {
+        let interface = point
+            .split_once('@')
+            .map_or(point, |(interface, _)| interface);
+        self.filled.iter().any(|filled| filled == interface) && self.has_export(point)
     }
 
     /// Checks that what it exports of an extension point takes and returns the values of
@@ -133,7 +164,7 @@ fn fits(imported: &ComponentFunc, exported: &ComponentFunc) -> Result<(), String
         ));
     }
     for ((name, from), (_, to)) in from.zip(to) {
-        lens::check(&from, &to).map_err(|at| at_of(name, &at))?;
+        lens::check(&from, &to, lens::Rules::HOOK).map_err(|at| at_of(name, &at))?;
     }
     match (imported.results().next(), exported.results().next()) {
         (Some(Type::Result(to)), Some(Type::Result(from))) => {
@@ -198,4 +229,33 @@ fn turn(
         _ => return Ok(Err("it returned no result with a value".to_owned())),
     };
     Ok(turn.map_err(|at| at.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filled;
+
+    const EXPORTS: &str = r#"(component
+        (core module $module
+            (memory (export "memory") 1)
+            (func (export "open") (param i32) (result i32) i32.const 0)
+            (func (export "noop")))
+        (core instance $core (instantiate $module))
+        (func $open (param "value" u32) (result (result u32 (error u32)))
+            (canon lift (core func $core "open") (memory (core memory $core "memory"))))
+        (func $noop (canon lift (core func $core "noop")))
+        (instance $pure (export "open" (func $open)))
+        (instance $mixed (export "open" (func $open)) (export "noop" (func $noop)))
+        (export "a:b/pure@1.0.0" (instance $pure))
+        (export "a:b/mixed@1.0.0" (instance $mixed))
+        (export "a:b/twice@1.0.0" (instance $pure))
+        (export "a:b/twice@1.1.0" (instance $pure)))"#;
+
+    #[test]
+    fn a_point_is_filled_by_one_export_all_of_whose_functions_are_hooks() {
+        let engine = wasmtime::Engine::default();
+        let bytes = wat::parse_str(EXPORTS).unwrap();
+        let component = wasmtime::component::Component::new(&engine, bytes).unwrap();
+        assert_eq!(filled(&engine, &component), ["a:b/pure"]);
+    }
 }

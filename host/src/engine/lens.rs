@@ -43,12 +43,40 @@ impl std::fmt::Display for Mismatch {
     }
 }
 
+/// What is adapted where two types differ.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    /// An optional field that the value lacks is `none`.
+    adds_none: bool,
+    /// A case that is not known is left out of its list.
+    drops_cases: bool,
+}
+
+impl Rules {
+    /// Of a value that comes back from an extension, and is restored then.
+    pub(super) const HOOK: Self = Self {
+        adds_none: true,
+        drops_cases: true,
+    };
+    /// Of a value that is carried out as it is.
+    pub(super) const OPERATION: Self = Self {
+        adds_none: true,
+        drops_cases: false,
+    };
+    /// Of a part that must come back whole.
+    const WHOLE: Self = Self {
+        adds_none: false,
+        drops_cases: false,
+    };
+}
+
 /// Checks that values of the type `from` can be given to one that takes `to`, by a field
 /// that only one of them has being optional there.
 ///
 /// # Errors
 /// With the first field that cannot be adapted.
-pub(super) fn check(from: &Type, to: &Type) -> Result<(), Mismatch> {
+pub(super) fn check(from: &Type, to: &Type, rules: Rules) -> Result<(), Mismatch> {
+    let check = |from: &Type, to: &Type| check(from, to, rules);
     match (from, to) {
         (Type::Record(from), Type::Record(to)) => {
             for wanted in to.fields() {
@@ -57,7 +85,7 @@ pub(super) fn check(from: &Type, to: &Type) -> Result<(), Mismatch> {
                     (Some(given), ty) => {
                         check(&given.ty, ty).map_err(|at| at.within(wanted.name))?
                     }
-                    (None, Type::Option(_)) => {}
+                    (None, Type::Option(_)) if rules.adds_none => {}
                     (None, _) => {
                         let missing = Mismatch::new("one side lacks it, and it is not optional");
                         return Err(missing.within(wanted.name));
@@ -68,6 +96,11 @@ pub(super) fn check(from: &Type, to: &Type) -> Result<(), Mismatch> {
         }
         // A case that one side does not know is left out of a list, and is an error alone.
         (Type::Variant(from), Type::Variant(to)) => {
+            let mut cases = from.cases();
+            let unknown = cases.find(|case| to.cases().all(|known| known.name != case.name));
+            if let Some(case) = unknown.filter(|_| !rules.drops_cases) {
+                return Err(Mismatch::new("one side does not know it").within(case.name));
+            }
             for wanted in to.cases() {
                 let given = from.cases().find(|case| case.name == wanted.name);
                 if let Some(given) = given {
@@ -120,8 +153,8 @@ pub(super) fn check_returned(from: &Type, to: &Type) -> Result<(), Mismatch> {
             }
             Ok(())
         }
-        (Type::Option(from), Type::Option(to)) => check_returned(&from.ty(), &to.ty()),
-        _ => check(from, to),
+        // What is in a list, or may be none, cannot be restored field by field.
+        _ => check(from, to, Rules::WHOLE),
     }
 }
 
@@ -141,7 +174,11 @@ pub(super) fn adapt(value: Val, to: &Type) -> Result<Val, Mismatch> {
                         let (_, value) = fields.swap_remove(index);
                         adapt(value, &field.ty).map_err(|at| at.within(field.name))?
                     }
-                    None => Val::Option(None),
+                    None if matches!(field.ty, Type::Option(_)) => Val::Option(None),
+                    None => {
+                        let missing = Mismatch::new("it is missing");
+                        return Err(missing.within(field.name));
+                    }
                 };
                 adapted.push((field.name.to_owned(), value));
             }
@@ -395,9 +432,17 @@ mod tests {
                 Some("id: one side has a text, and the other a number"),
             ),
         ] {
-            let checked = check(&ty(from), &ty(to)).err().map(|at| at.to_string());
+            let checked = check(&ty(from), &ty(to), Rules::HOOK)
+                .err()
+                .map(|at| at.to_string());
             assert_eq!(checked.as_deref(), refused, "{from} {to}");
         }
+        // What is carried out as it is loses no case.
+        let carried = check(&ty("new"), &ty("old"), Rules::OPERATION).unwrap_err();
+        assert_eq!(
+            carried.to_string(),
+            "changes.nickname: one side does not know it"
+        );
         // What a returned record lacks is restored.
         assert_eq!(check_returned(&ty("old"), &ty("new")), Ok(()));
         assert!(check_returned(&ty("number"), &ty("strict")).is_err());

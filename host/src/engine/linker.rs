@@ -232,7 +232,8 @@ fn link_operations(
         linked.func_new(&function, move |context, ty, parameters, results| {
             let Some((points, nesting)) = context.data().points() else {
                 return Err(wasmtime::Error::msg(format!(
-                    "{interface} is of another component, and no other one is served"
+                    "{interface} is of another component, and no other one is called while this one is asked \
+                     about itself or verified"
                 )));
             };
             let call = NestedCall {

@@ -96,11 +96,12 @@ fn fits(imported: &ComponentFunc, exported: &ComponentFunc) -> Result<(), String
         ));
     }
     for ((name, from), (_, to)) in from.zip(to) {
-        lens::check(&from, &to).map_err(|at| format!("{name}: {at}"))?;
+        lens::check(&from, &to, lens::Rules::OPERATION).map_err(|at| format!("{name}: {at}"))?;
     }
     match (exported.results().next(), imported.results().next()) {
         (None, None) => Ok(()),
-        (Some(from), Some(to)) => lens::check(&from, &to).map_err(|at| format!("the result: {at}")),
+        (Some(from), Some(to)) => lens::check(&from, &to, lens::Rules::OPERATION)
+            .map_err(|at| format!("the result: {at}")),
         _ => Err("only one side returns a value".to_owned()),
     }
 }

@@ -91,6 +91,24 @@ pub fn check_modules(versions: &[&Version], host_operations: &[String]) -> Resul
 
 /// Extensions take and return what the modules whose points they fill do.
 fn check_points(versions: &[&Version]) -> Result<(), RouteError> {
+    for caller in versions {
+        for interface in caller.operations_called() {
+            let mut providers = versions
+                .iter()
+                .filter(|version| version.provides(&interface));
+            let first = providers.next();
+            let second =
+                providers.find(|other| first.is_some_and(|one| one.name() != other.name()));
+            if let (Some(first), Some(second)) = (first, second) {
+                return Err(RouteError::Name {
+                    module: second.name().to_owned(),
+                    owner: format!("the module {}", first.name()),
+                    what: "the operations",
+                    name: interface,
+                });
+            }
+        }
+    }
     for extension in versions {
         let mut others = versions
             .iter()

@@ -53,6 +53,9 @@ mod component {
 
     impl lifecycle::Guest for Meddler {
         fn describe() -> Description {
+            if name() == "early" {
+                _ = customers::search(&everyone());
+            }
             Description {
                 name: name(),
                 version: "1.2.3".to_owned(),
