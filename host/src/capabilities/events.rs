@@ -115,7 +115,7 @@ mod tests {
         assert!(kept(&fixture).is_empty());
         assert_eq!(commit(&mut call, committed).map_err(told), Ok(()));
         assert_eq!(kept(&fixture), ["order.kept"]);
-        // The handle is the guest's no longer.
+        // The handle belongs to the call from here on.
         let late = sql::view(&mut call).emit(lent(committed), "order.late".into(), "1".into());
         assert!(late.is_err());
     }

@@ -1,6 +1,8 @@
 //! A module in service: its current version and its canary, its threads and queues, apart
 //! from those of every other module, and its circuit breaker.
 
+mod nested;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tracing::Span;
 
-use crate::engine::{CallError, NestedCall, Nesting, Turn, Val};
+use crate::engine::CallError;
 use crate::fault::fault_of;
 use crate::printable::cut;
 use crate::threads::{Executor, ExecutorOptions, Fairness, Lane};
@@ -217,65 +219,6 @@ impl Slot {
         })
     }
 
-    /// Has one of its versions take its turn at a hook, on the thread of the call that
-    /// calls it.
-    ///
-    /// # Errors
-    /// With the reason why it did not answer, for the log.
-    pub(super) fn hook(
-        &self,
-        module: &Arc<Version>,
-        hook: &NestedCall<'_>,
-        nesting: &Nesting,
-    ) -> Result<Turn, String> {
-        let status = |turn: &Turn| match turn {
-            Turn::Passed { .. } => 200,
-            Turn::Rejected(_) => 400,
-        };
-        self.nested(module, hook, nesting, || module.hook(hook, nesting), status)
-    }
-
-    /// Has one of its versions answer an operation, on the thread of the call that calls it.
-    ///
-    /// # Errors
-    /// With the reason why it did not answer, for the log.
-    pub(super) fn operate(
-        &self,
-        module: &Arc<Version>,
-        call: &NestedCall<'_>,
-        nesting: &Nesting,
-    ) -> Result<Vec<Val>, String> {
-        let operate = || module.operate(call, nesting);
-        self.nested(module, call, nesting, operate, |_| 200)
-    }
-
-    /// Makes a call within another one, admitted and counted like that of a request.
-    fn nested<T>(
-        &self,
-        module: &Arc<Version>,
-        call: &NestedCall<'_>,
-        nesting: &Nesting,
-        make: impl FnOnce() -> Result<T, CallError>,
-        status: impl FnOnce(&T) -> u16,
-    ) -> Result<T, String> {
-        let asked = Instant::now();
-        let admitted = self
-            .admit(module, &nesting.caller, number_of(call.function), asked)
-            .map_err(|refused| refused.to_string())?;
-        let _runs = Present::of(&self.record.statistics.running);
-        fault_of("nested", &self.record.name);
-        let result = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| Err(ended_inside()));
-        // A component does not fail where another one does.
-        let (status, admitted) = match &result {
-            Ok(answer) => (Some(status(answer)), admitted),
-            Err(CallError::NoAnswer(_)) => (Some(503), None),
-            Err(error) if module.is_hurried(error, nesting) => (Some(503), None),
-            Err(_) => (None, admitted),
-        };
-        self.record.count(module, status, asked, admitted);
-        result.map_err(|error| error.to_string())
-    }
-
     /// Has one of its versions answer a request: the one that the request was
     /// routed to, whichever is in service by now. `caller` tells callers apart: the
     /// id of the actor, or the peer of a caller who is not signed in. `read` converts the
@@ -316,14 +259,6 @@ impl Slot {
         };
         Ok(result.await.unwrap_or_else(|_| Err(ended_inside()))?)
     }
-}
-
-/// The number that stands for a hook where others have that of a route.
-fn number_of(function: &str) -> u32 {
-    let mut hasher = DefaultHasher::new();
-    function.hash(&mut hasher);
-    // Routes have the numbers from 0 on.
-    u32::MAX - u32::from(hasher.finish() as u16)
 }
 
 /// Has a version's calls read with those of the module.

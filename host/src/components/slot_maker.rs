@@ -33,7 +33,7 @@ impl SlotMaker {
         })
     }
 
-    /// A slot that nobody can ask yet.
+    /// A slot that no caller can ask yet.
     pub(super) fn make(&self, module: Version) -> io::Result<Slot> {
         let options = (self.options)(module.name());
         Slot::new(module, options, &self.fairness)

@@ -1,5 +1,7 @@
 //! One module that is ready to serve.
 
+mod nested;
+
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +11,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::digest::Digest;
-use crate::engine::{
-    CallContext, CallError, Engine, Grants, Limits, LoadError, NestedCall, Nesting, Settings, Turn,
-    Val,
-};
+use crate::engine::{CallContext, CallError, Engine, Grants, Limits, LoadError, Nesting, Settings};
 use crate::printable::cut;
 use crate::storage::{
     DataFolder, Database, DatabaseOptions, MigrationError, Schema, Session, StorageError,
@@ -364,86 +363,6 @@ impl Version {
         context.nesting.caller = caller.clone();
         context.nesting.reaches_others = true;
         self.loaded.contract.handle(context, request)
-    }
-
-    /// Whether it is an extension that fills this extension point.
-    pub(super) fn fills(&self, point: &str) -> bool {
-        self.loaded.contract.component().fills(point)
-    }
-
-    /// Whether it exports these operations.
-    pub(in crate::components) fn provides(&self, interface: &str) -> bool {
-        self.loaded.contract.component().has_export(interface)
-    }
-
-    /// Whether the calls around one of it left it less than half of the time that its own
-    /// limits do: then it is not its fault that the time was up.
-    pub(super) fn is_hurried(&self, error: &CallError, nesting: &Nesting) -> bool {
-        let (limits, Some(left)) = (&self.loaded.limits, nesting.left) else {
-            return false;
-        };
-        match error {
-            CallError::Deadline { .. } => {
-                left.guest < Duration::from_millis(limits.deadline_ms / 2)
-            }
-            CallError::CallTime { .. } => left.call < Duration::from_millis(limits.call_ms / 2),
-            _ => false,
-        }
-    }
-
-    /// The interfaces of operations that it calls.
-    pub(in crate::components) fn operations_called(&self) -> Vec<String> {
-        self.loaded.contract.component().operations()
-    }
-
-    /// What the host does if it does not answer as an extension.
-    pub(super) fn on_failure(&self) -> FailurePolicy {
-        self.loaded.on_failure
-    }
-
-    /// Takes its turn at a hook, within the calls of `nesting`.
-    ///
-    /// # Errors
-    /// When the call returns nothing.
-    pub(super) fn hook(&self, hook: &NestedCall<'_>, nesting: &Nesting) -> Result<Turn, CallError> {
-        let mut context = self.context(self.database.get());
-        context.nesting = nesting.clone();
-        self.loaded.contract.component().call_hook(context, hook)
-    }
-
-    /// Answers an operation that another component calls, within the calls of `nesting`.
-    ///
-    /// # Errors
-    /// When the call returns nothing.
-    pub(super) fn operate(
-        &self,
-        call: &NestedCall<'_>,
-        nesting: &Nesting,
-    ) -> Result<Vec<Val>, CallError> {
-        let mut context = self.context(self.database.get());
-        context.nesting = nesting.clone();
-        self.loaded
-            .contract
-            .component()
-            .call_operation(context, call)
-    }
-
-    /// Checks that it fits the extension points of another component that it fills, and the
-    /// operations of its own that the other calls.
-    ///
-    /// # Errors
-    /// With the function and the field that cannot be adapted.
-    pub(in crate::components) fn check_points_of(&self, other: &Self) -> Result<(), LoadError> {
-        let (own, other) = (
-            self.loaded.contract.component(),
-            other.loaded.contract.component(),
-        );
-        let points = other.points();
-        let mut filled = points.iter().filter(|point| own.fills(point));
-        filled.try_for_each(|point| own.check_point(other, point))?;
-        let operations = other.operations();
-        let mut called = operations.iter().filter(|name| own.has_export(name));
-        called.try_for_each(|name| own.check_operations(other, name))
     }
 
     /// Answers a request as [`Self::handle`] does, but keeps nothing of what it writes.

@@ -87,16 +87,23 @@ impl Component {
     /// # Errors
     /// With the function and the field that cannot be adapted.
     pub(crate) fn check_point(&self, importer: &Self, name: &str) -> Result<(), LoadError> {
+        self.check_functions(importer, name, fits)
+    }
+
+    /// Checks its functions of an interface against those that another component imports.
+    pub(super) fn check_functions(
+        &self,
+        importer: &Self,
+        name: &str,
+        fits: fn(&ComponentFunc, &ComponentFunc) -> Result<(), String>,
+    ) -> Result<(), LoadError> {
         for (function, imported) in importer.functions_imported(name) {
-            let exported = self.function_exported(name, &function);
-            let fits = match exported {
+            let fits = match self.function_exported(name, &function) {
                 Some(exported) => fits(&imported, &exported),
                 None => Err("it does not export it".to_owned()),
             };
             fits.map_err(|reason| {
-                LoadError::Contract(format!(
-                    "its hook {function} of {name} does not fit: {reason}"
-                ))
+                LoadError::Contract(format!("its {function} of {name} does not fit: {reason}"))
             })?;
         }
         Ok(())
@@ -123,7 +130,7 @@ impl Component {
             .ok_or_else(|| CallError::BadCall(format!("it exports no {}", call.function)))
     }
 
-    pub(super) fn functions_imported(&self, name: &str) -> Vec<(String, ComponentFunc)> {
+    fn functions_imported(&self, name: &str) -> Vec<(String, ComponentFunc)> {
         let ty = self.pre().component().component_type();
         let import = ty
             .imports(self.engine())
@@ -136,11 +143,7 @@ impl Component {
         }
     }
 
-    pub(super) fn function_exported(
-        &self,
-        interface: &str,
-        function: &str,
-    ) -> Option<ComponentFunc> {
+    fn function_exported(&self, interface: &str, function: &str) -> Option<ComponentFunc> {
         let ty = self.pre().component().component_type();
         let (_, export) = ty
             .exports(self.engine())

@@ -39,18 +39,7 @@ impl Component {
     /// # Errors
     /// With the function and the field that cannot be adapted.
     pub(crate) fn check_operations(&self, importer: &Self, name: &str) -> Result<(), LoadError> {
-        for (function, imported) in importer.functions_imported(name) {
-            let fits = match self.function_exported(name, &function) {
-                Some(exported) => fits(&imported, &exported),
-                None => Err("it does not export it".to_owned()),
-            };
-            fits.map_err(|reason| {
-                LoadError::Contract(format!(
-                    "its operation {function} of {name} does not fit: {reason}"
-                ))
-            })?;
-        }
-        Ok(())
+        self.check_functions(importer, name, fits)
     }
 
     /// The interfaces of operations that it imports from other components.

@@ -184,7 +184,7 @@ fn a_transaction_is_kept_once_it_is_committed_and_not_if_it_is_dropped() {
             HostTransaction::drop(&mut view(&mut call), handed_over(handle)).unwrap();
         }
         assert_eq!((things(&fixture), call.has_kept()), (Ok(kept), commits));
-        // The handle is the guest's no longer.
+        // The handle belongs to the call from here on.
         let mut view = view(&mut call);
         assert!(HostTransaction::query(&mut view, lent(handle), String::new(), vec![]).is_err());
         assert!(HostTransaction::commit(&mut view, handed_over(handle)).is_err());

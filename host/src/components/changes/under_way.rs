@@ -58,7 +58,7 @@ impl AllChanges {
     /// Those of one module, whether or not it is served.
     pub(super) fn of(&self, module: &str) -> Arc<Changes> {
         let mut all = lock(&self.0);
-        // Nothing is under way where nobody else has them.
+        // Nothing is under way where no other call has them.
         all.retain(|_, changes| Arc::strong_count(changes) > 1);
         all.entry(module.to_owned()).or_default().clone()
     }
