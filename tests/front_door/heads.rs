@@ -303,9 +303,9 @@ fn method_and_path_are_decided_before_the_size_of_a_body() {
         (JSON.1, &component),
     ] {
         let refused = post(module, kind, body);
-        let said = format!("{module} takes GET, HEAD, PUT, not POST");
+        let said = format!("{module} takes GET, HEAD, PUT, DELETE, not POST");
         refused.refuses(405, "not_allowed", &said);
-        assert_eq!(refused.header("allow"), "GET, HEAD, PUT");
+        assert_eq!(refused.header("allow"), "GET, HEAD, PUT, DELETE");
         let nowhere = post("/admin/nope", kind, body);
         nowhere.refuses(404, "not_found", "There is no POST /admin/nope");
     }
