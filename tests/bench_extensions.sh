@@ -26,19 +26,6 @@ if [ "$count" -lt 3 ]; then
     tests/with_host.sh --set log.level=error "${flags[@]}" -- "$0" "$guest" "$rounds"
     exit
 fi
-cat > "$folder/create.lua" << 'LUA'
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-local salt, count = io.open("/dev/urandom"):read(6):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end), 0
-function request()
-    count = count + 1
-    return wrk.format(nil, nil, nil, ('{"email":"%s.%d@shop.example"}'):format(salt, count))
-end
-function done(summary, latency)
-    if summary.errors.status > 0 then error("a create was refused") end
-    print("p50", latency:percentile(50))
-end
-LUA
 IFS=, read -r none one ten <<< "${BENCH_HOSTS%,}"
 login() {
     curl --silent --fail "$1/auth/user/emailpass" --header 'Content-Type: application/json' \
@@ -46,7 +33,7 @@ login() {
 }
 # The median time of a create, in microseconds.
 measure() {
-    wrk --threads 1 --connections 1 --duration 1s --script "$folder/create.lua" \
+    wrk --threads 1 --connections 1 --duration 1s --script tests/bench_create.lua \
         --header "Authorization: Bearer $2" "$1/admin/customers" | awk '$1 == "p50" { print $2 }'
 }
 median() {

@@ -17,7 +17,7 @@ script=()
 [ "$(nproc)" -lt 4 ] || callers=(taskset --cpu-list 2,3)
 tick_us=$((1000000 / $(getconf CLK_TCK)))
 folder=$(mktemp -d)
-trap 'rm -rf "$folder" "$folder.lua"' EXIT
+trap 'rm -rf "$folder"' EXIT
 ask() {
     local url=$1
     shift
@@ -74,16 +74,7 @@ for _ in 1 2; do
 done
 compare "one customer by id" "/admin/customers/$other_id" "/admin/customers/$this_id"
 compare "a list of 15 with relations" /admin/customers /admin/customers
-cat > "$folder.lua" << 'LUA'
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-local salt, count = io.open("/dev/urandom"):read(6):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end), 0
-function request()
-    count = count + 1
-    return wrk.format(nil, nil, nil, ('{"email":"%s.%d@shop.example"}'):format(salt, count))
-end
-LUA
-script=(--script "$folder.lua")
+script=(--script tests/bench_create.lua)
 compare "create" /admin/customers /admin/customers
 # The first one compiles the module, which is not measured.
 seed() {

@@ -83,11 +83,8 @@ impl Points for Chain {
                 parameters: &parameters,
                 ..*hook
             };
-            let turn = match check_nesting(slot, nesting) {
-                Ok(()) => slot.hook(&version, &hook, nesting),
-                Err(reason) => Err(reason),
-            };
-            match turn {
+            let turn = check_nesting(slot, nesting);
+            match turn.and_then(|()| slot.hook(&version, &hook, nesting)) {
                 Ok(Turn::Passed { value, changed }) => {
                     log_changed(&version, &hook, &changed);
                     if let Some(last) = parameters.to_mut().last_mut() {
@@ -191,51 +188,46 @@ fn log_changed(version: &Version, hook: &NestedCall<'_>, changed: &[String]) {
 }
 
 fn log_rejected(version: &Version, hook: &NestedCall<'_>, rejection: &Val) {
-    let text =
-        |name: &str| match rejection {
-            Val::Record(fields) => fields.iter().find(|(field, _)| field == name).map_or_else(
-                String::new,
-                |(_, value)| match value {
-                    Val::String(text) => text.clone(),
-                    Val::Option(Some(text)) => match &**text {
-                        Val::String(text) => text.clone(),
-                        _ => String::new(),
-                    },
-                    _ => String::new(),
-                },
-            ),
-            Val::String(text) if name == "message" => text.clone(),
-            _ => String::new(),
-        };
-    let (message, field, code) = (text("message"), text("field"), text("code"));
+    let shown = |name| cut(text_of(rejection, name), SHOWN_BYTES_MAX);
     tracing::info!(
         module = version.name(),
         version = %version.version(),
         hook = hook.function,
-        field = &*cut(&field, SHOWN_BYTES_MAX),
-        code = &*cut(&code, SHOWN_BYTES_MAX),
-        reason = &*cut(&message, SHOWN_BYTES_MAX),
+        field = &*shown("field"),
+        code = &*shown("code"),
+        reason = &*shown("message"),
         "an extension rejected a value"
     );
 }
 
-fn log_failed(version: &Version, hook: &NestedCall<'_>, reason: &str) {
-    let reason = &*cut(reason, SHOWN_BYTES_MAX);
-    let (module, hook, number) = (version.name(), hook.function, version.version());
-    match version.on_failure() {
-        FailurePolicy::Refuse => tracing::error!(
-            module,
-            version = %number,
-            hook,
-            reason,
-            "an extension did not answer, and the request is refused"
-        ),
-        FailurePolicy::Skip => tracing::error!(
-            module,
-            version = %number,
-            hook,
-            reason,
-            "an extension did not answer, and is left out"
-        ),
+/// The text of a rejection's field; empty if it has none. A rejection that is a text itself
+/// is its message.
+fn text_of<'a>(rejection: &'a Val, name: &str) -> &'a str {
+    let value = match rejection {
+        Val::Record(fields) => fields.iter().find(|(field, _)| field == name),
+        Val::String(message) if name == "message" => return message,
+        _ => None,
+    };
+    match value {
+        Some((_, Val::String(text))) => text,
+        Some((_, Val::Option(Some(value)))) => match &**value {
+            Val::String(text) => text,
+            _ => "",
+        },
+        _ => "",
     }
+}
+
+fn log_failed(version: &Version, hook: &NestedCall<'_>, reason: &str) {
+    let consequence = match version.on_failure() {
+        FailurePolicy::Refuse => "the request is refused",
+        FailurePolicy::Skip => "is left out",
+    };
+    tracing::error!(
+        module = version.name(),
+        version = %version.version(),
+        hook = hook.function,
+        reason = &*cut(reason, SHOWN_BYTES_MAX),
+        "an extension did not answer, and {consequence}"
+    );
 }

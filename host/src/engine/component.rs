@@ -160,15 +160,17 @@ impl Component {
         let component = self.pre.component().component_type();
         let imports = component.imports(&self.engine);
         let imported = imports.filter_map(|(name, import)| {
-            let grant = match linker::is_operations(&self.engine, name, &import.ty) {
-                true => OPERATIONS,
-                false => linker::capability(name)?.grant?,
+            let grant = match linker::kind(&self.engine, name, &import.ty) {
+                ImportKind::Operations => OPERATIONS,
+                _ => linker::capability(name)?.grant?,
             };
             Some((name.to_owned(), grant))
         });
         let exports = component.exports(&self.engine);
         let points = exports
-            .filter(|(name, export)| linker::is_point(&self.engine, name, &export.ty))
+            .filter(|(name, export)| {
+                linker::kind(&self.engine, name, &export.ty) == ImportKind::ExtensionPoint
+            })
             .map(|(name, _)| (name.to_owned(), HOOKS));
         imported.chain(points).collect()
     }

@@ -1,12 +1,13 @@
 //! Calls of the hooks that an extension exports, with values as the module that asks has
 //! them.
 
-use wasmtime::component::types::{ComponentFunc, ComponentItem};
-use wasmtime::component::{ComponentExportIndex, Type, Val};
+use wasmtime::component::types::ComponentFunc;
+use wasmtime::component::{Type, Val};
 
-use super::component::{Component, Guest};
-use super::lens;
-use super::{CallError, LoadError};
+use super::component::Component;
+use super::linker::{self, ImportKind};
+use super::operation::{at_of, check_parameters};
+use super::{CallError, LoadError, lens};
 use crate::capabilities::{CallContext, NestedCall};
 
 /// How an extension took its turn at a hook.
@@ -40,7 +41,9 @@ pub(super) fn filled(
     };
     exports
         .iter()
-        .filter(|(name, export)| super::linker::is_point(engine, name, &export.ty) && is_only(name))
+        .filter(|(name, export)| {
+            linker::kind(engine, name, &export.ty) == ImportKind::ExtensionPoint && is_only(name)
+        })
         .map(|(name, _)| interface(name))
         .collect()
 }
@@ -56,19 +59,7 @@ impl Component {
         context: CallContext,
         hook: &NestedCall<'_>,
     ) -> Result<Turn, CallError> {
-        let index = self.index_of(hook)?;
-        let returned = self.call(context, |guest| {
-            let Guest { store, instance } = guest;
-            let function = instance
-                .get_func(&mut *store, index)
-                .ok_or_else(|| wasmtime::Error::msg("the export is not a function"))?;
-            let ty = function.ty(&*store);
-            let parameters = adapted(hook, &ty)?;
-            let mut results = [Val::Bool(false)];
-            function.call(&mut *store, &parameters, &mut results)?;
-            let [result] = results;
-            turn(hook, &ty, result)
-        });
+        let returned = self.call_export(context, hook, |ty, results| Ok(turn(hook, ty, results)));
         returned?.map_err(CallError::BadAnswer)
     }
 
@@ -89,86 +80,11 @@ impl Component {
     pub(crate) fn check_point(&self, importer: &Self, name: &str) -> Result<(), LoadError> {
         self.check_functions(importer, name, fits)
     }
-
-    /// Checks its functions of an interface against those that another component imports.
-    pub(super) fn check_functions(
-        &self,
-        importer: &Self,
-        name: &str,
-        fits: fn(&ComponentFunc, &ComponentFunc) -> Result<(), String>,
-    ) -> Result<(), LoadError> {
-        for (function, imported) in importer.functions_imported(name) {
-            let fits = match self.function_exported(name, &function) {
-                Some(exported) => fits(&imported, &exported),
-                None => Err("it does not export it".to_owned()),
-            };
-            fits.map_err(|reason| {
-                LoadError::Contract(format!("its {function} of {name} does not fit: {reason}"))
-            })?;
-        }
-        Ok(())
-    }
-
-    /// The extension points that it imports.
-    pub(crate) fn points(&self) -> Vec<String> {
-        let ty = self.pre().component().component_type();
-        ty.imports(self.engine())
-            .filter(|(name, import)| super::linker::is_point(self.engine(), name, &import.ty))
-            .map(|(name, _)| name.to_owned())
-            .collect()
-    }
-
-    /// Where the called function is among the exports.
-    pub(super) fn index_of(
-        &self,
-        call: &NestedCall<'_>,
-    ) -> Result<ComponentExportIndex, CallError> {
-        let component = self.pre().component();
-        component
-            .get_export_index(None, call.interface)
-            .and_then(|interface| component.get_export_index(Some(&interface), call.function))
-            .ok_or_else(|| CallError::BadCall(format!("it exports no {}", call.function)))
-    }
-
-    fn functions_imported(&self, name: &str) -> Vec<(String, ComponentFunc)> {
-        let ty = self.pre().component().component_type();
-        let import = ty
-            .imports(self.engine())
-            .find(|(import, _)| *import == name);
-        match import.map(|(_, import)| import.ty) {
-            Some(ComponentItem::ComponentInstance(instance)) => {
-                super::linker::functions(self.engine(), &instance).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn function_exported(&self, interface: &str, function: &str) -> Option<ComponentFunc> {
-        let ty = self.pre().component().component_type();
-        let (_, export) = ty
-            .exports(self.engine())
-            .find(|(name, _)| super::are_compatible(name, interface))?;
-        let ComponentItem::ComponentInstance(instance) = export.ty else {
-            return None;
-        };
-        let mut functions = super::linker::functions(self.engine(), &instance);
-        Some(functions.find(|(name, _)| name == function)?.1)
-    }
 }
 
 /// Whether a hook that is imported as one type can be filled by one of another type.
 fn fits(imported: &ComponentFunc, exported: &ComponentFunc) -> Result<(), String> {
-    let (from, to) = (imported.params(), exported.params());
-    if from.len() != to.len() {
-        return Err(format!(
-            "it takes {} parameters, not {}",
-            to.len(),
-            from.len()
-        ));
-    }
-    for ((name, from), (_, to)) in from.zip(to) {
-        lens::check(&from, &to, lens::Rules::HOOK).map_err(|at| at_of(name, &at))?;
-    }
+    check_parameters(imported, exported, lens::Rules::HOOK)?;
     match (imported.results().next(), exported.results().next()) {
         (Some(Type::Result(to)), Some(Type::Result(from))) => {
             // A field of the value that the extension does not know is restored.
@@ -184,37 +100,16 @@ fn fits(imported: &ComponentFunc, exported: &ComponentFunc) -> Result<(), String
     }
 }
 
-fn at_of(name: &str, at: &lens::Mismatch) -> String {
-    format!("{name}: {at}")
-}
-
-fn adapted(hook: &NestedCall<'_>, ty: &ComponentFunc) -> wasmtime::Result<Vec<Val>> {
-    let values = hook.parameters.iter().cloned();
-    let adapted = values.zip(hook.ty.params().zip(ty.params())).map(
-        |(value, ((_, from), (_, to)))| match from == to {
-            true => Ok(value),
-            false => lens::adapt(value, &to),
-        },
-    );
-    adapted
-        .collect::<Result<_, _>>()
-        .map_err(|at| wasmtime::Error::msg(at.to_string()))
-}
-
 /// The result of an extension as the module knows it.
-fn turn(
-    hook: &NestedCall<'_>,
-    ty: &ComponentFunc,
-    result: Val,
-) -> wasmtime::Result<Result<Turn, String>> {
+fn turn(hook: &NestedCall<'_>, ty: &ComponentFunc, results: Vec<Val>) -> Result<Turn, String> {
     let (Some(before), Some((_, known))) = (hook.parameters.last(), ty.params().last()) else {
-        return Ok(Err("it takes no value".to_owned()));
+        return Err("it takes no value".to_owned());
     };
     let Some(Type::Result(imported)) = hook.ty.results().next() else {
-        return Ok(Err("the hook returns no result".to_owned()));
+        return Err("the hook returns no result".to_owned());
     };
-    let turn = match result {
-        Val::Result(Ok(Some(value))) => {
+    let turn = match results.into_iter().next() {
+        Some(Val::Result(Ok(Some(value)))) => {
             let restored = lens::restore(*value, before, &known);
             let value = match imported.ok() {
                 Some(to) => lens::adapt(restored, &to),
@@ -225,13 +120,13 @@ fn turn(
                 value,
             })
         }
-        Val::Result(Err(Some(rejection))) => match imported.err() {
+        Some(Val::Result(Err(Some(rejection)))) => match imported.err() {
             Some(to) => lens::adapt(*rejection, &to).map(Turn::Rejected),
             None => Ok(Turn::Rejected(*rejection)),
         },
-        _ => return Ok(Err("it returned no result with a value".to_owned())),
+        _ => return Err("it returned no result with a value".to_owned()),
     };
-    Ok(turn.map_err(|at| at.to_string()))
+    turn.map_err(|at| at.to_string())
 }
 
 #[cfg(test)]

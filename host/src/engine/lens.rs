@@ -53,7 +53,7 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// Of a value that comes back from an extension, and is restored then.
+    /// Of a value that an extension gets: what it does not know is restored when it returns.
     pub(super) const HOOK: Self = Self {
         adds_none: true,
         drops_cases: true,

@@ -47,7 +47,7 @@ pub(super) enum Form {
 }
 
 /// Tells what an import is to the host, by its name and its type.
-fn kind(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> ImportKind {
+pub(super) fn kind(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> ImportKind {
     let ComponentItem::ComponentInstance(instance) = item else {
         return kind_of(name, &Form::Other);
     };
@@ -116,11 +116,11 @@ pub(super) fn capability(import: &str) -> Option<&'static Capability> {
     provided(import).map(|(capability, _)| capability)
 }
 
-/// A linker with every capability, and a pass-through for every extension
-/// point that `component` has.
+/// A linker with every capability, and with the extension points and the operations of
+/// others that `component` imports.
 ///
 /// # Errors
-/// When it imports something that is neither.
+/// When it imports something that is none of these.
 pub(super) fn link(
     engine: &wasmtime::Engine,
     component: &wasmtime::component::Component,
@@ -136,11 +136,12 @@ pub(super) fn link(
             ImportKind::Unknown => unknown.push(name.to_owned()),
             kind @ (ImportKind::ExtensionPoint | ImportKind::Operations) => {
                 if let ComponentItem::ComponentInstance(instance) = &import.ty {
-                    let link = match kind {
-                        ImportKind::ExtensionPoint => link_point,
-                        _ => link_operations,
+                    let call = match kind {
+                        ImportKind::ExtensionPoint => call_hook,
+                        _ => call_operation,
                     };
-                    link(engine, &mut linker, name, instance).map_err(LoadError::Engine)?;
+                    link_others(engine, &mut linker, name, instance, call)
+                        .map_err(LoadError::Engine)?;
                 }
             }
         }
@@ -172,83 +173,65 @@ pub(super) fn refusal(
         .unwrap_or_else(|| LoadError::Link(root(error)))
 }
 
-/// Whether an import is of another component's operations.
-pub(super) fn is_operations(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> bool {
-    kind(engine, name, item) == ImportKind::Operations
-}
-
-/// Whether an import is an extension point.
-pub(super) fn is_point(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> bool {
-    kind(engine, name, item) == ImportKind::ExtensionPoint
-}
-
-/// Fills an extension point with the host's extensions, which are asked when a hook is
-/// called. Without any, each hook returns its value.
-fn link_point(
+/// Links the functions of an interface that other components export. They are looked for when
+/// one is called: `call` makes it, and writes its results.
+fn link_others(
     engine: &wasmtime::Engine,
     linker: &mut Linker<CallState>,
     name: &str,
     instance: &ComponentInstance,
-) -> wasmtime::Result<()> {
-    let mut linked = linker.instance(name)?;
-    let point: Arc<str> = name.into();
-    for (function, _) in functions(engine, instance) {
-        let (point, function_name) = (point.clone(), function.clone());
-        linked.func_new(&function, move |context, ty, parameters, results| {
-            let ([.., value], [result]) = (parameters, results) else {
-                return Ok(());
-            };
-            *result = match context.data().points() {
-                None => Val::Result(Ok(Some(Box::new(value.clone())))),
-                Some((points, nesting)) => {
-                    let hook = NestedCall {
-                        interface: &point,
-                        function: &function_name,
-                        ty: &ty,
-                        parameters,
-                    };
-                    let called = points.call(&hook, &nesting);
-                    called.map_err(wasmtime::Error::new)?
-                }
-            };
-            Ok(())
-        })?;
-    }
-    Ok(())
-}
-
-/// Links operations to the component that exports them, which is looked for when one is
-/// called.
-fn link_operations(
-    engine: &wasmtime::Engine,
-    linker: &mut Linker<CallState>,
-    name: &str,
-    instance: &ComponentInstance,
+    call: fn(&CallState, &NestedCall<'_>, &mut [Val]) -> wasmtime::Result<()>,
 ) -> wasmtime::Result<()> {
     let mut linked = linker.instance(name)?;
     let interface: Arc<str> = name.into();
     for (function, _) in functions(engine, instance) {
         let (interface, function_name) = (interface.clone(), function.clone());
         linked.func_new(&function, move |context, ty, parameters, results| {
-            let Some((points, nesting)) = context.data().points() else {
-                return Err(wasmtime::Error::msg(format!(
-                    "{interface} is of another component, and no other one is called while this one is asked \
-                     about itself or verified"
-                )));
-            };
-            let call = NestedCall {
+            let nested = NestedCall {
                 interface: &interface,
                 function: &function_name,
                 ty: &ty,
                 parameters,
             };
-            let returned = points.operate(&call, &nesting);
-            let returned = returned.map_err(wasmtime::Error::new)?;
-            for (result, returned) in results.iter_mut().zip(returned) {
-                *result = returned;
-            }
-            Ok(())
+            call(context.data(), &nested, results)
         })?;
+    }
+    Ok(())
+}
+
+/// Calls a hook of the host's extensions. Without any, it returns its value.
+fn call_hook(
+    state: &CallState,
+    hook: &NestedCall<'_>,
+    results: &mut [Val],
+) -> wasmtime::Result<()> {
+    let ([.., value], [result]) = (hook.parameters, results) else {
+        return Ok(());
+    };
+    *result = match state.points() {
+        None => Val::Result(Ok(Some(Box::new(value.clone())))),
+        Some((points, nesting)) => points.call(hook, &nesting).map_err(wasmtime::Error::new)?,
+    };
+    Ok(())
+}
+
+/// Calls an operation of the component that exports it.
+fn call_operation(
+    state: &CallState,
+    call: &NestedCall<'_>,
+    results: &mut [Val],
+) -> wasmtime::Result<()> {
+    let Some((points, nesting)) = state.points() else {
+        return Err(wasmtime::Error::msg(format!(
+            "{} is of another component, and no other one is called while this one is asked \
+             about itself or verified",
+            call.interface
+        )));
+    };
+    let returned = points.operate(call, &nesting);
+    let returned = returned.map_err(wasmtime::Error::new)?;
+    for (result, returned) in results.iter_mut().zip(returned) {
+        *result = returned;
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
-//! Typed operations that a component exports and another one imports, with values as each
-//! of the two has them.
+//! Functions that a component exports and another one imports, with values as each of the
+//! two has them: typed operations, and what they have in common with hooks.
 
-use wasmtime::component::types::ComponentFunc;
-use wasmtime::component::{Type, Val};
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::{ComponentExportIndex, Type, Val};
 
 use super::component::{Component, Guest};
-use super::{CallError, LoadError, lens, linker};
+use super::linker::{self, ImportKind};
+use super::{CallError, LoadError, lens};
 use crate::capabilities::{CallContext, NestedCall};
 
 impl Component {
@@ -19,6 +20,19 @@ impl Component {
         context: CallContext,
         call: &NestedCall<'_>,
     ) -> Result<Vec<Val>, CallError> {
+        self.call_export(context, call, |ty, results| {
+            adapted(&results, ty.results().zip(call.ty.results()))
+        })
+    }
+
+    /// Calls a function that it exports, with parameters as the importer has them. `read`
+    /// gets the function's type and its results.
+    pub(super) fn call_export<T>(
+        &self,
+        context: CallContext,
+        call: &NestedCall<'_>,
+        read: impl FnOnce(&ComponentFunc, Vec<Val>) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
         let index = self.index_of(call)?;
         self.call(context, |guest| {
             let Guest { store, instance } = guest;
@@ -26,10 +40,14 @@ impl Component {
                 .get_func(&mut *store, index)
                 .ok_or_else(|| wasmtime::Error::msg("the export is not a function"))?;
             let ty = function.ty(&*store);
-            let parameters = adapted(call.parameters, call.ty.params(), ty.params(), second)?;
+            let types = call.ty.params().zip(ty.params());
+            let parameters = adapted(
+                call.parameters,
+                types.map(|((_, from), (_, to))| (from, to)),
+            )?;
             let mut results = vec![Val::Bool(false); ty.results().len()];
             function.call(&mut *store, &parameters, &mut results)?;
-            adapted(&results, ty.results(), call.ty.results(), |ty| ty)
+            read(&ty, results)
         })
     }
 
@@ -42,28 +60,74 @@ impl Component {
         self.check_functions(importer, name, fits)
     }
 
-    /// The interfaces of operations that it imports from other components.
-    pub(crate) fn operations(&self) -> Vec<String> {
+    /// Checks its functions of an interface against those that another component imports.
+    pub(super) fn check_functions(
+        &self,
+        importer: &Self,
+        name: &str,
+        fits: fn(&ComponentFunc, &ComponentFunc) -> Result<(), String>,
+    ) -> Result<(), LoadError> {
+        for (function, imported) in importer.functions_imported(name) {
+            let fits = match self.function_exported(name, &function) {
+                Some(exported) => fits(&imported, &exported),
+                None => Err("it does not export it".to_owned()),
+            };
+            fits.map_err(|reason| {
+                LoadError::Contract(format!("its {function} of {name} does not fit: {reason}"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The interfaces of this kind that it imports.
+    pub(crate) fn imported(&self, kind: ImportKind) -> Vec<String> {
         let ty = self.pre().component().component_type();
         ty.imports(self.engine())
-            .filter(|(name, import)| linker::is_operations(self.engine(), name, &import.ty))
+            .filter(|(name, import)| linker::kind(self.engine(), name, &import.ty) == kind)
             .map(|(name, _)| name.to_owned())
             .collect()
     }
+
+    /// Where the called function is among the exports.
+    fn index_of(&self, call: &NestedCall<'_>) -> Result<ComponentExportIndex, CallError> {
+        let component = self.pre().component();
+        component
+            .get_export_index(None, call.interface)
+            .and_then(|interface| component.get_export_index(Some(&interface), call.function))
+            .ok_or_else(|| CallError::BadCall(format!("it exports no {}", call.function)))
+    }
+
+    fn functions_imported(&self, name: &str) -> Vec<(String, ComponentFunc)> {
+        let ty = self.pre().component().component_type();
+        let import = ty
+            .imports(self.engine())
+            .find(|(import, _)| *import == name);
+        match import.map(|(_, import)| import.ty) {
+            Some(ComponentItem::ComponentInstance(instance)) => {
+                linker::functions(self.engine(), &instance).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn function_exported(&self, interface: &str, function: &str) -> Option<ComponentFunc> {
+        let ty = self.pre().component().component_type();
+        let (_, export) = ty
+            .exports(self.engine())
+            .find(|(name, _)| super::are_compatible(name, interface))?;
+        let ComponentItem::ComponentInstance(instance) = export.ty else {
+            return None;
+        };
+        let mut functions = linker::functions(self.engine(), &instance);
+        Some(functions.find(|(name, _)| name == function)?.1)
+    }
 }
 
-fn second((_, ty): (&str, Type)) -> Type {
-    ty
-}
-
-/// Values of the types `from` as those of the types `to`.
-fn adapted<T>(
+/// Values as those of other types: pairs of the type that each has and the one it is to have.
+fn adapted(
     values: &[Val],
-    from: impl Iterator<Item = T>,
-    to: impl Iterator<Item = T>,
-    ty: impl Fn(T) -> Type,
+    types: impl Iterator<Item = (Type, Type)>,
 ) -> wasmtime::Result<Vec<Val>> {
-    let types = from.map(&ty).zip(to.map(&ty));
     let values = values.iter().cloned().zip(types);
     values
         .map(|(value, (from, to))| match from == to {
@@ -76,6 +140,22 @@ fn adapted<T>(
 
 /// Whether an operation that is imported as one type can be that of another type.
 fn fits(imported: &ComponentFunc, exported: &ComponentFunc) -> Result<(), String> {
+    check_parameters(imported, exported, lens::Rules::OPERATION)?;
+    match (exported.results().next(), imported.results().next()) {
+        (None, None) => Ok(()),
+        (Some(from), Some(to)) => {
+            lens::check(&from, &to, lens::Rules::OPERATION).map_err(|at| at_of("the result", &at))
+        }
+        _ => Err("only one side returns a value".to_owned()),
+    }
+}
+
+/// Whether the parameters of an imported function can be those of an exported one.
+pub(super) fn check_parameters(
+    imported: &ComponentFunc,
+    exported: &ComponentFunc,
+    rules: lens::Rules,
+) -> Result<(), String> {
     let (from, to) = (imported.params(), exported.params());
     if from.len() != to.len() {
         return Err(format!(
@@ -84,13 +164,11 @@ fn fits(imported: &ComponentFunc, exported: &ComponentFunc) -> Result<(), String
             from.len()
         ));
     }
-    for ((name, from), (_, to)) in from.zip(to) {
-        lens::check(&from, &to, lens::Rules::OPERATION).map_err(|at| format!("{name}: {at}"))?;
-    }
-    match (exported.results().next(), imported.results().next()) {
-        (None, None) => Ok(()),
-        (Some(from), Some(to)) => lens::check(&from, &to, lens::Rules::OPERATION)
-            .map_err(|at| format!("the result: {at}")),
-        _ => Err("only one side returns a value".to_owned()),
-    }
+    from.zip(to).try_for_each(|((name, from), (_, to))| {
+        lens::check(&from, &to, rules).map_err(|at| at_of(name, &at))
+    })
+}
+
+pub(super) fn at_of(name: &str, at: &lens::Mismatch) -> String {
+    format!("{name}: {at}")
 }

@@ -31,14 +31,9 @@ impl Change<'_, NotInService> {
             Then::Activate => manager.served.check_room()?,
             Then::Canary(_) => return Err(self.no_canary()),
         }
-        manager.check_bytes(installation, digest)?;
-        let bytes = installation.bytes;
-        let signed_by = manager.options.trust.check(bytes, installation.signature)?;
-        let granted = manager.grants_with(&self.name, &installation.grants)?;
-        let kept = self
-            .verified(bytes, digest, &granted)
-            .and_then(|module| manager.keep(&module, bytes, by, signed_by, &granted));
-        kept.inspect_err(|_| manager.forget_unknown(&self.name, digest))
+        manager.take(&self.name, installation, digest, by, |granted| {
+            self.verified(installation.bytes, digest, granted)
+        })
     }
 
     pub(super) fn remove(&mut self, prefix: &str) -> Result<Installed, ChangeError> {

@@ -1,5 +1,7 @@
 //! Keeps components as versions of a module, and removes them. Puts nothing in service.
 
+use std::sync::Arc;
+
 use super::change::Change;
 use super::{ChangeError, Manager, known, lock};
 use crate::components::audit::Action;
@@ -62,8 +64,27 @@ impl Manager {
         change.run_for(&granted, |change| change.install(installation, digest, by))
     }
 
+    /// Keeps a component as a version, if it is what was announced, signed as it has to be, and
+    /// `verify` accepts it with what the module is granted then.
+    pub(super) fn take(
+        &self,
+        name: &str,
+        installation: &Installation<'_>,
+        digest: Digest,
+        by: &str,
+        verify: impl FnOnce(&Grants) -> Result<Arc<Version>, ChangeError>,
+    ) -> Result<Installed, ChangeError> {
+        self.check_bytes(installation, digest)?;
+        let bytes = installation.bytes;
+        let signed_by = self.options.trust.check(bytes, installation.signature)?;
+        let granted = self.grants_with(name, &installation.grants)?;
+        let kept =
+            verify(&granted).and_then(|module| self.keep(&module, bytes, by, signed_by, &granted));
+        kept.inspect_err(|_| self.forget_unknown(name, digest))
+    }
+
     /// Whether the bytes are within the limit, and those that were announced.
-    pub(super) fn check_bytes(
+    fn check_bytes(
         &self,
         installation: &Installation<'_>,
         digest: Digest,
@@ -84,7 +105,7 @@ impl Manager {
     }
 
     /// Keeps a verified component as a version.
-    pub(super) fn keep(
+    fn keep(
         &self,
         module: &Version,
         bytes: &[u8],
@@ -116,7 +137,7 @@ impl Manager {
     }
 
     /// Removes the machine code of a component that is no version, unless it existed before.
-    pub(super) fn forget_unknown(&self, name: &str, digest: Digest) {
+    fn forget_unknown(&self, name: &str, digest: Digest) {
         let slot = self.served.get(name).map(|served| served.slot.clone());
         let serves = slot.is_some_and(|slot| slot.module().digest() == digest);
         if !serves && matches!(self.host_database.version(name, digest), Ok(None)) {
@@ -197,14 +218,9 @@ impl Change<'_> {
             Then::Activate => manager.check_activation(slot, digest)?,
             Then::Canary(_) => manager.check_canary(slot, digest)?,
         }
-        manager.check_bytes(installation, digest)?;
-        let bytes = installation.bytes;
-        let signed_by = manager.options.trust.check(bytes, installation.signature)?;
-        let granted = manager.grants_with(&self.name, &installation.grants)?;
-        let kept = self
-            .verified(bytes, digest, &granted)
-            .and_then(|module| manager.keep(&module, bytes, by, signed_by, &granted));
-        kept.inspect_err(|_| manager.forget_unknown(&self.name, digest))
+        manager.take(&self.name, installation, digest, by, |granted| {
+            self.verified(installation.bytes, digest, granted)
+        })
     }
 
     fn remove(&mut self, prefix: &str) -> Result<Installed, ChangeError> {

@@ -86,29 +86,38 @@ pub enum RouteError {
 pub fn check_modules(versions: &[&Version], host_operations: &[String]) -> Result<(), RouteError> {
     check_owners(versions)?;
     check_names(versions, host_operations)?;
-    check_points(versions)
+    check_providers(versions)?;
+    check_neighbours(versions)
 }
 
-/// Extensions take and return what the modules whose points they fill do.
-fn check_points(versions: &[&Version]) -> Result<(), RouteError> {
-    for caller in versions {
-        for interface in caller.operations_called() {
-            let mut providers = versions
-                .iter()
-                .filter(|version| version.provides(&interface));
-            let first = providers.next();
-            let second =
-                providers.find(|other| first.is_some_and(|one| one.name() != other.name()));
-            if let (Some(first), Some(second)) = (first, second) {
-                return Err(RouteError::Name {
-                    module: second.name().to_owned(),
-                    owner: format!("the module {}", first.name()),
-                    what: "the operations",
-                    name: interface,
-                });
-            }
+/// One module answers the operations of an interface that another one calls.
+fn check_providers(versions: &[&Version]) -> Result<(), RouteError> {
+    for interface in versions
+        .iter()
+        .flat_map(|caller| caller.operations_called())
+    {
+        let all = versions.iter();
+        let mut names = all
+            .filter(|version| version.provides(&interface))
+            .map(|version| version.name());
+        let Some(first) = names.next() else {
+            continue;
+        };
+        if let Some(second) = names.find(|name| *name != first) {
+            return Err(RouteError::Name {
+                module: second.to_owned(),
+                owner: format!("the module {first}"),
+                what: "the operations",
+                name: interface,
+            });
         }
     }
+    Ok(())
+}
+
+/// Extensions take and return what the modules whose points they fill do, and modules what
+/// those that call their operations do.
+fn check_neighbours(versions: &[&Version]) -> Result<(), RouteError> {
     for extension in versions {
         let mut others = versions
             .iter()

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::Version;
 use crate::components::chain::FailurePolicy;
-use crate::engine::{CallError, LoadError, NestedCall, Nesting, Turn, Val};
+use crate::engine::{
+    CallContext, CallError, ImportKind, LoadError, NestedCall, Nesting, Turn, Val,
+};
 
 impl Version {
     /// Whether it is an extension that fills this extension point.
@@ -35,7 +37,8 @@ impl Version {
 
     /// The interfaces of operations that it calls.
     pub(in crate::components) fn operations_called(&self) -> Vec<String> {
-        self.loaded.contract.component().operations()
+        let component = self.loaded.contract.component();
+        component.imported(ImportKind::Operations)
     }
 
     /// What the host does if it does not answer as an extension.
@@ -52,8 +55,7 @@ impl Version {
         hook: &NestedCall<'_>,
         nesting: &Nesting,
     ) -> Result<Turn, CallError> {
-        let mut context = self.context(self.database.get());
-        context.nesting = nesting.clone();
+        let context = self.nested(nesting);
         self.loaded.contract.component().call_hook(context, hook)
     }
 
@@ -66,12 +68,16 @@ impl Version {
         call: &NestedCall<'_>,
         nesting: &Nesting,
     ) -> Result<Vec<Val>, CallError> {
-        let mut context = self.context(self.database.get());
-        context.nesting = nesting.clone();
-        self.loaded
-            .contract
-            .component()
-            .call_operation(context, call)
+        let context = self.nested(nesting);
+        let component = self.loaded.contract.component();
+        component.call_operation(context, call)
+    }
+
+    fn nested(&self, nesting: &Nesting) -> CallContext {
+        CallContext {
+            nesting: nesting.clone(),
+            ..self.context(self.database.get())
+        }
     }
 
     /// Checks that it fits the extension points of another component that it fills, and the
@@ -84,10 +90,10 @@ impl Version {
             self.loaded.contract.component(),
             other.loaded.contract.component(),
         );
-        let points = other.points();
+        let points = other.imported(ImportKind::ExtensionPoint);
         let mut filled = points.iter().filter(|point| own.fills(point));
         filled.try_for_each(|point| own.check_point(other, point))?;
-        let operations = other.operations();
+        let operations = other.imported(ImportKind::Operations);
         let mut called = operations.iter().filter(|name| own.has_export(name));
         called.try_for_each(|name| own.check_operations(other, name))
     }
