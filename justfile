@@ -123,7 +123,7 @@ bench-swap ROUNDS='15': build component
 lint: setup
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    cargo clippy --package customer-component --package hostile-guest --package marked-guest --package bare-guest --package meddler-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
+    cargo clippy --package customer-component --package hostile-guest --package marked-guest --package bare-guest --package meddler-guest --package provider-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
     cargo fmt --manifest-path extensions/email-policy/Cargo.toml --check
     cargo clippy --manifest-path extensions/email-policy/Cargo.toml --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked

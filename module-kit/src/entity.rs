@@ -193,7 +193,7 @@ impl Relation {
         }
     }
 
-    /// Things that another module has.
+    /// Things that another module has, which may provide them; `[]` while none does.
     pub const fn elsewhere(name: &'static str) -> Self {
         Self {
             name,
@@ -218,6 +218,19 @@ impl Entity {
             relations: &[],
             table: Table::plain("", "", ""),
         }
+    }
+
+    /// Its name for other components: that of its table.
+    pub fn key(&self) -> &'static str {
+        self.table.name
+    }
+
+    /// The names of its own fields and relations, which no other component provides.
+    pub fn own(&self) -> impl Iterator<Item = &'static str> {
+        let columns = self.columns.iter().map(|column| column.name);
+        let relations = self.relations.iter();
+        let relations = relations.filter(|relation| relation.target.is_some());
+        columns.chain(relations.map(|relation| relation.name))
     }
 
     /// The indexes of the columns that its own routes show.

@@ -14,6 +14,7 @@ pub mod component;
 pub mod countries;
 pub mod email;
 pub mod entity;
+pub mod extended;
 pub mod fault;
 pub mod filter;
 pub mod http;

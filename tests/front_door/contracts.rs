@@ -280,10 +280,11 @@ fn the_bundled_module_exports_its_world() {
     let inspected = run([Path::new("inspect"), &component]);
     let shown = text(&inspected.stdout);
     for line in [
-        "  wares:customer/hooks@2.0.0\n",
-        "  wares:customer/customers@2.0.0: search, retrieve, create, update, delete\n",
-        "  wares:module/http@2.0.0: routes, schemas, handle\n",
-        "  wares:module/migrations@2.0.0: every, count-required\n",
+        "  wares:customer/hooks@2.1.0\n",
+        "  wares:customer/customers@2.1.0: search, retrieve, create, update, delete\n",
+        "  wares:module/http@2.1.0: routes, schemas, handle\n",
+        "  wares:module/migrations@2.1.0: every, count-required\n",
+        "  wares:module/entities@2.1.0: every\n",
         "  POST   /admin/customer-groups/{id}/customers (admin)\n",
     ] {
         assert!(shown.contains(line), "{line}{shown}");

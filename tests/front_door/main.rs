@@ -25,6 +25,7 @@ mod durability;
 mod endings;
 mod extensions;
 mod faults;
+mod fields;
 mod floods;
 mod folders;
 mod full_disk;

@@ -1,5 +1,7 @@
 //! The extensions that are plugged into the module's hooks.
 
+use std::rc::Rc;
+
 use wares_module_kit::caller::Caller;
 use wares_module_kit::fault::{Fault, Rejection};
 use wares_module_kit::metadata::Metadata;
@@ -14,7 +16,7 @@ use crate::types::{
 };
 
 /// The extensions that the host plugged in, for the calls of one caller.
-pub struct Extensions(pub Caller);
+pub struct Extensions(pub Rc<Caller>);
 
 fn rejected(rejection: wit::Rejection) -> Fault {
     Fault::Rejected(Rejection {
@@ -30,7 +32,7 @@ impl Extensions {
             actor,
             request_id,
             locale,
-        } = &self.0;
+        } = &*self.0;
         Context {
             actor: actor.as_ref().map(|actor| wit::Actor {
                 kind: actor.kind.clone(),

@@ -10,26 +10,28 @@ mod bindings {
         path: [
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.1.0",
+            "../wit/platform@1.2.0",
             // Stands in the world that the package of the domain has.
-            "../wit/module@2.0.0",
-            "../wit/customer@2.0.0",
+            "../wit/module@2.1.0",
+            "../wit/customer@2.1.0",
         ],
-        // Of customer-module@2.0.0 what the kit does not export for every module.
+        // Of customer-module@2.1.0 what the kit does not export for every module.
         inline: "
             package wares:customer-component;
 
             world component {
-                import wares:customer/hooks@2.0.0;
-                export wares:customer/customers@2.0.0;
-                export wares:customer/addresses@2.0.0;
-                export wares:customer/groups@2.0.0;
+                import wares:customer/hooks@2.1.0;
+                export wares:customer/customers@2.1.0;
+                export wares:customer/addresses@2.1.0;
+                export wares:customer/groups@2.1.0;
             }
         ",
         world: "wares:customer-component/component",
         generate_all,
     });
 }
+
+use std::rc::Rc;
 
 use wares_module_kit::caller::Caller;
 use wares_module_kit::component::{self, Database, Module, Seed, log_error};
@@ -96,7 +98,7 @@ impl Module for Customers {
         )
     }
 
-    fn domain(settings: Settings, caller: Caller) -> Self::Domain {
+    fn domain(settings: Settings, caller: Rc<Caller>) -> Self::Domain {
         Domain::new(SqlStore(Database), Extensions(caller), settings.compat)
             .with_email_case(settings.email_case)
     }

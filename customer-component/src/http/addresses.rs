@@ -2,10 +2,10 @@
 
 use wares_module_kit::change::Change;
 use wares_module_kit::entity::Entity;
+use wares_module_kit::fault::Fault;
 use wares_module_kit::filter::{Comparison, Filter};
 use wares_module_kit::http::body::Body;
-use wares_module_kit::http::budget::Budget;
-use wares_module_kit::http::exchange::{self, Answer, Request};
+use wares_module_kit::http::exchange::{self, Answer, Prepared, Request};
 use wares_module_kit::http::fields::Selection;
 use wares_module_kit::http::parameters::{self, Filters};
 use wares_module_kit::metadata::Metadata;
@@ -44,6 +44,7 @@ pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'
     let mut list = parameters::list(
         &ADDRESSES,
         request.query,
+        request.extended,
         domain.compat().paging(),
         &defaults,
     )?;
@@ -58,7 +59,7 @@ pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'
 pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let selection = parameters::fields(&ADDRESS, request.query, &Selection::shown(&ADDRESS))?;
     let found = domain.retrieve_address(&reference(request))?;
-    exchange::one(domain.reads(), request.budget, ONE, &selection, found)
+    exchange::one(domain.reads(), request, ONE, &selection, found)
 }
 
 /// The fields of an address, in the order in which issues are named.
@@ -162,9 +163,8 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         ..request.read(|body| new(body, domain.compat()))?
     };
     let selection = selected(request.query)?;
-    domain.create_address_for(new, |reads, _| {
-        owner(reads, request.budget, &selection, customer_id)
-    })
+    let answer = domain.create_address_for(new, |reads, _| owner(reads, request, &selection))?;
+    Ok(answer.written())
 }
 
 pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -173,29 +173,27 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         ..request.read(|body| changes(body, domain.compat()))?
     };
     let selection = selected(request.query)?;
-    domain.update_address_for(update, |reads, _| {
-        owner(reads, request.budget, &selection, request.segment(0))
-    })
+    let answer = domain.update_address_for(update, |reads, _| owner(reads, request, &selection))?;
+    Ok(answer.written())
 }
 
 /// The customer that has an address: what a write of one answers.
-fn owner(reads: &dyn Read, budget: Budget, selection: &Selection, id: &str) -> Answer {
-    let found = customers::retrieve(reads, id)?;
-    exchange::one(reads, budget, ONE_CUSTOMER, selection, found)
+fn owner<'a>(
+    reads: &dyn Read,
+    request: Request<'a>,
+    selection: &'a Selection,
+) -> Result<Prepared<'a>, Fault> {
+    let found = customers::retrieve(reads, request.segment(0))?;
+    exchange::prepare(reads, request, ONE_CUSTOMER, selection, found)
 }
 
 pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let selection = selected(request.query)?;
     let reference = reference(request);
-    domain.delete_address_for(&reference, |reads| {
+    let answer = domain.delete_address_for(&reference, |reads| {
         let parent = customers::retrieve(reads, &reference.customer_id)?;
         let shown = (&CUSTOMER, &selection);
-        exchange::deleted_of(
-            reads,
-            request.budget,
-            (&reference.id, OBJECT),
-            shown,
-            parent,
-        )
-    })
+        exchange::prepare_deleted_of(reads, request, (&reference.id, OBJECT), shown, parent)
+    })?;
+    Ok(answer.written())
 }

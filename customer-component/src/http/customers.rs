@@ -49,6 +49,7 @@ pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'
     let list = parameters::list(
         &CUSTOMERS,
         request.query,
+        request.extended,
         domain.compat().paging(),
         &defaults,
     )?;
@@ -59,7 +60,7 @@ pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Reque
     let defaults = shown(domain.compat(), &RELATIONS_OF_ONE);
     let selection = parameters::fields(&CUSTOMER, request.query, &defaults)?;
     let found = domain.retrieve_customer(request.segment(0))?;
-    exchange::one(domain.reads(), request.budget, ONE, &selection, found)
+    exchange::one(domain.reads(), request, ONE, &selection, found)
 }
 
 /// A customer to be made.
@@ -105,9 +106,10 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         ..request.read(|body| new(body, domain.compat()))?
     };
     let selection = selected(request.query)?;
-    domain.create_customer_for(new, |reads, made| {
-        exchange::one(reads, request.budget, ONE, &selection, made.record())
-    })
+    let answer = domain.create_customer_for(new, |reads, made| {
+        exchange::prepare(reads, request, ONE, &selection, made.record())
+    })?;
+    Ok(answer.written())
 }
 
 pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -116,9 +118,10 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         ..request.read(|body| changes(body, domain.compat()))?
     };
     let selection = selected(request.query)?;
-    domain.update_customer_for(update, |reads, changed| {
-        exchange::one(reads, request.budget, ONE, &selection, changed.record())
-    })
+    let answer = domain.update_customer_for(update, |reads, changed| {
+        exchange::prepare(reads, request, ONE, &selection, changed.record())
+    })?;
+    Ok(answer.written())
 }
 
 /// The company under either of its names; the one that Medusa knows weighs more.
@@ -146,7 +149,8 @@ pub(super) fn change_groups<S: Store, H: Hooks>(
     let changes = request.read(added_and_removed)?;
     let selection = selected(request.query)?;
     let (id, by) = (request.segment(0), request.created_by());
-    domain.change_groups_for(id, changes, by, |reads, customer| {
-        exchange::one(reads, request.budget, ONE, &selection, customer.record())
-    })
+    let answer = domain.change_groups_for(id, changes, by, |reads, customer| {
+        exchange::prepare(reads, request, ONE, &selection, customer.record())
+    })?;
+    Ok(answer.written())
 }

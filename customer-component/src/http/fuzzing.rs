@@ -31,7 +31,7 @@ pub fn searched(entity: &'static Entity, query: &str) -> Result<Search, Fault> {
         return Err(Fault::Internal(format!("{entity:?} has no list")));
     };
     let (paging, defaults) = (Compat::Document.paging(), Selection::shown(entity));
-    parameters::list(filters, query, paging, &defaults).map(|list| list.search)
+    parameters::list(filters, query, &(), paging, &defaults).map(|list| list.search)
 }
 
 /// Reads a body as every route would that takes one, in both settings.

@@ -32,14 +32,20 @@ fn selected(query: &str) -> Result<Selection, Fault> {
 
 pub(super) fn list<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let defaults = Selection::shown(&GROUP);
-    let list = parameters::list(&GROUPS, request.query, domain.compat().paging(), &defaults)?;
+    let list = parameters::list(
+        &GROUPS,
+        request.query,
+        request.extended,
+        domain.compat().paging(),
+        &defaults,
+    )?;
     domain.list(LIST, request, &list)
 }
 
 pub(super) fn retrieve<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
     let selection = selected(request.query)?;
     let found = domain.retrieve_group(request.segment(0))?;
-    exchange::one(domain.reads(), request.budget, ONE, &selection, found)
+    exchange::one(domain.reads(), request, ONE, &selection, found)
 }
 
 /// A group to be made.
@@ -77,9 +83,10 @@ pub(super) fn create<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         ..request.read(new)?
     };
     let selection = selected(request.query)?;
-    domain.create_group_for(new, |reads, made| {
-        exchange::one(reads, request.budget, ONE, &selection, made.record())
-    })
+    let answer = domain.create_group_for(new, |reads, made| {
+        exchange::prepare(reads, request, ONE, &selection, made.record())
+    })?;
+    Ok(answer.written())
 }
 
 pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -88,9 +95,10 @@ pub(super) fn update<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request
         ..request.read(changes)?
     };
     let selection = selected(request.query)?;
-    domain.update_group_for(update, |reads, changed| {
-        exchange::one(reads, request.budget, ONE, &selection, changed.record())
-    })
+    let answer = domain.update_group_for(update, |reads, changed| {
+        exchange::prepare(reads, request, ONE, &selection, changed.record())
+    })?;
+    Ok(answer.written())
 }
 
 pub(super) fn delete<S: Store, H: Hooks>(domain: &Domain<S, H>, request: Request<'_>) -> Answer {
@@ -137,7 +145,8 @@ fn change<S: Store, H: Hooks>(
 ) -> Answer {
     let selection = selected(request.query)?;
     let (id, by) = (request.segment(0), request.created_by());
-    domain.change_members_for(id, joining_and_leaving, by, |reads, group| {
-        exchange::one(reads, request.budget, ONE, &selection, group.record())
-    })
+    let answer = domain.change_members_for(id, joining_and_leaving, by, |reads, group| {
+        exchange::prepare(reads, request, ONE, &selection, group.record())
+    })?;
+    Ok(answer.written())
 }

@@ -214,13 +214,9 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// Answers with a list.
     fn list(&self, (name, filters): (&str, &Filters), request: Request<'_>, list: &List) -> Answer {
         let shown = (name, filters.entity);
-        exchange::list(
-            self.reads(),
-            request.budget,
-            shown,
-            list,
-            |search, columns| self.search(filters.entity, search, columns),
-        )
+        exchange::list(self.reads(), request, shown, list, |search, columns| {
+            self.search(filters.entity, search, columns)
+        })
     }
 }
 

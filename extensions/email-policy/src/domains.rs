@@ -1,5 +1,7 @@
 //! The domains that are refused: their table, and the routes that edit it.
 
+use std::rc::Rc;
+
 use wares_module_kit::prelude::*;
 use wares_module_kit::sql::Queries;
 
@@ -80,15 +82,15 @@ fn create(policy: &EmailPolicy, request: Request<'_>) -> Answer {
     transaction
         .execute(INSERT, &row[..5])
         .map_err(|error| error.or_taken(taken))?;
-    let answer = exchange::one(
+    let answer = exchange::prepare(
         &transaction,
-        request.budget,
+        request,
         ONE,
         &shown,
         Records::row(&row),
     )?;
     transaction.commit()?;
-    Ok(answer)
+    Ok(answer.written())
 }
 
 fn delete(policy: &EmailPolicy, request: Request<'_>) -> Answer {
@@ -182,7 +184,7 @@ impl Module for EmailPolicy {
             .collect()
     }
 
-    fn domain((): (), _: Caller) -> Self {
+    fn domain((): (), _: Rc<Caller>) -> Self {
         Self(SqlStore(Database))
     }
 }

@@ -5,16 +5,16 @@ mod bindings {
         path: [
             "../../wit/deps/wasi-config@0.2.0-rc.1",
             "../../wit/deps/wasi-logging@0.1.0-draft",
-            "../../wit/platform@1.1.0",
-            "../../wit/module@2.0.0",
-            "../../wit/customer@2.0.0",
+            "../../wit/platform@1.2.0",
+            "../../wit/module@2.1.0",
+            "../../wit/customer@2.1.0",
         ],
         inline: "
             package example:email-policy;
 
             world extension {
                 import wasi:config/store@0.2.0-rc.1;
-                export wares:customer/hooks@2.0.0;
+                export wares:customer/hooks@2.1.0;
             }
         ",
         world: "example:email-policy/extension",

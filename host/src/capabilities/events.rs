@@ -9,7 +9,7 @@ use super::sql::{self, SqlView, Transaction};
 use super::{CallState, Capability};
 
 pub(crate) const CAPABILITY: Capability = Capability {
-    interfaces: &["wares:platform/events@1.1.0"],
+    interfaces: &["wares:platform/events@1.2.0"],
     grant: Some("events"),
     summary: "keeps events in the transactions of its own database",
     link,

@@ -9,8 +9,10 @@ use super::ALL;
 pub const HOOKS: &str = "hooks";
 /// The grant of a component that calls operations of others.
 pub const OPERATIONS: &str = "operations";
+/// The grant of a component that provides fields and relations of others' entities.
+pub const FIELDS: &str = "fields";
 /// The grants of what a component has to do with others. None has them by default.
-const OF_COMPONENTS: [&str; 2] = [HOOKS, OPERATIONS];
+const OF_COMPONENTS: [&str; 3] = [HOOKS, OPERATIONS, FIELDS];
 
 /// The capabilities that a component is granted, by the names of their grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +88,7 @@ impl Grants {
     pub fn summary(name: &str) -> &'static str {
         let of_components = match name {
             HOOKS => "changes and rejects what other modules are about to write, at their hooks",
+            FIELDS => "provides fields and relations that other modules show of their entities",
             _ => "calls operations of other modules",
         };
         let capability = ALL.iter().find(|one| one.grant == Some(name));

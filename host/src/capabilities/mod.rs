@@ -8,6 +8,7 @@
 
 mod call;
 pub(crate) mod events;
+pub mod extended;
 #[cfg(test)]
 mod fixture;
 mod grants;
@@ -25,7 +26,8 @@ use wasmtime::component::Linker;
 use crate::config::Reader;
 
 pub use call::{CallContext, CallState};
-pub use grants::{Grants, HOOKS, NotGranted, OPERATIONS};
+pub use extended::{Extending, NotAnswered, Question, Selecting, Selection};
+pub use grants::{FIELDS, Grants, HOOKS, NotGranted, OPERATIONS};
 pub use nested::{DEPTH_MAX, NestedCall, Nesting, NoAnswer, Points, PointsOfHost, TimeLeft};
 pub use settings::Settings;
 pub use usage::Limits;
@@ -38,9 +40,9 @@ pub mod bindings {
         path: [
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.1.0",
+            "../wit/platform@1.2.0",
         ],
-        world: "wares:platform/capabilities@1.1.0",
+        world: "wares:platform/capabilities@1.2.0",
         imports: {
             default: trappable,
         },
@@ -125,6 +127,7 @@ macro_rules! capabilities {
 capabilities! {
     sql,
     events,
+    extended,
     settings,
     logging,
     wasi,

@@ -7,6 +7,8 @@ use std::time::Duration;
 use wasmtime::component::Val;
 use wasmtime::component::types::ComponentFunc;
 
+use super::extended::{Extending, Member, NotAnswered, Question, Selecting, Selection};
+
 /// How deep calls of components may be nested in one of the host's.
 pub const DEPTH_MAX: usize = 4;
 
@@ -58,7 +60,7 @@ pub struct NoAnswer {
     pub function: String,
 }
 
-/// Fills the extension points of components.
+/// Fills the extension points of components, and extends their entities.
 pub trait Points: Send + Sync {
     /// Has every extension take its turn at a hook. `nesting` is that of a call within the
     /// one that asks. Returns the hook's `result`.
@@ -73,6 +75,27 @@ pub trait Points: Send + Sync {
     /// # Errors
     /// When no component exports it, or that does not answer: the call ends there.
     fn operate(&self, call: &NestedCall<'_>, nesting: &Nesting) -> Result<Vec<Val>, NoAnswer>;
+
+    /// Has every component that provides what is asked about return its values. Those of one
+    /// that does not answer are `null` if it may be left out.
+    ///
+    /// # Errors
+    /// When one that may not be left out does not answer, or the entity is not the caller's.
+    fn values(
+        &self,
+        question: &Question<'_, Extending<'_>>,
+        nesting: &Nesting,
+    ) -> Result<Vec<Member>, NotAnswered>;
+
+    /// Has the component that provides a field select entities by it.
+    ///
+    /// # Errors
+    /// When it does not answer, or the entity is not the caller's.
+    fn select(
+        &self,
+        question: &Question<'_, Selecting<'_>>,
+        nesting: &Nesting,
+    ) -> Result<Selection, NotAnswered>;
 }
 
 /// Where a host's components find who fills their extension points: nothing does before

@@ -11,7 +11,7 @@ use crate::config::{BYTES_MAX, Reader};
 use crate::storage::{self, Session, SessionLimits};
 
 pub(crate) const CAPABILITY: Capability = Capability {
-    interfaces: &["wares:platform/sql@1.1.0"],
+    interfaces: &["wares:platform/sql@1.2.0"],
     grant: Some("sql"),
     summary: "reads and writes its own database",
     link,

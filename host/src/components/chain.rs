@@ -7,13 +7,18 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::extended;
 use super::slot::Slot;
 use super::version::Version;
-use crate::engine::{DEPTH_MAX, NestedCall, Nesting, NoAnswer, Points, Turn, Val};
+use crate::engine::extended::Member;
+use crate::engine::{
+    DEPTH_MAX, Extending, NestedCall, Nesting, NoAnswer, NotAnswered, Points, Question, Selecting,
+    Selection, Turn, Val,
+};
 use crate::printable::cut;
 
 /// The logged part of an extension's text, in bytes.
-const SHOWN_BYTES_MAX: usize = 500;
+pub(super) const SHOWN_BYTES_MAX: usize = 500;
 
 /// What the host does if an extension does not answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -146,19 +151,35 @@ impl Points for Chain {
             }
         })
     }
+
+    fn values(
+        &self,
+        question: &Question<'_, Extending<'_>>,
+        nesting: &Nesting,
+    ) -> Result<Vec<Member>, NotAnswered> {
+        extended::values(&self.slots.load(), question, nesting)
+    }
+
+    fn select(
+        &self,
+        question: &Question<'_, Selecting<'_>>,
+        nesting: &Nesting,
+    ) -> Result<Selection, NotAnswered> {
+        extended::select(&self.slots.load(), question, nesting)
+    }
 }
 
 /// Whether a component is the one that calls.
-fn is_own(slot: &Slot, nesting: &Nesting) -> bool {
+pub(super) fn is_own(slot: &Slot, nesting: &Nesting) -> bool {
     let last = nesting.components.last();
     last.is_some_and(|own| **own == *slot.name())
 }
 
-/// Whether an extension may be called at a hook within these calls.
-fn check_nesting(slot: &Slot, nesting: &Nesting) -> Result<(), String> {
+/// Whether an extension may be called at a hook, or provide fields, within these calls.
+pub(super) fn check_nesting(slot: &Slot, nesting: &Nesting) -> Result<(), String> {
     let mut components = nesting.components.iter();
     if components.any(|called| **called == *slot.name()) {
-        return Err("it is called at a hook within a call of its own".to_owned());
+        return Err("it is called as an extension within a call of its own".to_owned());
     }
     check_depth(nesting)
 }

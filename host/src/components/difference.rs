@@ -22,6 +22,8 @@ pub struct Difference {
     pub grants: Entries,
     /// Their routes: method, path and access.
     pub routes: Entries,
+    /// The fields and relations that they provide, each with its entity.
+    pub fields: Entries,
     /// The names of their migrations.
     pub migrations: Entries,
     /// The interfaces that they export.
@@ -81,6 +83,12 @@ impl Difference {
                     format!("{method} {} ({access})", route.path)
                 };
                 routes.map(text).collect()
+            }),
+            fields: entries(|version| {
+                let fields = version.fields().iter();
+                let text =
+                    |field: &super::contract::Field| format!("{} of {}", field.name, field.entity);
+                fields.map(text).collect()
             }),
             migrations: entries(|version| {
                 let migrations = version.schema().migrations.iter();

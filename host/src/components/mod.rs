@@ -13,6 +13,7 @@ mod changes;
 mod contract;
 mod difference;
 mod exposition;
+mod extended;
 mod metrics;
 mod remarks;
 mod routing;
@@ -37,7 +38,7 @@ pub(crate) use canary::{CanaryOptions, share};
 pub(crate) use candidates::{Candidates, Failure, Fallback, PassedOver};
 pub(crate) use chain::{Chain, FailurePolicy};
 pub(crate) use changes::{ChangeError, Installation, Manager, ManagerOptions, Then, UnderWay};
-pub(crate) use contract::{Access, Actor, ActorKind, HOST_SCHEMA, Method, Request};
+pub(crate) use contract::{Access, Actor, ActorKind, Field, HOST_SCHEMA, Method, Request};
 pub(crate) use metrics::Metrics;
 pub(crate) use remarks::Remark;
 pub(crate) use routing::{

@@ -29,8 +29,8 @@ pub struct ModuleOptions {
     pub limits: ModuleLimits,
     /// Keys and values for the component.
     pub config: Vec<(String, String)>,
-    /// What the host does if it does not answer as an extension.
-    pub on_failure: FailurePolicy,
+    /// What the host does if it does not answer as an extension, if the operator says so.
+    pub on_failure: Option<FailurePolicy>,
 }
 
 impl ModuleOptions {
@@ -43,7 +43,7 @@ impl ModuleOptions {
             path_prefixes: PathPrefix::defaults(),
             limits,
             config: Vec::new(),
-            on_failure: FailurePolicy::default(),
+            on_failure: None,
         }
     }
 
@@ -87,13 +87,19 @@ impl ModuleOptions {
                 .unwrap_or_else(PathPrefix::defaults),
             limits: ModuleLimits::read(&format!("{section}.limits"), base, reader),
             config: reader.table(&format!("{section}.config"), "the module's own settings"),
-            on_failure: FailurePolicy::ALL[reader.choice(
-                &format!("{section}.on_failure"),
-                &FailurePolicy::ALL.map(FailurePolicy::name),
-                "what becomes of a request at whose hook it does not answer as an extension",
-            )],
+            on_failure: read_on_failure(&format!("{section}.on_failure"), reader),
         }
     }
+}
+
+fn read_on_failure(setting: &str, reader: &mut Reader) -> Option<FailurePolicy> {
+    let policy = FailurePolicy::ALL[reader.choice(
+        setting,
+        &FailurePolicy::ALL.map(FailurePolicy::name),
+        "what becomes of a request if it does not answer as an extension; unless it is set, \
+         its fields are null",
+    )];
+    reader.is_set(setting).then_some(policy)
 }
 
 /// The names of extensions, in the order in which they are called at a hook.

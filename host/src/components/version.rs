@@ -20,7 +20,9 @@ use crate::telemetry::LogBudget;
 
 use super::candidates::REASON_BYTES_MAX;
 use super::chain::FailurePolicy;
-use super::contract::{Contract, Method, Profile, Request, Response, Route, SeedKind};
+use super::contract::{
+    Contract, Entity, Field, Method, Profile, Request, Response, Route, SeedKind,
+};
 use super::remarks::Remarks;
 use super::routing::{FoundRoute, Pattern};
 use super::settings::{ModuleLimits, ModuleOptions};
@@ -50,7 +52,7 @@ struct Loaded {
     limits: Arc<Limits>,
     log: Arc<LogBudget>,
     remarks: Remarks,
-    on_failure: FailurePolicy,
+    on_failure: Option<FailurePolicy>,
 }
 
 /// Why a module is not served.
@@ -316,9 +318,19 @@ impl Version {
         &self.loaded.profile.schemas
     }
 
+    /// Its entities that other components may extend.
+    pub fn entities(&self) -> &[Entity] {
+        &self.loaded.profile.entities
+    }
+
+    /// The fields and relations that it provides for entities of others.
+    pub fn fields(&self) -> &[Field] {
+        &self.loaded.profile.fields
+    }
+
     /// Returns the names of the grants that it needs.
     pub fn grants_needed(&self) -> Vec<&'static str> {
-        let needed = self.loaded.contract.component().grants_needed();
+        let needed = self.loaded.contract.grants_needed();
         Grants::names()
             .filter(|name| needed.iter().any(|(_, grant)| grant == name))
             .collect()

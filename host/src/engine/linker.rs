@@ -14,7 +14,7 @@ use crate::capabilities::{self, CallState, Capability, NestedCall};
 
 /// Namespaces of the host. An import from one of these that is no capability
 /// is no extension point either: the host does not provide it.
-const HOST_NAMESPACES: [&str; 2] = ["wares:platform/", "wasi:"];
+const HOST_NAMESPACES: [&str; 3] = ["wares:platform/", "wares:module/", "wasi:"];
 
 /// What an import of a component is to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -42,9 +42,11 @@ pub(crate) use versions::{are_compatible, split};
 pub(crate) use wasmtime::component::Val;
 
 pub(crate) use crate::capabilities::LimitSettings;
+pub use crate::capabilities::bindings::wares::platform;
 pub use crate::capabilities::{
-    CallContext, CallState, CapabilityLimits, DEPTH_MAX, Grants, HOOKS, Limits, NestedCall,
-    Nesting, NoAnswer, NotGranted, Points, PointsOfHost, Settings, TimeLeft,
+    CallContext, CallState, CapabilityLimits, DEPTH_MAX, Extending, FIELDS, Grants, HOOKS, Limits,
+    NestedCall, Nesting, NoAnswer, NotAnswered, NotGranted, Points, PointsOfHost, Question,
+    Selecting, Selection, Settings, TimeLeft, extended,
 };
 
 use turns::Turns;

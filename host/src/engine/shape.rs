@@ -208,7 +208,7 @@ mod tests {
             .find(|import| import.name.starts_with("wares:platform/sql@"));
         assert_eq!(sql.unwrap().grant(), Some("sql"));
         let mut exports = shape.exports.iter();
-        let lifecycle = exports.find(|export| export.name == "wares:module/lifecycle@2.0.0");
+        let lifecycle = exports.find(|export| export.name == "wares:module/lifecycle@2.1.0");
         assert_eq!(lifecycle.unwrap().functions, ["describe", "check-settings"]);
     }
 

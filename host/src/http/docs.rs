@@ -17,7 +17,7 @@ use utoipa_swagger_ui::Config;
 use super::answer::{Answer, JSON};
 use super::conditional::tagged;
 use super::openapi::{self, Described};
-use super::{HttpOptions, host_api};
+use super::{HttpOptions, extended, host_api};
 use crate::components::{CurrentRoutes, Version};
 
 /// The OpenAPI document, as it was sent last.
@@ -45,17 +45,14 @@ fn written(routes: &CurrentRoutes, options: &HttpOptions) -> Value {
     let versions = routes.versions();
     let versions: Vec<&Version> = versions.iter().map(|version| &**version).collect();
     let of_modules = versions.iter().flat_map(|version| {
-        let operations = version.operations().iter();
-        version
-            .routes()
-            .iter()
-            .zip(operations)
-            .map(|(route, operation)| Described {
-                method: route.method,
-                path: &route.path,
-                access: route.access,
-                operation: operation.clone(),
-            })
+        let routes = version.routes().iter().zip(version.operations());
+        let routes = (0..).zip(routes);
+        routes.map(|(index, (route, operation))| Described {
+            method: route.method,
+            path: &route.path,
+            access: route.access,
+            operation: extended::operation(&versions, version, index, operation),
+        })
     });
     let endpoints = of_modules.chain(host_api::described(options)).collect();
     openapi::document(&versions, endpoints)

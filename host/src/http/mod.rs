@@ -16,6 +16,7 @@ pub mod crossing;
 mod docs;
 mod entry;
 mod exchange;
+mod extended;
 mod head;
 mod host_api;
 mod methods;

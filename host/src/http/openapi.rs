@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::credentials::{COOKIE_NAME, HOST_COOKIE_NAME};
+use super::extended;
 use crate::components::{Access, HOST_SCHEMA, Method, Version, method_name};
 
 /// The description of an endpoint.
@@ -41,6 +42,7 @@ pub(super) fn document(modules: &[&Version], endpoints: Vec<Described<'_>>) -> V
     for module in modules {
         schemas.extend(module.schemas().clone());
     }
+    extended::extend_schemas(modules, &mut schemas);
     let summaries: Vec<String> = modules
         .iter()
         .map(|module| {

@@ -8,6 +8,8 @@
 //! ```
 
 mod database;
+mod extended;
+pub mod provider;
 
 #[allow(missing_docs, reason = "generated from `wit/`, where it is documented")]
 pub mod bindings {
@@ -15,18 +17,33 @@ pub mod bindings {
         path: [
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.1.0",
-            "../wit/module@2.0.0",
+            "../wit/platform@1.2.0",
+            "../wit/module@2.1.0",
         ],
-        world: "wares:module/module@2.0.0",
+        // Of `module` what every module has.
+        inline: "
+            package wares:module-kit;
+
+            world module {
+                include wares:platform/capabilities@1.2.0;
+                export wares:module/lifecycle@2.1.0;
+                export wares:module/http@2.1.0;
+                export wares:module/seed@2.1.0;
+                export wares:module/migrations@2.1.0;
+                export wares:module/entities@2.1.0;
+            }
+        ",
+        world: "wares:module-kit/module",
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export",
     });
 }
 
+use std::rc::Rc;
+
 use bindings::exports::wares::module::http::{self, Request, Response};
-use bindings::exports::wares::module::{lifecycle, migrations, seed};
+use bindings::exports::wares::module::{entities, lifecycle, migrations, seed};
 use bindings::wasi::config::store as config;
 use bindings::wasi::logging::logging;
 
@@ -36,7 +53,7 @@ use crate::http::budget::Budget;
 use crate::http::exchange;
 use crate::http::openapi;
 use crate::http::parameters::Paging;
-use crate::http::route::{self, Method, Route};
+use crate::http::route::{self, Method, Query, Route};
 use crate::sql::{Dialect, Migration};
 
 pub use bindings::export;
@@ -91,7 +108,7 @@ pub trait Module: 'static {
     }
 
     /// What answers one call of this caller.
-    fn domain(settings: Self::Settings, caller: Caller) -> Self::Domain;
+    fn domain(settings: Self::Settings, caller: Rc<Caller>) -> Self::Domain;
 }
 
 /// Plausible data for trying a module out.
@@ -111,7 +128,7 @@ fn values() -> Vec<(String, String)> {
 
 /// What answers a call that is no request, as the settings have it.
 pub fn domain<M: Module>() -> M::Domain {
-    M::domain(M::settings(&values()), Caller::default())
+    M::domain(M::settings(&values()), Rc::default())
 }
 
 /// Logs a fault that callers are not told.
@@ -198,23 +215,23 @@ impl<M: Module> http::Guest for M {
             kind: actor.kind,
             id: actor.id,
         });
-        let actor_id = actor.as_ref().map(|actor| actor.id.clone());
         let locale = request.headers.into_iter();
-        let caller = Caller {
+        let caller = Rc::new(Caller {
             actor,
             request_id: request.request_id,
             locale: locale.map(|header| header.value).next(),
-        };
+        });
         let (response, complaint) = route::handle(
             <M as Module>::routes(),
-            &M::domain(M::settings(&values), caller),
+            &M::domain(M::settings(&values), caller.clone()),
             request.route as usize,
             exchange::Request {
                 path: &request.path_parameters,
                 query: &request.query,
                 body: &request.body,
-                actor: actor_id.as_deref(),
+                actor: caller.actor.as_ref().map(|actor| &*actor.id),
                 budget: budget(&values),
+                extended: &extended::OfHost(&caller),
             },
         );
         if let Some(complaint) = complaint {
@@ -226,6 +243,29 @@ impl<M: Module> http::Guest for M {
             body: response.body,
         }
     }
+}
+
+impl<M: Module> entities::Guest for M {
+    fn every() -> Vec<entities::Entity> {
+        let entity = |entity: &&'static Entity| entities::Entity {
+            name: entity.key().to_owned(),
+            schema: entity.name.to_owned(),
+            names: entity.own().map(str::to_owned).collect(),
+            lists: lists::<M>(entity),
+        };
+        let stored = M::ENTITIES.iter().filter(|entity| !entity.key().is_empty());
+        stored.map(entity).collect()
+    }
+}
+
+/// The routes that list an entity.
+fn lists<M: Module>(entity: &'static Entity) -> Vec<u32> {
+    let routes = (0..).zip(<M as Module>::routes());
+    let lists = routes.filter(|(_, route)| match route.declaration.query {
+        Query::List(filters) => filters.entity == entity,
+        _ => false,
+    });
+    lists.map(|(index, _)| index).collect()
 }
 
 impl<M: Module> seed::Guest for M {

@@ -1,6 +1,7 @@
 //! A request and its answer: what every handler reads and writes alike.
 
 use crate::entity::{Columns, Entity};
+use crate::extended::Extended;
 use crate::fault::Fault;
 use crate::filter::Search;
 use crate::records::Records;
@@ -13,7 +14,7 @@ use super::json::{self, Out, Things};
 use super::parameters::{self, Filters, List, Paging};
 
 /// A request to one of the routes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// What stood for the `{name}` segments of the path.
     pub path: &'a [String],
@@ -25,6 +26,8 @@ pub struct Request<'a> {
     pub actor: Option<&'a str>,
     /// What its answer may take.
     pub budget: Budget,
+    /// What other components provide for the things that it shows.
+    pub extended: &'a dyn Extended,
 }
 
 /// An answer. Its body is JSON.
@@ -100,14 +103,16 @@ pub fn failed(fault: Fault) -> (Response, Option<String>) {
 /// When the store cannot serve, or the answer is larger than its budget.
 pub fn list(
     reads: &impl Read,
-    budget: Budget,
+    request: Request<'_>,
     (name, entity): (&str, &'static Entity),
     list: &List,
     search: impl FnOnce(&Search, Columns) -> Result<Page, Fault>,
 ) -> Answer {
+    let budget = request.budget;
     let written = || {
         let page = search(&list.search, list.selection.read())?;
-        let things = Things::load(reads, budget, (entity, &list.selection), page.records)?;
+        let mut things = Things::load(reads, budget, (entity, &list.selection), page.records)?;
+        things.extend(request.extended, budget, false)?;
         let mut out = Out::new(budget, &format!("{{\"{name}\":"));
         things.write_all(&mut out)?;
         out.end(&format!(
@@ -135,29 +140,54 @@ pub fn search(
     paging: Paging,
 ) -> Answer {
     let entity = filters.entity;
-    let asked = parameters::list(filters, request.query, paging, &Selection::shown(entity))?;
-    list(
-        store,
-        request.budget,
-        (name, entity),
-        &asked,
-        |search, columns| Ok(store.search(entity, search, columns)?),
-    )
+    let shown = Selection::shown(entity);
+    let asked = parameters::list(filters, request.query, request.extended, paging, &shown)?;
+    list(store, request, (name, entity), &asked, |search, columns| {
+        Ok(store.search(entity, search, columns)?)
+    })
 }
 
-/// One thing: `{"<name>":{…}}`.
+/// One thing that was read: `{"<name>":{…}}`.
 ///
 /// # Errors
 /// When the store cannot serve, or the answer is larger than its budget.
 pub fn one(
     reads: &(impl Read + ?Sized),
-    budget: Budget,
+    request: Request<'_>,
     (name, entity): (&str, &'static Entity),
     selection: &Selection,
     record: Records,
 ) -> Answer {
-    let out = Out::new(budget, &format!("{{\"{name}\":"));
-    thing(reads, out, (entity, selection), record)
+    let read = || {
+        let mut things = Things::load(reads, request.budget, (entity, selection), record)?;
+        things.extend(request.extended, request.budget, false)?;
+        thing(&things, request.budget, &start_of_one(name))
+    };
+    read().map_err(advise_on_one)
+}
+
+/// One thing that is being written: `{"<name>":{…}}`, to be answered once it is kept.
+///
+/// # Errors
+/// As [`one`].
+pub fn prepare<'a>(
+    reads: &(impl Read + ?Sized),
+    request: Request<'a>,
+    (name, entity): (&str, &'static Entity),
+    selection: &'a Selection,
+    record: Records,
+) -> Result<Prepared<'a>, Fault> {
+    Prepared::new(
+        reads,
+        request,
+        start_of_one(name),
+        (entity, selection),
+        record,
+    )
+}
+
+fn start_of_one(name: &str) -> String {
+    format!("{{\"{name}\":")
 }
 
 /// A deletion: `{"id":…,"object":…,"deleted":true}`.
@@ -165,19 +195,76 @@ pub fn deleted(id: &str, object: &str) -> Vec<u8> {
     (deletion(id, object) + "}").into_bytes()
 }
 
-/// A deletion, and what the thing belonged to: `{"id":…,"object":…,"deleted":true,"parent":{…}}`.
+/// A deletion, and what the thing belonged to: `{"id":…,"object":…,"deleted":true,"parent":{…}}`,
+/// to be answered once it is kept.
 ///
 /// # Errors
 /// When the store cannot serve, or the answer is larger than its budget.
-pub fn deleted_of(
+pub fn prepare_deleted_of<'a>(
     reads: &(impl Read + ?Sized),
-    budget: Budget,
+    request: Request<'a>,
     (id, object): (&str, &str),
-    (parent, selection): (&'static Entity, &Selection),
+    shown: (&'static Entity, &'a Selection),
     record: Records,
-) -> Answer {
+) -> Result<Prepared<'a>, Fault> {
     let start = deletion(id, object) + ",\"parent\":";
-    thing(reads, Out::new(budget, &start), (parent, selection), record)
+    Prepared::new(reads, request, start, shown, record)
+}
+
+/// The answer to a write, within its budget. It is made before the write is kept: what
+/// cannot be answered is not kept. Other components are asked afterwards, while no other
+/// writer waits.
+pub struct Prepared<'a> {
+    /// The answer without what other components provide.
+    body: Vec<u8>,
+    /// What they are asked about.
+    open: Option<Open<'a>>,
+}
+
+struct Open<'a> {
+    start: String,
+    things: Things<'a>,
+    request: Request<'a>,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(
+        reads: &(impl Read + ?Sized),
+        request: Request<'a>,
+        start: String,
+        shown: (&'static Entity, &'a Selection),
+        record: Records,
+    ) -> Result<Self, Fault> {
+        let load = || {
+            let things = Things::load(reads, request.budget, shown, record)?;
+            let body = thing(&things, request.budget, &start)?;
+            Ok((things, body))
+        };
+        let (things, body) = load().map_err(advise_on_one)?;
+        let open = things.reaches_others().then_some(Open {
+            start,
+            things,
+            request,
+        });
+        Ok(Self { body, open })
+    }
+
+    /// The answer to what is kept. What other components provide is left out where it is
+    /// larger than the budget.
+    pub fn written(self) -> Vec<u8> {
+        let Some(Open {
+            start,
+            mut things,
+            request,
+        }) = self.open
+        else {
+            return self.body;
+        };
+        let extended = things.extend(request.extended, request.budget, true);
+        extended
+            .and_then(|()| thing(&things, request.budget, &start))
+            .unwrap_or(self.body)
+    }
 }
 
 /// A deletion without its end.
@@ -186,18 +273,15 @@ fn deletion(id: &str, object: &str) -> String {
     format!("{{\"id\":{id},\"object\":\"{object}\",\"deleted\":true")
 }
 
-/// One thing as the last part of an object that has begun.
-fn thing(
-    reads: &(impl Read + ?Sized),
-    mut out: Out,
-    shown: (&'static Entity, &Selection),
-    record: Records,
-) -> Answer {
-    let written = || {
-        Things::load(reads, out.budget(), shown, record)?.write(&mut out, 0)?;
-        out.end("}")
-    };
-    written().map_err(|fault| advise(fault, "less of it with 'fields'"))
+/// One thing as the last part of an object that starts like this.
+fn thing(things: &Things<'_>, budget: Budget, start: &str) -> Answer {
+    let mut out = Out::new(budget, start);
+    things.write(&mut out, 0)?;
+    out.end("}")
+}
+
+fn advise_on_one(fault: Fault) -> Fault {
+    advise(fault, "less of it with 'fields'")
 }
 
 /// Names the reduction that makes a request small enough.

@@ -10,6 +10,9 @@ pub struct Selection {
     pub columns: Vec<usize>,
     /// Relations, after the columns.
     pub relations: Vec<Related>,
+    /// The paths of what other components may provide: `loyalty.tier`, `orders.*`. It
+    /// stands after the relations.
+    pub elsewhere: Vec<String>,
 }
 
 /// The shown fields of a relation.
@@ -31,9 +34,14 @@ const NO_COLUMNS: [&str; 2] = ["__proto__", "constructor"];
 impl Selection {
     /// What an entity's own routes show.
     pub fn shown(entity: &'static Entity) -> Self {
+        Self::of(entity.shown().collect())
+    }
+
+    fn of(columns: Vec<usize>) -> Self {
         Self {
-            columns: entity.shown().collect(),
+            columns,
             relations: Vec::new(),
+            elsewhere: Vec::new(),
         }
     }
 
@@ -74,18 +82,12 @@ impl Selection {
             return Err(format!("column {name} does not exist"));
         }
         if entries.is_empty() {
-            return Ok(Self {
-                columns: vec![ID],
-                relations: Vec::new(),
-            });
+            return Ok(Self::of(vec![ID]));
         }
         if entries.iter().all(|entry| entry.sign != Sign::None) {
             return Ok(base.clone().edited(entity, &entries));
         }
-        let mut selection = Self {
-            columns: Vec::new(),
-            relations: Vec::new(),
-        };
+        let mut selection = Self::of(Vec::new());
         for entry in &entries {
             selection.add(entity, entry);
         }
@@ -101,6 +103,7 @@ impl Selection {
                         .retain(|index| entity.columns[*index].name != *name);
                     self.relations
                         .retain(|related| related.relation.name != *name);
+                    self.elsewhere.retain(|path| first_of(path) != *name);
                 }
                 (Sign::Minus, _) => {}
                 _ => self.add(entity, entry),
@@ -113,8 +116,19 @@ impl Selection {
     fn add(&mut self, entity: &'static Entity, entry: &Entry<'_>) {
         match entry.path.as_slice() {
             ["*"] => self.add_all(entity.shown()),
-            [name] => self.add_all(entity.index_of(name)),
-            path => self.relate(entity, path, 0),
+            path => self.add_path(entity, path, 0),
+        }
+    }
+
+    fn add_path(&mut self, entity: &'static Entity, path: &[&str], depth: usize) {
+        match path {
+            [name] if entity.index_of(name).is_some() => self.add_all(entity.index_of(name)),
+            // A relation is shown by the names of what it leads to.
+            [name]
+                if entity
+                    .relation(name)
+                    .is_some_and(|one| one.target.is_some()) => {}
+            path => self.relate(entity, path, depth),
         }
     }
 
@@ -130,7 +144,11 @@ impl Selection {
         let Some((name, rest)) = path.split_first() else {
             return;
         };
-        let Some(relation) = entity.relation(name) else {
+        let relation = entity.relation(name);
+        if relation.is_none_or(|relation| relation.target.is_none()) {
+            self.add_elsewhere(path);
+        }
+        let Some(relation) = relation else {
             return;
         };
         if depth >= DEPTH_MAX {
@@ -146,10 +164,7 @@ impl Selection {
         {
             Some(at) => at,
             None => {
-                let selection = Self {
-                    columns: Vec::new(),
-                    relations: Vec::new(),
-                };
+                let selection = Self::of(Vec::new());
                 self.relations.push(Related {
                     relation,
                     selection,
@@ -163,17 +178,28 @@ impl Selection {
         let selection = &mut self.relations[at].selection;
         match rest {
             ["*"] => selection.add_all(target.nested.iter().copied()),
-            [name] => selection.add_all(target.index_of(name)),
-            path => selection.relate(target, path, depth + 1),
+            path => selection.add_path(target, path, depth + 1),
         }
         if relation.with_id {
             selection.ensure_id();
         }
     }
 
+    fn add_elsewhere(&mut self, path: &[&str]) {
+        let path = path.join(".");
+        if !self.elsewhere.contains(&path) {
+            self.elsewhere.push(path);
+        }
+    }
+
     fn ensure_id(&mut self) {
         self.add_all([ID]);
     }
+}
+
+/// The first name of a path.
+pub(super) fn first_of(path: &str) -> &str {
+    path.split_once('.').map_or(path, |(first, _)| first)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

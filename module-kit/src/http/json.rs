@@ -1,8 +1,10 @@
 //! Writes things as JSON, straight from their rows.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use crate::entity::{Entity, Kind};
+use crate::extended::{Extended, Member};
 use crate::fault::Fault;
 use crate::records::{Cell, Records};
 use crate::store::Read;
@@ -41,13 +43,15 @@ impl Out {
     }
 
     fn check(&self) -> Result<(), Fault> {
-        let max = self.budget.answer_bytes_max;
-        if self.bytes.len() > max {
-            return Err(Fault::TooMuch(format!(
-                "the answer has more than {max} bytes"
-            )));
+        if self.bytes.len() > self.budget.answer_bytes_max {
+            return Err(Self::too_large(self.budget));
         }
         Ok(())
+    }
+
+    fn too_large(budget: Budget) -> Fault {
+        let max = budget.answer_bytes_max;
+        Fault::TooMuch(format!("the answer has more than {max} bytes"))
     }
 }
 
@@ -61,6 +65,10 @@ pub struct Things<'a> {
     first: usize,
     /// One for each relation of the selection; `None` where it is elsewhere.
     related: Vec<Option<Things<'a>>>,
+    /// What other components provide for them.
+    members: Vec<Member>,
+    /// The place of each row's id among those of the members; empty where it is the row.
+    places: Vec<usize>,
 }
 
 impl<'a> Things<'a> {
@@ -112,7 +120,66 @@ impl<'a> Things<'a> {
             records,
             first,
             related,
+            members: Vec::new(),
+            places: Vec::new(),
         })
+    }
+
+    /// Whether anything is shown that other components may provide.
+    pub fn reaches_others(&self) -> bool {
+        !self.selection.elsewhere.is_empty()
+            || self.related.iter().flatten().any(Self::reaches_others)
+    }
+
+    /// Has other components provide what is shown of theirs: one question for each kind
+    /// of thing in the answer, however many there are. With `written`, what is answered is in
+    /// the database already.
+    ///
+    /// # Errors
+    /// When it is more than the budget has for an answer.
+    pub fn extend(
+        &mut self,
+        extended: &dyn Extended,
+        budget: Budget,
+        written: bool,
+    ) -> Result<(), Fault> {
+        let mut left = budget.answer_bytes_max;
+        self.extend_within(extended, written, &mut left)
+            .ok_or_else(|| Out::too_large(budget))
+    }
+
+    fn extend_within(
+        &mut self,
+        extended: &dyn Extended,
+        written: bool,
+        left: &mut usize,
+    ) -> Option<()> {
+        if !self.selection.elsewhere.is_empty() && !self.records.is_empty() {
+            let rows = 0..self.records.len();
+            let all = rows.map(|row| self.records.text(row, self.first).unwrap_or_default());
+            let mut ids = Vec::new();
+            // The same thing may be tied to several.
+            if self.first > 0 {
+                let mut known = BTreeMap::new();
+                self.places = all
+                    .map(|id| {
+                        *known.entry(id).or_insert_with(|| {
+                            ids.push(id);
+                            ids.len() - 1
+                        })
+                    })
+                    .collect();
+            } else {
+                ids.extend(all);
+            }
+            let paths = &self.selection.elsewhere;
+            let members = extended.values(self.entity.key(), paths, &ids, written);
+            let values = members.iter().flat_map(|member| &member.values);
+            *left = left.checked_sub(values.map(String::len).sum())?;
+            self.members = members;
+        }
+        let mut related = self.related.iter_mut().flatten();
+        related.try_for_each(|things| things.extend_within(extended, written, left))
     }
 
     fn len(&self) -> usize {
@@ -160,14 +227,34 @@ impl<'a> Things<'a> {
         let id = self.records.text(row, self.first).unwrap_or_default();
         for (relation, things) in self.selection.relations.iter().zip(&self.related) {
             write_key(&mut out.bytes, between, relation.relation.name);
-            match things {
-                Some(things) => things.write_tied_to(out, id, relation.relation.many)?,
-                None => out.bytes.extend_from_slice(b"[]"),
+            match (things, self.member(relation.relation.name)) {
+                (Some(things), _) => things.write_tied_to(out, id, relation.relation.many)?,
+                (None, Some(member)) => self.write_member(out, member, row),
+                (None, None) => out.bytes.extend_from_slice(b"[]"),
             }
+            between = ",";
+        }
+        for member in &self.members {
+            let mut relations = self.selection.relations.iter();
+            if relations.any(|related| related.relation.name == member.name) {
+                continue;
+            }
+            write_key(&mut out.bytes, between, &member.name);
+            self.write_member(out, member, row);
             between = ",";
         }
         out.bytes.push(b'}');
         Ok(())
+    }
+
+    fn member(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.name == name)
+    }
+
+    fn write_member(&self, out: &mut Out, member: &Member, row: usize) {
+        let place = self.places.get(row).map_or(row, |place| *place);
+        let value = member.values.get(place).map_or("null", String::as_str);
+        out.bytes.extend_from_slice(value.as_bytes());
     }
 
     /// Those that are tied to the thing with this id. Rows come in the order of these ids.

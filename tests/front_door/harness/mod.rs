@@ -274,6 +274,11 @@ pub fn meddler(name: &str) -> Vec<u8> {
     with_mark(env!("MEDDLER_GUEST"), &format!("name={name}"))
 }
 
+/// The component `provider` under another name.
+pub fn provider(name: &str) -> Vec<u8> {
+    with_mark(env!("PROVIDER_GUEST"), &format!("name={name}"))
+}
+
 /// A component with another mark in its bytes.
 fn with_mark(component: &str, mark: &str) -> Vec<u8> {
     const BEGINNING: &[u8] = b"wares-mark:";

@@ -17,6 +17,7 @@ fn a_version_is_compared_with_the_one_in_service() {
         "to": {"version": "2.0.0", "digest": second, "size_bytes": first.len()},
         "grants": same(),
         "routes": {"added": ["GET /admin/more (admin)"], "removed": []},
+        "fields": same(),
         "migrations": {"added": ["0002_colour"], "removed": []},
         "exports": same(),
     });
@@ -39,7 +40,7 @@ fn a_version_is_compared_with_the_one_in_service() {
         (
             format!(
                 "- marked 1.0.0 {}, {bytes} bytes\n+ marked 2.0.0 {second}, {bytes} bytes\n\
-                 grants: the same\nroutes:\n  + GET /admin/more (admin)\nmigrations:\n  + 0002_colour\n\
+                 grants: the same\nroutes:\n  + GET /admin/more (admin)\nfields: the same\nmigrations:\n  + 0002_colour\n\
                  exports: the same\n",
                 digest(&first)
             ),

@@ -12,7 +12,7 @@ use crate::settings::Compat;
 
 fn read(filters: &Filters, query: &str) -> Result<Search, Fault> {
     let defaults = Selection::shown(filters.entity);
-    list(filters, query, Compat::Document.paging(), &defaults).map(|list| list.search)
+    list(filters, query, &(), Compat::Document.paging(), &defaults).map(|list| list.search)
 }
 
 fn check(query: &str, filter: Filter) {

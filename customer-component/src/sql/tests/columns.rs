@@ -50,6 +50,7 @@ fn a_list_reads_the_columns_that_it_shows() {
             body: b"",
             actor: None,
             budget: Budget::default(),
+            extended: &(),
         };
         let (response, _) = domain.handle(route.unwrap(), request);
         assert_eq!(response.status, 200, "{path}?{query}");

@@ -12,7 +12,7 @@ use crate::cli::{Common, json_out, write_line};
 use crate::server::client::Ask;
 
 /// What is compared beside the size.
-const KINDS: [&str; 4] = ["grants", "routes", "migrations", "exports"];
+const KINDS: [&str; 5] = ["grants", "routes", "fields", "migrations", "exports"];
 
 #[derive(Args, Debug)]
 pub(super) struct Diff {

@@ -34,20 +34,45 @@ pub mod v2 {
         path: [
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.1.0",
-            "../wit/module@2.0.0",
+            "../wit/platform@1.2.0",
+            "../wit/module@2.1.0",
         ],
         inline: "
             package wares:host;
 
             world module-v2 {
-                export wares:module/lifecycle@2.0.0;
-                export wares:module/http@2.0.0;
-                export wares:module/seed@2.0.0;
-                export wares:module/migrations@2.0.0;
+                export wares:module/lifecycle@2.1.0;
+                export wares:module/http@2.1.0;
+                export wares:module/seed@2.1.0;
+                export wares:module/migrations@2.1.0;
+                export wares:module/entities@2.1.0;
             }
         ",
         world: "wares:host/module-v2",
         ownership: Borrowing { duplicate_if_necessary: true },
+    });
+}
+
+/// `wares:module/provider@2`, with the types of the capability that it answers.
+pub mod provider {
+    wasmtime::component::bindgen!({
+        path: [
+            "../wit/deps/wasi-config@0.2.0-rc.1",
+            "../wit/deps/wasi-logging@0.1.0-draft",
+            "../wit/platform@1.2.0",
+            "../wit/module@2.1.0",
+        ],
+        inline: "
+            package wares:host;
+
+            world module-provider {
+                export wares:module/provider@2.1.0;
+            }
+        ",
+        world: "wares:host/module-provider",
+        with: {
+            "wares:platform/hooks": crate::engine::platform::hooks,
+            "wares:platform/extended": crate::engine::platform::extended,
+        },
     });
 }

@@ -65,6 +65,24 @@ pub(super) fn take(
     Ok((taken, schemas))
 }
 
+/// Takes a schema that may refer to these ones of its component.
+///
+/// # Errors
+/// With what has not the type or the form that JSON Schema has for it, and where.
+pub(super) fn take_schema(
+    schema: Map<String, Value>,
+    schemas: &Map<String, Value>,
+) -> Result<Map<String, Value>, String> {
+    let own = Own {
+        schemas: schemas.keys().cloned().collect(),
+        operations: BTreeSet::new(),
+    };
+    match own.value(&Schema, schema.into(), "#")? {
+        Value::Object(schema) => Ok(schema),
+        _ => Ok(Map::new()),
+    }
+}
+
 fn operation_ids(operations: &[Map<String, Value>]) -> Result<BTreeSet<String>, String> {
     let mut ids = BTreeSet::new();
     for id in operations

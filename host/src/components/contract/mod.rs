@@ -4,6 +4,7 @@
 
 mod bindings;
 mod description;
+mod fields;
 mod kinds;
 mod profile;
 mod types;
@@ -12,15 +13,18 @@ mod v2;
 
 use crate::digest::Digest;
 use crate::engine::{
-    CallContext, CallError, Component, Engine, Guest, LoadError, are_compatible, split,
+    CallContext, CallError, Component, Engine, FIELDS, Guest, LoadError, Question, Selecting,
+    are_compatible, split,
 };
 
 pub use description::HOST_SCHEMA;
+pub use fields::Field;
+pub(super) use fields::{Asking, members, named};
 pub(super) use profile::Profile;
 use profile::shown;
 pub use types::{
-    Access, Actor, ActorKind, Description, Header, Method, Migration, Request, Response, Route,
-    SeedKind,
+    Access, Actor, ActorKind, DeclaredField, Description, Entity, Header, Method, Migration,
+    Request, Response, Route, SeedKind,
 };
 
 /// The exports of a module, by one major version of the contract. What an optional
@@ -37,6 +41,27 @@ trait Exports: Send + Sync {
     fn routes(&self, guest: Guest<'_>) -> wasmtime::Result<Result<Vec<Route>, String>>;
     fn schemas(&self, guest: Guest<'_>) -> wasmtime::Result<String>;
     fn handle(&self, guest: Guest<'_>, request: &Request) -> wasmtime::Result<Response>;
+    fn entities(&self, _: Guest<'_>) -> wasmtime::Result<Vec<Entity>> {
+        Ok(Vec::new())
+    }
+    fn fields(&self, _: Guest<'_>) -> wasmtime::Result<Vec<DeclaredField>> {
+        Ok(Vec::new())
+    }
+    fn values(
+        &self,
+        _: Guest<'_>,
+        _: &Question<'_, Asking<'_>>,
+    ) -> wasmtime::Result<Result<Vec<Vec<String>>, String>> {
+        Err(exports_no(v2::PROVIDER))
+    }
+    fn select(
+        &self,
+        _: Guest<'_>,
+        _: &Question<'_, Selecting<'_>>,
+        _limit: u32,
+    ) -> wasmtime::Result<Result<Vec<String>, String>> {
+        Err(exports_no(v2::PROVIDER))
+    }
     fn seed_kinds(&self, guest: Guest<'_>) -> wasmtime::Result<Vec<SeedKind>>;
     fn seed(&self, guest: Guest<'_>, kind: u32, count: u32)
     -> wasmtime::Result<Result<(), String>>;
@@ -149,6 +174,76 @@ impl Contract {
         self.component.call(context, |guest| exports.schemas(guest))
     }
 
+    /// The imports and exports that need a grant, each with it.
+    pub fn grants_needed(&self) -> Vec<(String, &'static str)> {
+        let mut needed = self.component.grants_needed();
+        let exports = self.component.exports().into_iter();
+        let provider = exports.filter(|name| split(name).0 == split(v2::PROVIDER).0);
+        needed.extend(provider.map(|name| (name, FIELDS)));
+        needed
+    }
+
+    /// Asks the module for its entities that others may extend.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub fn entities(&self, context: CallContext) -> Result<Vec<Entity>, CallError> {
+        let exports = &self.exports;
+        self.component
+            .call(context, |guest| exports.entities(guest))
+    }
+
+    /// Asks the component for the fields and relations that it provides.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub fn fields(&self, context: CallContext) -> Result<Vec<DeclaredField>, CallError> {
+        let exports = &self.exports;
+        self.component.call(context, |guest| exports.fields(guest))
+    }
+
+    /// Has the component return values of these fields of its own.
+    ///
+    /// # Errors
+    /// When the call returns nothing, or values that the fields cannot have.
+    pub fn values(
+        &self,
+        context: CallContext,
+        fields: &[Field],
+        question: &Question<'_, Asking<'_>>,
+    ) -> Result<Vec<Vec<String>>, CallError> {
+        let max = context.limits.response_bytes_max;
+        let exports = &self.exports;
+        let values = self
+            .component
+            .call(context, |guest| exports.values(guest, question))?
+            .map_err(CallError::BadAnswer)?;
+        check_bytes(values.iter().flatten(), "the values", max)?;
+        fields::check(fields, question.entity, question.of, &values)
+            .map_err(CallError::BadAnswer)?;
+        Ok(values)
+    }
+
+    /// Has the component select entities by a field of its own. The inner error is for the person
+    /// who asked.
+    ///
+    /// # Errors
+    /// When the call returns nothing, or more than its limits allow.
+    pub fn select(
+        &self,
+        context: CallContext,
+        question: &Question<'_, Selecting<'_>>,
+        limit: u32,
+    ) -> Result<Result<Vec<String>, String>, CallError> {
+        let max = context.limits.response_bytes_max;
+        let exports = &self.exports;
+        let selected = self
+            .component
+            .call(context, |guest| exports.select(guest, question, limit))?;
+        check_bytes(selected.iter().flatten(), "the selected ids", max)?;
+        Ok(selected)
+    }
+
     /// Has the module answer a request.
     ///
     /// # Errors
@@ -240,6 +335,17 @@ fn no_module(reason: &str) -> LoadError {
     LoadError::Contract(format!("it is no module: {reason}"))
 }
 
+fn check_bytes<'a>(
+    texts: impl Iterator<Item = &'a String>,
+    what: &'static str,
+    max: usize,
+) -> Result<(), CallError> {
+    if texts.map(String::len).sum::<usize>() > max {
+        return Err(CallError::ResponseTooLarge { what, max });
+    }
+    Ok(())
+}
+
 /// The fault of calling an interface that a module does not export.
 fn exports_no(interface: &str) -> wasmtime::Error {
     wasmtime::Error::msg(format!("it exports no {interface}"))
@@ -296,7 +402,7 @@ mod tests {
             said(&[later, "wares:module/http@1.1.0"]),
             Err(
                 "it is no module: it exports wares:module/http@1.1.0, and this host calls \
-                 wares:module/http@2.0.0, or another version compatible with that"
+                 wares:module/http@2.1.0, or another version compatible with that"
                     .to_owned()
             )
         );

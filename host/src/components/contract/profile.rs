@@ -14,7 +14,8 @@ use crate::printable::cut;
 use crate::storage::{Migration, Schema};
 use crate::telemetry::LogBudget;
 
-use super::{Contract, Route, description};
+use super::fields::check_entities;
+use super::{Contract, Entity, Field, Route, description};
 
 /// All that a module says of itself together, in bytes.
 const SAID_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -43,6 +44,10 @@ pub(in crate::components) struct Profile {
     /// The schemas that the operations refer to.
     pub schemas: Map<String, Value>,
     pub schema: Schema,
+    /// Its entities that others may extend.
+    pub entities: Vec<Entity>,
+    /// The fields and relations that it provides for others.
+    pub fields: Vec<Field>,
     /// The grants that it has and does not need.
     pub unused_grants: Vec<String>,
 }
@@ -81,6 +86,8 @@ impl Profile {
         let paths: Vec<&str> = routes.iter().map(|route| &*route.path).collect();
         let (operations, schemas) =
             description::take(&paths, operations, schemas).map_err(LoadError::Contract)?;
+        let entities = interview.entities(&schemas, routes.len())?;
+        let fields = interview.fields(&schemas)?;
         let profile = Self {
             name: identity.name,
             version: identity.version,
@@ -90,6 +97,8 @@ impl Profile {
             operations,
             schemas,
             schema,
+            entities,
+            fields,
             unused_grants,
         };
         Ok((profile, options))
@@ -166,7 +175,7 @@ impl Interview<'_> {
 
     /// Is it granted what it imports? Returns what it is granted and does not import.
     fn unused_grants(&self, module: &str, grants: &Grants) -> Result<Vec<String>, LoadError> {
-        let needed = self.contract.component().grants_needed();
+        let needed = self.contract.grants_needed();
         grants
             .check(needed)
             .map_err(|refused| LoadError::NotGranted {
@@ -238,6 +247,56 @@ impl Interview<'_> {
         let schemas = self.contract.schemas(self.context())?;
         self.says("schemas", schemas.len())?;
         object(&schemas).map_err(|reason| not_described("its schemas", &reason))
+    }
+
+    /// Which entities of its own may others extend?
+    fn entities(
+        &mut self,
+        schemas: &Map<String, Value>,
+        routes: usize,
+    ) -> Result<Vec<Entity>, LoadError> {
+        let entities = self.contract.entities(self.context())?;
+        has("entities", entities.len())?;
+        for entity in &entities {
+            let names = entity.names.iter().map(String::len).sum::<usize>();
+            let lists = entity.lists.len() * size_of::<u32>();
+            let bytes = entity.name.len() + entity.schema.len() + names + lists;
+            self.says("entities", bytes)?;
+        }
+        check_entities(&entities, schemas, routes).map_err(LoadError::Contract)?;
+        Ok(entities)
+    }
+
+    /// Which fields and relations does it provide for others?
+    fn fields(&mut self, schemas: &Map<String, Value>) -> Result<Vec<Field>, LoadError> {
+        let declared = self.contract.fields(self.context())?;
+        has("fields", declared.len())?;
+        let mut fields: Vec<Field> = Vec::with_capacity(declared.len());
+        for field in declared {
+            let bytes = field.entity.len() + field.name.len() + field.schema.len();
+            self.says("fields", bytes)?;
+            let name = shown(&field.name);
+            let faulty = |reason: String| {
+                LoadError::Contract(format!("its field '{name}' cannot be served: {reason}"))
+            };
+            let schema = object(&field.schema)
+                .and_then(|schema| description::take_schema(schema, schemas))
+                .map_err(|reason| faulty(format!("its schema is no JSON Schema: {reason}")))?;
+            let field = Field::new(field, schema).map_err(faulty)?;
+            let is_same = |other: &Field| {
+                let (one, two) = (&*field.name, &*other.name);
+                other.entity == field.entity
+                    && (one == two || one == other.key() || two == field.key())
+            };
+            if fields.iter().any(is_same) {
+                return Err(LoadError::Contract(format!(
+                    "it provides '{name}' of {} twice",
+                    field.entity
+                )));
+            }
+            fields.push(field);
+        }
+        Ok(fields)
     }
 
     /// Counts what it says.

@@ -103,3 +103,25 @@ pub struct SeedKind {
     pub name: String,
     pub summary: String,
 }
+
+/// An entity of a module that other components may provide fields and relations for.
+#[derive(Clone, Debug)]
+pub struct Entity {
+    pub name: String,
+    /// The schema that describes it, among those of the module; empty if none does.
+    pub schema: String,
+    /// The names of its own fields and relations.
+    pub names: Vec<String>,
+    /// The indexes of the routes that list it and take filters.
+    pub lists: Vec<u32>,
+}
+
+/// A field or a relation, as a component declares it.
+#[derive(Clone, Debug)]
+pub struct DeclaredField {
+    pub entity: String,
+    pub name: String,
+    /// A JSON Schema, as JSON.
+    pub schema: String,
+    pub filterable: bool,
+}

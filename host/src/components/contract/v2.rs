@@ -2,22 +2,25 @@
 
 use wasmtime::component::InstancePre;
 
-use crate::engine::{CallState, Component, Guest};
+use crate::engine::{CallState, Component, Guest, Question, Selecting};
 use crate::storage;
 
-use super::bindings::v2::exports::wares::module::{http, lifecycle, migrations, seed};
+use super::bindings::provider::exports::wares::module::provider;
+use super::bindings::v2::exports::wares::module::{entities, http, lifecycle, migrations, seed};
 use super::{
-    Access, ActorKind, Description, Exports, Header, Major, Method, Migration, Request, Response,
-    Route, SeedKind, exports_no, shown,
+    Access, ActorKind, Asking, DeclaredField, Description, Entity, Exports, Header, Major, Method,
+    Migration, Request, Response, Route, SeedKind, exports_no, shown,
 };
 
-const LIFECYCLE: &str = "wares:module/lifecycle@2.0.0";
-const HTTP: &str = "wares:module/http@2.0.0";
-const SEED: &str = "wares:module/seed@2.0.0";
-const MIGRATIONS: &str = "wares:module/migrations@2.0.0";
+const LIFECYCLE: &str = "wares:module/lifecycle@2.1.0";
+const HTTP: &str = "wares:module/http@2.1.0";
+const SEED: &str = "wares:module/seed@2.1.0";
+const MIGRATIONS: &str = "wares:module/migrations@2.1.0";
+const ENTITIES: &str = "wares:module/entities@2.1.0";
+pub(super) const PROVIDER: &str = "wares:module/provider@2.1.0";
 
 pub(super) const MAJOR: Major = Major {
-    interfaces: &[LIFECYCLE, HTTP, SEED, MIGRATIONS],
+    interfaces: &[LIFECYCLE, HTTP, SEED, MIGRATIONS, ENTITIES, PROVIDER],
     find: |component| Ok(Box::new(V2::find(component)?)),
 };
 
@@ -40,6 +43,8 @@ struct V2 {
     http: Option<http::GuestIndices>,
     seed: Option<seed::GuestIndices>,
     migrations: Option<migrations::GuestIndices>,
+    entities: Option<entities::GuestIndices>,
+    provider: Option<provider::GuestIndices>,
 }
 
 impl V2 {
@@ -53,6 +58,8 @@ impl V2 {
             migrations: has(MIGRATIONS)
                 .map(migrations::GuestIndices::new)
                 .transpose()?,
+            entities: has(ENTITIES).map(entities::GuestIndices::new).transpose()?,
+            provider: has(PROVIDER).map(provider::GuestIndices::new).transpose()?,
         })
     }
 }
@@ -69,6 +76,12 @@ impl Exports for V2 {
         }
         if let Some(migrations) = &self.migrations {
             migrations.load(&mut *store, instance)?;
+        }
+        if let Some(entities) = &self.entities {
+            entities.load(&mut *store, instance)?;
+        }
+        if let Some(provider) = &self.provider {
+            provider.load(&mut *store, instance)?;
         }
         Ok(())
     }
@@ -115,6 +128,57 @@ impl Exports for V2 {
         };
         let http = http.load(&mut *guest.store, guest.instance)?;
         http.call_schemas(guest.store)
+    }
+
+    fn entities(&self, guest: Guest<'_>) -> wasmtime::Result<Vec<Entity>> {
+        let Some(entities) = &self.entities else {
+            return Ok(Vec::new());
+        };
+        let entities = entities.load(&mut *guest.store, guest.instance)?;
+        let every = entities.call_every(guest.store)?;
+        Ok(every.into_iter().map(Into::into).collect())
+    }
+
+    fn fields(&self, guest: Guest<'_>) -> wasmtime::Result<Vec<DeclaredField>> {
+        let Some(provider) = &self.provider else {
+            return Ok(Vec::new());
+        };
+        let provider = provider.load(&mut *guest.store, guest.instance)?;
+        let fields = provider.call_fields(guest.store)?;
+        Ok(fields.into_iter().map(Into::into).collect())
+    }
+
+    fn values(
+        &self,
+        guest: Guest<'_>,
+        question: &Question<'_, Asking<'_>>,
+    ) -> wasmtime::Result<Result<Vec<Vec<String>>, String>> {
+        let provider = self.provider.as_ref().ok_or_else(|| exports_no(PROVIDER))?;
+        let provider = provider.load(&mut *guest.store, guest.instance)?;
+        let asked = question.of.asked.iter().map(|asked| provider::Asked {
+            name: asked.name.to_owned(),
+            fields: asked.fields.clone(),
+        });
+        provider.call_values(
+            guest.store,
+            question.context,
+            question.entity,
+            &asked.collect::<Vec<_>>(),
+            question.of.ids,
+        )
+    }
+
+    fn select(
+        &self,
+        guest: Guest<'_>,
+        question: &Question<'_, Selecting<'_>>,
+        limit: u32,
+    ) -> wasmtime::Result<Result<Vec<String>, String>> {
+        let provider = self.provider.as_ref().ok_or_else(|| exports_no(PROVIDER))?;
+        let provider = provider.load(&mut *guest.store, guest.instance)?;
+        let Selecting { name, conditions } = question.of;
+        let (context, entity) = (question.context, question.entity);
+        provider.call_select(guest.store, context, entity, name, conditions, limit)
     }
 
     fn handle(&self, guest: Guest<'_>, request: &Request) -> wasmtime::Result<Response> {
@@ -178,6 +242,28 @@ impl From<migrations::Migration> for Migration {
         Self {
             name: migration.name,
             statements: migration.statements,
+        }
+    }
+}
+
+impl From<entities::Entity> for Entity {
+    fn from(entity: entities::Entity) -> Self {
+        Self {
+            name: entity.name,
+            schema: entity.schema,
+            names: entity.names,
+            lists: entity.lists,
+        }
+    }
+}
+
+impl From<provider::Field> for DeclaredField {
+    fn from(field: provider::Field) -> Self {
+        Self {
+            entity: field.entity,
+            name: field.name,
+            schema: field.schema,
+            filterable: field.filterable,
         }
     }
 }

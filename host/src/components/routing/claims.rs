@@ -1,6 +1,7 @@
 //! Which component owns which paths, and which names the document of all of them uses:
 //! two components that claim the same cannot be served together.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::paths::PathTree;
@@ -71,7 +72,7 @@ pub enum RouteError {
         /// The other owner of the name.
         owner: String,
         /// The kind of thing that has the name.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// The name.
         name: String,
     },
@@ -87,7 +88,40 @@ pub fn check_modules(versions: &[&Version], host_operations: &[String]) -> Resul
     check_owners(versions)?;
     check_names(versions, host_operations)?;
     check_providers(versions)?;
+    check_entities(versions)?;
     check_neighbours(versions)
+}
+
+/// An entity belongs to one module, and each key of its objects to one component.
+fn check_entities(versions: &[&Version]) -> Result<(), RouteError> {
+    let mut owners: BTreeMap<(String, String), &str> = BTreeMap::new();
+    for version in versions {
+        let entities = version.entities().iter();
+        let own = entities.flat_map(|entity| {
+            let names = entity.names.iter();
+            let members = names.map(|name| (format!("a field of {}", entity.name), name.clone()));
+            members.chain([("the entity".to_owned(), entity.name.clone())])
+        });
+        let fields = version.fields().iter();
+        let provided = fields.map(|field| {
+            let what = format!("a field of {}", field.entity);
+            (what, field.key().to_owned())
+        });
+        for (what, name) in own.chain(provided) {
+            let owner = owners
+                .entry((what.clone(), name.clone()))
+                .or_insert(version.name());
+            if *owner != version.name() {
+                return Err(RouteError::Name {
+                    module: version.name().to_owned(),
+                    owner: format!("the module {owner}"),
+                    what: what.into(),
+                    name,
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// One module answers the operations of an interface that another one calls.
@@ -107,7 +141,7 @@ fn check_providers(versions: &[&Version]) -> Result<(), RouteError> {
             return Err(RouteError::Name {
                 module: second.to_owned(),
                 owner: format!("the module {first}"),
-                what: "the operations",
+                what: "the operations".into(),
                 name: interface,
             });
         }
@@ -172,7 +206,7 @@ fn check_names(versions: &[&Version], host_operations: &[String]) -> Result<(), 
                         "" => "the host".to_owned(),
                         other => format!("the module {other}"),
                     },
-                    what,
+                    what: what.into(),
                     name,
                 });
             }

@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use super::{Slot, ended_inside};
 use crate::components::Version;
+use crate::components::contract::Asking;
 use crate::components::statistics::Present;
-use crate::engine::{CallError, NestedCall, Nesting, Turn, Val};
+use crate::engine::{CallError, NestedCall, Nesting, Question, Selecting, Turn, Val};
 use crate::fault::fault_of;
 
 impl Slot {
@@ -27,7 +28,8 @@ impl Slot {
             Turn::Passed { .. } => 200,
             Turn::Rejected(_) => 400,
         };
-        self.nested(module, hook, nesting, || module.hook(hook, nesting), status)
+        let take_turn = || module.hook(hook, nesting);
+        self.nested(module, hook.function, nesting, take_turn, status)
     }
 
     /// Has one of its versions answer an operation, on the thread of the call that calls it.
@@ -41,21 +43,56 @@ impl Slot {
         nesting: &Nesting,
     ) -> Result<Vec<Val>, String> {
         let operate = || module.operate(call, nesting);
-        self.nested(module, call, nesting, operate, |_| 200)
+        self.nested(module, call.function, nesting, operate, |_| 200)
+    }
+
+    /// Has one of its versions return values of fields that it provides, on the thread of
+    /// the call that shows them.
+    ///
+    /// # Errors
+    /// With the reason why it did not answer, for the log.
+    pub(in crate::components) fn values(
+        &self,
+        module: &Arc<Version>,
+        question: &Question<'_, Asking<'_>>,
+        nesting: &Nesting,
+    ) -> Result<Vec<Vec<String>>, String> {
+        let values = || module.values(question, nesting);
+        self.nested(module, "values", nesting, values, |_| 200)
+    }
+
+    /// Has one of its versions select entities by a field that it provides, on the thread of
+    /// the call that lists them. The inner error is for the person who asked.
+    ///
+    /// # Errors
+    /// With the reason why it did not answer, for the log.
+    pub(in crate::components) fn select(
+        &self,
+        module: &Arc<Version>,
+        question: &Question<'_, Selecting<'_>>,
+        limit: u32,
+        nesting: &Nesting,
+    ) -> Result<Result<Vec<String>, String>, String> {
+        let select = || module.select(question, limit, nesting);
+        let status = |selected: &Result<_, _>| match selected {
+            Ok(_) => 200,
+            Err(_) => 400,
+        };
+        self.nested(module, "select", nesting, select, status)
     }
 
     /// Makes a call within another one, admitted and counted like that of a request.
     fn nested<T>(
         &self,
         module: &Arc<Version>,
-        call: &NestedCall<'_>,
+        function: &str,
         nesting: &Nesting,
         make: impl FnOnce() -> Result<T, CallError>,
         status: impl FnOnce(&T) -> u16,
     ) -> Result<T, String> {
         let asked = Instant::now();
         let admitted = self
-            .admit(module, &nesting.caller, number_of(call.function), asked)
+            .admit(module, &nesting.caller, number_of(function), asked)
             .map_err(|refused| refused.to_string())?;
         let _runs = Present::of(&self.record.statistics.running);
         fault_of("nested", &self.record.name);

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::Version;
 use crate::components::chain::FailurePolicy;
+use crate::components::contract::Asking;
 use crate::engine::{
-    CallContext, CallError, ImportKind, LoadError, NestedCall, Nesting, Turn, Val,
+    CallContext, CallError, ImportKind, LoadError, NestedCall, Nesting, Question, Selecting, Turn,
+    Val,
 };
 
 impl Version {
@@ -41,9 +43,44 @@ impl Version {
         component.imported(ImportKind::Operations)
     }
 
-    /// What the host does if it does not answer as an extension.
+    /// What the host does if it does not answer at a hook.
     pub(in crate::components) fn on_failure(&self) -> FailurePolicy {
-        self.loaded.on_failure
+        self.loaded.on_failure.unwrap_or_default()
+    }
+
+    /// What the host does if it does not return the values of its fields: unless the operator
+    /// says so, nobody is refused what another module has because of them.
+    pub(in crate::components) fn on_failure_of_fields(&self) -> FailurePolicy {
+        self.loaded.on_failure.unwrap_or(FailurePolicy::Skip)
+    }
+
+    /// Returns values of fields that it provides, within the calls of `nesting`.
+    ///
+    /// # Errors
+    /// When the call returns nothing, or values that the fields cannot have.
+    pub(in crate::components) fn values(
+        &self,
+        question: &Question<'_, Asking<'_>>,
+        nesting: &Nesting,
+    ) -> Result<Vec<Vec<String>>, CallError> {
+        let context = self.nested(nesting);
+        self.loaded
+            .contract
+            .values(context, self.fields(), question)
+    }
+
+    /// Selects entities by a field that it provides, within the calls of `nesting`.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub(in crate::components) fn select(
+        &self,
+        question: &Question<'_, Selecting<'_>>,
+        limit: u32,
+        nesting: &Nesting,
+    ) -> Result<Result<Vec<String>, String>, CallError> {
+        let context = self.nested(nesting);
+        self.loaded.contract.select(context, question, limit)
     }
 
     /// Takes its turn at a hook, within the calls of `nesting`.

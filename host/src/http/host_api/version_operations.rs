@@ -190,6 +190,7 @@ pub(super) fn difference() -> Operation {
                 "to": side(),
                 "grants": entries(),
                 "routes": entries(),
+                "fields": entries(),
                 "migrations": entries(),
                 "exports": entries(),
             }))}))),

@@ -2,11 +2,14 @@
 //! for all lists, driven by a table of what may be filtered.
 
 mod by_name;
+mod elsewhere;
 pub mod reader;
 
 use crate::entity::{Entity, Relation};
+use crate::extended::Extended;
 use crate::fault::Fault;
 use crate::filter::{BY_ID, Filter, Search};
+use crate::issue::Issue;
 
 use super::fields::Selection;
 use super::query;
@@ -109,13 +112,15 @@ pub struct List {
     pub selection: Selection,
 }
 
-/// Reads the parameters of a list. `defaults` is what is shown without `fields`.
+/// Reads the parameters of a list. `defaults` is what is shown without `fields`; a
+/// filter that is not the module's may be one that another component provides.
 ///
 /// # Errors
 /// When a parameter is wrong or not known.
 pub fn list(
     filters: &Filters,
     query: &str,
+    extended: &dyn Extended,
     paging: Paging,
     defaults: &Selection,
 ) -> Result<List, Fault> {
@@ -155,7 +160,14 @@ pub fn list(
                 .find(|parameter| parameter.name == name)
             {
                 Some(parameter) => conditions.push(reader.filter(filters.entity, parameter, value)),
-                None => reader.issues.unknown(name),
+                None => {
+                    let found = elsewhere::filter(filters.entity, name, value, extended);
+                    match found {
+                        Ok(Some(filter)) => conditions.push(filter),
+                        Ok(None) => reader.issues.unknown(name),
+                        Err(text) => reader.issues.add(Issue::wrong("", text)),
+                    }
+                }
             },
         }
     }

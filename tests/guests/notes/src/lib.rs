@@ -3,6 +3,8 @@
 
 #![cfg(target_family = "wasm")]
 
+use std::rc::Rc;
+
 use wares_module_kit::component::export;
 use wares_module_kit::prelude::*;
 
@@ -95,15 +97,15 @@ fn create(notes: &Notes, request: Request<'_>) -> Answer {
         .execute(INSERT, &parameters)
         .map_err(|error| error.or_taken(taken))?;
     transaction.emit("note.created", &id)?;
-    let answer = exchange::one(
+    let answer = exchange::prepare(
         &transaction,
-        request.budget,
+        request,
         ONE,
         &shown,
         Records::row(&row),
     )?;
     transaction.commit()?;
-    Ok(answer)
+    Ok(answer.written())
 }
 
 impl Module for Notes {
@@ -141,7 +143,7 @@ impl Module for Notes {
         }
     }
 
-    fn domain((): (), _: Caller) -> Self {
+    fn domain((): (), _: Rc<Caller>) -> Self {
         Self(SqlStore(Database))
     }
 }

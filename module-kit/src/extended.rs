@@ -1,0 +1,52 @@
+//! Fields and relations that other components provide for a module's entities.
+
+/// A member of the entities' objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its key.
+    pub name: String,
+    /// A JSON text for each id, in the order of the ids.
+    pub values: Vec<String>,
+}
+
+/// A condition on a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// `in`, `nin`, `gt`, `gte`, `lt` or `lte`.
+    pub operator: String,
+    /// For `in` and `nin` any number of texts, for the others one.
+    pub values: Vec<String>,
+}
+
+/// What a filter selects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selected {
+    /// No component provides a field of this name that lists are filtered by.
+    Unknown,
+    /// The ids of the entities that fulfil all conditions.
+    Ids(Vec<String>),
+    /// Why there is no answer, for the person who asked.
+    Refused(String),
+}
+
+/// The components that provide fields and relations.
+pub trait Extended {
+    /// The values of all that is provided under these paths (`loyalty.tier`, `orders.*`), for
+    /// the entities with these ids. With `written`, what is answered is in the database
+    /// already: a component that does not answer leaves `null`.
+    fn values(&self, entity: &str, paths: &[String], ids: &[&str], written: bool) -> Vec<Member>;
+
+    /// The ids of the entities whose field of this name fulfils all conditions.
+    fn select(&self, entity: &str, name: &str, conditions: &[Condition]) -> Selected;
+}
+
+/// No component provides anything.
+impl Extended for () {
+    fn values(&self, _: &str, _: &[String], _: &[&str], _: bool) -> Vec<Member> {
+        Vec::new()
+    }
+
+    fn select(&self, _: &str, _: &str, _: &[Condition]) -> Selected {
+        Selected::Unknown
+    }
+}
