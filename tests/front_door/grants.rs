@@ -86,7 +86,7 @@ fn a_new_module_has_what_it_is_granted_and_no_more() {
     let reason = failures[0]["reason"].as_str().unwrap();
     assert!(
         reason.ends_with(
-            "it imports wares:platform/events@1.1.0, which it is not granted: add \"events\" to modules.notes.grants"
+            "it imports wares:platform/events@1.2.0, which it is not granted: add \"events\" to modules.notes.grants"
         ),
         "{reason}"
     );

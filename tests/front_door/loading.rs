@@ -473,7 +473,7 @@ fn an_interface_that_is_not_granted_is_not_linked() {
         (
             wrong.status.code(),
             text(&wrong.stderr).contains(
-                "modules.hostile.grants must be a list of grants: sql, events, hooks, operations"
+                "modules.hostile.grants must be a list of grants: sql, events, hooks, operations, fields"
             )
         ),
         (Some(1), true),
