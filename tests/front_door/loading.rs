@@ -129,7 +129,7 @@ fn another_world_is_no_module() {
             &[],
         ),
         format!(
-            "{NO_MODULE}it exports wares:module/lifecycle@9.0.0, and this host calls wares:module/lifecycle@2.0.0 or wares:module/lifecycle@1.1.0, or another version compatible with that"
+            "{NO_MODULE}it exports wares:module/lifecycle@9.0.0, and this host calls wares:module/lifecycle@2.1.0 or wares:module/lifecycle@1.1.0, or another version compatible with that"
         )
     );
     assert_eq!(
@@ -180,7 +180,7 @@ fn a_later_version_serves_if_it_has_all_that_is_needed() {
 fn an_interface_that_the_host_has_in_another_version_is_named() {
     assert_eq!(
         refused(&importing("wares:platform/sql@2.0.0"), &[]),
-        "it imports wares:platform/sql@2.0.0, which this host does not provide; it provides wares:platform/sql@1.1.0"
+        "it imports wares:platform/sql@2.0.0, which this host does not provide; it provides wares:platform/sql@1.2.0"
     );
     assert_eq!(
         refused(&importing("wasi:cli/environment@0.3.0"), &[]),
@@ -189,7 +189,7 @@ fn an_interface_that_the_host_has_in_another_version_is_named() {
     // A later version that the host would fit, if it had all of its functions.
     assert_eq!(
         refused(&importing("wares:platform/sql@1.9.0"), &[]),
-        "it imports wares:platform/sql@1.9.0, and this host provides wares:platform/sql@1.1.0, which does not fit: instance export `open` has the wrong type: function implementation is missing"
+        "it imports wares:platform/sql@1.9.0, and this host provides wares:platform/sql@1.2.0, which does not fit: instance export `open` has the wrong type: function implementation is missing"
     );
     // As one that the host has, in another shape.
     assert_eq!(
@@ -199,7 +199,7 @@ fn an_interface_that_the_host_has_in_another_version_is_named() {
             )),
             &[]
         ),
-        "it imports wares:platform/sql@1.0.0, and this host provides wares:platform/sql@1.1.0, which does not fit: instance export `query` has the wrong type: type mismatch with parameters: expected 2-tuple, found 0-tuple"
+        "it imports wares:platform/sql@1.0.0, and this host provides wares:platform/sql@1.2.0, which does not fit: instance export `query` has the wrong type: type mismatch with parameters: expected 2-tuple, found 0-tuple"
     );
 }
 
