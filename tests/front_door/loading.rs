@@ -138,7 +138,7 @@ fn another_world_is_no_module() {
             &[]
         ),
         format!(
-            "{NO_MODULE}it exports wares:module/http@1.0.0, and this host calls wares:module/http@2.0.0, or another version compatible with that"
+            "{NO_MODULE}it exports wares:module/http@1.0.0, and this host calls wares:module/http@2.1.0, or another version compatible with that"
         )
     );
     // One of the right name, in another shape.
