@@ -279,3 +279,185 @@ fn types(schema: &Map<String, Value>) -> Result<Vec<&'static str>, String> {
         Some(name) => Ok(vec![named(name)?]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn field(entity: &str, name: &str, schema: Value) -> Field {
+        let declared = DeclaredField {
+            entity: entity.to_owned(),
+            name: name.to_owned(),
+            schema: String::new(),
+            filterable: false,
+        };
+        let Value::Object(schema) = schema else {
+            panic!("{schema} is no object")
+        };
+        Field::new(declared, schema).unwrap()
+    }
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_path_names_a_field_those_below_it_or_what_is_below_a_relation() {
+        let fields = [
+            field("customer", "loyalty.tier", json!({})),
+            field("customer", "loyalty.points", json!({})),
+            field("customer", "orders", json!({})),
+            field("group", "budget", json!({})),
+        ];
+        for (paths, expected) in [
+            (&["loyalty.tier"][..], &["loyalty.tier"][..]),
+            (&["loyalty"], &["loyalty.tier", "loyalty.points"]),
+            (&["loyalty.*"], &["loyalty.tier", "loyalty.points"]),
+            (&["loyalty.tier.*"], &["loyalty.tier *"]),
+            (&["orders"], &["orders"]),
+            (&["orders.*"], &["orders *"]),
+            (
+                &["orders.total", "orders.items.id", "orders.total", "orders"],
+                &["orders total items.id"],
+            ),
+            (&["loyal", "loyalty.ti", "order", "budget", "*", ""], &[]),
+        ] {
+            let asked = named(&fields, "customer", &texts(paths));
+            let shown = asked.iter().map(|asked| {
+                let names = [asked.name.to_owned()].into_iter();
+                names
+                    .chain(asked.fields.clone())
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            });
+            assert_eq!(shown.collect::<Vec<_>>(), expected, "{paths:?}");
+        }
+    }
+
+    #[test]
+    fn fields_with_a_common_first_part_become_one_member() {
+        let asked = ["loyalty.tier", "orders", "loyalty.points"].map(|name| Asked {
+            name,
+            fields: Vec::new(),
+        });
+        let values = vec![
+            texts(&["\"gold\"", "null"]),
+            texts(&["[]", "[{}]"]),
+            texts(&["7", "0"]),
+        ];
+        let members = members(&asked, values);
+        let shown: Vec<_> = members
+            .into_iter()
+            .map(|member| (member.name, member.values))
+            .collect();
+        let loyalty = texts(&[
+            "{\"tier\":\"gold\",\"points\":7}",
+            "{\"tier\":null,\"points\":0}",
+        ]);
+        let orders = texts(&["[]", "[{}]"]);
+        assert_eq!(
+            shown,
+            [
+                ("loyalty".to_owned(), loyalty),
+                ("orders".to_owned(), orders)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_value_is_json_of_the_declared_type_or_null() {
+        for (schema, value, fits) in [
+            (json!({"type": "string"}), "\"a\"", true),
+            (json!({"type": "string"}), " null ", true),
+            (json!({"type": "string"}), "1", false),
+            (json!({"type": "integer"}), "-1", true),
+            (json!({"type": "integer"}), "1.5", false),
+            (json!({"type": "number"}), "1", true),
+            (json!({"type": "number"}), "1e3", true),
+            (json!({"type": "boolean"}), "true", true),
+            (json!({"type": "array"}), "\n[1]", true),
+            (json!({"type": "array"}), "{}", false),
+            (json!({"type": ["object", "boolean"]}), "{}", true),
+            (json!({"type": ["object", "boolean"]}), "[]", false),
+            (json!({}), "[1, {\"a\": null}]", true),
+            (json!({}), "", false),
+            (json!({}), "nul", false),
+            (json!({}), "1 2", false),
+            (json!({}), "{},\"b\":{}", false),
+            (json!({}), "\"\n\"", false),
+        ] {
+            let field = field("customer", "tier", schema.clone());
+            assert_eq!(field.check(value).is_ok(), fits, "{schema}: {value}");
+        }
+    }
+
+    #[test]
+    fn an_answer_has_a_value_of_each_field_for_each_id() {
+        let fields = [field("customer", "tier", json!({"type": "string"}))];
+        let asked = [Asked {
+            name: "tier",
+            fields: Vec::new(),
+        }];
+        let ids = texts(&["a", "b"]);
+        let checked = |values: &[&[&str]]| {
+            let values: Vec<_> = values.iter().map(|values| texts(values)).collect();
+            let asking = Asking {
+                asked: &asked,
+                ids: &ids,
+            };
+            check(&fields, "customer", asking, &values)
+        };
+        assert_eq!(checked(&[&["\"x\"", "null"]]), Ok(()));
+        for (values, reason) in [
+            (
+                &[][..],
+                "it returned the values of 0 fields, and 1 are asked for",
+            ),
+            (&[&["\"x\""][..]], "it returned 1 values of tier for 2 ids"),
+            (&[&["\"x\"", "1"][..]], "a value of tier is no string: 1"),
+        ] {
+            assert_eq!(checked(values), Err(reason.to_owned()));
+        }
+    }
+
+    #[test]
+    fn names_and_types_that_could_not_be_shown_are_refused() {
+        let declared = |entity: &str, name: &str, schema: Value| {
+            let declared = DeclaredField {
+                entity: entity.to_owned(),
+                name: name.to_owned(),
+                schema: String::new(),
+                filterable: false,
+            };
+            let schema = schema.as_object().cloned().unwrap_or_default();
+            Field::new(declared, schema).map(drop)
+        };
+        let long = "n".repeat(65);
+        for (entity, name) in [
+            ("customer", ""),
+            ("customer", "a."),
+            ("customer", "a.b.c"),
+            ("customer", "A"),
+            ("customer", "1a"),
+            ("customer", "a\"b"),
+            ("customer", &*long),
+            ("", "a"),
+            ("Customer", "a"),
+        ] {
+            assert!(
+                declared(entity, name, json!({})).is_err(),
+                "{entity} {name}"
+            );
+        }
+        assert_eq!(
+            declared("customer", "a_1.b", json!({"type": "null"})),
+            Ok(())
+        );
+        assert_eq!(
+            declared("customer", "a", json!({"type": ["string", "text"]})),
+            Err("its schema has the type \"text\", which JSON Schema has not".to_owned())
+        );
+    }
+}
