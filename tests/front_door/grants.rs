@@ -102,15 +102,27 @@ fn an_upgrade_that_wants_more_is_refused_with_the_difference() {
     put(&shop, "alpha", "", &second).refuses(
         409,
         "not_granted",
-        "the component wants hooks and operations, which the module alpha is not granted: install it with \
-         --grant hooks --grant operations, or set modules.alpha.grants",
+        "the component wants hooks=customer and operations=customer, which the module alpha is not granted: \
+         install it with --grant hooks=customer --grant operations=customer, or set modules.alpha.grants",
+    );
+    // What is granted of one package is not granted of another.
+    put(&shop, "alpha", "?grant=hooks=orders&grant=operations", &second).refuses(
+        409,
+        "not_granted",
+        "the component wants hooks=customer, which the module alpha is not granted: install it with \
+         --grant hooks=customer, or set modules.alpha.grants",
     );
     assert_eq!(grants(&shop, "alpha"), json!(["sql"]));
-    let installed = put(&shop, "alpha", "?grant=hooks&grant=operations", &second);
+    let installed = put(
+        &shop,
+        "alpha",
+        "?grant=hooks=customer&grant=operations",
+        &second,
+    );
     assert_eq!(installed.status, 200, "{}", installed.body);
     assert_eq!(
         grants(&shop, "alpha"),
-        json!(["sql", "hooks", "operations"])
+        json!(["sql", "hooks=customer", "operations"])
     );
     // A further one that wants no more needs no word.
     let third = put(&shop, "alpha", "", &marked("name=alpha version=3.0.0"));
@@ -164,14 +176,15 @@ fn an_extension_is_granted_its_hooks_and_called_once_it_is_activated() {
         command(&[]),
         (
             String::new(),
-            "wares: the component wants hooks and operations, which the module alpha is not granted: install \
-             it with --grant hooks --grant operations, or set modules.alpha.grants\n"
+            "wares: the component wants hooks=customer and operations=customer, which the module alpha is not \
+             granted: install it with --grant hooks=customer --grant operations=customer, or set \
+             modules.alpha.grants\n"
                 .to_owned()
         )
     );
     let digest = digest(&meddler("alpha"));
     assert_eq!(
-        command(&["--grant", "hooks,operations"]),
+        command(&["--grant", "hooks=customer,operations"]),
         (format!("alpha has 1.2.3 {digest}\n"), String::new())
     );
     let setting = "modules.alpha.config.does=signs";

@@ -146,7 +146,7 @@ fn another_world_is_no_module() {
     assert_eq!(
         said,
         format!(
-            "{NO_MODULE}instance export `wares:module/lifecycle@2.0.0` does not have export `check-settings`"
+            "{NO_MODULE}instance export `wares:module/lifecycle@2.1.0` does not have export `check-settings`"
         )
     );
 }

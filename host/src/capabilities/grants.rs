@@ -14,19 +14,51 @@ pub const FIELDS: &str = "fields";
 /// The grants of what a component has to do with others. None has them by default.
 const OF_COMPONENTS: [&str; 3] = [HOOKS, OPERATIONS, FIELDS];
 
-/// The capabilities that a component is granted, by the names of their grants.
+/// What a component may use: the names of grants. One of what a component has to do with
+/// others may say with which: `hooks=customer`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grants(Vec<String>);
 
-/// An import that a component is not granted.
+/// A grant that a component needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The interface that it is needed for.
+    pub interface: String,
+    /// What the component does with the interface: `imports`, `fills` or `exports`.
+    pub uses: &'static str,
+    /// The name of the grant.
+    pub grant: &'static str,
+    /// With whom it has to do: of hooks and operations the package of the interface, of fields
+    /// the entity.
+    pub of: Option<String>,
+}
+
+/// A need that is not granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotGranted {
-    /// The interface, which the component imports or, of an extension point, exports.
-    pub interface: String,
-    /// The grant that opens it.
-    pub grant: &'static str,
-    /// All grants that are missing, this one included.
-    pub missing: Vec<&'static str>,
+    /// The first of them.
+    pub need: Need,
+    /// All grants that are missing, that of the first one included.
+    pub missing: Vec<String>,
+}
+
+impl Need {
+    /// The grant that opens this and nothing more.
+    pub fn name(&self) -> String {
+        match &self.of {
+            Some(of) => format!("{}={of}", self.grant),
+            None => self.grant.to_owned(),
+        }
+    }
+
+    /// The grants that open all of these and nothing more, in the order of the grants.
+    pub fn names(needs: &[Self]) -> Vec<String> {
+        in_order(needs.iter().map(Self::name))
+    }
+
+    fn is_met_by(&self, granted: &str) -> bool {
+        granted == self.grant || granted == self.name()
+    }
 }
 
 impl fmt::Display for Grants {
@@ -35,12 +67,43 @@ impl fmt::Display for Grants {
     }
 }
 
+/// The name of a grant, without whom it has to do with.
+fn base(name: &str) -> &str {
+    name.split_once('=').map_or(name, |(base, _)| base)
+}
+
+/// Whether this is a grant: a name, or a name and whom it has to do with.
+fn is_grant(text: &str) -> bool {
+    match text.split_once('=') {
+        None => Grants::names().any(|name| name == text),
+        Some((base, of)) => {
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+            OF_COMPONENTS.contains(&base) && !of.is_empty() && of.bytes().all(fits)
+        }
+    }
+}
+
+/// Grants, each once, in the order of [`Grants::names`].
+fn in_order(grants: impl Iterator<Item = String>) -> Vec<String> {
+    let place = |grant: &String| Grants::names().position(|name| name == base(grant));
+    let mut ordered: Vec<String> = grants.collect();
+    ordered.sort_by_key(|grant| (place(grant), grant.clone()));
+    ordered.dedup();
+    ordered
+}
+
 impl Grants {
     /// The names of all grants, in the order of the capabilities, and those of what
     /// components have to do with one another.
     pub fn names() -> impl Iterator<Item = &'static str> {
         let capabilities = ALL.iter().filter_map(|capability| capability.grant);
         capabilities.chain(OF_COMPONENTS)
+    }
+
+    /// The names of the grants of what components have to do with one another, which may say
+    /// with whom.
+    pub fn of_components() -> &'static [&'static str] {
+        &OF_COMPONENTS
     }
 
     /// The grants of a component of which the operator says nothing: all capabilities, and
@@ -63,20 +126,19 @@ impl Grants {
     /// The grants that were written by [`fmt::Display`]. Those that this host does not know
     /// are left out.
     pub fn kept(text: &str) -> Self {
-        let known = Self::names().filter(|name| text.split(',').any(|kept| kept == *name));
-        Self(known.map(str::to_owned).collect())
+        let known = text.split(',').filter(|grant| is_grant(grant));
+        Self(in_order(known.map(str::to_owned)))
     }
 
     /// These grants and others.
     pub fn with(&self, others: &Self) -> Self {
-        let has = |grants: &Self, name: &str| grants.0.iter().any(|one| one == name);
-        let names = Self::names().filter(|name| has(self, name) || has(others, name));
-        Self(names.map(str::to_owned).collect())
+        Self(in_order(self.0.iter().chain(&others.0).cloned()))
     }
 
-    /// Whether this has all of these others.
+    /// Whether this opens all that these others do.
     pub fn includes(&self, others: &Self) -> bool {
-        others.0.iter().all(|other| self.0.contains(other))
+        let has = |name: &str| self.0.iter().any(|granted| granted == name);
+        others.0.iter().all(|other| has(other) || has(base(other)))
     }
 
     /// The names, in the order in which they were given.
@@ -85,48 +147,52 @@ impl Grants {
     }
 
     /// What a component does with a grant, as the end of a sentence.
-    pub fn summary(name: &str) -> &'static str {
-        let of_components = match name {
-            HOOKS => "changes and rejects what other modules are about to write, at their hooks",
-            FIELDS => "provides fields and relations that other modules show of their entities",
-            _ => "calls operations of other modules",
+    pub fn summary(grant: &str) -> String {
+        let (name, of) = match grant.split_once('=') {
+            Some((name, of)) => (name, format!("of {of}")),
+            None => (grant, "of other modules".to_owned()),
         };
-        let capability = ALL.iter().find(|one| one.grant == Some(name));
-        capability.map_or(of_components, |capability| capability.summary)
+        match name {
+            HOOKS => format!("changes and rejects what is about to be written, at hooks {of}"),
+            OPERATIONS => format!("calls operations {of}"),
+            FIELDS => format!("provides fields and relations of entities {of}"),
+            name => {
+                let capability = ALL.iter().find(|one| one.grant == Some(name));
+                capability.map_or("", |one| one.summary).to_owned()
+            }
+        }
     }
 
-    /// The grants of a list; `None` if one of them is the name of no grant.
+    /// The grants of a list; `None` if one of them is none.
     pub fn parse(list: Vec<String>) -> Option<Self> {
-        let is_grant = |word: &String| Self::names().any(|name| name == word);
-        list.iter().all(is_grant).then_some(Self(list))
+        list.iter()
+            .all(|grant| is_grant(grant))
+            .then_some(Self(list))
     }
 
     /// Checks that everything a component needs is granted, and returns the grants that
     /// it does not need.
     ///
     /// # Errors
-    /// With the first import that is not granted.
-    pub fn check(&self, needed: Vec<(String, &'static str)>) -> Result<Vec<String>, NotGranted> {
+    /// With the first need that is not granted.
+    pub fn check(&self, needs: Vec<Need>) -> Result<Vec<String>, NotGranted> {
+        let is_met = |need: &Need| self.0.iter().any(|granted| need.is_met_by(granted));
         let mut unused = self.0.clone();
-        unused.retain(|granted| needed.iter().all(|(_, grant)| grant != granted));
-        let is_missing = |grant: &str| !self.0.iter().any(|granted| granted == grant);
-        let missing = Self::names()
-            .filter(|name| is_missing(name) && needed.iter().any(|(_, grant)| grant == name))
-            .collect();
-        match needed.into_iter().find(|(_, grant)| is_missing(grant)) {
-            Some((interface, grant)) => Err(NotGranted {
-                interface,
-                grant,
-                missing,
-            }),
+        unused.retain(|granted| !needs.iter().any(|need| need.is_met_by(granted)));
+        let missing: Vec<Need> = needs.into_iter().filter(|need| !is_met(need)).collect();
+        match missing.first() {
             None => Ok(unused),
+            Some(need) => Err(NotGranted {
+                need: need.clone(),
+                missing: Need::names(&missing),
+            }),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Grants, NotGranted, OF_COMPONENTS};
+    use super::{Grants, Need, OF_COMPONENTS};
 
     fn grants(list: &[&str]) -> Option<Grants> {
         Grants::parse(list.iter().map(|word| (*word).to_owned()).collect())
@@ -141,6 +207,10 @@ mod tests {
             (&["files"], false),
             (&["sql", "SQL"], false),
             (&["sql", ""], false),
+            (&["hooks=customer", "fields=customer_group"], true),
+            (&["sql=customer"], false),
+            (&["hooks="], false),
+            (&["hooks=a,b"], false),
         ] {
             assert_eq!(grants(list).is_some(), is_one, "{list:?}");
         }
@@ -166,24 +236,65 @@ mod tests {
 
     #[test]
     fn what_is_not_granted_is_refused_and_what_is_not_needed_is_named() {
-        for (granted, needed, missing, expected) in [
-            (&["sql"][..], &["sql"][..], &[][..], Ok(vec![])),
-            (&["sql", "events"], &["sql"], &[], Ok(vec!["events"])),
-            (&["sql"], &[], &[], Ok(vec!["sql"])),
-            (&[], &[], &[], Ok(vec![])),
-            (&["events"], &["events", "sql"], &["sql"], Err("sql")),
-            (&[], &["hooks", "sql"], &["sql", "hooks"], Err("hooks")),
+        fn need(name: &str) -> Need {
+            let (base, of) = match name.split_once('=') {
+                Some((base, of)) => (base, Some(of.to_owned())),
+                None => (name, None),
+            };
+            Need {
+                interface: format!("a:b/{name}"),
+                uses: "imports",
+                grant: Grants::names().find(|known| *known == base).unwrap(),
+                of,
+            }
+        }
+        for (granted, needed, expected) in [
+            (&["sql"][..], &["sql"][..], Ok(&[][..])),
+            (&["sql", "events"], &["sql"], Ok(&["events"])),
+            (&["sql"], &[], Ok(&["sql"])),
+            (&[], &[], Ok(&[])),
+            (&["events"], &["events", "sql"], Err(("sql", &["sql"][..]))),
+            (
+                &[],
+                &["hooks=customer", "sql"],
+                Err(("hooks=customer", &["sql", "hooks=customer"])),
+            ),
+            (&["hooks"], &["hooks=customer", "hooks=order"], Ok(&[])),
+            (
+                &["hooks=customer", "hooks=other"],
+                &["hooks=customer"],
+                Ok(&["hooks=other"]),
+            ),
+            (
+                &["hooks=customer"],
+                &["hooks=customer", "hooks=order", "fields=customer"],
+                Err(("hooks=order", &["hooks=order", "fields=customer"])),
+            ),
         ] {
-            let imports = needed.iter().map(|grant| (format!("a:b/{grant}"), *grant));
-            let checked = grants(granted).unwrap().check(imports.collect());
-            let expected = expected
-                .map(|unused| unused.into_iter().map(str::to_owned).collect::<Vec<_>>())
-                .map_err(|grant| NotGranted {
-                    interface: format!("a:b/{grant}"),
-                    grant,
-                    missing: missing.to_vec(),
-                });
+            let needs = needed.iter().map(|name| need(name)).collect();
+            let checked = grants(granted).unwrap().check(needs);
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let expected: Result<Vec<String>, (String, Vec<String>)> = expected
+                .map(owned)
+                .map_err(|(first, missing)| (first.to_owned(), owned(missing)));
+            let checked = checked.map_err(|refused| (refused.need.name(), refused.missing));
             assert_eq!(checked, expected, "{granted:?} {needed:?}");
         }
+    }
+
+    #[test]
+    fn a_grant_of_all_includes_that_of_one() {
+        for (grants_of, others, includes) in [
+            (&["hooks"][..], &["hooks=customer"][..], true),
+            (&["hooks=customer"], &["hooks=customer"], true),
+            (&["hooks=customer"], &["hooks"], false),
+            (&["hooks=customer"], &["hooks=order"], false),
+            (&["sql"], &[], true),
+        ] {
+            let (own, others) = (grants(grants_of).unwrap(), grants(others).unwrap());
+            assert_eq!(own.includes(&others), includes, "{own} {others}");
+        }
+        let kept = Grants::kept("hooks=order,hooks=customer,files,sql=x,sql");
+        assert_eq!(kept.to_string(), "sql,hooks=customer,hooks=order");
     }
 }

@@ -27,7 +27,7 @@ use crate::config::Reader;
 
 pub use call::{CallContext, CallState};
 pub use extended::{Extending, NotAnswered, Question, Selecting, Selection};
-pub use grants::{FIELDS, Grants, HOOKS, NotGranted, OPERATIONS};
+pub use grants::{FIELDS, Grants, HOOKS, Need, NotGranted, OPERATIONS};
 pub use nested::{DEPTH_MAX, NestedCall, Nesting, NoAnswer, Points, PointsOfHost, TimeLeft};
 pub use settings::Settings;
 pub use usage::Limits;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::setup::Setup;
 use super::{Common, json_out, text_out, write_line};
 use crate::components::{Source, Version, VersionError, method_name};
-use crate::engine::{HOOKS, ImportKind, LoadError, Shape};
+use crate::engine::{FIELDS, HOOKS, ImportKind, LoadError, Shape};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -202,9 +202,12 @@ fn in_short(shape: &Shape, module: &Version) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, noun)| counted(count, noun))
         .collect();
-    let mut grants = module.grants_needed();
-    grants.dedup();
-    let role = match (grants.contains(&HOOKS), routes) {
+    let grants = module.grants_needed();
+    let is_extension = grants.iter().any(|grant| {
+        let (name, _) = grant.split_once('=').unwrap_or((grant, ""));
+        [HOOKS, FIELDS].contains(&name)
+    });
+    let role = match (is_extension, routes) {
         (true, _) => "extension",
         (false, 0) => "component",
         (false, _) => "module",
@@ -215,7 +218,7 @@ fn in_short(shape: &Shape, module: &Version) -> String {
         has => format!(" with {}", has.join(" and ")),
     };
     let migrations = counted(module.schema().migrations.len(), "migration");
-    let grants = match &*grants {
+    let grants = match grants {
         [] => "no grants".to_owned(),
         [grant] => format!("the grant {grant}"),
         grants => format!("the grants {}", grants.join(", ")),

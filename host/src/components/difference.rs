@@ -72,10 +72,7 @@ impl Difference {
             module: to.name().to_owned(),
             from: from.map(|(from, size_bytes)| side(from, size_bytes)),
             to: side(to, Some(size_bytes)),
-            grants: entries(|version| {
-                let needed = version.grants_needed().into_iter();
-                needed.map(str::to_owned).collect()
-            }),
+            grants: entries(|version| version.grants_needed().iter().cloned().collect()),
             routes: entries(|version| {
                 let routes = version.routes().iter();
                 let text = |route: &super::contract::Route| {

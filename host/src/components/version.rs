@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::digest::Digest;
-use crate::engine::{CallContext, CallError, Engine, Grants, Limits, LoadError, Nesting, Settings};
+use crate::engine::{CallContext, CallError, Engine, Limits, LoadError, Nesting, Settings};
 use crate::printable::cut;
 use crate::storage::{
     DataFolder, Database, DatabaseOptions, MigrationError, Schema, Session, StorageError,
@@ -329,11 +329,8 @@ impl Version {
     }
 
     /// Returns the names of the grants that it needs.
-    pub fn grants_needed(&self) -> Vec<&'static str> {
-        let needed = self.loaded.contract.grants_needed();
-        Grants::names()
-            .filter(|name| needed.iter().any(|(_, grant)| grant == name))
-            .collect()
+    pub fn grants_needed(&self) -> &[String] {
+        &self.loaded.profile.wants
     }
 
     /// The names of the interfaces that its component exports.

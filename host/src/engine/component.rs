@@ -8,8 +8,9 @@ use wasmtime::component::{Instance, InstancePre};
 
 use super::linker::{self, ImportKind};
 use super::shape::Shape;
+use super::versions;
 use super::{CallError, Clock, Engine, LoadError, artifact, compiler, hook, store, turns};
-use crate::capabilities::{CallContext, CallState, HOOKS, OPERATIONS, PointsOfHost};
+use crate::capabilities::{CallContext, CallState, HOOKS, Need, OPERATIONS, PointsOfHost};
 use crate::digest::Digest;
 
 /// A compiled component. Cheap to share; each call makes an instance of its own.
@@ -155,23 +156,33 @@ impl Component {
         self.digest
     }
 
-    /// The imports, and the extension points that it fills, that need a grant, each with it.
-    pub fn grants_needed(&self) -> Vec<(String, &'static str)> {
+    /// The grants that its imports need, and the extension points that it fills.
+    pub fn grants_needed(&self) -> Vec<Need> {
         let component = self.pre.component().component_type();
         let imports = component.imports(&self.engine);
         let imported = imports.filter_map(|(name, import)| {
-            let grant = match linker::kind(&self.engine, name, &import.ty) {
-                ImportKind::Operations => OPERATIONS,
-                _ => linker::capability(name)?.grant?,
+            let (grant, of) = match linker::kind(&self.engine, name, &import.ty) {
+                ImportKind::Operations => (OPERATIONS, Some(versions::package(name))),
+                _ => (linker::capability(name)?.grant?, None),
             };
-            Some((name.to_owned(), grant))
+            Some(Need {
+                interface: name.to_owned(),
+                uses: "imports",
+                grant,
+                of,
+            })
         });
         let exports = component.exports(&self.engine);
         let points = exports
             .filter(|(name, export)| {
                 linker::kind(&self.engine, name, &export.ty) == ImportKind::ExtensionPoint
             })
-            .map(|(name, _)| (name.to_owned(), HOOKS));
+            .map(|(name, _)| Need {
+                interface: name.to_owned(),
+                uses: "fills",
+                grant: HOOKS,
+                of: Some(versions::package(name)),
+            });
         imported.chain(points).collect()
     }
 

@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::capabilities::wasi::SleepsTooLong;
 use crate::capabilities::{
-    CallState, CallTimeReached, DeadlineReached, HOOKS, HostCallsReached, Limits, NoAnswer, Retired,
+    CallState, CallTimeReached, DeadlineReached, HostCallsReached, Limits, NoAnswer, NotGranted,
+    Retired,
 };
 
 /// Why a component cannot be loaded.
@@ -62,16 +63,12 @@ pub enum LoadError {
     },
     /// It imports, or fills, what the operator has not granted it.
     #[error(
-        "it {uses} {interface}, which it is not granted: add \"{grant}\" to modules.{module}.grants",
-        uses = if *grant == HOOKS { "fills" } else { "imports" }
+        "it {} {}, which it is not granted: add \"{}\" to modules.{module}.grants",
+        refused.need.uses, refused.need.interface, refused.need.name()
     )]
     NotGranted {
-        /// The interface.
-        interface: String,
-        /// What opens it.
-        grant: &'static str,
-        /// All that is missing.
-        missing: Vec<&'static str>,
+        /// What is missing.
+        refused: NotGranted,
         /// The module.
         module: String,
     },

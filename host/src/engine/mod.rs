@@ -45,7 +45,7 @@ pub(crate) use crate::capabilities::LimitSettings;
 pub use crate::capabilities::bindings::wares::platform;
 pub use crate::capabilities::{
     CallContext, CallState, CapabilityLimits, DEPTH_MAX, Extending, FIELDS, Grants, HOOKS, Limits,
-    NestedCall, Nesting, NoAnswer, NotAnswered, NotGranted, Points, PointsOfHost, Question,
+    Need, NestedCall, Nesting, NoAnswer, NotAnswered, NotGranted, Points, PointsOfHost, Question,
     Selecting, Selection, Settings, TimeLeft, extended,
 };
 

@@ -71,7 +71,7 @@ fn what_a_first_version_wants_is_all_more() {
     assert_eq!(difference["from"], Value::Null);
     assert_eq!(
         difference["grants"],
-        json!({"added": ["hooks", "operations"], "removed": []})
+        json!({"added": ["hooks=customer", "operations=customer"], "removed": []})
     );
     let exports = difference["exports"]["added"].as_array().unwrap();
     assert!(exports.contains(&json!("wares:customer/hooks@2.0.0")));

@@ -36,8 +36,9 @@ pub(super) struct Install {
     /// Start it as canary for this share of the requests: 10%.
     #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "activate")]
     canary: Option<String>,
-    /// Grant its module a capability, hooks (to be an extension) or operations (to call those of
-    /// others). May be repeated.
+    /// Grant its module a capability, hooks (to be an extension), operations (to call those of
+    /// others) or fields (to provide fields of others' entities); hooks=customer for those of
+    /// one package alone. May be repeated.
     /// Without it, a terminal is asked for what the module is not granted yet.
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant, value_delimiter = ',')]
     grants: Vec<String>,
@@ -90,9 +91,13 @@ impl Install {
         // A module that the host does not know is granted nothing.
         let known = ask(&self.common, Ask::get(path(name, ""))).unwrap_or_default();
         let granted = known["module"]["grants"].as_array();
-        let is_granted =
-            |grant: &str| granted.is_some_and(|all| all.iter().any(|one| one == grant));
-        let mut wants = module.grants_needed();
+        let granted = granted.into_iter().flatten().filter_map(Value::as_str);
+        let granted = Grants::kept(&granted.collect::<Vec<_>>().join(","));
+        let is_granted = |grant: &String| {
+            let one = Grants::parse(vec![grant.clone()]);
+            one.is_some_and(|one| granted.includes(&one))
+        };
+        let mut wants = module.grants_needed().to_vec();
         wants.retain(|grant| !is_granted(grant));
         if wants.is_empty() {
             return Ok(Vec::new());
@@ -109,7 +114,7 @@ impl Install {
                 wants.join(", ")
             );
         }
-        Ok(wants.into_iter().map(str::to_owned).collect())
+        Ok(wants)
     }
 
     /// Reads the component and its signature, and finds out which module it is.
@@ -195,7 +200,7 @@ fn loaded(setup: &Setup, source: &Source) -> anyhow::Result<Version> {
 }
 
 /// Shows what a component is, and what it wants beside what its module is granted.
-fn show(out: &mut dyn Write, module: &Version, wants: &[&str]) -> std::io::Result<()> {
+fn show(out: &mut dyn Write, module: &Version, wants: &[String]) -> std::io::Result<()> {
     let (name, version, summary) = (module.name(), module.version(), module.summary());
     write_line(out, format_args!("{name} {version}: {summary}"))?;
     for grant in wants {

@@ -125,7 +125,7 @@ pub enum ChangeError {
         /// The module.
         module: String,
         /// The missing grants.
-        missing: Vec<&'static str>,
+        missing: Vec<String>,
     },
     /// The settings say what the module is granted.
     #[error("modules.{0}.grants says what this module is granted: change it there")]

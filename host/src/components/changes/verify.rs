@@ -221,12 +221,10 @@ impl Manager {
                         ..
                     } => return ChangeError::CompilerBusy(waiting),
                     VersionError::Load {
-                        source:
-                            LoadError::NotGranted {
-                                module, missing, ..
-                            },
+                        source: LoadError::NotGranted { module, refused },
                         ..
                     } if !(self.modules)(&module).grants_are_set => {
+                        let missing = refused.missing;
                         return ChangeError::NotGranted { module, missing };
                     }
                     VersionError::Load { source, .. } => source.to_string(),

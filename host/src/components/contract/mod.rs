@@ -13,7 +13,7 @@ mod v2;
 
 use crate::digest::Digest;
 use crate::engine::{
-    CallContext, CallError, Component, Engine, FIELDS, Guest, LoadError, Question, Selecting,
+    CallContext, CallError, Component, Engine, Guest, LoadError, Question, Selecting,
     are_compatible, split,
 };
 
@@ -174,13 +174,10 @@ impl Contract {
         self.component.call(context, |guest| exports.schemas(guest))
     }
 
-    /// The imports and exports that need a grant, each with it.
-    pub fn grants_needed(&self) -> Vec<(String, &'static str)> {
-        let mut needed = self.component.grants_needed();
-        let exports = self.component.exports().into_iter();
-        let provider = exports.filter(|name| split(name).0 == split(v2::PROVIDER).0);
-        needed.extend(provider.map(|name| (name, FIELDS)));
-        needed
+    /// The export by which the component provides fields, if it does.
+    pub fn provider(&self) -> Option<String> {
+        let mut exports = self.component.exports().into_iter();
+        exports.find(|name| split(name).0 == split(v2::PROVIDER).0)
     }
 
     /// Asks the module for its entities that others may extend.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::components::ModuleOptions;
 use crate::components::routing::RouteTree;
 use crate::components::source::Source;
-use crate::engine::{CallContext, Grants, Limits, LoadError, Nesting, Settings};
+use crate::engine::{CallContext, FIELDS, Grants, Limits, LoadError, Need, Nesting, Settings};
 use crate::headers;
 use crate::printable::cut;
 use crate::storage::{Migration, Schema};
@@ -48,6 +48,8 @@ pub(in crate::components) struct Profile {
     pub entities: Vec<Entity>,
     /// The fields and relations that it provides for others.
     pub fields: Vec<Field>,
+    /// The grants that it needs, and nothing more.
+    pub wants: Vec<String>,
     /// The grants that it has and does not need.
     pub unused_grants: Vec<String>,
 }
@@ -74,10 +76,12 @@ impl Profile {
         };
         let identity = interview.identity(source.name.as_deref())?;
         let options = options(&identity.name);
-        let unused_grants = interview.unused_grants(&identity.name, &options.grants)?;
         let settings = options.config.iter();
         interview.settings = Settings::new(settings.map(|(key, value)| (&**key, &**value)));
         interview.limits = Arc::new(options.limits.of_call());
+        let needs = interview.needs();
+        let wants = Need::names(&needs);
+        let unused_grants = unused(&identity.name, &options.grants, needs)?;
         interview.check_settings(&identity.name)?;
         let (routes, operations) = interview.routes()?;
         let route_tree = RouteTree::new(&routes, &identity.name, &options.path_prefixes)?;
@@ -99,6 +103,7 @@ impl Profile {
             schema,
             entities,
             fields,
+            wants,
             unused_grants,
         };
         Ok((profile, options))
@@ -173,17 +178,25 @@ impl Interview<'_> {
         })
     }
 
-    /// Is it granted what it imports? Returns what it is granted and does not import.
-    fn unused_grants(&self, module: &str, grants: &Grants) -> Result<Vec<String>, LoadError> {
-        let needed = self.contract.grants_needed();
-        grants
-            .check(needed)
-            .map_err(|refused| LoadError::NotGranted {
-                interface: refused.interface,
-                grant: refused.grant,
-                missing: refused.missing,
-                module: module.to_owned(),
-            })
+    /// Which grants does it need?
+    fn needs(&self) -> Vec<Need> {
+        let mut needs = self.contract.component().grants_needed();
+        let Some(interface) = self.contract.provider() else {
+            return needs;
+        };
+        let need = |of| Need {
+            interface: interface.clone(),
+            uses: "exports",
+            grant: FIELDS,
+            of,
+        };
+        // One whose settings are wrong may not answer: that is told afterwards.
+        let fields = self.contract.fields(self.context()).unwrap_or_default();
+        match fields.is_empty() {
+            true => needs.push(need(None)),
+            false => needs.extend(fields.into_iter().map(|field| need(Some(field.entity)))),
+        }
+        needs
     }
 
     /// Does it accept the operator's settings?
@@ -309,6 +322,14 @@ impl Interview<'_> {
         }
         Ok(())
     }
+}
+
+/// Is it granted what it needs? Returns what it is granted and does not need.
+fn unused(module: &str, grants: &Grants, needs: Vec<Need>) -> Result<Vec<String>, LoadError> {
+    let module = module.to_owned();
+    grants
+        .check(needs)
+        .map_err(|refused| LoadError::NotGranted { refused, module })
 }
 
 fn has(what: &str, count: usize) -> Result<(), LoadError> {

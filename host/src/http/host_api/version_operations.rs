@@ -56,8 +56,10 @@ pub(super) fn install() -> Operation {
             "grant",
             json!({
                 "type": "array",
-                "items": {"enum": Grants::names().collect::<Vec<_>>()},
-                "description": "What the module is granted beside what it has",
+                "items": {"type": "string", "pattern": grant_pattern()},
+                "description": "What the module is granted beside what it has: `sql`; `hooks`, or `hooks=customer` for \
+                    the hooks of one package alone",
+
             }),
         ),
         json!({
@@ -197,6 +199,13 @@ pub(super) fn difference() -> Operation {
             &[NO_VERSION],
         ),
     )
+}
+
+/// What `grant` takes, as a regular expression.
+fn grant_pattern() -> String {
+    let names: Vec<_> = Grants::names().collect();
+    let of_components = Grants::of_components().join("|");
+    format!("^({}|({of_components})=[A-Za-z0-9_-]+)$", names.join("|"))
 }
 
 pub(super) fn remove() -> Operation {
