@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::harness::{Answer, Shop, meddler};
 
 /// A shop with extensions of these names, each with what it does, and settings.
-fn shop(extensions: &[(&str, &str)], settings: &[&str]) -> (Shop, TempDir) {
+pub fn shop(extensions: &[(&str, &str)], settings: &[&str]) -> (Shop, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let shop = Shop::open_with(|command| {
         for (name, does) in extensions {

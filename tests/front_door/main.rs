@@ -23,6 +23,7 @@ mod disabled;
 mod document;
 mod durability;
 mod endings;
+mod extension_order;
 mod extensions;
 mod faults;
 mod fields;

@@ -68,7 +68,7 @@ fn a_module_of_a_new_name_is_installed_activated_and_served_after_a_restart() {
         json!({"version": version, "module": {
             "name": "notes", "version": null, "digest": null, "source": null, "enabled": false, "circuit": "closed",
             "calls": {"made": 0, "failed": 0, "server_errors": 0, "mean_ms": 0.0},
-            "canary": null, "grants": ["sql", "events"], "versions": [version], "changes": [], "failures": []
+            "canary": null, "grants": ["sql", "events"], "extension_points": [], "fills": [], "on_failure": null, "versions": [version], "changes": [], "failures": []
         }}),
     );
     // It is kept, and nothing is served or made of it.

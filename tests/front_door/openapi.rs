@@ -82,6 +82,8 @@ fn every_endpoint_is_described() {
             "post /_wares/modules/{name}/enable admin EnableModule",
             "get /_wares/modules/{name}/versions/{digest}/diff admin CompareModuleVersion",
             "delete /_wares/modules/{name}/versions/{digest} admin RemoveModuleVersion",
+            "get /_wares/extension-points admin ListExtensionPoints",
+            "post /_wares/extension-points/order admin OrderExtensions",
             "get /_wares/audit admin ListAuditEntries",
             "get /openapi.json anyone RetrieveDocument",
         ]
@@ -363,6 +365,17 @@ fn endpoints_of_operators_are_as_described() {
     let remove = |digest: &str| shop.delete(&format!("/_wares/modules/marked/versions/{digest}"));
     check("delete", &versions, &remove(&active), 409);
     check("delete", &versions, &remove("00"), 404);
+    let points = "/_wares/extension-points";
+    check("get", points, &shop.get(points), 200);
+    let unknown = shop.get(&format!("{points}?point=none"));
+    check("get", points, &unknown, 404);
+    let order = |names: &[&str]| {
+        let body = json!({"point": "customer/hooks", "order": names});
+        shop.post("/_wares/extension-points/order", body)
+    };
+    let path = "/_wares/extension-points/order";
+    check("post", path, &order(&[]), 200);
+    check("post", path, &order(&["none"]), 400);
     check(
         "get",
         "/_wares/audit",

@@ -2,6 +2,8 @@
 
 mod diff;
 mod install;
+mod order;
+mod status;
 
 use std::io::Write;
 
@@ -10,11 +12,13 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::client::ask;
-use super::{Common, json_out, text_out, write_line};
+use super::{Common, text_out, write_line};
 use crate::components;
 use crate::server::client::Ask;
 use diff::Diff;
 use install::Install;
+use order::Order;
+use status::{List, installed, status};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -40,6 +44,8 @@ enum Command {
     Disable(Named),
     /// Put a disabled module in service again.
     Enable(Named),
+    /// Set the order in which extensions are called at an extension point, or show it.
+    Order(Order),
     /// Put the canary in service.
     Promote(Named),
     /// End the canary.
@@ -91,18 +97,6 @@ struct Remove {
     common: Common,
 }
 
-#[derive(Args, Debug)]
-struct List {
-    /// Only this module.
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    name: Option<String>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    common: Common,
-}
-
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut out = text_out();
     match &arguments.command {
@@ -147,6 +141,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 format_args!("{} serves {}", named.name, version(&answer["module"])),
             )?)
         }
+        Command::Order(order) => order.run(&mut out),
         Command::Promote(named) => {
             let answer = named.post("/promote")?;
             Ok(write_line(
@@ -193,128 +188,6 @@ impl Named {
     fn post(&self, act: &str) -> anyhow::Result<Value> {
         ask(&self.common, Ask::post(path(&self.name, act), &json!({})))
     }
-}
-
-impl List {
-    fn run(
-        &self,
-        out: &mut impl Write,
-        show: fn(&mut dyn Write, &Value) -> std::io::Result<()>,
-    ) -> anyhow::Result<()> {
-        let modules = match &self.name {
-            Some(name) => vec![ask(&self.common, Ask::get(path(name, "")))?["module"].take()],
-            None => {
-                let mut all = ask(&self.common, Ask::get("/_wares/modules"))?;
-                let mut list = |key: &str| match all[key].take() {
-                    Value::Array(list) => list,
-                    _ => Vec::new(),
-                };
-                let mut modules = list("modules");
-                modules.extend(list("failures").into_iter().map(|failure| {
-                    json!({"name": failure["module"], "version": null, "failures": [failure]})
-                }));
-                modules
-            }
-        };
-        if self.json {
-            writeln!(json_out(), "{}", Value::from(modules))?;
-            return Ok(());
-        }
-        for module in &modules {
-            show(out, module)?;
-        }
-        Ok(())
-    }
-}
-
-/// Writes the version that serves a module, and those that failed when the host started.
-fn serves(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
-    let failures = module["failures"].as_array().into_iter().flatten();
-    if module["version"].is_null() {
-        let name = module["name"].as_str().unwrap_or("A component");
-        write_line(out, format_args!("{name} is not served"))?;
-    } else if module["enabled"] == false {
-        write_line(
-            out,
-            format_args!("{} is disabled: {}", text(module, "name"), version(module)),
-        )?;
-    } else {
-        write_line(
-            out,
-            format_args!("{} serves {}", text(module, "name"), version(module)),
-        )?;
-    }
-    for failure in failures {
-        let reason = text(failure, "reason");
-        write_line(out, format_args!("  failed at the start: {reason}"))?;
-    }
-    Ok(())
-}
-
-fn installed(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
-    serves(out, module)?;
-    for one in module["versions"].as_array().into_iter().flatten() {
-        write_line(
-            out,
-            format_args!(
-                "  {}  {}  {}  {}  by {}",
-                text(one, "digest"),
-                text(one, "version"),
-                text(one, "state"),
-                text(one, "installed_at"),
-                text(one, "installed_by")
-            ),
-        )?;
-    }
-    Ok(())
-}
-
-fn status(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
-    serves(out, module)?;
-    if module["version"].is_null() {
-        return Ok(());
-    }
-    for change in module["changes"].as_array().into_iter().flatten() {
-        write_line(
-            out,
-            format_args!(
-                "  under way: {} {} by {} since {}",
-                text(change, "action"),
-                text(change, "digest"),
-                text(change, "actor"),
-                text(change, "since")
-            ),
-        )?;
-    }
-    if module["circuit"] == "open" || module["circuit"] == "half-open" {
-        writeln!(out, "  circuit open: it answers 503")?;
-    }
-    writeln!(out, "  calls: {}", calls(&module["calls"]))?;
-    let canary = &module["canary"];
-    if !canary.is_null() {
-        write_line(
-            out,
-            format_args!(
-                "  canary for {} %: {}",
-                canary["share_percent"],
-                version(canary)
-            ),
-        )?;
-        writeln!(
-            out,
-            "    its calls: {}\n    meanwhile, in service: {}",
-            calls(&canary["calls"]),
-            calls(&canary["calls_in_service"])
-        )?;
-    }
-    Ok(())
-}
-
-fn calls(calls: &Value) -> String {
-    format!(
-        "{} made, {} failed, {} answered 5xx, {} ms on average",
-        calls["made"], calls["failed"], calls["server_errors"], calls["mean_ms"]
-    )
 }
 
 /// Says what a version is now.

@@ -34,8 +34,8 @@ pub struct Settings {
     pub(super) limits: ModuleLimits,
     /// The stack of a call, in bytes; the same for all modules.
     pub(super) stack_bytes_max: usize,
-    /// The names of extensions in the order in which they are called.
-    pub(super) extension_order: Vec<String>,
+    /// The names of extensions in the order in which they are called, if it is set.
+    pub(super) extension_order: Option<Vec<String>>,
     /// Of modules that the settings name.
     pub(super) modules: BTreeMap<String, ModuleOptions>,
     /// Variables of the environment that look like settings, and that Kubernetes sets for a

@@ -34,6 +34,8 @@ pub enum Action {
     Disable,
     /// A disabled module gets requests again.
     Enable,
+    /// The order of extensions at a point is set.
+    Order,
     /// A file that was changed is served.
     Reload,
     /// Another component serves than the one that failed at the start.
@@ -53,6 +55,7 @@ impl Action {
             Self::Remove => "remove",
             Self::Disable => "disable",
             Self::Enable => "enable",
+            Self::Order => "order",
             Self::Reload => "reload",
             Self::Fallback => "fallback",
         }

@@ -2,6 +2,8 @@
 //! that exports the point is called in the operator's order, and each gets what the one
 //! before returned. Knows nothing of what a point is for.
 
+mod order;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -16,6 +18,10 @@ use crate::engine::{
     Selection, Turn, Val,
 };
 use crate::printable::cut;
+
+use order::Called;
+pub(super) use order::sorted;
+pub use order::{ExtensionOrder, OrderedBy};
 
 /// The logged part of an extension's text, in bytes.
 pub(super) const SHOWN_BYTES_MAX: usize = 500;
@@ -35,7 +41,7 @@ impl FailurePolicy {
     pub(super) const ALL: [Self; 2] = [Self::Refuse, Self::Skip];
 
     /// The word in the settings.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Refuse => "refuse",
             Self::Skip => "skip",
@@ -45,37 +51,43 @@ impl FailurePolicy {
 
 /// The served components, in the order in which extensions are called.
 pub struct Chain {
-    slots: ArcSwap<Vec<Arc<Slot>>>,
-    /// The names that the operator puts in order; the others follow.
-    order: Vec<String>,
+    called: ArcSwap<Called>,
 }
 
 impl Chain {
-    /// A chain of these components: those with the names of `order`, then the others by name.
-    pub fn new(order: Vec<String>, slots: &[Arc<Slot>]) -> Self {
-        let chain = Self {
-            slots: ArcSwap::default(),
-            order,
-        };
-        chain.replace(slots.to_vec());
-        chain
+    /// A chain of these components.
+    pub fn new(order: ExtensionOrder, slots: &[Arc<Slot>]) -> Self {
+        Self {
+            called: ArcSwap::from_pointee(Called::new(order, slots)),
+        }
+    }
+
+    /// The orders that the operator made.
+    pub(super) fn order(&self) -> ExtensionOrder {
+        self.called.load().order.clone()
     }
 
     /// Has these components called from the next hook on.
-    pub(super) fn replace(&self, mut slots: Vec<Arc<Slot>>) {
-        let place = |slot: &Arc<Slot>| self.order.iter().position(|name| name == slot.name());
-        slots.sort_by_key(|slot| {
-            let place = place(slot).unwrap_or(self.order.len());
-            (place, slot.name().to_owned())
+    pub(super) fn replace(&self, slots: &[Arc<Slot>]) {
+        self.called
+            .rcu(|called| Called::new(called.order.clone(), slots));
+    }
+
+    /// Has extensions called in this order at a point, given without its version, from the
+    /// next hook on; by their names where no names are given.
+    pub(super) fn order_at(&self, point: &str, names: &[String]) {
+        self.called.rcu(|called| {
+            let mut order = called.order.clone();
+            order.keep(point, names.to_vec());
+            Called::new(order, called.slots())
         });
-        self.slots.store(Arc::new(slots));
     }
 }
 
 impl Points for Chain {
     fn call(&self, hook: &NestedCall<'_>, nesting: &Nesting) -> Result<Val, NoAnswer> {
         let mut parameters = Cow::Borrowed(hook.parameters);
-        for slot in &**self.slots.load() {
+        for slot in self.called.load().at(hook.interface) {
             // A component is no extension of its own.
             if is_own(slot, nesting) {
                 continue;
@@ -116,8 +128,8 @@ impl Points for Chain {
     }
 
     fn operate(&self, call: &NestedCall<'_>, nesting: &Nesting) -> Result<Vec<Val>, NoAnswer> {
-        let slots = self.slots.load();
-        let mut others = slots.iter().filter(|slot| !is_own(slot, nesting));
+        let called = self.called.load();
+        let mut others = called.slots().iter().filter(|slot| !is_own(slot, nesting));
         let Some(slot) = others.find(|slot| slot.module().provides(call.interface)) else {
             let (interface, function) = (call.interface, call.function);
             let module = nesting.components.last().map_or("", |own| &**own);
@@ -157,7 +169,7 @@ impl Points for Chain {
         question: &Question<'_, Extending<'_>>,
         nesting: &Nesting,
     ) -> Result<Vec<Member>, NotAnswered> {
-        extended::values(&self.slots.load(), question, nesting)
+        extended::values(self.called.load().slots(), question, nesting)
     }
 
     fn select(
@@ -165,7 +177,7 @@ impl Points for Chain {
         question: &Question<'_, Selecting<'_>>,
         nesting: &Nesting,
     ) -> Result<Selection, NotAnswered> {
-        extended::select(&self.slots.load(), question, nesting)
+        extended::select(self.called.load().slots(), question, nesting)
     }
 }
 

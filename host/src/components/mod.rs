@@ -36,7 +36,7 @@ pub(crate) use audit::{Action, write as write_audit};
 pub(crate) use breaker::{BreakerOptions, Circuit};
 pub(crate) use canary::{CanaryOptions, share};
 pub(crate) use candidates::{Candidates, Failure, Fallback, PassedOver};
-pub(crate) use chain::{Chain, FailurePolicy};
+pub(crate) use chain::{Chain, ExtensionOrder, FailurePolicy};
 pub(crate) use changes::{ChangeError, Installation, Manager, ManagerOptions, Then, UnderWay};
 pub(crate) use contract::{Access, Actor, ActorKind, Field, HOST_SCHEMA, Method, Request};
 pub(crate) use metrics::Metrics;

@@ -102,16 +102,16 @@ fn read_on_failure(setting: &str, reader: &mut Reader) -> Option<FailurePolicy> 
     reader.is_set(setting).then_some(policy)
 }
 
-/// The names of extensions, in the order in which they are called at a hook.
-pub(crate) fn read_extension_order(reader: &mut Reader) -> Vec<String> {
-    let order = reader.list(
+/// The names of extensions, in the order in which they are called at a hook; `None` if the
+/// settings have no order.
+pub(crate) fn read_extension_order(reader: &mut Reader) -> Option<Vec<String>> {
+    reader.list(
         "extensions.order",
         "a list of names of modules",
         "",
         "the order in which extensions are called at a hook; others follow by their names",
         Some,
-    );
-    order.unwrap_or_default()
+    )
 }
 
 fn read_grants(key: &str, reader: &mut Reader) -> Grants {

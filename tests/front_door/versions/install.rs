@@ -19,7 +19,8 @@ fn a_version_is_installed_activated_rolled_back_and_removed() {
     let module = |bytes: &[u8], version: &str, source: &str, versions: Value| {
         json!({
             "name": "marked", "version": version, "digest": digest(bytes), "source": source, "enabled": true, "circuit": "closed",
-            "calls": calls, "canary": null, "grants": ["sql", "events"], "versions": versions, "changes": [], "failures": []
+            "calls": calls, "canary": null, "grants": ["sql", "events"], "extension_points": [], "fills": [], "on_failure": "refuse",
+             "versions": versions, "changes": [], "failures": []
         })
     };
     shop.get(MODULE).is(

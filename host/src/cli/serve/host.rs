@@ -10,8 +10,8 @@ use crate::cli::Settings;
 use crate::cli::folder::Folder;
 use crate::cli::setup::{Ground, Places, Setup};
 use crate::components::{
-    Access, Candidates, Chain, CurrentRoutes, Fallback, Manager, Method, Metrics, PassedOver, Rank,
-    Slot, SlotMaker, SlotOptions, Version, check_modules,
+    Access, Candidates, Chain, CurrentRoutes, ExtensionOrder, Fallback, Manager, Method, Metrics,
+    PassedOver, Rank, Slot, SlotMaker, SlotOptions, Version, check_modules,
 };
 use crate::engine::stack_bytes_of_calls;
 use crate::http::{App, Identity, host_routes};
@@ -37,6 +37,10 @@ impl Host {
         let identity = Arc::new(setup.identity(database.clone())?);
         let found = setup.found()?;
         let disabled = database.disabled_modules()?;
+        let order = match &settings.extension_order {
+            Some(names) => ExtensionOrder::Set(names.clone()),
+            None => ExtensionOrder::Kept(database.extension_orders()?),
+        };
         let places = setup.places(&found);
         let engine = Arc::new(setup.engine_to_serve(&places)?);
         let metrics = Arc::new(Metrics::default());
@@ -73,7 +77,7 @@ impl Host {
             .collect();
         let modules: Vec<_> = enabled.iter().map(|slot| slot.module()).collect();
         let first_list = first_list(&modules).map(str::to_owned);
-        let chain = Arc::new(Chain::new(settings.extension_order.clone(), &enabled));
+        let chain = Arc::new(Chain::new(order, &enabled));
         engine.fill_points(chain.clone());
         let ground = Ground {
             routes: CurrentRoutes::new(enabled, host)?,

@@ -43,7 +43,7 @@ impl Manager {
         let _routing = lock(&self.routing);
         change();
         let slots = self.served.enabled();
-        self.options.chain.replace(slots.clone());
+        self.options.chain.replace(&slots);
         self.routes.lead_to(slots);
     }
 }

@@ -130,6 +130,41 @@ pub enum ChangeError {
     /// The settings say what the module is granted.
     #[error("modules.{0}.grants says what this module is granted: change it there")]
     GrantsAreSet(String),
+    /// No module in service has the extension point.
+    #[error(
+        "no module in service has the extension point {point}: {}",
+        those("points", known)
+    )]
+    UnknownPoint {
+        /// The requested point.
+        point: String,
+        /// The points of modules in service.
+        known: Vec<String>,
+    },
+    /// A text without a namespace stands for several points.
+    #[error("{point} is the name of several extension points: write {}", named.join(" or "))]
+    AmbiguousPoint {
+        /// The requested point.
+        point: String,
+        /// The points that have it as their name.
+        named: Vec<String>,
+    },
+    /// The extension is not in service, or does not fill the point.
+    #[error(
+        "no extension in service that fills {point} has the name {name}: {}",
+        those("extensions", fill)
+    )]
+    NoExtension {
+        /// The requested name.
+        name: String,
+        /// The point.
+        point: String,
+        /// The extensions that fill it.
+        fill: Vec<String>,
+    },
+    /// The settings have the order of extensions.
+    #[error("extensions.order has the order in which extensions are called: change it there")]
+    OrderIsSet,
     /// The version is in use.
     #[error("{0}")]
     InUse(String),
@@ -170,6 +205,14 @@ impl ChangeError {
             Self::Migration(error) => error.is_full(),
             _ => false,
         }
+    }
+}
+
+/// A list of the names that there are.
+fn those(what: &str, names: &[String]) -> String {
+    match names {
+        [] => format!("there are no such {what}"),
+        names => format!("the {what} are {}", names.join(", ")),
     }
 }
 

@@ -12,6 +12,7 @@ mod failures;
 mod first;
 mod grants;
 mod install;
+mod points;
 mod reload;
 mod remove;
 mod served;
@@ -94,6 +95,8 @@ pub struct Manager {
     keeping: Mutex<()>,
     /// Held while a module of a new name is put in service.
     adding: Mutex<()>,
+    /// Held while an order of extensions is kept.
+    ordering: Mutex<()>,
     /// Held while a served version changes together with the table of all routes.
     routing: Mutex<()>,
     routes: Arc<CurrentRoutes>,
@@ -128,6 +131,7 @@ impl Manager {
             failures: Mutex::default(),
             keeping: Mutex::default(),
             adding: Mutex::default(),
+            ordering: Mutex::default(),
             routing: Mutex::default(),
             routes,
             serves: AtomicBool::new(false),
@@ -321,7 +325,7 @@ impl Drop for Manager {
     /// The chain holds the slots, and their components the chain: the slots, with their
     /// threads and databases, end once it lets them go.
     fn drop(&mut self) {
-        self.options.chain.replace(Vec::new());
+        self.options.chain.replace(&[]);
     }
 }
 

@@ -17,6 +17,19 @@ impl Version {
         self.loaded.contract.component().fills(point)
     }
 
+    /// The extension points that it fills, with their versions.
+    pub fn points_filled(&self) -> Vec<String> {
+        let mut exports = self.exports();
+        exports.retain(|export| self.fills(export));
+        exports
+    }
+
+    /// The extension points that it has, with their versions.
+    pub(in crate::components) fn extension_points(&self) -> Vec<String> {
+        let component = self.loaded.contract.component();
+        component.imported(ImportKind::ExtensionPoint)
+    }
+
     /// Whether it exports these operations.
     pub(in crate::components) fn provides(&self, interface: &str) -> bool {
         self.loaded.contract.component().has_export(interface)
@@ -44,7 +57,7 @@ impl Version {
     }
 
     /// What the host does if it does not answer at a hook.
-    pub(in crate::components) fn on_failure(&self) -> FailurePolicy {
+    pub fn on_failure(&self) -> FailurePolicy {
         self.loaded.on_failure.unwrap_or_default()
     }
 

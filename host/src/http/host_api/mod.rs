@@ -2,6 +2,7 @@
 //! operations beside them are in files by subject.
 
 mod accepts;
+mod extension_points;
 mod health;
 mod key_operations;
 mod keys;
@@ -88,7 +89,7 @@ pub(super) struct HostRequest<'a> {
 
 // One row a line.
 #[rustfmt::skip]
-pub(super) static ENDPOINTS: [Endpoint; 34] = [
+pub(super) static ENDPOINTS: [Endpoint; 36] = [
     row(Get, "/", Anyone, Now(root::root), None),
     row(Get, "/health", Anyone, Now(health::health), Some(health::health_operation)),
     row(Get, "/metrics", Admin, Now(health::metrics), Some(health::metrics_operation)),
@@ -123,6 +124,8 @@ pub(super) static ENDPOINTS: [Endpoint; 34] = [
     row(Delete, "/_wares/modules/{name}", Admin, Disk(versions::remove_module), Some(version_operations::remove_module)),
     row(Get, "/_wares/modules/{name}/versions/{digest}/diff", Admin, Disk(versions::difference), Some(version_operations::difference)),
     row(Delete, "/_wares/modules/{name}/versions/{digest}", Admin, Disk(versions::remove), Some(version_operations::remove)),
+    row(Get, "/_wares/extension-points", Admin, Disk(extension_points::list), Some(extension_points::list_operation)),
+    row(Post, "/_wares/extension-points/order", Admin, Disk(extension_points::order), Some(extension_points::order_operation)),
     row(Get, "/_wares/audit", Admin, Disk(versions::audit), Some(version_operations::audit)),
     row(Get, docs::DOCUMENT, Anyone, Now(document), Some(document_operation)),
     row(Get, docs::PAGE, Anyone, Now(page), None),

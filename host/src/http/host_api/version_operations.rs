@@ -255,14 +255,14 @@ const CONFLICT: (&str, &str) = (
 );
 const DISK_FULL: (&str, &str) = ("507", "The disk has no room for it");
 
-fn with(mut answers: Value, refusals: &[(&str, &str)]) -> Value {
+pub(super) fn with(mut answers: Value, refusals: &[(&str, &str)]) -> Value {
     for (status, description) in refusals {
         answers[status] = json!({"description": description});
     }
     answers
 }
 
-fn array(items: Value) -> Value {
+pub(super) fn array(items: Value) -> Value {
     json!({"type": "array", "items": items})
 }
 
@@ -320,6 +320,20 @@ fn module() -> Value {
             "calls_in_service": calls(),
         }))),
         "grants": array(text()),
+        "extension_points": array(object(json!({
+            "name": text(),
+            "ordered_by": ordered_by(),
+            "extensions": array(extension()),
+        }))),
+        "fills": {
+            "type": "array",
+            "items": text(),
+            "description": "The extension points that it fills as an extension",
+        },
+        "on_failure": {
+            "enum": ["refuse", "skip", null],
+            "description": "What becomes of a request at whose hook it does not answer",
+        },
         "versions": array(version()),
         "changes": array(object(json!({
             "action": text(),
@@ -343,6 +357,24 @@ fn version() -> Value {
             "type": ["string", "null"],
             "description": "The key that signed it, or `built-in` where it was built into the host",
         },
+    }))
+}
+
+/// What decides the order of the extensions at a point.
+pub(super) fn ordered_by() -> Value {
+    json!({
+        "enum": ["setting", "command", "name"],
+        "description": "What decides the order: `extensions.order`, `wares module order`, or the names",
+    })
+}
+
+/// An extension in its turn.
+pub(super) fn extension() -> Value {
+    object(json!({
+        "name": text(),
+        "version": text(),
+        "on_failure": {"enum": ["refuse", "skip"]},
+        "enabled": {"type": "boolean", "description": "Whether it is called"},
     }))
 }
 

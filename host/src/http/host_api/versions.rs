@@ -271,7 +271,7 @@ fn share(issues: &mut Issues, text: Option<&str>) -> Option<u32> {
 }
 
 /// Who somebody is, in the audit log.
-fn name_of(actor: &Actor) -> String {
+pub(super) fn name_of(actor: &Actor) -> String {
     match actor.kind {
         ActorKind::User | ActorKind::ApiKey => actor.id.clone(),
         ActorKind::Operator => format!("operator {}", actor.id),
@@ -301,13 +301,17 @@ fn refusal(error: &ChangeError) -> Answer {
         }
         ChangeError::UnknownModule(_)
         | ChangeError::NotServed { .. }
-        | ChangeError::UnknownVersion { .. } => (StatusCode::NOT_FOUND, "not_found"),
-        ChangeError::Ambiguous { .. } => (StatusCode::BAD_REQUEST, "invalid_data"),
+        | ChangeError::UnknownVersion { .. }
+        | ChangeError::UnknownPoint { .. } => (StatusCode::NOT_FOUND, "not_found"),
+        ChangeError::Ambiguous { .. }
+        | ChangeError::AmbiguousPoint { .. }
+        | ChangeError::NoExtension { .. } => (StatusCode::BAD_REQUEST, "invalid_data"),
         ChangeError::Pinned(_)
         | ChangeError::InUse(_)
         | ChangeError::NoHost(_)
         | ChangeError::NoRoom(_)
         | ChangeError::GrantsAreSet(_)
+        | ChangeError::OrderIsSet
         | ChangeError::NotInService(_)
         | ChangeError::Nothing(_) => (StatusCode::CONFLICT, "not_allowed"),
         ChangeError::NotGranted { .. } => (StatusCode::CONFLICT, "not_granted"),

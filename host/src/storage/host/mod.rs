@@ -3,6 +3,7 @@
 //! by one of them holds for all at the next request.
 
 mod audit;
+mod extensions;
 mod file;
 mod keys;
 mod modules;

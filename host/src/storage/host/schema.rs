@@ -8,7 +8,7 @@ use rusqlite::TransactionBehavior::Immediate;
 use crate::storage::StorageError;
 
 /// The migrations, one a version.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "
     create table user (
         id text primary key,
@@ -101,6 +101,16 @@ const STEPS: [&str; 6] = [
         disabled_by text not null
     ) strict;
 ",
+    "
+    create table extension_order (
+        -- The interface of an extension point, without a version.
+        point text primary key,
+        -- Names of modules with a comma between two.
+        names text not null,
+        ordered_at text not null,
+        ordered_by text not null
+    ) strict;
+",
 ];
 
 /// Runs the pending migrations.
@@ -149,7 +159,7 @@ mod tests {
 
     #[test]
     fn data_of_earlier_versions_is_there_after_an_upgrade() {
-        for step in [1, 2, 3, 4, 5] {
+        for step in [1, 2, 3, 4, 5, 6] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("host.db");
             let before = at_step(&path, step);
