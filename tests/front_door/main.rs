@@ -42,6 +42,7 @@ mod loading;
 mod logs;
 mod metadata;
 mod metrics;
+mod module_logs;
 mod new_modules;
 mod openapi;
 mod operations;

@@ -80,6 +80,7 @@ fn every_endpoint_is_described() {
             "post /_wares/modules/{name}/withdraw admin WithdrawCanary",
             "post /_wares/modules/{name}/disable admin DisableModule",
             "post /_wares/modules/{name}/enable admin EnableModule",
+            "get /_wares/modules/{name}/log admin RetrieveModuleLog",
             "get /_wares/modules/{name}/versions/{digest}/diff admin CompareModuleVersion",
             "delete /_wares/modules/{name}/versions/{digest} admin RemoveModuleVersion",
             "get /_wares/extension-points admin ListExtensionPoints",
@@ -365,6 +366,9 @@ fn endpoints_of_operators_are_as_described() {
     let remove = |digest: &str| shop.delete(&format!("/_wares/modules/marked/versions/{digest}"));
     check("delete", &versions, &remove(&active), 409);
     check("delete", &versions, &remove("00"), 404);
+    let log = |query: &str| shop.get(&format!("/_wares/modules/marked/log{query}"));
+    check("get", &path("log"), &log(""), 200);
+    check("get", &path("log"), &log("?level=loud"), 400);
     let points = "/_wares/extension-points";
     check("get", points, &shop.get(points), 200);
     let unknown = shop.get(&format!("{points}?point=none"));

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::Common;
+use super::folder::announced;
 use super::serve::Host;
 use super::setup::Setup;
 use crate::identity::IdentityService;
@@ -35,9 +36,8 @@ pub(super) fn ask(common: &Common, ask: Ask) -> anyhow::Result<Value> {
     if let Some(address) = folder.host()? {
         let identity = setup.identity(folder.host_database()?)?;
         return runtime.block_on(async {
-            let mut host = reach(address, folder.data().path(), &identity).await?;
-            let token = identity.issue_operator_token(&operator());
-            read(host.ask(ask, &token).await)
+            let mut host = Session::reach(address, folder.data().path(), identity).await?;
+            host.ask(ask).await
         });
     }
     let host = Host::open(&setup, &folder, false)?;
@@ -57,6 +57,54 @@ pub(super) fn ask(common: &Common, ask: Ask) -> anyhow::Result<Value> {
     drop(runtime);
     host.close();
     answer
+}
+
+/// A connection to the host that serves a data folder, for requests one after another.
+pub(super) struct Session {
+    host: Connection,
+    identity: IdentityService,
+}
+
+impl Session {
+    /// Connects to the host that serves the data folder; `None` where none does.
+    pub(super) async fn begin(setup: &Setup) -> anyhow::Result<Option<Self>> {
+        let folder = setup.folder()?;
+        let Some(address) = folder.host()? else {
+            return Ok(None);
+        };
+        let identity = setup.identity(folder.host_database()?)?;
+        let session = Self::reach(address, folder.data().path(), identity).await?;
+        Ok(Some(session))
+    }
+
+    /// Connects anew to the host that serves the folder, and returns whether one does. The
+    /// lock of the folder is left to a host that starts.
+    pub(super) async fn renew(&mut self, setup: &Setup) -> anyhow::Result<bool> {
+        let data = setup.settings.data.folder();
+        let Some(address) = announced(&data)? else {
+            return Ok(false);
+        };
+        self.host = reach(address, data.path(), &self.identity).await?;
+        Ok(true)
+    }
+
+    async fn reach(
+        address: SocketAddr,
+        data: &Path,
+        identity: IdentityService,
+    ) -> anyhow::Result<Self> {
+        let host = reach(address, data, &identity).await?;
+        Ok(Self { host, identity })
+    }
+
+    /// Sends a request to the host as its operator, and returns the body of the answer.
+    ///
+    /// # Errors
+    /// With what the host says, if it refuses, or a [`ClientError`] where it is gone.
+    pub(super) async fn ask(&mut self, ask: Ask) -> anyhow::Result<Value> {
+        let token = self.identity.issue_operator_token(&operator());
+        read(self.host.ask(ask, &token).await)
+    }
 }
 
 /// Connects to the host that serves a data folder. Another program may listen

@@ -59,6 +59,25 @@ fn databases(data: &DataFolder) -> Vec<(String, PathBuf)> {
     found
 }
 
+/// Where the host is that serves a data folder, as it wrote it; `None` where none has.
+///
+/// # Errors
+/// When that cannot be read.
+pub(super) fn announced(data: &DataFolder) -> anyhow::Result<Option<SocketAddr>> {
+    let path = data.address();
+    let text = match files::read_text(&path, ADDRESS_BYTES_MAX) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(error)
+                .with_context(|| format!("cannot read where the host is: {}", path.display()));
+        }
+    };
+    let address = text.trim().parse();
+    let address = address.with_context(|| format!("{} holds no address", path.display()))?;
+    Ok(Some(address))
+}
+
 /// A data folder.
 pub(super) struct Folder {
     data: DataFolder,
@@ -183,24 +202,16 @@ impl Folder {
         if self.lock.is_some() {
             return Ok(None);
         }
-        let path = self.data.address();
-        let text = match files::read_text(&path, ADDRESS_BYTES_MAX) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+        let address = announced(&self.data)?;
+        let Some(address) = address else {
+            bail!(
                 "the data folder {} is in use by another wares that does not serve: a host that starts or \
                  stops, or a command. Try again in a moment; if it is a host that serves, its log says why \
                  it could not write where it is",
                 self.data.path().display()
-            ),
-            Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("cannot read where the host is: {}", path.display()));
-            }
+            )
         };
-        let address = text.trim().parse();
-        Ok(Some(address.with_context(|| {
-            format!("{} holds no address", path.display())
-        })?))
+        Ok(Some(address))
     }
 
     /// # Errors

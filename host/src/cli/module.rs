@@ -2,6 +2,7 @@
 
 mod diff;
 mod install;
+mod logs;
 mod order;
 mod status;
 
@@ -17,6 +18,7 @@ use crate::components;
 use crate::server::client::Ask;
 use diff::Diff;
 use install::Install;
+use logs::Logs;
 use order::Order;
 use status::{List, installed, status};
 
@@ -54,7 +56,9 @@ enum Command {
     Remove(Remove),
     /// List the installed versions of all modules.
     List(List),
-    /// Show the state of modules: versions, calls, canaries.
+    /// Print the last lines of the log about a module, and with --follow all further ones.
+    Logs(Logs),
+    /// Show the state of modules: versions, calls, extensions, canaries.
     Status(List),
 }
 
@@ -171,6 +175,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 format_args!("{} is forgotten", text(&answer, "digest")),
             )?)
         }
+        Command::Logs(logs) => logs.run(),
         Command::List(list) => list.run(&mut out, installed),
         Command::Status(list) => list.run(&mut out, status),
     }

@@ -121,6 +121,7 @@ fn serve(arguments: &Arguments, setup: &Setup) -> anyhow::Result<()> {
         async {
             // It ends with the thread that listens, which does so for no other reason.
             let _ = stop.await;
+            telemetry::end_waiting();
             // Others may listen there before the open requests have ended.
             folder.conceal();
         },

@@ -16,7 +16,7 @@ use crate::printable::cut;
 use crate::storage::{
     DataFolder, Database, DatabaseOptions, MigrationError, Schema, Session, StorageError,
 };
-use crate::telemetry::LogBudget;
+use crate::telemetry::{KeptLog, LogBudget};
 
 use super::candidates::REASON_BYTES_MAX;
 use super::chain::FailurePolicy;
@@ -132,6 +132,7 @@ impl Version {
     ) -> Result<Self, LoadError> {
         let contract = Contract::load(engine, &source.bytes, source.digest)?;
         let (profile, options) = Profile::ask(&contract, source, options, asking)?;
+        KeptLog::begin(&profile.name);
         let limits = Arc::new(options.limits.of_call());
         let loaded = Loaded {
             log: LogBudget::of(&profile.name, limits.capabilities.logging.per_second),

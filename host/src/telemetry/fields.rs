@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Debug, Display};
 
+use tracing::Event;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::{FormatFields, Writer};
@@ -60,6 +61,73 @@ impl Visit for Visitor<'_> {
         if self.result.is_ok() && !field.name().starts_with("log.") {
             self.result = self.write(field.name(), printable_line(&format!("{value:?}")));
         }
+    }
+}
+
+/// Finds the value of one of these fields.
+pub(super) struct Named<'a> {
+    names: &'a [&'a str],
+    value: Option<String>,
+}
+
+impl Named<'_> {
+    /// The value in a line.
+    pub(super) fn in_event(event: &Event<'_>, names: &[&str]) -> Option<String> {
+        let mut named = Named { names, value: None };
+        event.record(&mut named);
+        named.value
+    }
+}
+
+impl Visit for Named<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if self.names.contains(&field.name()) {
+            self.value = Some(value.to_owned());
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if self.names.contains(&field.name()) {
+            self.value = Some(format!("{value:?}"));
+        }
+    }
+}
+
+/// The message of a line and its fields, without those of these names and empty ones.
+pub(super) fn text_of(event: &Event<'_>, without: &[&str]) -> String {
+    let mut text = Text {
+        without,
+        text: String::new(),
+    };
+    event.record(&mut text);
+    text.text
+}
+
+struct Text<'a> {
+    without: &'a [&'a str],
+    text: String,
+}
+
+impl Visit for Text<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if !value.is_empty() {
+            self.record_debug(field, &value);
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let name = field.name();
+        if self.without.contains(&name) || name.starts_with("log.") {
+            return;
+        }
+        if !self.text.is_empty() {
+            self.text.push(' ');
+        }
+        if name != "message" {
+            self.text.push_str(name);
+            self.text.push('=');
+        }
+        self.text.push_str(&printable_line(&format!("{value:?}")));
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod budget;
 mod fields;
+mod kept;
 mod repeats;
 pub(crate) mod trace;
 mod window;
@@ -21,6 +22,7 @@ use crate::printable::{Printer, cut};
 
 pub(crate) use budget::dropped_lines;
 pub use budget::{LogBudget, LogLimits};
+pub use kept::{KeptLine, KeptLines, KeptLog, end_waiting, run};
 
 /// How often dropped lines that are not reported yet are checked for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -97,7 +99,8 @@ pub(crate) fn start(settings: &LogSettings) -> Result<(), LogError> {
     let (filter, json) = (settings.filter()?, settings.json);
     let subscriber = tracing_subscriber::registry()
         .with(filter)
-        .with(repeats::Repeats);
+        .with(repeats::Repeats)
+        .with(kept::Keep);
     // Otherwise it would report to standard error, and panic without a reader: a closing
     // terminal must not keep the host from ending in order.
     let lines = tracing_subscriber::fmt::layer().log_internal_errors(false);

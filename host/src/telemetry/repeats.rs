@@ -4,15 +4,14 @@
 //! have budgets of their own.
 
 use std::collections::HashMap;
-use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
+use super::fields::Named;
 use super::window::{Dropped, Room, Window};
 use super::{COMPONENT, DROPPED};
 
@@ -96,11 +95,9 @@ impl<S: Subscriber> Layer<S> for Repeats {
         if matches!(call_site.target(), DROPPED | COMPONENT) {
             return true;
         }
-        let mut module = Module(None);
-        event.record(&mut module);
         let said = Said {
             call_site,
-            module: module.0,
+            module: Named::in_event(event, &["module"]),
         };
         let (takes, over) = entries().takes(said.clone(), Instant::now());
         if let Some(dropped) = over {
@@ -130,23 +127,6 @@ fn tell(said: &Said, dropped: Dropped) {
         lines_max(said.call_site.level()),
         dropped.lines
     );
-}
-
-/// Finds the field `module`.
-struct Module(Option<String>);
-
-impl Visit for Module {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "module" {
-            self.0 = Some(value.to_owned());
-        }
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if field.name() == "module" {
-            self.0 = Some(format!("{value:?}"));
-        }
-    }
 }
 
 #[cfg(test)]

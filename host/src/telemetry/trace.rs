@@ -7,9 +7,19 @@ use tracing::Span;
 /// The length of a `traceparent` of version 00.
 const BYTES: usize = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-00".len();
 
+/// The length of a request's id: the hexadecimal digits of a UUID.
+const REQUEST_ID_BYTES: usize = 32;
+
 /// Begins the span of a request. At the level of errors, since those need the ids most.
 pub(crate) fn request(request_id: &str, trace_id: &str) -> Span {
     tracing::error_span!("request", request_id, trace_id)
+}
+
+/// Returns the request's id from the fields of its span, as the log has formatted them.
+pub(super) fn request_id(fields: &str) -> Option<&str> {
+    let (_, value) = fields.split_once("request_id")?;
+    let mut parts = value.split(|letter: char| !letter.is_ascii_hexdigit());
+    parts.find(|part| part.len() == REQUEST_ID_BYTES)
 }
 
 /// Returns the trace id of a `traceparent`; `None` if that is invalid.
@@ -34,7 +44,21 @@ pub(crate) fn trace_id(traceparent: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::trace_id;
+    use super::{request_id, trace_id};
+
+    #[test]
+    fn the_id_of_a_request_is_found_in_each_form_of_the_log() {
+        const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+        for fields in [
+            format!("request_id=\"{ID}\" trace_id=\"{}\"", "0".repeat(32)),
+            format!("{{\"request_id\":\"{ID}\",\"trace_id\":\"{ID}\"}}"),
+            format!("\x1b[3mrequest_id\x1b[0m\x1b[2m=\x1b[0m\"{ID}\""),
+        ] {
+            assert_eq!(request_id(&fields), Some(ID), "{fields}");
+        }
+        assert_eq!(request_id(&format!("trace_id=\"{ID}\"")), None);
+        assert_eq!(request_id("request_id=\"short\""), None);
+    }
 
     #[test]
     fn a_valid_traceparent_has_a_trace_id_and_an_invalid_one_has_none() {

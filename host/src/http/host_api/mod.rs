@@ -7,6 +7,7 @@ mod health;
 mod key_operations;
 mod keys;
 mod me;
+mod module_log;
 mod module_view;
 mod operation;
 mod proof;
@@ -89,7 +90,7 @@ pub(super) struct HostRequest<'a> {
 
 // One row a line.
 #[rustfmt::skip]
-pub(super) static ENDPOINTS: [Endpoint; 36] = [
+pub(super) static ENDPOINTS: [Endpoint; 37] = [
     row(Get, "/", Anyone, Now(root::root), None),
     row(Get, "/health", Anyone, Now(health::health), Some(health::health_operation)),
     row(Get, "/metrics", Admin, Now(health::metrics), Some(health::metrics_operation)),
@@ -121,6 +122,7 @@ pub(super) static ENDPOINTS: [Endpoint; 36] = [
     row(Post, "/_wares/modules/{name}/withdraw", Admin, Disk(versions::withdraw), Some(version_operations::withdraw)),
     row(Post, "/_wares/modules/{name}/disable", Admin, Disk(versions::disable), Some(version_operations::disable)),
     row(Post, "/_wares/modules/{name}/enable", Admin, Disk(versions::enable), Some(version_operations::enable)),
+    row(Get, "/_wares/modules/{name}/log", Admin, Later(module_log::log), Some(module_log::operation)),
     row(Delete, "/_wares/modules/{name}", Admin, Disk(versions::remove_module), Some(version_operations::remove_module)),
     row(Get, "/_wares/modules/{name}/versions/{digest}/diff", Admin, Disk(versions::difference), Some(version_operations::difference)),
     row(Delete, "/_wares/modules/{name}/versions/{digest}", Admin, Disk(versions::remove), Some(version_operations::remove)),
