@@ -132,6 +132,81 @@ fn lines_about_an_extension_at_its_hooks_have_the_id_of_the_request() {
 }
 
 #[test]
+fn a_module_has_a_level_of_its_own_for_its_lines() {
+    for (settings, has_chat, has_loaded) in [
+        (&["modules.hostile.log_level=error"][..], false, true),
+        (
+            &["log.level=warn", "modules.hostile.log_level=info"],
+            true,
+            false,
+        ),
+        (&["log.level=warn"], false, false),
+        (
+            &[
+                "log.level=info,component=off",
+                "modules.customer.log_level=info",
+            ],
+            false,
+            true,
+        ),
+    ] {
+        let shop = Shop::with_hostile(settings);
+        assert_eq!(shop.send("GET", "/hostile/chat", &[], b"").status, 200);
+        let failed = shop.send("GET", "/hostile/trap", &[], b"");
+        assert_eq!(failed.status, 500);
+        let kept = texts(&log(&shop, "hostile", ""));
+        let logged = shop.server.stop_for_log();
+        let logged: Vec<String> = logged.lines().map(str::to_owned).collect();
+        for lines in [kept, logged] {
+            let has = |what: &str| lines.iter().any(|line| line.contains(what));
+            assert_eq!(has("line 49 of a chat"), has_chat, "{settings:?} {lines:?}");
+            assert_eq!(has("loaded "), has_loaded, "{settings:?} {lines:?}");
+            assert!(has("a call returned no answer"), "{settings:?} {lines:?}");
+        }
+    }
+}
+
+#[test]
+fn lines_about_the_hooks_of_an_extension_have_its_level() {
+    for (settings, has) in [
+        (&[][..], [true, true]),
+        (&["modules.alpha.log_level=warn"], [false, true]),
+        (
+            &["log.level=warn", "modules.alpha.log_level=info"],
+            [true, false],
+        ),
+        (&["log.level=info,hooks=warn"], [false, false]),
+    ] {
+        let (shop, _files) = shop(&[("alpha", "signs"), ("beta", "signs")], settings);
+        assert_eq!(create(&shop, "ann@shop.example").status, 200);
+        let changed = ["alpha", "beta"].map(|name| {
+            let texts = texts(&log(&shop, name, ""));
+            texts
+                .iter()
+                .any(|text| text.starts_with("an extension changed a value"))
+        });
+        assert_eq!(changed, has, "{settings:?}");
+        let log = shop.server.stop_for_log();
+        let logged = ["alpha", "beta"].map(|name| {
+            log.contains(&format!(
+                "hooks: an extension changed a value module=\"{name}\""
+            ))
+        });
+        assert_eq!(logged, has, "{settings:?}");
+    }
+    // A failure is an error at any of these levels.
+    let settings = ["log.level=warn", "modules.alpha.log_level=error"];
+    let (shop, _files) = shop(&[("alpha", "traps")], &settings);
+    assert_eq!(create(&shop, "ann@shop.example").status, 503);
+    let failed = texts(&log(&shop, "alpha", ""));
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert!(
+        failed[0].starts_with("an extension did not answer"),
+        "{failed:?}"
+    );
+}
+
+#[test]
 fn a_flood_of_lines_pushes_out_none_of_another_kind_and_is_told_as_lost() {
     let shop = Shop::with_hostile(&["modules.hostile.limits.log_lines_per_s_max=1000000"]);
     let begun = log(&shop, "hostile", "");

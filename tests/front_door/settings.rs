@@ -122,7 +122,7 @@ fn variables_that_name_no_setting_keep_the_host_from_starting() {
         (
             "WARES_MODULES_CUSTOMER",
             "there is no setting modules_customer: after the module's name, such a variable has _COMPONENT, \
-             _GRANTS, _PATH_PREFIXES, _LIMITS_… or _CONFIG_…",
+             _GRANTS, _LOG_LEVEL, _ON_FAILURE, _PATH_PREFIXES, _LIMITS_… or _CONFIG_…",
         ),
     ] {
         for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["key", "list"]] {

@@ -70,7 +70,7 @@ pub(super) fn asking(change: impl FnOnce(&mut Limits)) -> CallState {
 fn call(session: Option<Session>, limits: Limits) -> CallState {
     let context = CallContext {
         component: "tested".into(),
-        log: LogBudget::of("tested", limits.capabilities.logging.per_second),
+        log: LogBudget::of("tested", limits.capabilities.logging.per_second, None),
         settings: Settings::new([]),
         session,
         limits: Arc::new(limits),

@@ -139,6 +139,9 @@ impl Log {
     /// Adds what a component says, line by line: none of it can look like a line
     /// of the host's own.
     pub fn lines(&self, level: tracing::Level, context: &str, message: &str) {
+        if !self.takes(level) {
+            return;
+        }
         for line in message.lines().filter(|line| !line.trim().is_empty()) {
             if !self.line(level, context, line) {
                 return;
@@ -146,9 +149,11 @@ impl Log {
         }
     }
 
-    /// Whether all that comes is dropped.
-    pub fn is_full(&self) -> bool {
-        self.lock().lines_left == 0
+    /// Whether lines of this level are logged, and there is room for one. A line that is not
+    /// logged takes no room.
+    pub fn takes(&self, level: tracing::Level) -> bool {
+        let account = self.lock();
+        account.lines_left > 0 && account.budget.logs(COMPONENT, level)
     }
 
     /// The lines and bytes that are left.
@@ -258,6 +263,7 @@ fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
 mod tests {
     use super::super::fixture::asking;
     use super::*;
+    use tracing::level_filters::LevelFilter;
 
     /// A call with room for so many lines and bytes.
     fn call(lines_max: u32, bytes_max: usize) -> CallState {
@@ -309,12 +315,33 @@ mod tests {
         ] {
             let mut call = call(lines_max, bytes_max);
             log(&mut call, Level::Info, "", message);
-            assert_eq!(call.log.is_full(), is_full, "{message:?}");
+            assert_eq!(
+                !call.log.takes(tracing::Level::ERROR),
+                is_full,
+                "{message:?}"
+            );
             assert_eq!(call.log.left().1, bytes_left, "{message:?}");
             if is_full {
                 log(&mut call, Level::Error, "", "x");
                 assert_eq!(call.log.left(), (0, bytes_left), "{message:?}");
             }
+        }
+    }
+
+    #[test]
+    fn lines_below_the_level_of_the_component_take_no_room() {
+        let (level, limits) = (LevelFilter::WARN, Limits::default());
+        let budget = LogBudget::of("leveled", limits.per_second, Some(level));
+        let mut log = Log::new("leveled".into(), budget, limits);
+        for (level, left) in [
+            (Level::Trace, 100),
+            (Level::Info, 100),
+            (Level::Warn, 99),
+            (Level::Critical, 98),
+        ] {
+            let (context, message) = (String::new(), "says".to_owned());
+            (&mut log).log(level, context, message).unwrap();
+            assert_eq!(log.left().0, left, "{level:?}");
         }
     }
 

@@ -202,7 +202,7 @@ impl Lines {
         if self.level == tracing::Level::WARN {
             self.log.keep_trouble(bytes);
         }
-        if self.log.is_full() {
+        if !self.log.takes(self.level) {
             return;
         }
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);

@@ -40,7 +40,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .map(|listen| ("server.listen".to_owned(), listen.clone()))
         .collect();
     let setup = Setup::open_with(&arguments.common, listen)?;
-    telemetry::start(&setup.settings.log)?;
+    let modules = setup.settings.modules.values();
+    let most = modules.filter_map(|module| module.log_level).max();
+    telemetry::start(&setup.settings.log, most)?;
     let served = serve(arguments, &setup);
     match served {
         // All that is said is JSON, from here to the end.

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tracing::Level;
 
 use super::extended;
 use super::slot::Slot;
@@ -18,6 +19,7 @@ use crate::engine::{
     Selection, Turn, Val,
 };
 use crate::printable::cut;
+use crate::telemetry::HOOKS;
 
 use order::Called;
 pub(super) use order::sorted;
@@ -208,10 +210,11 @@ fn check_depth(nesting: &Nesting) -> Result<(), String> {
 }
 
 fn log_changed(version: &Version, hook: &NestedCall<'_>, changed: &[String]) {
-    if changed.is_empty() {
+    if changed.is_empty() || !version.logs_hooks(Level::INFO) {
         return;
     }
     tracing::info!(
+        target: HOOKS,
         module = version.name(),
         version = %version.version(),
         hook = hook.function,
@@ -221,8 +224,12 @@ fn log_changed(version: &Version, hook: &NestedCall<'_>, changed: &[String]) {
 }
 
 fn log_rejected(version: &Version, hook: &NestedCall<'_>, rejection: &Val) {
+    if !version.logs_hooks(Level::INFO) {
+        return;
+    }
     let shown = |name| cut(text_of(rejection, name), SHOWN_BYTES_MAX);
     tracing::info!(
+        target: HOOKS,
         module = version.name(),
         version = %version.version(),
         hook = hook.function,
@@ -257,6 +264,7 @@ fn log_failed(version: &Version, hook: &NestedCall<'_>, reason: &str) {
         FailurePolicy::Skip => "is left out",
     };
     tracing::error!(
+        target: HOOKS,
         module = version.name(),
         version = %version.version(),
         hook = hook.function,

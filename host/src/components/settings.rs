@@ -4,12 +4,23 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tracing::level_filters::LevelFilter;
+
 use super::routing::{DEFAULT_PREFIXES, PathPrefix};
 use super::signature::Trust;
 use super::{BreakerOptions, CanaryOptions, FailurePolicy, Keys};
 use crate::config::{BYTES_MAX, Reader};
 use crate::engine::{Grants, LimitSettings, Limits};
 use crate::storage::StorageError;
+
+/// The levels of the log that a module may have for its own lines.
+const LOG_LEVELS: [(&str, LevelFilter); 5] = [
+    ("error", LevelFilter::ERROR),
+    ("warn", LevelFilter::WARN),
+    ("info", LevelFilter::INFO),
+    ("debug", LevelFilter::DEBUG),
+    ("trace", LevelFilter::TRACE),
+];
 
 /// Threads of one module at most.
 const THREADS_MAX: u32 = 1024;
@@ -31,6 +42,9 @@ pub struct ModuleOptions {
     pub config: Vec<(String, String)>,
     /// What the host does if it does not answer as an extension, if the operator says so.
     pub on_failure: Option<FailurePolicy>,
+    /// Of its own lines in the log, and of those about its turns at hooks; that of the log if
+    /// it is not set.
+    pub log_level: Option<LevelFilter>,
 }
 
 impl ModuleOptions {
@@ -44,6 +58,7 @@ impl ModuleOptions {
             limits,
             config: Vec::new(),
             on_failure: None,
+            log_level: None,
         }
     }
 
@@ -88,6 +103,7 @@ impl ModuleOptions {
             limits: ModuleLimits::read(&format!("{section}.limits"), base, reader),
             config: reader.table(&format!("{section}.config"), "the module's own settings"),
             on_failure: read_on_failure(&format!("{section}.on_failure"), reader),
+            log_level: read_log_level(&format!("{section}.log_level"), reader),
         }
     }
 }
@@ -100,6 +116,15 @@ fn read_on_failure(setting: &str, reader: &mut Reader) -> Option<FailurePolicy> 
          its fields are null",
     )];
     reader.is_set(setting).then_some(policy)
+}
+
+fn read_log_level(setting: &str, reader: &mut Reader) -> Option<LevelFilter> {
+    let index = reader.choice_or_none(
+        setting,
+        &LOG_LEVELS.map(|(name, _)| name),
+        "the level of its own lines in the log, and of those about its turns at hooks (default: as log.level)",
+    );
+    index.map(|index| LOG_LEVELS[index].1)
 }
 
 /// The names of extensions, in the order in which they are called at a hook; `None` if the

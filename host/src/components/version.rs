@@ -135,7 +135,11 @@ impl Version {
         KeptLog::begin(&profile.name);
         let limits = Arc::new(options.limits.of_call());
         let loaded = Loaded {
-            log: LogBudget::of(&profile.name, limits.capabilities.logging.per_second),
+            log: LogBudget::of(
+                &profile.name,
+                limits.capabilities.logging.per_second,
+                options.log_level,
+            ),
             name: profile.name.as_str().into(),
             settings: serving(&options.config, &limits),
             contract,

@@ -17,7 +17,7 @@ use super::values::{bytes, list, number, size};
 /// What an error shows of a value, in bytes.
 const SHOWN_BYTES_MAX: usize = 100;
 /// The hint for a variable that begins as those of a module.
-const VARIABLES_OF_MODULES: &str = "after the module's name, such a variable has _COMPONENT, _GRANTS, _PATH_PREFIXES, \
+const VARIABLES_OF_MODULES: &str = "after the module's name, such a variable has _COMPONENT, _GRANTS, _LOG_LEVEL, _ON_FAILURE, _PATH_PREFIXES, \
                                     _LIMITS_… or _CONFIG_…";
 /// The longest time of a setting in milliseconds: what is added to it stays in bounds.
 const YEAR_MS: u64 = 365 * 24 * 3_600 * 1_000;
@@ -193,6 +193,23 @@ impl Reader {
             },
         )
         .unwrap_or(0)
+    }
+
+    /// One of several words, by its index; `None` if it is not set, or empty.
+    pub(crate) fn choice_or_none(
+        &mut self,
+        key: &str,
+        words: &[&str],
+        meaning: &str,
+    ) -> Option<usize> {
+        let read = |value: &Value| match value {
+            Value::Text(text) | Value::Raw(text) if text.is_empty() => Some(None),
+            Value::Text(text) | Value::Raw(text) => {
+                words.iter().position(|word| word == text).map(Some)
+            }
+            _ => None,
+        };
+        self.take(key, words.join(" or "), "", meaning, read)?
     }
 
     /// A list of texts that `parse` takes as a whole; `default` as it is written. `None` if

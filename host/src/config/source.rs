@@ -265,8 +265,8 @@ fn tells_of_port(variable: &str, value: &str) -> bool {
 }
 
 /// `WARES_SERVER_DRAIN_MS` is `server.drain_ms`: the first word is the section.
-/// In a module's variables the words `CONFIG`, `LIMITS`, `COMPONENT`, `GRANTS` and
-/// `PATH_PREFIXES` end its name. A variable without them is a key too, as it stands, which
+/// In a module's variables the words `CONFIG`, `LIMITS`, `COMPONENT`, `GRANTS`, `LOG_LEVEL`,
+/// `ON_FAILURE` and `PATH_PREFIXES` end its name. A variable without them is a key too, as it stands, which
 /// no setting has.
 fn key_of(variable: &str) -> Option<String> {
     if NOT_SETTINGS.contains(&variable) {
@@ -284,11 +284,16 @@ fn key_of(variable: &str) -> Option<String> {
             return Some(format!("modules.{}.{part}.{key}", module.replace('_', "-")));
         }
     }
-    let named = ["component", "grants", "path_prefixes"]
-        .iter()
-        .find_map(|part| {
-            let module = rest.strip_suffix(part)?.strip_suffix('_')?;
-            Some(format!("modules.{}.{part}", module.replace('_', "-")))
-        });
+    let settings = [
+        "component",
+        "grants",
+        "log_level",
+        "on_failure",
+        "path_prefixes",
+    ];
+    let named = settings.iter().find_map(|part| {
+        let module = rest.strip_suffix(part)?.strip_suffix('_')?;
+        Some(format!("modules.{}.{part}", module.replace('_', "-")))
+    });
     Some(named.unwrap_or(name))
 }

@@ -331,7 +331,7 @@ mod tests {
         let capabilities = CapabilityLimits::default();
         CallContext {
             component: "counts".into(),
-            log: LogBudget::of("counts", capabilities.logging.per_second),
+            log: LogBudget::of("counts", capabilities.logging.per_second, None),
             settings: Settings::new([]),
             session: None,
             limits: Arc::new(Limits {

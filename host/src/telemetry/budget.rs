@@ -1,4 +1,5 @@
-//! The log lines of each component in a second, over all its calls, versions and instances.
+//! The log lines of each component: the level from which on they are logged, and their number
+//! in a second, over all its calls, versions and instances.
 //! Lines beyond the budget are counted, and one line reports their number: with the next line
 //! within it, or shortly after if none is.
 
@@ -7,7 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use tracing::Level;
+use tracing_subscriber::filter::LevelFilter;
+
 use super::DROPPED;
+use super::levels::default_level;
 use super::window::{Dropped, Room, Window};
 
 /// The budget of one component a second.
@@ -23,6 +28,8 @@ pub struct LogLimits {
 #[derive(Debug)]
 pub struct LogBudget {
     component: Arc<str>,
+    /// The operator's for this component.
+    level: Option<LevelFilter>,
     room: Room,
     window: Mutex<Window>,
     dropped_lines: AtomicU64,
@@ -36,25 +43,27 @@ static BUDGETS: Mutex<BTreeMap<Arc<str>, Arc<LogBudget>>> = Mutex::new(BTreeMap:
 const LOADED: &str = "(loading)";
 
 impl LogBudget {
-    /// Returns the budget of the component with this name. The first call sets the limits.
-    pub fn of(component: &str, limits: LogLimits) -> Arc<Self> {
+    /// Returns the budget of the component with this name. The first call sets the limits and
+    /// the level; without one the log's own holds.
+    pub fn of(component: &str, limits: LogLimits, level: Option<LevelFilter>) -> Arc<Self> {
         let mut budgets = BUDGETS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(budget) = budgets.get(component) {
             return budget.clone();
         }
-        let budget = Arc::new(Self::new(component, limits));
+        let budget = Arc::new(Self::new(component, limits, level));
         budgets.insert(budget.component.clone(), budget.clone());
         budget
     }
 
     /// Returns the budget that components without a known name share while they are loaded.
     pub fn of_loading(limits: LogLimits) -> Arc<Self> {
-        Self::of(LOADED, limits)
+        Self::of(LOADED, limits, None)
     }
 
-    fn new(component: &str, limits: LogLimits) -> Self {
+    fn new(component: &str, limits: LogLimits, level: Option<LevelFilter>) -> Self {
         Self {
             component: component.into(),
+            level,
             room: Room {
                 lines: limits.lines_per_s_max,
                 bytes: limits.bytes_per_s_max,
@@ -62,6 +71,12 @@ impl LogBudget {
             window: Mutex::default(),
             dropped_lines: AtomicU64::new(0),
         }
+    }
+
+    /// Whether lines of this level are logged: those of the component itself, or those of
+    /// this target about it.
+    pub fn logs(&self, target: &str, level: Level) -> bool {
+        level <= self.level.unwrap_or_else(|| default_level(target))
     }
 
     /// Whether a line of this many bytes fits into this second.
@@ -144,9 +159,9 @@ mod tests {
 
     #[test]
     fn all_calls_of_a_component_share_one_budget_and_no_other_component_does() {
-        let ours = LogBudget::of("budget-ours", LIMITS);
-        let again = LogBudget::of("budget-ours", LIMITS);
-        let theirs = LogBudget::of("budget-theirs", LIMITS);
+        let ours = LogBudget::of("budget-ours", LIMITS, None);
+        let again = LogBudget::of("budget-ours", LIMITS, None);
+        let theirs = LogBudget::of("budget-theirs", LIMITS, None);
         let now = Instant::now();
         assert_eq!(ours.takes_at(10, now), (true, None));
         assert_eq!(again.takes_at(10, now), (true, None));
@@ -167,7 +182,7 @@ mod tests {
         let now = Instant::now();
         let second = Duration::from_secs(1);
         let flooded = || {
-            let budget = LogBudget::new("budget-flooded", LIMITS);
+            let budget = LogBudget::new("budget-flooded", LIMITS, None);
             for _ in 0..5 {
                 budget.takes_at(10, now);
             }

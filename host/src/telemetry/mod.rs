@@ -5,6 +5,7 @@
 mod budget;
 mod fields;
 mod kept;
+mod levels;
 mod repeats;
 pub(crate) mod trace;
 mod window;
@@ -13,7 +14,7 @@ use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 use std::time::{Duration, Instant};
 
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -31,11 +32,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const PANIC_BYTES_MAX: usize = 2 * 1024;
 /// The target of the lines of components, which have budgets of their own.
 pub(crate) const COMPONENT: &str = "component";
+/// The target of the lines about the turns of extensions at hooks.
+pub(crate) const HOOKS: &str = "hooks";
 /// Lines of the host about dropped lines. Their only bound is one a second for each subject.
 const DROPPED: &str = "dropped";
-
-/// The levels, as they are written alone or after `target=`.
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// Which lines the log has, and in which form: `log.…`.
 #[derive(Clone, Debug)]
@@ -57,33 +57,12 @@ impl LogSettings {
             json: reader.choice("log.format", &["text", "json"], "how log lines look") == 1,
         }
     }
-
-    fn filter(&self) -> Result<Targets, LogError> {
-        let mut filter = Targets::new();
-        for part in self.level.split(',').map(str::trim) {
-            let (target, level) = match part.split_once('=') {
-                Some((target, level)) => (Some(target.trim()), level.trim()),
-                None => (None, part),
-            };
-            let level: LevelFilter = LEVELS
-                .iter()
-                .find(|known| known.eq_ignore_ascii_case(level))
-                .and_then(|known| known.parse().ok())
-                .ok_or_else(|| LogError::Level(level.to_owned()))?;
-            filter = match target {
-                Some("") => return Err(LogError::Target(part.to_owned())),
-                Some(target) => filter.with_target(target, level),
-                None => filter.with_default(level),
-            };
-        }
-        Ok(filter)
-    }
 }
 
 /// Why the log does not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LogError {
-    #[error("log.level: '{0}' is no level; there are {levels}, each also as target=level", levels = LEVELS.join(", "))]
+    #[error("log.level: '{0}' is no level; there are {levels}, each also as target=level", levels = levels::LEVELS.join(", "))]
     Level(String),
     #[error("log.level: '{0}' has no target before its '='")]
     Target(String),
@@ -91,12 +70,17 @@ pub(crate) enum LogError {
     Thread(#[from] std::io::Error),
 }
 
-/// Starts the log. A second call changes nothing.
+/// Starts the log. `components` is the level of the most lines that the settings want of one
+/// component. A second call changes nothing.
 ///
 /// # Errors
 /// When its level cannot be read, or the system has no thread left.
-pub(crate) fn start(settings: &LogSettings) -> Result<(), LogError> {
-    let (filter, json) = (settings.filter()?, settings.json);
+pub(crate) fn start(
+    settings: &LogSettings,
+    components: Option<LevelFilter>,
+) -> Result<(), LogError> {
+    let filter = levels::open_to(levels::parse(&settings.level)?, components);
+    let json = settings.json;
     let subscriber = tracing_subscriber::registry()
         .with(filter)
         .with(repeats::Repeats)

@@ -1,6 +1,7 @@
 //! Settings from all their sources, and the documents that name them.
 
 use std::path::{Path, PathBuf};
+use tracing::level_filters::LevelFilter;
 
 use tempfile::TempDir;
 
@@ -154,6 +155,32 @@ fn a_module_has_the_limits_of_all_but_for_its_own() {
 }
 
 #[test]
+fn a_module_has_a_level_of_the_log_and_a_policy_of_its_own() {
+    let file = "[modules.shop]\nlog_level = \"debug\"\n[modules.other]\nlog_level = \"\"";
+    let environment = [
+        ("WARES_MODULES_OTHER_ON_FAILURE", "skip"),
+        ("WARES_MODULES_THIRD_ONE_LOG_LEVEL", "error"),
+    ];
+    let config = load(Some(file), &environment, &[]).unwrap();
+    let of = |name: &str| {
+        let module = &config.modules[name];
+        (
+            module.log_level,
+            module.on_failure.map(|policy| policy.name()),
+        )
+    };
+    assert_eq!(of("shop"), (Some(LevelFilter::DEBUG), None));
+    assert_eq!(of("other"), (None, Some("skip")));
+    assert_eq!(of("third-one"), (Some(LevelFilter::ERROR), None));
+    refuse(
+        "[modules.shop]\nlog_level = \"loud\"",
+        &[],
+        &[],
+        "wares.toml:2: modules.shop.log_level must be error or warn or info or debug or trace, not 'loud'",
+    );
+}
+
+#[test]
 fn a_path_in_the_file_is_relative_to_the_file() {
     let file = "[data]\ndir = \"d\"\nmodules_dir = \"/m\"\n[modules.shop]\ncomponent = \"c.wasm\"";
     let config = load(Some(file), &[], &[]).unwrap();
@@ -192,7 +219,7 @@ fn every_fault_is_named_at_once_with_where_it_is_from() {
 #[test]
 fn variables_and_sections_that_are_no_setting_are_named() {
     let section = |name: &str| format!(": {name} is a section, whose settings are {name}.…");
-    let of_a_module = ": after the module's name, such a variable has _COMPONENT, _GRANTS, _PATH_PREFIXES, \
+    let of_a_module = ": after the module's name, such a variable has _COMPONENT, _GRANTS, _LOG_LEVEL, _ON_FAILURE, _PATH_PREFIXES, \
                        _LIMITS_… or _CONFIG_…";
     for (variable, key, hint) in [
         ("WARES_FOO", "foo", String::new()),

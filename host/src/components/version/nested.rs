@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tracing::Level;
+
 use super::Version;
 use crate::components::chain::FailurePolicy;
 use crate::components::contract::Asking;
@@ -10,6 +12,7 @@ use crate::engine::{
     CallContext, CallError, ImportKind, LoadError, NestedCall, Nesting, Question, Selecting, Turn,
     Val,
 };
+use crate::telemetry::HOOKS;
 
 impl Version {
     /// Whether it is an extension that fills this extension point.
@@ -94,6 +97,11 @@ impl Version {
     ) -> Result<Result<Vec<String>, String>, CallError> {
         let context = self.nested(nesting);
         self.loaded.contract.select(context, question, limit)
+    }
+
+    /// Whether lines of this level about its turns at hooks are logged.
+    pub(in crate::components) fn logs_hooks(&self, level: Level) -> bool {
+        self.loaded.log.logs(HOOKS, level)
     }
 
     /// Takes its turn at a hook, within the calls of `nesting`.

@@ -139,7 +139,7 @@ fn every_fault_is_found_and_a_key_that_is_not_read_is_one() {
             "here: there is no setting a: a is a section, whose settings are a.…",
             "here: there is no setting a.nmae: did you mean a.name?",
             "here: there is no setting modules_shop_x: after the module's name, such a variable has _COMPONENT, \
-             _GRANTS, _PATH_PREFIXES, _LIMITS_… or _CONFIG_…",
+             _GRANTS, _LOG_LEVEL, _ON_FAILURE, _PATH_PREFIXES, _LIMITS_… or _CONFIG_…",
             "here: there is no setting unlike.any",
         ]
     );
