@@ -51,7 +51,7 @@ fn a_refusal_by_the_command_itself_is_in_the_audit() {
     let nameless = marked("name=No version=2.0.0");
     fs::write(path("nameless.wasm"), &nameless).unwrap();
     let foreign = wat::parse_str(
-        r#"(component (import "wasi:filesystem/types@0.2.6" (instance (export "open" (func)))))"#,
+        r#"(component (import "wasi:http/types@0.2.6" (instance (export "open" (func)))))"#,
     )
     .unwrap();
     fs::write(path("foreign.wasm"), &foreign).unwrap();
@@ -92,7 +92,7 @@ fn a_refusal_by_the_command_itself_is_in_the_audit() {
             vec!["foreign.wasm"],
             Value::Null,
             Some(&foreign),
-            "foreign.wasm: it imports wasi:filesystem/types@0.2.6, which this host does not provide".to_owned(),
+            "foreign.wasm: it imports wasi:http/types@0.2.6, which this host does not provide".to_owned(),
         ),
         (
             vec!["fine.wasm", "--signature", "nowhere.minisig"],

@@ -51,9 +51,9 @@ fn importing(interface: &str) -> Vec<u8> {
 #[test]
 fn an_interface_that_is_not_linked_is_not_imported() {
     for interface in [
-        "wasi:filesystem/preopens@0.2.6",
-        "wasi:filesystem/types@0.2.6",
-        "wasi:sockets/tcp@0.2.6",
+        "wasi:filesystem/watches@0.2.6",
+        "wasi:sockets/raw@0.2.6",
+        "wasi:http/types@0.2.6",
         "wasi:http/outgoing-handler@0.2.6",
         "wasi:cli/run@0.2.6",
         "wasi:keyvalue/store@0.2.0",
@@ -278,7 +278,7 @@ fn a_compilation_that_explodes_is_killed() {
 
 #[test]
 fn a_component_that_is_no_module_is_refused_before_it_is_compiled() {
-    let foreign = r#"(import "wasi:filesystem/types@0.2.6" (instance (export "open" (func))))"#;
+    let foreign = r#"(import "wasi:http/types@0.2.6" (instance (export "open" (func))))"#;
     let later = r#"(import "wares:platform/list@1.0.0" (instance (export "open" (func))))"#;
     let not_given =
         |interface: &str| format!("it imports {interface}, which this host does not provide");
@@ -287,7 +287,7 @@ fn a_component_that_is_no_module_is_refused_before_it_is_compiled() {
     for (outside, reason) in [
         (
             format!("{foreign} {EXPORTS}"),
-            not_given("wasi:filesystem/types@0.2.6"),
+            not_given("wasi:http/types@0.2.6"),
         ),
         (
             format!("{later} {EXPORTS}"),
@@ -342,6 +342,7 @@ fn imports_and_exports_of_a_refused_component_are_shown() {
                   (import "shop:points/texts@1.0.0" (instance
                     (export "open" (func (param "value" string) (result (result string (error string)))))))
                   (import "wasi:cli/stderr@0.2.6" (instance))
+                  (import "wasi:sockets/tcp@0.2.0" (instance))
                   (import "bare" (func))
                   (instance $nothing)
                   (export "wares:module/lifecycle@1.0.0" (instance $nothing))
@@ -374,6 +375,7 @@ fn imports_and_exports_of_a_refused_component_are_shown() {
             ("shop:points/flags@1.0.0", "extension-point"),
             ("shop:points/texts@1.0.0", "extension-point"),
             ("wasi:cli/stderr@0.2.6", "capability"),
+            ("wasi:sockets/tcp@0.2.0", "inert"),
             ("bare", "unknown"),
         ]
     );
@@ -427,6 +429,9 @@ fn an_interface_that_is_not_granted_is_not_linked() {
     for line in [
         "  wares:platform/sql@1.1.0 (by the grant sql)\n",
         "  wares:platform/events@1.1.0 (by the grant events)\n",
+        "\nImports that are linked with nothing behind them:\n  wasi:filesystem/types@0.2.",
+        "\n  wasi:filesystem/preopens@0.2.",
+        "\n  wasi:sockets/tcp-create-socket@0.2.",
     ] {
         assert!(all.contains(line), "{all}");
     }

@@ -11,6 +11,7 @@ use super::{CallState, Capability};
 pub(crate) const CAPABILITY: Capability = Capability {
     interfaces: &["wares:platform/events@1.2.0"],
     grant: Some("events"),
+    is_inert: false,
     summary: "keeps events in the transactions of its own database",
     link,
 };

@@ -12,6 +12,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interfaces: &["wares:platform/extended@1.2.0"],
     // A component is answered about its own entities alone.
     grant: None,
+    is_inert: false,
     summary: "shows fields and relations that other components provide for its own entities",
     link,
 };

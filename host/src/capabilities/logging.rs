@@ -16,6 +16,7 @@ use crate::telemetry::{COMPONENT, LogBudget, LogLimits};
 pub(crate) const CAPABILITY: Capability = Capability {
     interfaces: &["wasi:logging/logging@0.1.0-draft"],
     grant: None,
+    is_inert: false,
     summary: "writes lines of the host's log",
     link,
 };

@@ -12,6 +12,7 @@ pub mod extended;
 #[cfg(test)]
 mod fixture;
 mod grants;
+pub(crate) mod inert;
 pub(crate) mod logging;
 mod nested;
 pub(crate) mod settings;
@@ -60,6 +61,8 @@ pub(crate) struct Capability {
     /// What an operator grants a component for it. `None` where it is harmless, and every
     /// component has it.
     pub(crate) grant: Option<&'static str>,
+    /// Whether its interfaces are only there to be imported: nothing is behind them.
+    pub(crate) is_inert: bool,
     /// What it lets a component do, in one sentence.
     pub(crate) summary: &'static str,
     /// Adds its interfaces to a linker.
@@ -131,6 +134,7 @@ capabilities! {
     settings,
     logging,
     wasi,
+    inert,
     #[cfg(test)]
     toy,
 }

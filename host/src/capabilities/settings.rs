@@ -11,6 +11,7 @@ use super::{CallContext, CallState, Capability, PerCall};
 pub(crate) const CAPABILITY: Capability = Capability {
     interfaces: &["wasi:config/store@0.2.0-rc.1"],
     grant: None,
+    is_inert: false,
     summary: "reads its own settings",
     link,
 };

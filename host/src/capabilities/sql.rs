@@ -13,6 +13,7 @@ use crate::storage::{self, Session, SessionLimits};
 pub(crate) const CAPABILITY: Capability = Capability {
     interfaces: &["wares:platform/sql@1.2.0"],
     grant: Some("sql"),
+    is_inert: false,
     summary: "reads and writes its own database",
     link,
 };

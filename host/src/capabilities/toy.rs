@@ -9,6 +9,7 @@ use super::{CallContext, CallState, Capability, PerCall};
 pub(crate) const CAPABILITY: Capability = Capability {
     interfaces: &["wares:toy/counter@1.2.0"],
     grant: Some("toy"),
+    is_inert: false,
     summary: "counts",
     link,
 };

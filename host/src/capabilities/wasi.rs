@@ -1,7 +1,6 @@
 //! The part of WASI that every component gets: clocks, randomness, an empty
-//! environment, and standard output and error into the log. No files, sockets,
-//! processes or arguments: their interfaces are not linked at all, so that a
-//! component that imports them does not load.
+//! environment, and standard output and error into the log. No processes and no
+//! arguments; of files and sockets `inert.rs` has the names alone.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +13,7 @@ use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::bindings::{cli, random};
 use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamError, StreamResult};
-use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi::random::{WasiRandom, WasiRandomCtx};
 use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::logging::Log;
@@ -38,10 +37,12 @@ pub(crate) const CAPABILITY: Capability = Capability {
         "wasi:io/error@0.2.12",
         "wasi:io/poll@0.2.12",
         "wasi:io/streams@0.2.12",
+        "wasi:random/insecure@0.2.12",
         "wasi:random/insecure-seed@0.2.12",
         "wasi:random/random@0.2.12",
     ],
     grant: None,
+    is_inert: false,
     summary: "reads clocks and random bytes, and writes its output to the host's log",
     link,
 };
@@ -59,6 +60,9 @@ impl PerCall for State {
         Self {
             wasi: WasiCtxBuilder::new()
                 .wall_clock(WallClock)
+                .allow_tcp(false)
+                .allow_udp(false)
+                .allow_ip_name_lookup(false)
                 .stdout(Output::new(log, tracing::Level::INFO, "stdout"))
                 .stderr(Output::new(log, tracing::Level::WARN, "stderr"))
                 .build(),
@@ -166,9 +170,12 @@ fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
     cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
     cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
-    random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, |call| {
-        call.states.wasi.wasi.random()
-    })
+    random::insecure::add_to_linker::<_, WasiRandom>(linker, randomness)?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, randomness)
+}
+
+fn randomness(call: &mut CallState) -> &mut WasiRandomCtx {
+    call.states.wasi.wasi.random()
 }
 
 /// One of the two standard streams of a call.

@@ -135,6 +135,10 @@ fn print(
             "Operations of other components that it calls",
             ImportKind::Operations,
         ),
+        (
+            "Imports that are linked with nothing behind them",
+            ImportKind::Inert,
+        ),
         ("Imports that nothing provides", ImportKind::Unknown),
     ] {
         let names: Vec<_> = shape
@@ -238,6 +242,7 @@ fn counted(count: usize, noun: &str) -> String {
 fn kind(kind: ImportKind) -> &'static str {
     match kind {
         ImportKind::Capability => "capability",
+        ImportKind::Inert => "inert",
         ImportKind::Types => "types",
         ImportKind::ExtensionPoint => "extension-point",
         ImportKind::Operations => "operations",

@@ -21,6 +21,8 @@ const HOST_NAMESPACES: [&str; 3] = ["wares:platform/", "wares:module/", "wasi:"]
 pub enum ImportKind {
     /// Something that the host provides.
     Capability,
+    /// An interface of the host with nothing behind it.
+    Inert,
     /// Types alone: nothing has to be provided.
     Types,
     /// An interface of hooks, for extensions to fill.
@@ -69,8 +71,12 @@ pub(super) fn kind_of(name: &str, form: &Form) -> ImportKind {
     let is_hosts = || HOST_NAMESPACES.iter().any(|host| name.starts_with(host));
     match (form, provided(name)) {
         (Form::Other, _) => ImportKind::Unknown,
-        (_, Some((_, provided))) if versions::are_compatible(name, provided) => {
-            ImportKind::Capability
+        (_, Some((capability, provided))) if versions::are_compatible(name, provided) => {
+            if capability.is_inert {
+                ImportKind::Inert
+            } else {
+                ImportKind::Capability
+            }
         }
         (_, Some(_)) => ImportKind::Unknown,
         (Form::Types, None) => ImportKind::Types,
@@ -132,7 +138,7 @@ pub(super) fn link(
     let mut unknown = Vec::new();
     for (name, import) in component.component_type().imports(engine) {
         match kind(engine, name, &import.ty) {
-            ImportKind::Capability | ImportKind::Types => {}
+            ImportKind::Capability | ImportKind::Inert | ImportKind::Types => {}
             ImportKind::Unknown => unknown.push(name.to_owned()),
             kind @ (ImportKind::ExtensionPoint | ImportKind::Operations) => {
                 if let ComponentItem::ComponentInstance(instance) = &import.ty {
@@ -421,7 +427,21 @@ mod tests {
                 Some("wares:toy/counter@1.2.0"),
             ),
             ("wares:platform/files@1.0.0", ImportKind::Unknown, None),
-            ("wasi:sockets/tcp@0.2.0", ImportKind::Unknown, None),
+            (
+                "wasi:sockets/tcp@0.2.0",
+                ImportKind::Inert,
+                Some("wasi:sockets/tcp@0.2"),
+            ),
+            (
+                "wasi:filesystem/types@0.3.0",
+                ImportKind::Unknown,
+                Some("wasi:filesystem/types@0.2"),
+            ),
+            (
+                "wasi:http/outgoing-handler@0.2.6",
+                ImportKind::Unknown,
+                None,
+            ),
             ("shop:reviews/reviews@1.0.0", ImportKind::Operations, None),
         ] {
             assert_eq!(kind_of(import, &Form::Functions), kind, "{import}");

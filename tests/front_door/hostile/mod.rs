@@ -42,7 +42,7 @@ enum Gets {
 
 /// Every attack that ends by itself or by a limit, with the limits as they are
 /// unless the second part says otherwise.
-const ATTACKS: [(&str, Gets); 49] = {
+const ATTACKS: [(&str, Gets); 52] = {
     use Gets::{Error, Said};
     [
         ("trap", Error("unreachable")),
@@ -54,6 +54,9 @@ const ATTACKS: [(&str, Gets); 49] = {
         ("recurse", Error("wasm trap")),
         ("dive", Said(r#"{"depth":10000}"#)),
         ("read-input", Said(r#"{"read":0}"#)),
+        ("read-files", Said(r#"{"refused":5}"#)),
+        ("connect", Said(r#"{"connect":"Some(PermissionDenied)"}"#)),
+        ("send", Said(r#"{"send":"Some(PermissionDenied)"}"#)),
         ("grow", Error("limits.memory_bytes_max")),
         ("storm", Error("limits.host_calls_max")),
         ("flood-log", Said("{}")),

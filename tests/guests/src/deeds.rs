@@ -15,7 +15,7 @@ const ENDLESS: &str = "with recursive n (x) as (select 1 union all select x + 1 
 /// in two ways, and a letter that is seen by nobody.
 const DARK: &str = "a\u{9b}31mb\u{202e}c\u{2028}d\u{200b}e\nf";
 
-pub const DEEDS: [Deed; 61] = [
+pub const DEEDS: [Deed; 64] = [
     ("well", || answer(200, "{\"well\":true}")),
     // Stopping, or not.
     ("trap", || panic!("a hostile panic")),
@@ -44,6 +44,26 @@ pub const DEEDS: [Deed; 61] = [
         let mut input = String::new();
         let read = std::io::stdin().read_line(&mut input);
         answer(200, &format!("{{\"read\":{}}}", read.unwrap_or(99)))
+    }),
+    // What the standard library reaches by interfaces with nothing behind them.
+    ("read-files", || {
+        let opened = ["/etc/passwd", "wares.db", "../host.db"].map(std::fs::read);
+        let listed = std::fs::read_dir("/").map(|_| ());
+        let written = std::fs::write("/tmp/hostile", "x");
+        let errors = opened.iter().filter(|opened| opened.is_err()).count()
+            + [listed.is_err(), written.is_err()]
+                .map(usize::from)
+                .iter()
+                .sum::<usize>();
+        answer(200, &format!("{{\"refused\":{errors}}}"))
+    }),
+    ("connect", || {
+        let said = std::net::TcpStream::connect("127.0.0.1:9000").map_err(|error| error.kind());
+        answer(200, &format!("{{\"connect\":\"{:?}\"}}", said.err()))
+    }),
+    ("send", || {
+        let said = std::net::UdpSocket::bind("0.0.0.0:0").map_err(|error| error.kind());
+        answer(200, &format!("{{\"send\":\"{:?}\"}}", said.err()))
     }),
     // Taking too much.
     ("grow", || {
