@@ -4,7 +4,7 @@
 use crate::harness::{Shop, bare_guest, hostile_guest, marked, run, text};
 
 /// Tries to serve a component, with these settings; returns why it is not served.
-fn refused(component: &[u8], settings: &[&str]) -> String {
+pub fn refused(component: &[u8], settings: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("broken.wasm");
     std::fs::write(&file, component).unwrap();

@@ -57,6 +57,7 @@ mod second_module;
 mod settings;
 mod signatures;
 mod signin;
+mod sizes;
 mod starts;
 mod transport;
 mod troubles;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::setup::Setup;
 use super::{Common, json_out, text_out, write_line};
 use crate::components::{Source, Version, VersionError, method_name};
-use crate::engine::{FIELDS, HOOKS, ImportKind, LoadError, Shape};
+use crate::engine::{FIELDS, HOOKS, ImportKind, LoadError, Measures, Shape};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -78,6 +78,8 @@ fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
     let mut report = json!({
         "file": source.origin,
         "size_bytes": source.bytes.len(),
+        "engine": shape.measures.size().name(),
+        "measures": shape.measures,
         "imports": imports,
         "exports": exports,
     });
@@ -128,6 +130,7 @@ fn print(
         }
     }
     writeln!(out, "{} bytes", source.bytes.len())?;
+    writeln!(out, "{}", measured(&shape.measures))?;
     for (title, wanted) in [
         ("Capabilities that it uses", ImportKind::Capability),
         ("Extension points that it has", ImportKind::ExtensionPoint),
@@ -230,12 +233,24 @@ fn in_short(shape: &Shape, module: &Version) -> String {
     format!("{article} {role}{has}; it has {migrations} and uses {grants}")
 }
 
+/// Returns one line on the engine of a component and what decides about it.
+fn measured(measures: &Measures) -> String {
+    format!(
+        "It runs in the engine for {} components: {} with {} bytes in {}, and {} bytes of memory before it runs",
+        measures.size().name(),
+        counted(measures.core_instances, "core instance"),
+        measures.data_bytes,
+        counted(measures.data_segments, "data segment"),
+        measures.memory_bytes,
+    )
+}
+
 /// A number of things, as a sentence has it.
-fn counted(count: usize, noun: &str) -> String {
-    match count {
+fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    match count.try_into().unwrap_or(u64::MAX) {
         0 => format!("no {noun}s"),
         1 => format!("1 {noun}"),
-        _ => format!("{count} {noun}s"),
+        count => format!("{count} {noun}s"),
     }
 }
 

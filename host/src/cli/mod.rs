@@ -23,7 +23,8 @@ use std::io::{StdoutLock, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::engine::compiler;
+use crate::engine::Size;
+use crate::engine::compiler::{self, Task};
 use crate::printable::{Printer, printable, printable_line};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -71,6 +72,9 @@ enum Command {
         /// Read its types alone, and write what it imports and exports in JSON.
         #[arg(long)]
         read: bool,
+        /// Compile it for the engine of large components.
+        #[arg(long, conflicts_with = "read")]
+        large: bool,
     },
 }
 
@@ -123,7 +127,15 @@ pub fn run() -> ExitCode {
         Command::Compile {
             memory_bytes_max,
             read,
-        } => return compile(memory_bytes_max, read),
+            large,
+        } => {
+            let task = match (read, large) {
+                (true, _) => Task::Read,
+                (false, true) => Task::Compile(Size::Large),
+                (false, false) => Task::Compile(Size::Small),
+            };
+            return compile(memory_bytes_max, task);
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -147,8 +159,8 @@ fn write_line(out: &mut dyn Write, line: Arguments<'_>) -> std::io::Result<()> {
 }
 
 /// An error goes to the process that asked, without more words.
-fn compile(memory_bytes_max: u64, read: bool) -> ExitCode {
-    match compiler::run(memory_bytes_max, read) {
+fn compile(memory_bytes_max: u64, task: Task) -> ExitCode {
+    match compiler::run(memory_bytes_max, task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             eprintln!("{}", printable(&reason));

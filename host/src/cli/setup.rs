@@ -23,9 +23,10 @@ use crate::storage::{HostDatabase, Installed, StorageError};
 /// Modules of new names that a host takes until it is started again.
 const NEW_MODULES_MAX: usize = 8;
 /// Calls of all modules together beyond which no module of a new name gets a place: the
-/// instances of a call and of those nested in it reserve 32 GiB of addresses, and a process
-/// has 128 TiB.
-const CALLS_OF_NEW_MAX: usize = 2_048;
+/// instances of a call and of those nested in it reserve 32 GiB of addresses in the engine of
+/// small components and 24 GiB in that of large ones, and a process has 128 TiB, of which the
+/// program takes the middle.
+const CALLS_OF_NEW_MAX: usize = 1_280;
 
 /// The modules that the engine has instances for.
 pub(super) struct Places {

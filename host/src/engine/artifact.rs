@@ -11,18 +11,32 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::size::{self, Size};
 use crate::digest::Digest;
 use crate::{clock, files};
 
 /// Bytes of the checksum that a file ends with.
 const CHECKSUM_BYTES: usize = 32;
 
-/// Named after the component's digest and after all that its machine code
-/// depends on: wasmtime's version, the processor's features, the engine's options.
-fn name(engine: &Engine, digest: Digest) -> String {
+/// Named after the component's digest, the engine of its size, and after all that its machine
+/// code depends on: wasmtime's version, the processor's features, the engine's options, and
+/// what decides between the engines.
+fn name(engine: &Engine, (digest, size): (Digest, Size)) -> String {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    format!("{digest}-{:016x}.cwasm", hasher.finish())
+    size::RULE.hash(&mut hasher);
+    let beginning = beginning((digest, size));
+    format!("{beginning}{:016x}.cwasm", hasher.finish())
+}
+
+fn beginning((digest, size): (Digest, Size)) -> String {
+    format!("{digest}-{}-", size.name())
+}
+
+/// Whether there is a file of the component for the engine of this size, usable or not.
+pub(super) fn is_kept(folder: &Path, component: (Digest, Size)) -> bool {
+    let beginning = beginning(component);
+    names(folder).any(|name| name.starts_with(&beginning))
 }
 
 /// The checksum at the end of a file. It covers the name as well: code under the name of
@@ -36,8 +50,8 @@ fn checksum(name: &str, code: &[u8]) -> [u8; CHECKSUM_BYTES] {
 }
 
 /// Returns the machine code of the component with this digest, if a valid file exists.
-pub(super) fn read(engine: &Engine, folder: &Path, digest: Digest) -> Option<Component> {
-    let name = name(engine, digest);
+pub(super) fn read(engine: &Engine, folder: &Path, component: (Digest, Size)) -> Option<Component> {
+    let name = name(engine, component);
     let bytes = files::read(&folder.join(&name), files::OWN_BYTES_MAX).ok()?;
     let (code, ending) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
     if checksum(&name, code) != ending {
@@ -61,10 +75,10 @@ pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> 
 
 /// Stores the machine code. A failure does not affect the caller: the next start compiles
 /// again.
-pub(super) fn write(engine: &Engine, folder: &Path, digest: Digest, code: &[u8]) {
-    let name = name(engine, digest);
+pub(super) fn write(engine: &Engine, folder: &Path, component: (Digest, Size), code: &[u8]) {
+    let name = name(engine, component);
     // Files of other versions of the host or another processor.
-    forget(folder, digest);
+    forget(folder, component.0);
     let write = || -> std::io::Result<()> {
         // Written beside and renamed, so that no reader sees an incomplete file.
         let (path, mut file) = tempfile_in(folder)?;
@@ -85,20 +99,17 @@ pub(super) fn write(engine: &Engine, folder: &Path, digest: Digest, code: &[u8])
 
 /// Removes the machine code of the component with this digest.
 pub(super) fn forget(folder: &Path, digest: Digest) {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
-    };
     let beginning = format!("{digest}-");
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        if name
-            .to_str()
-            .is_some_and(|name| name.starts_with(&beginning))
-        {
-            // A file that stays only takes space.
-            let _ = fs::remove_file(entry.path());
-        }
+    for name in names(folder).filter(|name| name.starts_with(&beginning)) {
+        // A file that stays only takes space.
+        let _ = fs::remove_file(folder.join(name));
     }
+}
+
+/// The names of the files in the folder.
+fn names(folder: &Path) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok())
 }
 
 fn tempfile_in(folder: &Path) -> std::io::Result<(PathBuf, fs::File)> {
@@ -122,13 +133,13 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         // A folder stands where the file is to be.
-        let digest = Digest::of(b"component");
-        let name = name(&engine, digest);
+        let component = (Digest::of(b"component"), Size::Small);
+        let name = name(&engine, component);
         fs::create_dir(folder.path().join(&name)).unwrap();
-        write(&engine, folder.path(), digest, b"code");
+        write(&engine, folder.path(), component, b"code");
         assert_eq!(names(), [&*name]);
         fs::remove_dir(folder.path().join(&name)).unwrap();
-        write(&engine, folder.path(), digest, b"code");
+        write(&engine, folder.path(), component, b"code");
         assert_eq!(names(), [&*name]);
         assert!(folder.path().join(&name).is_file());
     }

@@ -7,9 +7,11 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use super::engines::code_config;
 use super::error::LoadError;
+use super::root;
 use super::shape::Shape;
-use super::{code_config, root};
+use super::size::Size;
 use crate::fault::fault;
 
 /// The hidden command of `wares` that compiles: a component on standard input, machine code
@@ -18,6 +20,17 @@ pub const COMMAND: &str = "compile-component";
 /// The flag with which the command only reads the component's types, and writes its shape
 /// as JSON.
 const READ: &str = "--read";
+/// The flag with which it compiles for the engine of large components.
+const LARGE: &str = "--large";
+
+/// What the process does with the component.
+#[derive(Clone, Copy, Debug)]
+pub enum Task {
+    /// Reads its types and its size.
+    Read,
+    /// Compiles it for the engine of its size.
+    Compile(Size),
+}
 
 /// The limits of compiling one component.
 #[derive(Clone, Copy, Debug)]
@@ -28,13 +41,17 @@ pub struct CompileLimits {
     pub memory_bytes_max: u64,
 }
 
-/// Compiles a component to machine code.
+/// Compiles a component to machine code for the engine of its size.
 ///
 /// # Errors
 /// When it does not compile, or not within its limits.
-pub(super) fn compile(bytes: &[u8], limits: CompileLimits) -> Result<Vec<u8>, LoadError> {
+pub(super) fn compile(
+    bytes: &[u8],
+    limits: CompileLimits,
+    size: Size,
+) -> Result<Vec<u8>, LoadError> {
     fault("compile.begun");
-    ask(bytes, limits, &[])
+    ask(bytes, limits, Task::Compile(size))
 }
 
 /// Reads the imports and exports of a component.
@@ -42,17 +59,22 @@ pub(super) fn compile(bytes: &[u8], limits: CompileLimits) -> Result<Vec<u8>, Lo
 /// # Errors
 /// When it is no component, or is not read within the limits.
 pub(super) fn read(bytes: &[u8], limits: CompileLimits) -> Result<Shape, LoadError> {
-    let shape = ask(bytes, limits, &[READ])?;
+    let shape = ask(bytes, limits, Task::Read)?;
     serde_json::from_slice(&shape).map_err(|error| LoadError::Compiler(error.to_string()))
 }
 
 /// Runs a separate process on a component, and returns its output.
-fn ask(bytes: &[u8], limits: CompileLimits, flags: &[&str]) -> Result<Vec<u8>, LoadError> {
+fn ask(bytes: &[u8], limits: CompileLimits, task: Task) -> Result<Vec<u8>, LoadError> {
     let failed = |error: std::io::Error| LoadError::Compiler(error.to_string());
+    let flag = match task {
+        Task::Read => Some(READ),
+        Task::Compile(Size::Small) => None,
+        Task::Compile(Size::Large) => Some(LARGE),
+    };
     let mut child = Command::new(program().map_err(failed)?)
         .arg(COMMAND)
         .arg(limits.memory_bytes_max.to_string())
-        .args(flags)
+        .args(flag)
         .env_clear()
         // Each arena reserves much memory that is hardly used.
         .env("MALLOC_ARENA_MAX", "2")
@@ -124,20 +146,23 @@ fn program() -> std::io::Result<std::path::PathBuf> {
 ///
 /// # Errors
 /// The fault of the component, on one line.
-pub fn run(memory_bytes_max: u64, read: bool) -> Result<(), String> {
+pub fn run(memory_bytes_max: u64, task: Task) -> Result<(), String> {
     limit_memory(memory_bytes_max).map_err(|error| error.to_string())?;
     end_with_the_host();
     let mut bytes = Vec::new();
     std::io::stdin()
         .read_to_end(&mut bytes)
         .map_err(|error| error.to_string())?;
-    let written = if read {
-        serde_json::to_vec(&Shape::read(&bytes)?).map_err(|error| error.to_string())?
-    } else {
-        let mut config = code_config();
-        // Background work keeps the other processors free.
-        config.parallel_compilation(!stands_aside());
-        compile_with(&config, &bytes)?
+    let written = match task {
+        Task::Read => {
+            serde_json::to_vec(&Shape::read(&bytes)?).map_err(|error| error.to_string())?
+        }
+        Task::Compile(size) => {
+            let mut config = code_config(size);
+            // Background work keeps the other processors free.
+            config.parallel_compilation(!stands_aside());
+            compile_with(&config, &bytes)?
+        }
     };
     std::io::stdout()
         .write_all(&written)
@@ -145,8 +170,8 @@ pub fn run(memory_bytes_max: u64, read: bool) -> Result<(), String> {
 }
 
 /// Compiles a component in this process.
-pub(super) fn compile_here(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    compile_with(&code_config(), bytes)
+pub(super) fn compile_here(bytes: &[u8], size: Size) -> Result<Vec<u8>, String> {
+    compile_with(&code_config(size), bytes)
 }
 
 fn compile_with(config: &wasmtime::Config, bytes: &[u8]) -> Result<Vec<u8>, String> {

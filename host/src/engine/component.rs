@@ -8,6 +8,7 @@ use wasmtime::component::{Instance, InstancePre};
 
 use super::linker::{self, ImportKind};
 use super::shape::Shape;
+use super::size::Size;
 use super::versions;
 use super::{CallError, Clock, Engine, LoadError, artifact, compiler, hook, store, turns};
 use crate::capabilities::{CallContext, CallState, HOOKS, Need, OPERATIONS, PointsOfHost};
@@ -60,13 +61,14 @@ impl Engine {
         fits: impl FnOnce(&Shape) -> Result<(), LoadError>,
     ) -> Result<Component, LoadError> {
         let component = self.compile(bytes, digest, fits)?;
-        let linker = linker::link(&self.wasmtime, &component)?;
+        let engine = component.engine();
+        let linker = linker::link(engine, &component)?;
         let pre = linker
             .instantiate_pre(&component)
-            .map_err(|error| linker::refusal(&self.wasmtime, &component, &error))?;
+            .map_err(|error| linker::refusal(engine, &component, &error))?;
         Ok(Component {
-            filled: hook::filled(&self.wasmtime, &component),
-            engine: self.wasmtime.clone(),
+            filled: hook::filled(engine, &component),
+            engine: engine.clone(),
             _clock: self.clock.clone(),
             pre,
             digest,
@@ -96,30 +98,46 @@ impl Engine {
     ) -> Result<wasmtime::component::Component, LoadError> {
         check_header(bytes, self.options.component_bytes_max)?;
         debug_assert_eq!(digest, Digest::of(bytes));
-        let folder = self.options.artifacts.as_deref();
-        if let Some(folder) = folder
-            && let Some(component) = artifact::read(&self.wasmtime, folder, digest)
-        {
+        if let Some(component) = self.kept(digest)? {
             return Ok(component);
         }
         let turn = self
             .compilers
             .take()
             .map_err(|turns::Full(waiting)| LoadError::CompilerBusy(waiting))?;
-        // Compiling takes long: what is refused for its names is refused before.
+        // Compiling takes long: what is refused for its names or its size is refused before.
         let shape = self.inspect(bytes)?;
         check_imports(&shape)?;
         fits(&shape)?;
+        shape.measures.check(&self.options)?;
+        let size = shape.measures.size();
+        let engine = self.engines.of(size)?;
         let code = match self.options.compile {
-            Some(limits) => compiler::compile(bytes, limits)?,
-            None => compiler::compile_here(bytes).map_err(LoadError::Compile)?,
+            Some(limits) => compiler::compile(bytes, limits, size)?,
+            None => compiler::compile_here(bytes, size).map_err(LoadError::Compile)?,
         };
         drop(turn);
-        if let Some(folder) = folder {
-            artifact::write(&self.wasmtime, folder, digest, &code);
+        if let Some(folder) = &self.options.artifacts {
+            artifact::write(engine, folder, (digest, size), &code);
         }
-        artifact::load(&self.wasmtime, &code)
-            .map_err(|error| LoadError::Compile(super::root(&error)))
+        artifact::load(engine, &code).map_err(|error| LoadError::Compile(super::root(&error)))
+    }
+
+    /// The component from machine code that was kept of it.
+    fn kept(&self, digest: Digest) -> Result<Option<wasmtime::component::Component>, LoadError> {
+        let Some(folder) = &self.options.artifacts else {
+            return Ok(None);
+        };
+        for size in Size::ALL {
+            // No engine is made where there is nothing for it.
+            if artifact::is_kept(folder, (digest, size)) {
+                let component = artifact::read(self.engines.of(size)?, folder, (digest, size));
+                if component.is_some() {
+                    return Ok(component);
+                }
+            }
+        }
+        Ok(None)
     }
 }
 

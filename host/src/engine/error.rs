@@ -22,6 +22,18 @@ pub enum LoadError {
         /// The limit.
         max: usize,
     },
+    /// It has more of something than its engine has room for.
+    #[error("it has {count} {what}, more than {max}{}", setting.map(|setting| format!(" ({setting})")).unwrap_or_default())]
+    TooMuch {
+        /// The name of what it has.
+        what: &'static str,
+        /// As many.
+        count: u64,
+        /// The limit.
+        max: u64,
+        /// What raises the limit.
+        setting: Option<&'static str>,
+    },
     /// The bytes are no component at all.
     #[error("{0}")]
     NotAComponent(String),

@@ -317,7 +317,7 @@ mod tests {
 
     use wasmtime::component::Component;
 
-    use super::super::{Engine, EngineOptions, Shape, store};
+    use super::super::{Engine, EngineOptions, Shape, Size, store};
     use super::*;
     use crate::capabilities::{CallContext, CapabilityLimits, Limits, Nesting, Settings};
     use crate::telemetry::LogBudget;
@@ -366,7 +366,7 @@ mod tests {
             artifacts: None,
             hear: None,
         });
-        let engine = engine.unwrap().wasmtime.clone();
+        let engine = engine.unwrap().engines.of(Size::Small).unwrap().clone();
         let component = Component::new(&engine, wat::parse_str(COUNTS).unwrap()).unwrap();
         let pre = link(&engine, &component)
             .unwrap()

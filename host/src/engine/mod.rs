@@ -6,6 +6,7 @@ mod artifact;
 mod call;
 pub mod compiler;
 mod component;
+mod engines;
 mod error;
 mod hook;
 mod lens;
@@ -13,6 +14,7 @@ mod linker;
 mod operation;
 mod settings;
 mod shape;
+mod size;
 mod store;
 mod turns;
 mod versions;
@@ -23,8 +25,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
-
 use crate::digest::Digest;
 use crate::threads::STACK_BYTES_OF_HOST;
 use crate::threads::processors::{self, Isolation, ThreadNumber};
@@ -32,12 +32,14 @@ use crate::threads::processors::{self, Isolation, ThreadNumber};
 pub use compiler::CompileLimits;
 pub use component::Component;
 pub(crate) use component::Guest;
+pub(crate) use engines::stack_bytes_of_calls;
 pub use error::{CallError, LoadError, Troubles};
 pub(crate) use hook::Turn;
 pub use linker::ImportKind;
 pub use settings::CompileSettings;
 pub(crate) use settings::read_stack_bytes;
 pub use shape::{Export, Import, Shape};
+pub use size::{Measures, Size};
 pub(crate) use versions::{are_compatible, split};
 pub(crate) use wasmtime::component::Val;
 
@@ -49,6 +51,7 @@ pub use crate::capabilities::{
     Selecting, Selection, Settings, TimeLeft, extended,
 };
 
+use engines::Engines;
 use turns::Turns;
 
 /// What limits cost is measured against a host that is built without them; see
@@ -85,10 +88,10 @@ pub struct EngineOptions {
     pub hear: Option<fn(&str, &str)>,
 }
 
-/// Compiles components and owns what running them shares: the pool of
+/// Compiles components and owns what running them shares: the pools of
 /// instances, and the clock that their deadlines are measured by.
 pub struct Engine {
-    wasmtime: wasmtime::Engine,
+    engines: Arc<Engines>,
     options: EngineOptions,
     clock: Arc<Clock>,
     compilers: Turns,
@@ -110,10 +113,10 @@ impl Engine {
     /// # Errors
     /// When the machine has not the virtual memory or the thread for it.
     pub fn new(options: EngineOptions) -> Result<Self, LoadError> {
-        let wasmtime = wasmtime::Engine::new(&config(&options)).map_err(LoadError::Engine)?;
-        let clock = Arc::new(Clock::start(&wasmtime)?);
+        let engines = Arc::new(Engines::new(options.clone())?);
+        let clock = Arc::new(Clock::start(engines.clone())?);
         Ok(Self {
-            wasmtime,
+            engines,
             options,
             clock,
             compilers: Turns::new(COMPILERS_WAITING_MAX),
@@ -183,12 +186,12 @@ impl Drop for Spare<'_> {
 }
 
 impl Clock {
-    fn start(engine: &wasmtime::Engine) -> Result<Self, LoadError> {
+    fn start(engines: Arc<Engines>) -> Result<Self, LoadError> {
         let stop = Arc::new(AtomicBool::new(false));
         let ticker = std::thread::Builder::new()
             .name("epoch".to_owned())
             .spawn({
-                let (stop, engine) = (stop.clone(), engine.clone());
+                let stop = stop.clone();
                 move || {
                     // What guests sleep by starts its threads where it is first used: here,
                     // and not on a background thread.
@@ -200,7 +203,7 @@ impl Clock {
                         } else {
                             TICK
                         });
-                        engine.increment_epoch();
+                        engines.tick();
                     }
                 }
             })
@@ -222,74 +225,9 @@ impl Drop for Clock {
     }
 }
 
-/// A component made by Rust's toolchain is up to this many core instances,
-/// each with its own tables: the program itself, and adapters around it.
-const CORE_INSTANCES_PER_CALL: u32 = 16;
-const MEMORIES_PER_CALL: u32 = 4;
-const TABLES_PER_CALL: u32 = 16;
-/// Calls that may be made at the same time on one thread: one within the other.
-const NESTED_CALLS: u32 = 1 + DEPTH_MAX as u32;
-/// The room of a nested call, beside the one around it: what Rust's
-/// toolchain makes has one memory, and few tables.
-const TABLES_PER_NESTED_CALL: u32 = 4;
 /// Instances beside the calls: those that are asked about themselves at load, or are
 /// verified. Those that are compiled or wait for it leave some to others.
 const SPARE_CALLS: u32 = COMPILERS_WAITING_MAX as u32 + 4;
-/// Memory of a slot that is cleared by hand instead of returned to the
-/// kernel: page faults cost more than clearing the little that a call touches.
-const KEEP_RESIDENT_BYTES: usize = 1024 * 1024;
-
-fn config(options: &EngineOptions) -> Config {
-    let calls = options.calls_max + SPARE_CALLS;
-    // Each call may have others nested in it.
-    let instances = calls * NESTED_CALLS;
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(instances)
-        .total_core_instances(instances * CORE_INSTANCES_PER_CALL)
-        .total_memories(calls * MEMORIES_PER_CALL + (instances - calls))
-        .total_tables(calls * TABLES_PER_CALL + (instances - calls) * TABLES_PER_NESTED_CALL)
-        .max_core_instances_per_component(CORE_INSTANCES_PER_CALL)
-        .max_memories_per_component(MEMORIES_PER_CALL)
-        .max_tables_per_component(TABLES_PER_CALL)
-        .max_memories_per_module(MEMORIES_PER_CALL)
-        .max_tables_per_module(TABLES_PER_CALL)
-        .max_memory_size(options.memory_bytes_max)
-        .table_elements(options.table_elements_max as usize)
-        .max_unused_warm_slots(calls)
-        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
-        .table_keep_resident(64 * 1024);
-    let mut config = code_config();
-    config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
-        .max_wasm_stack(options.stack_bytes_max)
-        // No call has a stack of its own beside its thread's, but the two are held
-        // against each other.
-        .async_stack_size(options.stack_bytes_max + STACK_BYTES_OF_HOST);
-    config
-}
-
-/// The stack that the guests of a call and of the calls nested in it take together on their
-/// thread, in bytes, each as much as one may.
-pub(crate) fn stack_bytes_of_calls(stack_bytes_max: usize) -> usize {
-    stack_bytes_max * NESTED_CALLS as usize
-}
-
-/// All that machine code depends on; the same for the process that compiles and the one that runs it.
-fn code_config() -> Config {
-    let mut config = Config::new();
-    config
-        // Copying a component's data into a fresh memory is cheaper than mapping
-        // it: a mapping has to be undone after every call, and what is written
-        // faults page by page, both with a flush of what all processors know of it.
-        .memory_init_cow(false)
-        .epoch_interruption(!UNLIMITED)
-        // A slot reserves all that 32 bits can reach, so that reads and writes
-        // need no checks; what lies behind it catches offsets in an instruction.
-        .memory_guard_size(64 * 1024)
-        .wasm_component_model(true);
-    config
-}
-
 /// The innermost cause, on one line.
 fn root(error: &wasmtime::Error) -> String {
     let text = format!("{error:#}");

@@ -24,7 +24,7 @@ impl CompileSettings {
             limits: CompileLimits {
                 deadline_ms: reader.milliseconds(
                     "compile.deadline_ms",
-                    60_000,
+                    120_000,
                     "how long compiling one may take",
                 ),
                 memory_bytes_max: reader.bytes(

@@ -1,5 +1,5 @@
-//! The imports and exports of a component, read from its types. Nothing of it is
-//! compiled, and its functions are not looked into.
+//! The imports and exports of a component, read from its types, and its size. Nothing of
+//! it is compiled, and its functions are not looked into.
 
 use serde::{Deserialize, Serialize};
 use wasmparser::component_types::{
@@ -9,17 +9,20 @@ use wasmparser::types::{Types, TypesRef};
 use wasmparser::{Parser, Payload, ValidPayload, Validator, WasmFeatures};
 
 use super::linker::{self, Form, ImportKind};
+use super::size::Measures;
 
 /// The most that names in a shape take together, in bytes.
 const NAMES_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// The imports and exports of a component.
+/// The imports and exports of a component, and its size.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shape {
     /// In the component's own order.
     pub imports: Vec<Import>,
     /// In the component's own order.
     pub exports: Vec<Export>,
+    /// What it consists of.
+    pub measures: Measures,
 }
 
 /// One import of a component.
@@ -89,6 +92,7 @@ impl Shape {
         Ok(Self {
             imports: imports.collect(),
             exports: exports.collect(),
+            measures: names.measures,
         })
     }
 }
@@ -98,6 +102,7 @@ struct Names<'a> {
     imports: Vec<&'a str>,
     exports: Vec<&'a str>,
     types: Option<Types>,
+    measures: Measures,
 }
 
 impl<'a> Names<'a> {
@@ -108,10 +113,12 @@ impl<'a> Names<'a> {
             imports: Vec::new(),
             exports: Vec::new(),
             types: None,
+            measures: Measures::default(),
         };
         let mut depth = 0_usize;
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload?;
+            names.measures.count(&payload)?;
             match &payload {
                 Payload::ComponentImportSection(imports) if depth == 0 => {
                     for import in imports.clone() {

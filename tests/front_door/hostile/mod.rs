@@ -42,7 +42,7 @@ enum Gets {
 
 /// Every attack that ends by itself or by a limit, with the limits as they are
 /// unless the second part says otherwise.
-const ATTACKS: [(&str, Gets); 52] = {
+const ATTACKS: [(&str, Gets); 54] = {
     use Gets::{Error, Said};
     [
         ("trap", Error("unreachable")),
@@ -54,6 +54,8 @@ const ATTACKS: [(&str, Gets); 52] = {
         ("recurse", Error("wasm trap")),
         ("dive", Said(r#"{"depth":10000}"#)),
         ("read-input", Said(r#"{"read":0}"#)),
+        ("remember", Said(r#"{"calls":1}"#)),
+        ("remember", Said(r#"{"calls":1}"#)),
         ("read-files", Said(r#"{"refused":5}"#)),
         ("connect", Said(r#"{"connect":"Some(PermissionDenied)"}"#)),
         ("send", Said(r#"{"send":"Some(PermissionDenied)"}"#)),

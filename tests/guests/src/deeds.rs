@@ -1,5 +1,7 @@
 //! What each of the hostile module's routes does, named after it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use crate::component::bindings::wares::platform::{events, sql};
 use crate::component::bindings::wasi::config::store;
 use crate::component::bindings::wasi::logging::logging;
@@ -15,7 +17,7 @@ const ENDLESS: &str = "with recursive n (x) as (select 1 union all select x + 1 
 /// in two ways, and a letter that is seen by nobody.
 const DARK: &str = "a\u{9b}31mb\u{202e}c\u{2028}d\u{200b}e\nf";
 
-pub const DEEDS: [Deed; 64] = [
+pub const DEEDS: [Deed; 65] = [
     ("well", || answer(200, "{\"well\":true}")),
     // Stopping, or not.
     ("trap", || panic!("a hostile panic")),
@@ -44,6 +46,12 @@ pub const DEEDS: [Deed; 64] = [
         let mut input = String::new();
         let read = std::io::stdin().read_line(&mut input);
         answer(200, &format!("{{\"read\":{}}}", read.unwrap_or(99)))
+    }),
+    // What the call before left in the memory.
+    ("remember", || {
+        static CALLS: AtomicU32 = AtomicU32::new(0);
+        let calls = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
+        answer(200, &format!("{{\"calls\":{calls}}}"))
     }),
     // What the standard library reaches by interfaces with nothing behind them.
     ("read-files", || {
