@@ -63,7 +63,7 @@ component: setup
 [group('check')]
 test: setup js
     cargo test --workspace --locked
-    cargo test --manifest-path extensions/email-policy/Cargo.toml --target-dir target --locked
+    for package in extensions/*/Cargo.toml; do cargo test --manifest-path $package --target-dir target --locked; done
 
 # Send the recorded requests of a Medusa, and compare the answers: just replay FOLDER
 [group('check')]
@@ -124,15 +124,16 @@ lint: setup
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
     cargo clippy --package customer-component --package hostile-guest --package marked-guest --package bare-guest --package meddler-guest --package provider-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
-    cargo fmt --manifest-path extensions/email-policy/Cargo.toml --check
-    cargo clippy --manifest-path extensions/email-policy/Cargo.toml --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
+    for package in extensions/*/Cargo.toml; do cargo fmt --manifest-path $package --check; done
+    for package in extensions/*/Cargo.toml; do cargo clippy --manifest-path $package --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings; done
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
 # Check licences and sources of all crates, and advisories if their database can be reached
 [group('check')]
 deny:
     command -v cargo-deny > /dev/null || cargo install --locked cargo-deny
-    cargo deny --locked --config .ci/deny.toml check bans licenses sources
+    for package in Cargo.toml extensions/*/Cargo.toml tests/guests/notes/Cargo.toml; do \
+        cargo deny --manifest-path $package --locked --config .ci/deny.toml check bans licenses sources; done
     if cargo deny --locked --config .ci/deny.toml fetch db; then cargo deny --locked --config .ci/deny.toml check --disable-fetch advisories; \
         else echo "The database of advisories cannot be reached: known weaknesses are NOT checked." >&2; fi
 

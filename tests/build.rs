@@ -7,9 +7,10 @@ use std::process::Command;
 
 /// Packages beside the workspace, as those of third parties, with their components and
 /// variables.
-const BESIDE: [(&str, &str, &str); 2] = [
+const BESIDE: [(&str, &str, &str); 3] = [
     ("tests/guests/notes", "notes_guest", "NOTES_GUEST"),
     ("extensions/email-policy", "email_policy", "EMAIL_POLICY"),
+    ("extensions/orders", "orders", "ORDERS"),
 ];
 
 /// The packages, and the variables in which the tests find their components.

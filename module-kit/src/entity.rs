@@ -13,7 +13,7 @@ pub struct Entity {
     pub columns: &'static [Column],
     /// How many of the columns, from the first, its own routes show.
     pub shown: usize,
-    /// The indexes of all columns, in the order in which a relation shows them.
+    /// The indexes of the columns that a relation shows, in its order.
     pub nested: &'static [usize],
     /// Its relations.
     pub relations: &'static [Relation],
@@ -26,7 +26,7 @@ pub struct Entity {
 /// find anything, `search_text`.
 #[derive(Debug)]
 pub struct Table {
-    /// Its name.
+    /// Its name, in double quotes if SQL has a meaning for it: `"order"`.
     pub name: &'static str,
     /// What statements call it.
     pub alias: &'static str,
@@ -65,6 +65,10 @@ pub enum Kind {
     Json,
     /// As text; a time.
     Time,
+    /// As a whole number.
+    Integer,
+    /// As a number with the decimals of an [`amount`](crate::amount), stored as an integer.
+    Amount,
 }
 
 /// One column.
@@ -99,11 +103,26 @@ impl Column {
         Self::of(name, Kind::Time, false)
     }
 
+    /// A time that may be absent.
+    pub const fn nullable_time(name: &'static str) -> Self {
+        Self::of(name, Kind::Time, true)
+    }
+
+    /// A whole number that is always there.
+    pub const fn integer(name: &'static str) -> Self {
+        Self::of(name, Kind::Integer, false)
+    }
+
+    /// An amount that is always there.
+    pub const fn amount(name: &'static str) -> Self {
+        Self::of(name, Kind::Amount, false)
+    }
+
     /// Metadata, which may be absent.
     pub const METADATA: Self = Self::of("metadata", Kind::Json, true);
 
     /// The time of a deletion, which a thing that is shown does not have.
-    pub const DELETED_AT: Self = Self::of("deleted_at", Kind::Time, true);
+    pub const DELETED_AT: Self = Self::nullable_time("deleted_at");
 
     const fn of(name: &'static str, kind: Kind, nullable: bool) -> Self {
         Self {
@@ -222,7 +241,7 @@ impl Entity {
 
     /// Its name for other components: that of its table.
     pub fn key(&self) -> &'static str {
-        self.table.name
+        self.table.name.trim_matches('"')
     }
 
     /// The names of its own fields and relations, which no other component provides.

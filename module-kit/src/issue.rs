@@ -134,6 +134,23 @@ impl Issues {
         self.unknown.push(name.to_owned());
     }
 
+    /// The issues of an object at this index of a list in a field. Their texts name the way to
+    /// it, as Medusa's do.
+    pub fn within(&mut self, field: &'static str, index: usize, inner: Self) {
+        for issue in inner.found {
+            let (name, way) = (issue.field, format!("ield '{field}, {index}, "));
+            let text = issue
+                .text
+                .replacen(&format!("ield '{name}"), &format!("{way}{name}"), 1);
+            self.found.push(Issue {
+                field,
+                text,
+                ..issue
+            });
+        }
+        self.unknown.extend(inner.unknown);
+    }
+
     /// The issues that the rules find in the readable fields.
     pub fn rules(&mut self, issues: Vec<Issue>) {
         for issue in issues {

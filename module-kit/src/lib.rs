@@ -6,6 +6,7 @@
 //! `component`, the glue to the host, needs WebAssembly: all else builds and is tested
 //! natively.
 
+pub mod amount;
 pub mod caller;
 pub mod change;
 pub mod clock;

@@ -46,6 +46,7 @@ mod module_logs;
 mod new_modules;
 mod openapi;
 mod operations;
+mod orders;
 mod origins;
 mod paths;
 mod printed;

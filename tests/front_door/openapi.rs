@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Shop, data, marked};
 
-fn document(shop: &Shop) -> Value {
+/// The document, which anybody reads.
+pub fn document(shop: &Shop) -> Value {
     let answer = shop.send("GET", "/openapi.json", &[], b"");
     assert_eq!(answer.status, 200);
     assert_eq!(
@@ -93,7 +94,7 @@ fn every_endpoint_is_described() {
 
 /// Asserts that an answer is one that the document has for its operation.
 #[track_caller]
-fn conforms(document: &Value, method: &str, path: &str, answer: &Answer) {
+pub fn conforms(document: &Value, method: &str, path: &str, answer: &Answer) {
     let operation = &document["paths"][path][method];
     let described = &operation["responses"][answer.status.to_string()];
     let described = match described["$ref"].as_str() {

@@ -67,7 +67,7 @@ pub trait Module: 'static {
     /// What answers requests.
     type Domain: 'static;
     /// The module's settings; `()` for a module without any.
-    type Settings: Copy + Default + 'static;
+    type Settings: Clone + Default + 'static;
 
     /// The name of its slot: lower-case letters, digits and `-`, at most 64 bytes.
     const NAME: &'static str;
@@ -200,7 +200,10 @@ impl<M: Module> http::Guest for M {
             path: route.path.to_owned(),
             access: "admin".to_owned(),
             headers: vec![LOCALE.to_owned()],
-            operation: openapi::operation(routes, index, M::paging(settings), settings),
+            operation: {
+                let paging = M::paging(settings.clone());
+                openapi::operation(routes, index, paging, settings.clone())
+            },
         };
         routes.iter().enumerate().map(route).collect()
     }

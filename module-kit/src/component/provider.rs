@@ -34,11 +34,15 @@ pub mod bindings {
 use std::rc::Rc;
 
 use bindings::exports::wares::module::provider::{self, Condition as WitCondition, Context};
+use serde_json::{Value, json};
 
-use super::{Module, values as settings};
+use super::{Module, budget, values as settings};
 use crate::caller::{Actor, Caller};
+use crate::entity::{Entity, Relation};
 use crate::extended::Condition;
 use crate::fault::Fault;
+use crate::http::budget::Budget;
+use crate::http::fields::Related;
 
 pub use bindings::export;
 
@@ -48,10 +52,23 @@ pub struct Field {
     pub entity: &'static str,
     /// Its name in `fields` and in answers; with one dot at most.
     pub name: &'static str,
-    /// A JSON Schema of its values, as JSON.
-    pub schema: &'static str,
+    /// A JSON Schema of its values.
+    pub schema: Value,
     /// Whether lists of the entity may be filtered by it.
     pub filterable: bool,
+}
+
+impl Field {
+    /// A relation to any number of these, which stand in the schemas of the module.
+    pub fn relation(entity: &'static str, name: &'static str, target: &Entity) -> Self {
+        let items = json!({"$ref": format!("#/components/schemas/{}", target.name)});
+        Self {
+            entity,
+            name,
+            schema: json!({"type": "array", "items": items}),
+            filterable: false,
+        }
+    }
 }
 
 /// A field that is asked for.
@@ -63,22 +80,36 @@ pub struct Asked {
     pub fields: Vec<String>,
 }
 
+impl Asked {
+    /// The relation, with the fields that are asked for.
+    pub fn related(&self, relation: &'static Relation) -> Related {
+        Related::of(relation, &self.fields)
+    }
+}
+
+/// What is asked for.
+pub struct Question {
+    /// Of which entity.
+    pub entity: String,
+    /// The fields and relations, in the order of the answer.
+    pub asked: Vec<Asked>,
+    /// The ids of the entities.
+    pub ids: Vec<String>,
+    /// What the answer may take.
+    pub budget: Budget,
+}
+
 /// A component that provides fields and relations.
 pub trait Provider: Module {
-    /// All of them.
-    const FIELDS: &'static [Field];
+    /// All of them, as the settings have it.
+    fn fields(settings: &Self::Settings) -> Vec<Field>;
 
-    /// The values of fields for the entities with these ids: a list for each field, with a JSON
-    /// text for each id.
+    /// The values of what is asked for: a list for each field, with a JSON text for each id, in
+    /// the order of both.
     ///
     /// # Errors
     /// When the store cannot serve.
-    fn values(
-        domain: &Self::Domain,
-        entity: &str,
-        asked: &[Asked],
-        ids: &[String],
-    ) -> Result<Vec<Vec<String>>, Fault>;
+    fn values(domain: &Self::Domain, question: &Question) -> Result<Vec<Vec<String>>, Fault>;
 
     /// The ids of the entities whose field fulfils all conditions; `limit` at most.
     ///
@@ -95,7 +126,7 @@ pub trait Provider: Module {
     }
 }
 
-fn domain<P: Provider>(context: Context) -> P::Domain {
+fn domain<P: Provider>(context: Context, settings: &[(String, String)]) -> P::Domain {
     let caller = Caller {
         actor: context.actor.map(|actor| Actor {
             kind: actor.kind,
@@ -104,18 +135,19 @@ fn domain<P: Provider>(context: Context) -> P::Domain {
         request_id: context.request_id,
         locale: context.locale,
     };
-    P::domain(P::settings(&settings()), Rc::new(caller))
+    P::domain(P::settings(settings), Rc::new(caller))
 }
 
 impl<P: Provider> provider::Guest for P {
     fn fields() -> Vec<provider::Field> {
-        let field = |field: &Field| provider::Field {
+        let field = |field: Field| provider::Field {
             entity: field.entity.to_owned(),
             name: field.name.to_owned(),
-            schema: field.schema.to_owned(),
+            schema: field.schema.to_string(),
             filterable: field.filterable,
         };
-        P::FIELDS.iter().map(field).collect()
+        let fields = <P as Provider>::fields(&P::settings(&settings()));
+        fields.into_iter().map(field).collect()
     }
 
     fn values(
@@ -124,14 +156,18 @@ impl<P: Provider> provider::Guest for P {
         asked: Vec<provider::Asked>,
         ids: Vec<String>,
     ) -> Result<Vec<Vec<String>>, String> {
-        let asked: Vec<Asked> = asked
-            .into_iter()
-            .map(|asked| Asked {
-                name: asked.name,
-                fields: asked.fields,
-            })
-            .collect();
-        <P as Provider>::values(&domain::<P>(context), &entity, &asked, &ids)
+        let settings = settings();
+        let asked = asked.into_iter().map(|asked| Asked {
+            name: asked.name,
+            fields: asked.fields,
+        });
+        let question = Question {
+            entity,
+            asked: asked.collect(),
+            ids,
+            budget: budget(&settings),
+        };
+        <P as Provider>::values(&domain::<P>(context, &settings), &question)
             .map_err(|fault| fault.to_string())
     }
 
@@ -149,7 +185,8 @@ impl<P: Provider> provider::Guest for P {
                 values: condition.values,
             })
             .collect();
-        match <P as Provider>::select(&domain::<P>(context), &entity, &name, &conditions, limit) {
+        let domain = domain::<P>(context, &settings());
+        match <P as Provider>::select(&domain, &entity, &name, &conditions, limit) {
             Ok(ids) => Ok(ids),
             Err(Fault::Invalid(text)) => Err(text),
             // It is no answer to who asked: the host sees a call that failed.

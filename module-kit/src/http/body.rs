@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use crate::amount;
 use crate::change::Change;
 use crate::fault::Fault;
 use crate::issue::{Issue, IssueKind, Issues};
@@ -20,7 +21,7 @@ pub struct Body {
 }
 
 /// The type of a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Takes {
     /// A text, or null.
     Text,
@@ -41,10 +42,19 @@ pub enum Takes {
         /// The largest one.
         max: u64,
     },
+    /// An amount from 0 on.
+    Amount,
+    /// A list of objects.
+    Objects {
+        /// How many there may be.
+        max: usize,
+        /// The fields of each, known where none was sent.
+        fields: Vec<Field>,
+    },
 }
 
 /// A field as it is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Its name.
     pub name: &'static str,
@@ -174,6 +184,73 @@ impl Body {
         self.issues.bounded(field, number, max)
     }
 
+    /// An amount from 0 on, as it is kept, that may be absent, but not null.
+    pub fn amount(&mut self, field: &'static str) -> Option<i64> {
+        let value = self.take(field, Takes::Amount)?;
+        let Value::Number(number) = &value else {
+            self.issues.wrong_type("number", field, &show(&value));
+            return None;
+        };
+        let kept = amount::parse(&number.to_string()).filter(|kept| *kept <= amount::MAX);
+        if kept.is_none() {
+            let (max, decimals) = (amount::MAX / amount::UNIT, amount::DECIMALS);
+            self.issues.wrong(
+                field,
+                format!("Field '{field}' must be from 0 to {max} with at most {decimals} decimals, got: '{number}'"),
+            );
+        }
+        kept
+    }
+
+    /// A list of at most `max` objects that may be absent, but not null; `read` reads each.
+    pub fn objects<T>(
+        &mut self,
+        field: &'static str,
+        max: usize,
+        read: impl Fn(&mut Self) -> T,
+    ) -> Option<Vec<T>> {
+        // They describe the body, for which it is read without any field.
+        let fields = match self.fields.contains_key(field) {
+            true => Vec::new(),
+            false => fields(|body| drop(read(body))),
+        };
+        let elements = match self.take(field, Takes::Objects { max, fields })? {
+            Value::Array(elements) => elements,
+            other => {
+                self.issues.wrong_type("array", field, &show(&other));
+                return None;
+            }
+        };
+        if elements.len() > max {
+            let got = elements.len();
+            self.issues.wrong(
+                field,
+                format!("Field '{field}' must have at most {max} values, got: '{got}'"),
+            );
+            return None;
+        }
+        let mut objects = Vec::with_capacity(elements.len());
+        for (index, element) in elements.into_iter().enumerate() {
+            match element {
+                Value::Object(object) => {
+                    let mut inner = Self::of(object);
+                    objects.push(read(&mut inner));
+                    self.issues.within(field, index, inner.found());
+                }
+                other => {
+                    let got = show(&other);
+                    self.issues.wrong(
+                        field,
+                        format!(
+                            "Expected type: 'object' for field '{field}, {index}', got: '{got}'"
+                        ),
+                    );
+                }
+            }
+        }
+        Some(objects)
+    }
+
     /// A truth value that may be absent, but not null.
     pub fn flag(&mut self, field: &'static str) -> Option<bool> {
         match self.take(field, Takes::Flag) {
@@ -244,12 +321,19 @@ impl Body {
     ///
     /// # Errors
     /// All that is wrong.
-    pub fn finish(mut self) -> Result<(), Fault> {
+    pub fn finish(self) -> Result<(), Fault> {
+        let names = self.known.iter().map(|(name, _)| *name);
+        let known: Vec<&str> = names.collect();
+        self.found().check(&known)
+    }
+
+    /// The issues of all that was read, and of what was not.
+    fn found(self) -> Issues {
+        let mut issues = self.issues;
         for name in self.fields.keys() {
-            self.issues.unknown(name);
+            issues.unknown(name);
         }
-        let known: Vec<&str> = self.known.iter().map(|(name, _)| *name).collect();
-        self.issues.check(&known)
+        issues
     }
 }
 
@@ -274,138 +358,4 @@ fn show(value: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn body(text: &str) -> Body {
-        Body::parse(text.as_bytes()).unwrap()
-    }
-
-    fn refuse(body: Body, message: &str) {
-        assert_eq!(body.finish(), Err(Fault::Invalid(message.to_owned())));
-    }
-
-    #[test]
-    fn fields_are_kept_cleared_or_set() {
-        let mut read = body(r#"{"a":null,"b":"x","m":{"k":1.50}}"#);
-        assert_eq!(read.text("a"), Change::Clear);
-        assert_eq!(read.text("b"), Change::Set("x".to_owned()));
-        assert_eq!(read.text("c"), Change::Keep);
-        assert_eq!(
-            read.object("m"),
-            Change::Set(Metadata::stored(r#"{"k":1.50}"#))
-        );
-        assert_eq!(read.finish(), Ok(()));
-        assert_eq!(Body::parse(b"").unwrap().finish(), Ok(()));
-    }
-
-    #[test]
-    fn three_issues_are_named_and_unknown_fields_last() {
-        let mut read = body(r#"{"z":1,"d":1,"c":[1,null,"x"],"b":{},"a":true}"#);
-        for field in ["a", "b", "c", "d"] {
-            assert_eq!(read.text(field), Change::Keep);
-        }
-        refuse(
-            read,
-            "Expected type: 'string' for field 'a', got: 'true'; Expected type: 'string' for field 'b', got: \
-             '[object Object]'; Expected type: 'string' for field 'c', got: '1,,x'",
-        );
-        let mut read = body(r#"{"z":1,"a":5,"y":2}"#);
-        assert_eq!(read.name("a"), None);
-        refuse(
-            read,
-            "Expected type: 'string' for field 'a', got: '5'; Unrecognized fields: 'z, y'",
-        );
-    }
-
-    #[test]
-    fn ids_are_texts_and_each_counts_once() {
-        let mut read = body(r#"{"add":["a","b","a"],"remove":[5,{"id":"x"}]}"#);
-        assert_eq!(read.ids("add"), Some(vec!["a".to_owned(), "b".to_owned()]));
-        assert_eq!(read.ids("remove"), Some(Vec::new()));
-        refuse(
-            read,
-            "Expected type: 'string' for field 'remove, 0', got: '5'; Field 'remove, 1' is required",
-        );
-        // Every missing field is named beside the first three issues.
-        let mut read = body(r#"{"add":[{},{},{},{}]}"#);
-        assert_eq!(read.ids("add"), Some(Vec::new()));
-        let missing = (0..4).map(|index| format!("Field 'add, {index}' is required"));
-        refuse(read, &missing.collect::<Vec<_>>().join("; "));
-        let mut read = body(r#"{"add":"a"}"#);
-        assert_eq!(read.ids("add"), None);
-        refuse(read, "Expected type: 'array' for field 'add', got: 'a'");
-    }
-
-    #[test]
-    fn a_number_is_whole_and_bounded() {
-        for (sent, number) in [("0", Some(0)), ("10", Some(10))] {
-            let mut read = body(&format!(r#"{{"n":{sent}}}"#));
-            assert_eq!(read.number("n", 10), number);
-            assert_eq!(read.finish(), Ok(()));
-        }
-        assert_eq!(body("{}").number("n", 10), None);
-        let wrong = |got| format!("Expected type: 'number' for field 'n', got: '{got}'");
-        for (sent, message) in [
-            ("11", "Field 'n' must be at most 10, got: '11'".to_owned()),
-            ("-1", "Field 'n' must be at least 0, got: '-1'".to_owned()),
-            ("1.5", wrong("1.5")),
-            ("99999999999999999999", wrong("99999999999999999999")),
-            (r#""1""#, wrong("1")),
-            ("null", wrong("null")),
-            ("[1]", wrong("1")),
-        ] {
-            let mut read = body(&format!(r#"{{"n":{sent}}}"#));
-            assert_eq!(read.number("n", 10), None, "{sent}");
-            refuse(read, &message);
-        }
-    }
-
-    #[test]
-    fn a_required_text_that_is_of_another_type_is_not_missing() {
-        for (sent, message) in [
-            ("{}", "Field 'a' is required"),
-            (
-                r#"{"a":null}"#,
-                "Expected type: 'string' for field 'a', got: 'null'",
-            ),
-        ] {
-            let mut read = body(sent);
-            assert_eq!(read.required_name("a"), None, "{sent}");
-            refuse(read, message);
-        }
-        let read = Body::read(br#"{"a":""}"#, |body| body.required_name("a"));
-        assert_eq!(read, Ok(Some(String::new())));
-    }
-
-    #[test]
-    fn a_body_is_described_by_its_reader() {
-        let field = |name, takes, required| Field {
-            name,
-            takes,
-            required,
-        };
-        let read = fields(|body| {
-            body.email("email");
-            body.ids("add");
-            body.issues.rules(vec![Issue::required("email")]);
-        });
-        assert_eq!(
-            read,
-            [
-                field("email", Takes::Email, true),
-                field("add", Takes::Ids, false)
-            ]
-        );
-    }
-
-    #[test]
-    fn a_body_is_an_object() {
-        for text in ["[]", r#"[{"a":1}]"#, "\"x\""] {
-            assert_eq!(
-                Body::parse(text.as_bytes()).err(),
-                Some(Fault::Invalid("Field '' is required".to_owned()))
-            );
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! The `fields` parameter: which columns and relations of a thing are shown,
 //! and in which order.
 
-use crate::entity::{Columns, Entity, Relation};
+use crate::entity::{Columns, Entity, Join, Relation};
 
 /// The shown fields of an entity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,29 @@ pub struct Related {
     pub relation: &'static Relation,
     /// The shown fields of each entity in it.
     pub selection: Selection,
+}
+
+impl Related {
+    /// A relation that is shown with these fields below its name: `total`, `items.id`, `*`. All of its
+    /// columns without any. The column that ties them comes along.
+    pub fn of(relation: &'static Relation, fields: &[String]) -> Self {
+        let mut selection = Selection::of(Vec::new());
+        if let Some(target) = relation.target {
+            let all = ["*".to_owned()];
+            let fields = if fields.is_empty() { &all } else { fields };
+            for field in fields {
+                let path: Vec<&str> = field.split('.').collect();
+                selection.add_below(target, &path, 1);
+            }
+            if let Some(Join::Theirs(column)) = relation.join {
+                selection.add_all(target.index_of(column));
+            }
+        }
+        Self {
+            relation,
+            selection,
+        }
+    }
 }
 
 /// Relations within relations beyond this are not followed.
@@ -176,12 +199,17 @@ impl Selection {
             return;
         };
         let selection = &mut self.relations[at].selection;
-        match rest {
-            ["*"] => selection.add_all(target.nested.iter().copied()),
-            path => selection.add_path(target, path, depth + 1),
-        }
+        selection.add_below(target, rest, depth + 1);
         if relation.with_id {
             selection.ensure_id();
+        }
+    }
+
+    /// Adds what is named below the name of a relation to this entity.
+    fn add_below(&mut self, target: &'static Entity, path: &[&str], depth: usize) {
+        match path {
+            ["*"] => self.add_all(target.nested.iter().copied()),
+            path => self.add_path(target, path, depth),
         }
     }
 

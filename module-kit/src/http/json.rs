@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use crate::amount;
 use crate::entity::{Entity, Kind};
 use crate::extended::{Extended, Member};
 use crate::fault::Fault;
@@ -10,7 +11,7 @@ use crate::records::{Cell, Records};
 use crate::store::Read;
 
 use super::budget::Budget;
-use super::fields::Selection;
+use super::fields::{Related, Selection};
 
 /// An answer that is being written, within its budget.
 pub struct Out {
@@ -286,6 +287,40 @@ impl<'a> Things<'a> {
     }
 }
 
+/// What a relation ties to the things with these ids, as one JSON text each: an array, or
+/// `null` or an object where there is one at most. It is read by one query for each relation,
+/// however many ids there are. A component that provides a relation returns these texts.
+///
+/// # Errors
+/// When the store cannot serve, or it is more than the budget has.
+pub fn tied(
+    reads: &(impl Read + ?Sized),
+    budget: Budget,
+    related: &Related,
+    ids: &[String],
+) -> Result<Vec<String>, Fault> {
+    let Some(target) = related.relation.target else {
+        return Ok(vec!["[]".to_owned(); ids.len()]);
+    };
+    let shown = &related.selection;
+    let unique: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let rows = reads.related(related.relation, &unique, shown.read())?;
+    let mut left = budget.rows_bytes_max;
+    let things = Things::with(reads, &mut left, (target, shown), rows, 1)?;
+    let mut out = Out::new(budget, "");
+    let mut texts = Vec::with_capacity(ids.len());
+    for id in ids {
+        let start = out.bytes.len();
+        things.write_tied_to(&mut out, id, related.relation.many)?;
+        out.check()?;
+        let text = std::str::from_utf8(&out.bytes[start..]).map_err(|error| {
+            Fault::Internal(format!("{} is no text: {error}", related.relation.name))
+        })?;
+        texts.push(text.to_owned());
+    }
+    Ok(texts)
+}
+
 fn write_key(out: &mut Vec<u8>, between: &str, name: &str) {
     out.extend_from_slice(between.as_bytes());
     out.push(b'"');
@@ -299,10 +334,14 @@ fn write_cell(out: &mut Vec<u8>, kind: Kind, cell: Cell<'_>) {
         (Kind::Flag, Cell::Integer(flag)) => {
             out.extend_from_slice(if flag == 0 { b"false" } else { b"true" })
         }
+        (Kind::Integer, Cell::Integer(integer)) => {
+            out.extend_from_slice(integer.to_string().as_bytes())
+        }
+        (Kind::Amount, Cell::Integer(kept)) => out.extend_from_slice(amount::show(kept).as_bytes()),
         (Kind::Json, Cell::Text(json)) => out.extend_from_slice(json.as_bytes()),
         (_, Cell::Text(text)) => write_text(out, text),
         (_, other) => {
-            // Columns hold texts, flags and JSON; anything else is a fault of the schema.
+            // Columns hold texts, flags, numbers and JSON; anything else is a fault of the schema.
             let _ = write!(out, "\"{other:?}\"");
         }
     }
@@ -313,3 +352,6 @@ pub fn write_text(out: &mut Vec<u8>, text: &str) {
     // Writing to memory cannot fail, and a text has no shape that JSON lacks.
     let _ = serde_json::to_writer(out, text);
 }
+
+#[cfg(test)]
+mod tests;

@@ -254,6 +254,11 @@ pub fn email_policy() -> &'static Path {
     Path::new(env!("EMAIL_POLICY"))
 }
 
+/// The example of a module with orders of customers.
+pub fn orders() -> &'static Path {
+    Path::new(env!("ORDERS"))
+}
+
 /// A component that exports nothing but its lifecycle.
 pub fn bare_guest() -> &'static Path {
     Path::new(env!("BARE_GUEST"))

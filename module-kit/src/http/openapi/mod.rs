@@ -5,6 +5,7 @@ mod schemas;
 
 use serde_json::{Map, Value, json};
 
+use crate::amount;
 use crate::countries;
 use crate::entity::Entity;
 
@@ -17,12 +18,7 @@ use schemas::{metadata_bound, reference, with_id};
 /// The operation object of the route at this index of the table, as JSON. Path
 /// parameters, credentials and the answers that are the same for all routes are the
 /// host's to add. `context` is what bodies depend on.
-pub fn operation<D, C: Copy>(
-    routes: &[Route<D, C>],
-    index: usize,
-    paging: Paging,
-    context: C,
-) -> String {
+pub fn operation<D, C>(routes: &[Route<D, C>], index: usize, paging: Paging, context: C) -> String {
     let route = &routes[index];
     let declaration = &route.declaration;
     let mut operation = json!({
@@ -128,7 +124,12 @@ fn success(returns: Returns) -> Value {
 }
 
 fn request_body<C>(read: fn(&mut Body, C), context: C) -> Value {
-    let fields = body::fields(|body| read(body, context));
+    let schema = object(&body::fields(|body| read(body, context)));
+    json!({"required": schema.get("required").is_some(), "content": json_content(schema)})
+}
+
+/// An object with these fields and no others.
+fn object(fields: &[Field]) -> Value {
     let properties: Map<String, Value> = fields
         .iter()
         .map(|field| (field.name.to_owned(), taken(field)))
@@ -146,7 +147,7 @@ fn request_body<C>(read: fn(&mut Body, C), context: C) -> Value {
     if !required.is_empty() {
         schema["required"] = json!(required);
     }
-    json!({"required": !required.is_empty(), "content": json_content(schema)})
+    schema
 }
 
 fn taken(field: &Field) -> Value {
@@ -175,5 +176,14 @@ fn taken(field: &Field) -> Value {
         Takes::Object => json!({"type": ["object", "null"]}),
         Takes::Ids => json!({"type": "array", "items": {"type": "string"}}),
         Takes::Number { max } => json!({"type": "integer", "minimum": 0, "maximum": max}),
+        Takes::Amount => json!({
+            "type": "number",
+            "minimum": 0,
+            "maximum": amount::MAX / amount::UNIT,
+            "description": format!("At most {} decimals", amount::DECIMALS),
+        }),
+        Takes::Objects { max, ref fields } => {
+            json!({"type": "array", "items": object(fields), "maxItems": max})
+        }
     }
 }

@@ -45,6 +45,8 @@ fn value(column: &Column) -> Value {
         Kind::Text | Kind::Time => "string",
         Kind::Flag => "boolean",
         Kind::Json => "object",
+        Kind::Integer => "integer",
+        Kind::Amount => "number",
     };
     let mut schema = if column.nullable {
         json!({"type": [kind, "null"]})
@@ -54,7 +56,7 @@ fn value(column: &Column) -> Value {
     match column.kind {
         Kind::Time => schema["format"] = json!("date-time"),
         Kind::Json => schema["description"] = metadata_bound().into(),
-        Kind::Text | Kind::Flag => {}
+        Kind::Text | Kind::Flag | Kind::Integer | Kind::Amount => {}
     }
     schema
 }
