@@ -238,12 +238,13 @@ impl Slot {
         }
         let (asked, statistics) = (Instant::now(), &self.record.statistics);
         let admitted = self.admit(module, caller, request.route, asked)?;
+        let caller: Arc<str> = caller.into();
         let calling = Calling {
             record: self.record.clone(),
             module: module.clone(),
             admitted,
             asked,
-            caller: caller.into(),
+            caller: caller.clone(),
             waits: Present::of(&statistics.waiting),
             span: Span::current(),
         };
@@ -253,7 +254,7 @@ impl Slot {
             _ => Lane::Writing,
         };
         let job = move || calling.answer(&request, read);
-        let Ok(result) = self.executor.submit(lane, job) else {
+        let Ok(result) = self.executor.submit(lane, caller, job) else {
             module.statistics().refuse(Refused::Busy);
             return Err(SlotError::Busy);
         };

@@ -8,6 +8,9 @@
 //! read have all permits, however many wait for the writer. A call that has waited takes a
 //! permit again at once, so that no call waits for a permit while it holds the writer; for
 //! that moment more calls run than there are permits.
+//!
+//! A long call goes on without its permit too, as far as there are threads: others that are
+//! short do not wait for it. A caller with long calls leaves the last permit to others.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -65,7 +68,7 @@ struct Pool {
 
 /// The next action of a thread.
 enum Next {
-    Job(Job, Lane),
+    Job(Job, u64),
     /// It runs in the background while the queue's threads are to run in the foreground: it is
     /// replaced.
     Replaced,
@@ -107,7 +110,7 @@ impl Executor {
         Ok(Self { pool })
     }
 
-    /// Queues a job, whose result comes through the receiver. A job that
+    /// Queues a job of this caller, whose result comes through the receiver. A job that
     /// panics closes the receiver without one.
     ///
     /// # Errors
@@ -115,6 +118,7 @@ impl Executor {
     pub fn submit<T: Send + 'static>(
         &self,
         lane: Lane,
+        caller: Arc<str>,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<oneshot::Receiver<T>, Rejected> {
         let (sender, receiver) = oneshot::channel();
@@ -126,7 +130,7 @@ impl Executor {
         });
         let options = &self.pool.options;
         let mut queues = lock(&self.pool.queues);
-        if !queues.push(lane, options.waiting_max, job) {
+        if !queues.push((lane, caller), options.waiting_max, job) {
             return Err(Rejected);
         }
         let idle = queues.wakes(options.bounds());
@@ -144,6 +148,8 @@ impl ExecutorOptions {
         Bounds {
             running_max: self.threads.max(1),
             writing_max: self.writing_max.max(1),
+            // The others of these threads are for jobs that wait for the writer.
+            long_max: self.writing_max / 2,
         }
     }
 }
@@ -173,13 +179,13 @@ impl Pool {
         Ok(())
     }
 
-    /// Waits for the next job, for a thread that has done one of lane `done`.
-    fn next(&self, task: &Task, mut done: Option<Lane>) -> Next {
+    /// Waits for the next job, for a thread that has done the one with the number `done`.
+    fn next(&self, task: &Task, mut done: Option<u64>) -> Next {
         let own: ThreadId = thread::current().id();
         loop {
             let mut queues = lock(&self.queues);
-            if let Some(lane) = done.take() {
-                queues.end(lane);
+            if let Some(number) = done.take() {
+                queues.end(number);
             }
             // A spurious wake-up leaves the thread in the list.
             queues.idle.retain(|idle| idle.id() != own);
@@ -190,8 +196,12 @@ impl Pool {
                 }
                 return Next::Replaced;
             }
-            if let Some((job, lane)) = queues.begin(self.options.bounds()) {
-                return Next::Job(job, lane);
+            if let Some((job, number)) = queues.begin(self.options.bounds()) {
+                // The end of one job may let several begin.
+                if let Some(idle) = queues.wakes(self.options.bounds()) {
+                    idle.unpark();
+                }
+                return Next::Job(job, number);
             }
             if queues.closed && queues.is_empty() {
                 // Threads that found jobs which could not begin yet.
@@ -206,30 +216,50 @@ impl Pool {
         }
     }
 
+    /// Lets the job with this number go on without its permit.
+    fn lengthen(&self, number: u64) {
+        let bounds = self.options.bounds();
+        self.change(|queues| queues.lengthen(number, bounds));
+    }
+
+    /// Changes the state of a job, and wakes a thread if another one may begin then.
+    fn change(&self, change: impl FnOnce(&mut Queues)) {
+        let mut queues = lock(&self.queues);
+        change(&mut queues);
+        let idle = queues.wakes(self.options.bounds());
+        drop(queues);
+        if let Some(idle) = idle {
+            idle.unpark();
+        }
+    }
+
     /// Whether a thread runs in the background while the queue's threads are to run in the
     /// foreground.
     fn must_be_replaced(&self, task: &Task) -> bool {
         task.background.load(Ordering::Relaxed) && !self.background.load(Ordering::Relaxed)
     }
 
-    fn run(self: &Arc<Self>, task: &Task) {
+    fn run(self: &Arc<Self>, task: &Arc<Task>) {
         processors::follow(task.background.clone(), self.used_ns.clone());
-        permits::share(self.clone());
+        permits::share(Arc::new(Permit {
+            pool: self.clone(),
+            task: task.clone(),
+        }));
         task.start();
         let mut done = None;
         loop {
-            let (job, lane) = match self.next(task, done.take()) {
-                Next::Job(job, lane) => (job, lane),
+            let (job, number) = match self.next(task, done.take()) {
+                Next::Job(job, number) => (job, number),
                 Next::Nothing => return,
                 Next::Replaced => break,
             };
-            task.begin();
+            task.begin(number);
             // A panic is a fault of the host, and must not end the thread.
             if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
                 tracing::error!("a call panicked inside the host");
             }
             task.end();
-            done = Some(lane);
+            done = Some(number);
             processors::count();
         }
         task.ended.store(true, Ordering::Release);
@@ -267,6 +297,9 @@ impl Watched for Pool {
                 ended.push(worker.number);
             } else {
                 worker.task.check(all, long, isolated);
+                if let Some(number) = worker.task.long_job(long) {
+                    self.lengthen(number);
+                }
             }
         }
         for number in ended {
@@ -278,19 +311,20 @@ impl Watched for Pool {
     }
 }
 
-impl Permits for Pool {
+/// The permit of one of the threads.
+struct Permit {
+    pool: Arc<Pool>,
+    task: Arc<Task>,
+}
+
+impl Permits for Permit {
     fn release(&self) {
-        let mut queues = lock(&self.queues);
-        queues.running -= 1;
-        let idle = queues.wakes(self.options.bounds());
-        drop(queues);
-        if let Some(idle) = idle {
-            idle.unpark();
-        }
+        let number = self.task.job();
+        self.pool.change(|queues| queues.wait(number));
     }
 
     fn reacquire(&self) {
-        lock(&self.queues).running += 1;
+        lock(&self.pool.queues).resume(self.task.job());
     }
 }
 
@@ -316,9 +350,9 @@ impl Drop for Executor {
         }
         // If all threads have ended to be replaced, the waiting jobs run here.
         let mut done = None;
-        while let Next::Job(job, lane) = self.pool.next(&Task::default(), done.take()) {
+        while let Next::Job(job, number) = self.pool.next(&Task::default(), done.take()) {
             job();
-            done = Some(lane);
+            done = Some(number);
         }
     }
 }

@@ -5,9 +5,9 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// Permits that threads share.
+/// The permit of a thread.
 pub(crate) trait Permits: Send + Sync {
-    /// Returns the permit of the calling thread.
+    /// Returns it.
     fn release(&self);
     /// Takes it again, at once: others wait for what the thread has got by now.
     fn reacquire(&self);
@@ -17,7 +17,7 @@ thread_local! {
     static PERMITS: RefCell<Option<Arc<dyn Permits>>> = const { RefCell::new(None) };
 }
 
-/// Lets the calling thread run with one of these permits.
+/// Lets the calling thread run with this permit.
 pub(crate) fn share(permits: Arc<dyn Permits>) {
     PERMITS.set(Some(permits));
 }

@@ -1,7 +1,8 @@
 //! The queues of an executor: which job begins next, and which thread is woken for it. Knows
 //! no priorities.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::thread::Thread;
 
 /// The kind of a job.
@@ -18,10 +19,12 @@ pub(super) type Job = Box<dyn FnOnce() + Send>;
 /// The bounds of an executor's jobs.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
-    /// Jobs that run, without those that wait.
+    /// Jobs with a permit.
     pub running_max: usize,
     /// Jobs that may write and have begun.
     pub writing_max: usize,
+    /// Long jobs, which run without a permit.
+    pub long_max: usize,
 }
 
 /// Jobs that wait and run, by lane.
@@ -31,7 +34,9 @@ pub(super) struct Queues {
     pub(super) writing: VecDeque<Queued>,
     /// The next job's number in the order of all.
     number: u64,
-    /// Jobs that run, without those that wait.
+    /// The jobs that have begun and not ended, by their numbers.
+    begun: BTreeMap<u64, Begun>,
+    /// Jobs with a permit.
     pub(super) running: usize,
     /// Jobs that may write and have begun, with those that wait.
     pub(super) writers: usize,
@@ -44,7 +49,26 @@ pub(super) struct Queues {
 /// A job that has not begun.
 pub(super) struct Queued {
     number: u64,
+    caller: Arc<str>,
     job: Job,
+}
+
+/// A job that has begun.
+struct Begun {
+    lane: Lane,
+    caller: Arc<str>,
+    state: State,
+}
+
+/// The state of a job that has begun.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It has a permit.
+    Running,
+    /// It waits for the writer, without a permit.
+    Waiting,
+    /// It takes long, and runs without a permit.
+    Long,
 }
 
 impl Queues {
@@ -53,13 +77,23 @@ impl Queues {
     }
 
     /// Queues a job, unless as many of its lane wait as may.
-    pub(super) fn push(&mut self, lane: Lane, waiting_max: usize, job: Job) -> bool {
+    pub(super) fn push(
+        &mut self,
+        (lane, caller): (Lane, Arc<str>),
+        waiting_max: usize,
+        job: Job,
+    ) -> bool {
         if self.queue(lane).len() >= waiting_max {
             return false;
         }
         let number = self.number;
         self.number += 1;
-        self.queue(lane).push_back(Queued { number, job });
+        let queued = Queued {
+            number,
+            caller,
+            job,
+        };
+        self.queue(lane).push_back(queued);
         true
     }
 
@@ -70,34 +104,95 @@ impl Queues {
         }
     }
 
-    /// The lane of the oldest job that may begin now.
-    fn ready(&self, bounds: Bounds) -> Option<Lane> {
+    /// The lane and the index of the oldest job that may begin now. The last permit is not for
+    /// a caller whose jobs take long: others are to find one.
+    fn ready(&self, bounds: Bounds) -> Option<(Lane, usize)> {
         if self.running >= bounds.running_max {
             return None;
         }
-        let number = |queue: &VecDeque<Queued>| queue.front().map(|queued| queued.number);
+        let is_last = self.running + 1 >= bounds.running_max;
+        let takes_long = |caller: &Arc<str>| {
+            let mut begun = self.begun.values();
+            begun.any(|job| job.state == State::Long && job.caller == *caller)
+        };
+        let oldest = |queue: &VecDeque<Queued>| {
+            let mut queue = queue.iter().enumerate();
+            queue
+                .find(|(_, queued)| !(is_last && takes_long(&queued.caller)))
+                .map(|(index, queued)| (queued.number, index))
+        };
         let may_write = self.writers < bounds.writing_max;
-        match (number(&self.reading), number(&self.writing)) {
-            (Some(read), Some(write)) if may_write && write < read => Some(Lane::Writing),
-            (Some(_), _) => Some(Lane::Reading),
-            (None, Some(_)) if may_write => Some(Lane::Writing),
-            (None, _) => None,
+        let write = may_write.then(|| oldest(&self.writing)).flatten();
+        match (oldest(&self.reading), write) {
+            (Some((read, _)), Some((write, index))) if write < read => Some((Lane::Writing, index)),
+            (Some((_, index)), _) => Some((Lane::Reading, index)),
+            (None, Some((_, index))) => Some((Lane::Writing, index)),
+            (None, None) => None,
         }
     }
 
-    /// Begins the oldest job that may begin now.
-    pub(super) fn begin(&mut self, bounds: Bounds) -> Option<(Job, Lane)> {
-        let lane = self.ready(bounds)?;
-        let queued = self.queue(lane).pop_front()?;
+    /// Begins the oldest job that may begin now. Returns it with its number.
+    pub(super) fn begin(&mut self, bounds: Bounds) -> Option<(Job, u64)> {
+        let (lane, index) = self.ready(bounds)?;
+        let Queued {
+            number,
+            caller,
+            job,
+        } = self.queue(lane).remove(index)?;
         self.running += 1;
         self.writers += usize::from(lane == Lane::Writing);
-        Some((queued.job, lane))
+        let state = State::Running;
+        self.begun.insert(
+            number,
+            Begun {
+                lane,
+                caller,
+                state,
+            },
+        );
+        Some((job, number))
     }
 
-    /// A job of this lane has ended.
-    pub(super) fn end(&mut self, lane: Lane) {
-        self.running -= 1;
-        self.writers -= usize::from(lane == Lane::Writing);
+    /// The job with this number has ended.
+    pub(super) fn end(&mut self, number: u64) {
+        if let Some(job) = self.begun.remove(&number) {
+            self.running -= usize::from(job.state == State::Running);
+            self.writers -= usize::from(job.lane == Lane::Writing);
+        }
+    }
+
+    /// The job with this number waits for the writer.
+    pub(super) fn wait(&mut self, number: u64) {
+        self.leave(number, State::Waiting);
+    }
+
+    /// The job with this number has waited for the writer, and takes a permit again.
+    pub(super) fn resume(&mut self, number: u64) {
+        if let Some(job) = self.begun.get_mut(&number)
+            && job.state == State::Waiting
+        {
+            job.state = State::Running;
+            self.running += 1;
+        }
+    }
+
+    /// The job with this number takes long: it goes on without a permit, unless as many long
+    /// ones do as may.
+    pub(super) fn lengthen(&mut self, number: u64, bounds: Bounds) {
+        let long = self.begun.values().filter(|job| job.state == State::Long);
+        if long.count() < bounds.long_max {
+            self.leave(number, State::Long);
+        }
+    }
+
+    /// A job that has a permit goes on without it.
+    fn leave(&mut self, number: u64, state: State) {
+        if let Some(job) = self.begun.get_mut(&number)
+            && job.state == State::Running
+        {
+            job.state = state;
+            self.running -= 1;
+        }
     }
 
     /// A thread to be woken, if a job may begin.

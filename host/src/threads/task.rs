@@ -20,8 +20,9 @@ pub(super) struct Task {
 struct Running {
     /// The kernel's id of the thread, once it runs.
     thread: Option<ThreadNumber>,
-    /// When its present job began.
+    /// When its present job began, and the number of that.
     since: Option<Instant>,
+    job: u64,
     /// Counts it among background work while it runs in the background.
     background_work: Option<BackgroundWork>,
     isolation: Isolation,
@@ -46,8 +47,10 @@ impl Task {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn begin(&self) {
+    /// Its job with this number begins.
+    pub(super) fn begin(&self, job: u64) {
         let mut running = self.lock();
+        running.job = job;
         running.since = Some(Instant::now());
         running.background_work = self
             .background
@@ -59,6 +62,18 @@ impl Task {
         let mut running = self.lock();
         running.since = None;
         running.background_work = None;
+    }
+
+    /// The number of its present job.
+    pub(super) fn job(&self) -> u64 {
+        self.lock().job
+    }
+
+    /// The number of its present job if that takes long.
+    pub(super) fn long_job(&self, long: Duration) -> Option<u64> {
+        let running = self.lock();
+        let takes_long = running.since.is_some_and(|began| began.elapsed() > long);
+        takes_long.then_some(running.job)
     }
 
     /// Deprioritises it if its job takes long, or all are in the background, and sets its

@@ -228,6 +228,29 @@ fn a_spinning_call_is_ended_and_delays_no_other() {
 }
 
 #[test]
+fn long_calls_of_one_caller_delay_no_other_of_the_same_module() {
+    for calls_max in [1, 2] {
+        let shop = Shop::with_hostile(&[
+            "modules.hostile.limits.deadline_ms=3000",
+            &format!("limits.calls_max={calls_max}"),
+            "server.trust_forwarded=true",
+        ]);
+        std::thread::scope(|scope| {
+            let spin = |_| scope.spawn(|| get_from(&shop, 1, "spin"));
+            let spinning: Vec<_> = (0..calls_max + 1).map(spin).collect();
+            shop.until_running("hostile", calls_max);
+            for _ in 0..20 {
+                get_from(&shop, 2, "well").is(200, json!({"well": true}));
+            }
+            assert!(!spinning.iter().any(|one| one.is_finished()));
+            for one in spinning {
+                is_500(&one.join().unwrap());
+            }
+        });
+    }
+}
+
+#[test]
 fn a_sleeping_call_is_ended_and_delays_no_other() {
     let shop = Shop::with_hostile(&[
         "modules.hostile.limits.deadline_ms=300",

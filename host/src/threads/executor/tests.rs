@@ -10,6 +10,11 @@ fn nice() -> i32 {
     rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap()
 }
 
+/// The caller of every job whose test is not about callers.
+fn caller() -> Arc<str> {
+    "caller".into()
+}
+
 fn executor(threads: usize, waiting_max: usize) -> Executor {
     named("test", threads, waiting_max)
 }
@@ -32,7 +37,7 @@ fn threads_are_named_after_their_module_within_the_bytes_that_linux_shows() {
     ] {
         let executor = named(module, 1, 1);
         let name = || thread::current().name().map(str::to_owned);
-        let named = executor.submit(Lane::Reading, name).unwrap();
+        let named = executor.submit(Lane::Reading, caller(), name).unwrap();
         assert_eq!(named.blocking_recv().unwrap().as_deref(), Some(thread_name));
     }
 }
@@ -42,11 +47,11 @@ fn threads_are_named_after_their_module_within_the_bytes_that_linux_shows() {
 fn a_long_call_is_deprioritised_and_the_next_is_not() {
     let executor = executor(1, 10);
     let before = executor
-        .submit(Lane::Reading, nice)
+        .submit(Lane::Reading, caller(), nice)
         .unwrap()
         .blocking_recv()
         .unwrap();
-    let long = executor.submit(Lane::Reading, || {
+    let long = executor.submit(Lane::Reading, caller(), || {
         let began = Instant::now();
         // Until it is noticed, within the time of a test.
         while nice() < NICE && began.elapsed() < Duration::from_secs(30) {
@@ -56,7 +61,7 @@ fn a_long_call_is_deprioritised_and_the_next_is_not() {
     });
     assert_eq!(long.unwrap().blocking_recv().unwrap(), NICE);
     let after = executor
-        .submit(Lane::Reading, nice)
+        .submit(Lane::Reading, caller(), nice)
         .unwrap()
         .blocking_recv()
         .unwrap();
@@ -86,7 +91,7 @@ fn a_queue_in_the_background_stays_there_until_it_may_return() {
     until(Task::has_started);
     let nice = || {
         executor
-            .submit(Lane::Reading, nice)
+            .submit(Lane::Reading, caller(), nice)
             .unwrap()
             .blocking_recv()
             .unwrap()
@@ -112,7 +117,7 @@ fn foreground_and_background_are_isolated_on_demand() {
     let processors = || {
         let count = || rustix::thread::sched_getaffinity(None).unwrap().count();
         executor
-            .submit(Lane::Reading, count)
+            .submit(Lane::Reading, caller(), count)
             .unwrap()
             .blocking_recv()
             .unwrap()
@@ -148,7 +153,7 @@ fn a_job_that_waits_for_a_writer_holds_no_permit_of_reading_ones() {
     let held = gate.write().unwrap();
     let write = |number: usize| {
         let gate = gate.clone();
-        executor.submit(Lane::Writing, move || {
+        executor.submit(Lane::Writing, caller(), move || {
             let waiting = permits::Waiting::begin();
             drop(gate.read());
             drop(waiting);
@@ -167,7 +172,9 @@ fn a_job_that_waits_for_a_writer_holds_no_permit_of_reading_ones() {
     writes.extend([write(2).unwrap(), write(3).unwrap()]);
     assert!(write(4).is_err());
     for number in 0..10 {
-        let read = executor.submit(Lane::Reading, move || number).unwrap();
+        let read = executor
+            .submit(Lane::Reading, caller(), move || number)
+            .unwrap();
         assert_eq!(read.blocking_recv(), Ok(number));
     }
     drop(held);
@@ -186,10 +193,68 @@ fn a_job_that_waits_for_a_writer_holds_no_permit_of_reading_ones() {
 }
 
 #[test]
+fn long_jobs_keep_no_short_ones_waiting_and_their_caller_leaves_the_last_permit() {
+    let options = ExecutorOptions {
+        threads: 2,
+        writing_max: 4,
+        waiting_max: 10,
+        stack_bytes_max: 64 * 1024,
+    };
+    let executor = Executor::new("test", &Fairness::start().unwrap(), options).unwrap();
+    // The test itself does the work of the watch.
+    let watched: Arc<dyn Watched> = executor.pool.clone();
+    executor.pool.fairness.forget(&watched);
+    let gate = Arc::new(std::sync::RwLock::new(()));
+    let held = gate.write().unwrap();
+    let begun = Arc::new(AtomicU64::new(0));
+    let slow = |number: u64| {
+        let (gate, begun) = (gate.clone(), begun.clone());
+        let job = move || {
+            begun.fetch_add(1, Ordering::Relaxed);
+            drop(gate.read());
+            number
+        };
+        let job = executor.submit(Lane::Reading, "slow".into(), job);
+        job.unwrap()
+    };
+    let quick = || {
+        let job = executor.submit(Lane::Reading, "quick".into(), || ());
+        job.unwrap().blocking_recv().unwrap();
+    };
+    let mut jobs = Vec::new();
+    // Two take long, and a third one is long as well: it keeps one of the two permits.
+    for number in 0..3 {
+        jobs.push(slow(number));
+        while begun.load(Ordering::Relaxed) <= number {
+            thread::yield_now();
+        }
+        executor.pool.clone().check(Duration::ZERO, false);
+    }
+    // The last permit is not for their caller, and for all others.
+    for number in 3..6 {
+        jobs.push(slow(number));
+        quick();
+    }
+    assert_eq!(begun.load(Ordering::Relaxed), 3);
+    assert_eq!(lock(&executor.pool.queues).running, 1);
+    drop(held);
+    for (number, job) in (0..).zip(jobs) {
+        assert_eq!(job.blocking_recv(), Ok(number));
+    }
+    let at_work = || {
+        let state = lock(&executor.pool.queues);
+        (state.running, state.writers)
+    };
+    while at_work() != (0, 0) {
+        thread::yield_now();
+    }
+}
+
+#[test]
 fn jobs_begin_in_their_order_whatever_they_do() {
     let executor = lanes(10);
     let (go, wait) = std::sync::mpsc::channel::<()>();
-    let first = executor.submit(Lane::Reading, move || wait.recv().unwrap());
+    let first = executor.submit(Lane::Reading, caller(), move || wait.recv().unwrap());
     let order = Arc::new(Mutex::new(Vec::new()));
     let jobs: Vec<_> = [Lane::Writing, Lane::Reading, Lane::Writing, Lane::Reading]
         .into_iter()
@@ -197,7 +262,7 @@ fn jobs_begin_in_their_order_whatever_they_do() {
         .map(|(number, lane)| {
             let order = order.clone();
             let job = move || lock(&order).push(number);
-            executor.submit(lane, job).unwrap()
+            executor.submit(lane, caller(), job).unwrap()
         })
         .collect();
     go.send(()).unwrap();
@@ -221,7 +286,7 @@ fn jobs_that_wait_for_a_writer_at_the_end_are_done() {
                 drop(lock(&gate));
                 number
             };
-            executor.submit(Lane::Writing, job).unwrap()
+            executor.submit(Lane::Writing, caller(), job).unwrap()
         })
         .collect();
     let ends = thread::spawn(move || drop(executor));
@@ -235,7 +300,11 @@ fn jobs_that_wait_for_a_writer_at_the_end_are_done() {
 fn queued_jobs_are_done_before_the_end() {
     let executor = executor(2, 10);
     let results: Vec<_> = (0..10)
-        .map(|number| executor.submit(Lane::Reading, move || number).unwrap())
+        .map(|number| {
+            executor
+                .submit(Lane::Reading, caller(), move || number)
+                .unwrap()
+        })
         .collect();
     drop(executor);
     let results: Vec<i32> = results
@@ -250,13 +319,13 @@ fn a_full_queue_refuses() {
     let executor = executor(1, 1);
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let (begun, begins) = std::sync::mpsc::channel::<()>();
-    let running = executor.submit(Lane::Reading, move || {
+    let running = executor.submit(Lane::Reading, caller(), move || {
         begun.send(()).unwrap();
         wait.recv().unwrap();
     });
     begins.recv().unwrap();
-    let waiting = executor.submit(Lane::Reading, || ());
-    assert!(executor.submit(Lane::Reading, || ()).is_err());
+    let waiting = executor.submit(Lane::Reading, caller(), || ());
+    assert!(executor.submit(Lane::Reading, caller(), || ()).is_err());
     go.send(()).unwrap();
     running.unwrap().blocking_recv().unwrap();
     waiting.unwrap().blocking_recv().unwrap();
@@ -266,12 +335,12 @@ fn a_full_queue_refuses() {
 fn a_panic_costs_no_thread() {
     let executor = executor(1, 10);
     let panicked = executor
-        .submit(Lane::Reading, || panic!("in the host"))
+        .submit(Lane::Reading, caller(), || panic!("in the host"))
         .unwrap();
     assert!(panicked.blocking_recv().is_err());
     assert_eq!(
         executor
-            .submit(Lane::Reading, || 1)
+            .submit(Lane::Reading, caller(), || 1)
             .unwrap()
             .blocking_recv(),
         Ok(1)
