@@ -101,12 +101,14 @@ bench-limits ROUNDS='15': build
     CPUS=0,1 WARES=target/release/wares tests/with_host.sh --set log.level=error -- \
         tests/bench_pair.sh target/unlimited/release/wares {{ROUNDS}}
 
-# Time that one extension and ten add to a create; needs wrk
+# Time that one extension and ten add to a create, and a field to a page; needs wrk
 [group('check')]
 bench-extensions ROUNDS='9': build
-    cargo build --package meddler-guest --target wasm32-wasip2 --profile component --target-dir target/component --locked
-    WARES=target/release/wares tests/with_host.sh --set log.level=error -- \
-        tests/bench_extensions.sh target/component/wasm32-wasip2/component/meddler_guest.wasm {{ROUNDS}}
+    cargo build --package meddler-guest --package provider-guest --target wasm32-wasip2 --profile component \
+        --target-dir target/component --locked
+    WARES=target/release/wares tests/with_host.sh --set log.level=error -- tests/bench_extensions.sh \
+        target/component/wasm32-wasip2/component/meddler_guest.wasm \
+        target/component/wasm32-wasip2/component/provider_guest.wasm {{ROUNDS}}
 
 # Processor time of requests, against another release binary; needs wrk
 [group('check')]
