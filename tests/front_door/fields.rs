@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::harness::{Answer, Shop, provider};
+use crate::harness::{Answer, Shop, provider, run, text};
 
 /// A component: its name, the names of its fields, what it does, and settings of its own.
 type Providing<'a> = (&'a str, &'a str, &'a str);
@@ -468,4 +468,40 @@ fn a_provider_is_installed_compared_and_removed_while_others_are_answered() {
     let removed = shop.delete("/_wares/modules/loyalty");
     assert_eq!(removed.status, 200, "{}", removed.body);
     assert_eq!(shown(), json!({"id": id}));
+}
+
+#[test]
+fn a_provider_is_inspected_with_what_it_provides() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = arguments(&folder, &[("loyalty", "loyalty.tier orders", "")], &[]);
+    // The file is named by the command.
+    all.retain(|setting| !setting.contains(".component="));
+    let file = folder.path().join("loyalty.wasm");
+    let inspect = |more: &[&str]| {
+        let mut command = vec!["inspect", file.to_str().unwrap()];
+        command.extend(more);
+        for setting in &all {
+            command.extend(["--set", setting]);
+        }
+        let done = run(command);
+        assert_eq!(done.status.code(), Some(0), "{done:?}");
+        text(&done.stdout)
+    };
+    let shown = inspect(&[]);
+    assert!(
+        shown.contains("An extension; it has no migrations and uses the grant fields=customer\n"),
+        "{shown}"
+    );
+    let fields = "\nFields and relations that it provides:\n  loyalty.tier of customer, filterable\n  orders of customer\n";
+    assert!(shown.contains(fields), "{shown}");
+    let report: Value = serde_json::from_str(&inspect(&["--json"])).unwrap();
+    assert_eq!(report["module"]["grants"], json!(["fields=customer"]));
+    assert_eq!(
+        report["module"]["fields"],
+        json!([
+            {"entity": "customer", "name": "loyalty.tier", "schema": {"type": "string"}, "filterable": true},
+            {"entity": "customer", "name": "orders", "schema": {"type": "array", "items": {"type": "object"}}, "filterable": false},
+        ])
+    );
+    assert_eq!(report["module"]["entities"], json!([]));
 }

@@ -15,7 +15,7 @@ pub const FIELDS: &str = "fields";
 const OF_COMPONENTS: [&str; 3] = [HOOKS, OPERATIONS, FIELDS];
 
 /// What a component may use: the names of grants. One of what a component has to do with
-/// others may say with which: `hooks=customer`.
+/// others may say with which: `hooks=notes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grants(Vec<String>);
 
@@ -207,8 +207,8 @@ mod tests {
             (&["files"], false),
             (&["sql", "SQL"], false),
             (&["sql", ""], false),
-            (&["hooks=customer", "fields=customer_group"], true),
-            (&["sql=customer"], false),
+            (&["hooks=notes", "fields=note_group"], true),
+            (&["sql=notes"], false),
             (&["hooks="], false),
             (&["hooks=a,b"], false),
         ] {
@@ -256,19 +256,19 @@ mod tests {
             (&["events"], &["events", "sql"], Err(("sql", &["sql"][..]))),
             (
                 &[],
-                &["hooks=customer", "sql"],
-                Err(("hooks=customer", &["sql", "hooks=customer"])),
+                &["hooks=notes", "sql"],
+                Err(("hooks=notes", &["sql", "hooks=notes"])),
             ),
-            (&["hooks"], &["hooks=customer", "hooks=order"], Ok(&[])),
+            (&["hooks"], &["hooks=notes", "hooks=order"], Ok(&[])),
             (
-                &["hooks=customer", "hooks=other"],
-                &["hooks=customer"],
+                &["hooks=notes", "hooks=other"],
+                &["hooks=notes"],
                 Ok(&["hooks=other"]),
             ),
             (
-                &["hooks=customer"],
-                &["hooks=customer", "hooks=order", "fields=customer"],
-                Err(("hooks=order", &["hooks=order", "fields=customer"])),
+                &["hooks=notes"],
+                &["hooks=notes", "hooks=order", "fields=notes"],
+                Err(("hooks=order", &["hooks=order", "fields=notes"])),
             ),
         ] {
             let needs = needed.iter().map(|name| need(name)).collect();
@@ -285,16 +285,16 @@ mod tests {
     #[test]
     fn a_grant_of_all_includes_that_of_one() {
         for (grants_of, others, includes) in [
-            (&["hooks"][..], &["hooks=customer"][..], true),
-            (&["hooks=customer"], &["hooks=customer"], true),
-            (&["hooks=customer"], &["hooks"], false),
-            (&["hooks=customer"], &["hooks=order"], false),
+            (&["hooks"][..], &["hooks=notes"][..], true),
+            (&["hooks=notes"], &["hooks=notes"], true),
+            (&["hooks=notes"], &["hooks"], false),
+            (&["hooks=notes"], &["hooks=order"], false),
             (&["sql"], &[], true),
         ] {
             let (own, others) = (grants(grants_of).unwrap(), grants(others).unwrap());
             assert_eq!(own.includes(&others), includes, "{own} {others}");
         }
-        let kept = Grants::kept("hooks=order,hooks=customer,files,sql=x,sql");
-        assert_eq!(kept.to_string(), "sql,hooks=customer,hooks=order");
+        let kept = Grants::kept("hooks=order,hooks=notes,files,sql=x,sql");
+        assert_eq!(kept.to_string(), "sql,hooks=notes,hooks=order");
     }
 }

@@ -91,7 +91,15 @@ fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
                 "summary": module.summary(),
                 "digest": module.digest(),
                 "migrations": module.schema().migrations.len(),
+                "grants": module.grants_needed(),
                 "unused_grants": module.unused_grants(),
+                "entities": module.entities().iter().map(|entity| &entity.name).collect::<Vec<_>>(),
+                "fields": module.fields().iter().map(|field| json!({
+                    "entity": field.entity,
+                    "name": field.name,
+                    "schema": field.schema,
+                    "filterable": field.filterable,
+                })).collect::<Vec<_>>(),
                 "routes": module.routes().iter().map(|route| json!({
                     "method": method_name(route.method),
                     "path": route.path,
@@ -177,20 +185,36 @@ fn print(
             format_args!("  {}: {}", export.name, export.functions.join(", ")),
         )?;
     }
-    if let Ok(module) = module
-        && !module.routes().is_empty()
-    {
-        writeln!(out, "\nRoutes:")?;
-        for route in module.routes() {
-            write_line(
-                out,
-                format_args!(
-                    "  {:<6} {} ({})",
-                    method_name(route.method),
-                    route.path,
-                    route.access.name()
-                ),
-            )?;
+    match module {
+        Ok(module) => print_served(out, module),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Prints what a module serves callers and other modules.
+fn print_served(out: &mut impl Write, module: &Version) -> anyhow::Result<()> {
+    let entities = module.entities().iter().map(|entity| entity.name.clone());
+    let fields = module.fields().iter().map(|field| {
+        let filterable = if field.filterable { ", filterable" } else { "" };
+        format!("{} of {}{filterable}", field.name, field.entity)
+    });
+    let routes = module.routes().iter().map(|route| {
+        let (method, access) = (method_name(route.method), route.access.name());
+        format!("{method:<6} {} ({access})", route.path)
+    });
+    for (title, lines) in [
+        (
+            "Entities that other components may extend",
+            entities.collect::<Vec<_>>(),
+        ),
+        ("Fields and relations that it provides", fields.collect()),
+        ("Routes", routes.collect()),
+    ] {
+        if !lines.is_empty() {
+            writeln!(out, "\n{title}:")?;
+        }
+        for line in lines {
+            write_line(out, format_args!("  {line}"))?;
         }
     }
     Ok(())

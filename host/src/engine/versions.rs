@@ -29,7 +29,7 @@ pub(crate) fn are_compatible(one: &str, other: &str) -> bool {
     }
 }
 
-/// The name of the package of an interface: `customer` of `wares:customer/hooks@2.0.0`.
+/// The name of the package of an interface: `notes` of `shop:notes/hooks@2.0.0`.
 pub(super) fn package(interface: &str) -> String {
     let package = interface.split_once('/').map_or("", |(package, _)| package);
     let name = package.split_once(':').map_or(package, |(_, name)| name);

@@ -37,7 +37,7 @@ pub(super) struct Install {
     #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "activate")]
     canary: Option<String>,
     /// Grant its module a capability, hooks (to be an extension), operations (to call those of
-    /// others) or fields (to provide fields of others' entities); hooks=customer for those of
+    /// others) or fields (to provide fields of others' entities); hooks=notes for those of
     /// one package alone. May be repeated.
     /// Without it, a terminal is asked for what the module is not granted yet.
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant, value_delimiter = ',')]
@@ -210,6 +210,10 @@ fn show(out: &mut dyn Write, module: &Version, wants: &[String]) -> std::io::Res
     for route in module.routes() {
         let (method, path) = (method_name(route.method), &route.path);
         write_line(out, format_args!("  serves {method} {path}"))?;
+    }
+    for field in module.fields() {
+        let (name, entity) = (&field.name, &field.entity);
+        write_line(out, format_args!("  provides {name} of {entity}"))?;
     }
     Ok(())
 }

@@ -306,9 +306,9 @@ mod tests {
     #[test]
     fn a_path_names_a_field_those_below_it_or_what_is_below_a_relation() {
         let fields = [
-            field("customer", "loyalty.tier", json!({})),
-            field("customer", "loyalty.points", json!({})),
-            field("customer", "orders", json!({})),
+            field("note", "loyalty.tier", json!({})),
+            field("note", "loyalty.points", json!({})),
+            field("note", "orders", json!({})),
             field("group", "budget", json!({})),
         ];
         for (paths, expected) in [
@@ -324,7 +324,7 @@ mod tests {
             ),
             (&["loyal", "loyalty.ti", "order", "budget", "*", ""], &[]),
         ] {
-            let asked = named(&fields, "customer", &texts(paths));
+            let asked = named(&fields, "note", &texts(paths));
             let shown = asked.iter().map(|asked| {
                 let names = [asked.name.to_owned()].into_iter();
                 names
@@ -388,14 +388,14 @@ mod tests {
             (json!({}), "{},\"b\":{}", false),
             (json!({}), "\"\n\"", false),
         ] {
-            let field = field("customer", "tier", schema.clone());
+            let field = field("note", "tier", schema.clone());
             assert_eq!(field.check(value).is_ok(), fits, "{schema}: {value}");
         }
     }
 
     #[test]
     fn an_answer_has_a_value_of_each_field_for_each_id() {
-        let fields = [field("customer", "tier", json!({"type": "string"}))];
+        let fields = [field("note", "tier", json!({"type": "string"}))];
         let asked = [Asked {
             name: "tier",
             fields: Vec::new(),
@@ -407,7 +407,7 @@ mod tests {
                 asked: &asked,
                 ids: &ids,
             };
-            check(&fields, "customer", asking, &values)
+            check(&fields, "note", asking, &values)
         };
         assert_eq!(checked(&[&["\"x\"", "null"]]), Ok(()));
         for (values, reason) in [
@@ -436,27 +436,24 @@ mod tests {
         };
         let long = "n".repeat(65);
         for (entity, name) in [
-            ("customer", ""),
-            ("customer", "a."),
-            ("customer", "a.b.c"),
-            ("customer", "A"),
-            ("customer", "1a"),
-            ("customer", "a\"b"),
-            ("customer", &*long),
+            ("note", ""),
+            ("note", "a."),
+            ("note", "a.b.c"),
+            ("note", "A"),
+            ("note", "1a"),
+            ("note", "a\"b"),
+            ("note", &*long),
             ("", "a"),
-            ("Customer", "a"),
+            ("Note", "a"),
         ] {
             assert!(
                 declared(entity, name, json!({})).is_err(),
                 "{entity} {name}"
             );
         }
+        assert_eq!(declared("note", "a_1.b", json!({"type": "null"})), Ok(()));
         assert_eq!(
-            declared("customer", "a_1.b", json!({"type": "null"})),
-            Ok(())
-        );
-        assert_eq!(
-            declared("customer", "a", json!({"type": ["string", "text"]})),
+            declared("note", "a", json!({"type": ["string", "text"]})),
             Err("its schema has the type \"text\", which JSON Schema has not".to_owned())
         );
     }

@@ -57,7 +57,7 @@ pub(super) fn install() -> Operation {
             json!({
                 "type": "array",
                 "items": {"type": "string", "pattern": grant_pattern()},
-                "description": "What the module is granted beside what it has: `sql`; `hooks`, or `hooks=customer` for \
+                "description": "What the module is granted beside what it has: `sql`; `hooks`, or `hooks=notes` for \
                     the hooks of one package alone",
 
             }),
