@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod absent;
 mod activations;
 mod addresses;
 mod any_case;

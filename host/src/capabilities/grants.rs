@@ -135,6 +135,11 @@ impl Grants {
         Self(in_order(self.0.iter().chain(&others.0).cloned()))
     }
 
+    /// Whether this opens any hooks.
+    pub fn has_hooks(&self) -> bool {
+        self.0.iter().any(|granted| base(granted) == HOOKS)
+    }
+
     /// Whether this opens all that these others do.
     pub fn includes(&self, others: &Self) -> bool {
         let has = |name: &str| self.0.iter().any(|granted| granted == name);

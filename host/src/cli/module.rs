@@ -139,11 +139,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             )?)
         }
         Command::Enable(named) => {
-            let answer = named.post("/enable")?;
-            Ok(write_line(
-                &mut out,
-                format_args!("{} serves {}", named.name, version(&answer["module"])),
-            )?)
+            let module = &named.post("/enable")?["module"];
+            let does = match module["version"].is_null() {
+                true => "is enabled, and not served".to_owned(),
+                false => format!("serves {}", version(module)),
+            };
+            Ok(write_line(&mut out, format_args!("{} {does}", named.name))?)
         }
         Command::Order(order) => order.run(&mut out),
         Command::Promote(named) => {

@@ -188,7 +188,11 @@ impl Setup {
                 })?;
             Ok(self.module(engine, source)?.signed_by(signed_by))
         });
-        let candidates = Candidates::new(found, versions, load);
+        let exports = Box::new(|bytes: &[u8]| {
+            let exports = engine.inspect(bytes).ok()?.exports.into_iter();
+            Some(exports.map(|export| export.name).collect())
+        });
+        let candidates = Candidates::new(found, versions, load, exports);
         for name in self.settings.modules.keys() {
             if !candidates.knows(name) && !self.has_versions(name)? {
                 bail!(

@@ -29,6 +29,8 @@ pub struct Failure {
     pub rank: Rank,
     /// The reason, beginning with the origin.
     pub reason: String,
+    /// The names of what the component exports, if that could be read.
+    pub exports: Option<Vec<String>>,
 }
 
 /// A module that is not served by its first component.
@@ -100,12 +102,16 @@ enum Candidate {
 /// Loads a component as a module.
 pub type Load<'a> = Box<dyn Fn(&Source) -> Result<Version, VersionError> + 'a>;
 
+/// Reads the names of what a component exports, without compiling it.
+pub type ReadExports<'a> = Box<dyn Fn(&[u8]) -> Option<Vec<String>> + 'a>;
+
 /// All modules that may be served.
 pub struct Candidates<'a> {
     modules: BTreeMap<String, VecDeque<Candidate>>,
     since: BTreeMap<String, String>,
     versions: ComponentStore,
     load: Load<'a>,
+    exports: ReadExports<'a>,
     failures: Vec<Failure>,
     fallbacks: Vec<Fallback>,
     passed_over: Vec<PassedOver>,
@@ -113,12 +119,18 @@ pub struct Candidates<'a> {
 
 impl<'a> Candidates<'a> {
     /// Loads all found components, except versions that were active before.
-    pub fn new(found: Found, versions: ComponentStore, load: Load<'a>) -> Self {
+    pub fn new(
+        found: Found,
+        versions: ComponentStore,
+        load: Load<'a>,
+        exports: ReadExports<'a>,
+    ) -> Self {
         let mut candidates = Self {
             modules: BTreeMap::new(),
             since: found.since,
             versions,
             load,
+            exports,
             failures: found.failures,
             fallbacks: Vec::new(),
             passed_over: Vec::new(),
@@ -168,6 +180,7 @@ impl<'a> Candidates<'a> {
             digest: Some(source.digest),
             rank: source.rank,
             reason,
+            exports: (self.exports)(&source.bytes),
         });
     }
 
@@ -225,7 +238,7 @@ impl<'a> Candidates<'a> {
                 },
             };
             let digest = module.digest();
-            let age = Age::of(&module);
+            let (age, exports) = (Age::of(&module), module.exports());
             match tried(&origin, || take(module)) {
                 Ok(taken) => {
                     self.note_passed_over(name, &age, rank);
@@ -238,6 +251,7 @@ impl<'a> Candidates<'a> {
                     digest: Some(digest),
                     rank,
                     reason,
+                    exports: Some(exports),
                 }),
             }
         }
@@ -252,6 +266,7 @@ impl<'a> Candidates<'a> {
             digest: Some(digest),
             rank: source.rank,
             reason,
+            exports: (self.exports)(&source.bytes),
         })
     }
 

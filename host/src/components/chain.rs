@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tracing::Level;
 
+use super::absent::Absent;
 use super::extended;
 use super::slot::Slot;
 use super::version::Version;
@@ -54,6 +55,8 @@ impl FailurePolicy {
 /// The served components, in the order in which extensions are called.
 pub struct Chain {
     called: ArcSwap<Called>,
+    /// The extensions that are missing among them.
+    absent: ArcSwap<Vec<Arc<Absent>>>,
 }
 
 impl Chain {
@@ -61,12 +64,18 @@ impl Chain {
     pub fn new(order: ExtensionOrder, slots: &[Arc<Slot>]) -> Self {
         Self {
             called: ArcSwap::from_pointee(Called::new(order, slots)),
+            absent: ArcSwap::default(),
         }
     }
 
     /// The orders that the operator made.
     pub(super) fn order(&self) -> ExtensionOrder {
         self.called.load().order.clone()
+    }
+
+    /// Has requests at the hooks of these answered by the policy of each, from the next hook on.
+    pub(super) fn misses(&self, absent: Vec<Arc<Absent>>) {
+        self.absent.store(Arc::new(absent));
     }
 
     /// Has these components called from the next hook on.
@@ -88,6 +97,11 @@ impl Chain {
 
 impl Points for Chain {
     fn call(&self, hook: &NestedCall<'_>, nesting: &Nesting) -> Result<Val, NoAnswer> {
+        for absent in &**self.absent.load() {
+            if absent.fills(hook.interface) {
+                check_absent(absent, hook)?;
+            }
+        }
         let mut parameters = Cow::Borrowed(hook.parameters);
         for slot in self.called.load().at(hook.interface) {
             // A component is no extension of its own.
@@ -189,6 +203,26 @@ pub(super) fn is_own(slot: &Slot, nesting: &Nesting) -> bool {
     last.is_some_and(|own| **own == *slot.name())
 }
 
+/// Whether a request may go on without an extension that failed at the start.
+fn check_absent(absent: &Absent, hook: &NestedCall<'_>) -> Result<(), NoAnswer> {
+    let (policy, module, function) = (absent.on_failure(), &*absent.name, hook.function);
+    let consequence = consequence(policy);
+    tracing::error!(
+        target: HOOKS,
+        module,
+        hook = function,
+        "an extension failed at the start, and {consequence}: mend it and start the host again, \
+         or use `wares module disable {module}`"
+    );
+    match policy {
+        FailurePolicy::Skip => Ok(()),
+        FailurePolicy::Refuse => Err(NoAnswer {
+            component: module.to_owned(),
+            function: function.to_owned(),
+        }),
+    }
+}
+
 /// Whether an extension may be called at a hook, or provide fields, within these calls.
 pub(super) fn check_nesting(slot: &Slot, nesting: &Nesting) -> Result<(), String> {
     let mut components = nesting.components.iter();
@@ -259,10 +293,7 @@ fn text_of<'a>(rejection: &'a Val, name: &str) -> &'a str {
 }
 
 fn log_failed(version: &Version, hook: &NestedCall<'_>, reason: &str) {
-    let consequence = match version.on_failure() {
-        FailurePolicy::Refuse => "the request is refused",
-        FailurePolicy::Skip => "is left out",
-    };
+    let consequence = consequence(version.on_failure());
     tracing::error!(
         target: HOOKS,
         module = version.name(),
@@ -271,4 +302,12 @@ fn log_failed(version: &Version, hook: &NestedCall<'_>, reason: &str) {
         reason = &*cut(reason, SHOWN_BYTES_MAX),
         "an extension did not answer, and {consequence}"
     );
+}
+
+/// What becomes of a request whose extension did not answer.
+fn consequence(policy: FailurePolicy) -> &'static str {
+    match policy {
+        FailurePolicy::Refuse => "the request is refused",
+        FailurePolicy::Skip => "is left out",
+    }
 }

@@ -2,6 +2,7 @@
 //! database and its limits. Finds them, brings their schema up to date and
 //! calls them. Knows nothing of HTTP, and nothing of what any module is for.
 
+mod absent;
 mod answers;
 mod audit;
 mod breaker;
@@ -31,6 +32,7 @@ pub(crate) use crate::engine::{CallError, Grants};
 pub use contract::{Header, Response};
 pub use routing::{Claim, Claims, Owned, PathPrefix, Paths, Pattern, belongs_to_host};
 
+pub(crate) use absent::Absent;
 pub(crate) use answers::{NO_304, unsendable};
 pub(crate) use audit::{Action, write as write_audit};
 pub(crate) use breaker::{BreakerOptions, Circuit};

@@ -166,6 +166,7 @@ impl Source {
                 rank,
                 reason: format!("{origin}: {error}"),
                 origin,
+                exports: None,
             }),
         }
     }
@@ -246,6 +247,7 @@ impl Found {
             origin,
             digest: None,
             rank: Rank::File,
+            exports: None,
         });
     }
 
@@ -282,6 +284,7 @@ impl Found {
                 digest: None,
                 rank,
                 reason: error.to_string(),
+                exports: None,
             }),
         }
     }
@@ -318,6 +321,7 @@ impl Found {
                         origin,
                         digest: None,
                         rank: Rank::Active,
+                        exports: None,
                     });
                     continue;
                 }

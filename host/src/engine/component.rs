@@ -11,7 +11,7 @@ use super::shape::Shape;
 use super::size::Size;
 use super::versions;
 use super::{CallError, Clock, Engine, LoadError, artifact, compiler, hook, store, turns};
-use crate::capabilities::{CallContext, CallState, HOOKS, Need, OPERATIONS, PointsOfHost};
+use crate::capabilities::{CallContext, CallState, Need, OPERATIONS, PointsOfHost};
 use crate::digest::Digest;
 
 /// A compiled component. Cheap to share; each call makes an instance of its own.
@@ -195,12 +195,7 @@ impl Component {
             .filter(|(name, export)| {
                 linker::kind(&self.engine, name, &export.ty) == ImportKind::ExtensionPoint
             })
-            .map(|(name, _)| Need {
-                interface: name.to_owned(),
-                uses: "fills",
-                grant: HOOKS,
-                of: Some(versions::package(name)),
-            });
+            .map(|(name, _)| hook::needed_to_fill(name));
         imported.chain(points).collect()
     }
 

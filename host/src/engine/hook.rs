@@ -7,8 +7,8 @@ use wasmtime::component::{Type, Val};
 use super::component::Component;
 use super::linker::{self, ImportKind};
 use super::operation::{at_of, check_parameters};
-use super::{CallError, LoadError, lens};
-use crate::capabilities::{CallContext, NestedCall};
+use super::{CallError, LoadError, lens, versions};
+use crate::capabilities::{CallContext, HOOKS, Need, NestedCall};
 
 /// How an extension took its turn at a hook.
 #[derive(Debug)]
@@ -46,6 +46,16 @@ pub(super) fn filled(
         })
         .map(|(name, _)| interface(name))
         .collect()
+}
+
+/// The grant that a component needs to fill an extension point.
+pub(crate) fn needed_to_fill(point: &str) -> Need {
+    Need {
+        interface: point.to_owned(),
+        uses: "fills",
+        grant: HOOKS,
+        of: Some(versions::package(point)),
+    }
 }
 
 impl Component {

@@ -34,7 +34,7 @@ pub use component::Component;
 pub(crate) use component::Guest;
 pub(crate) use engines::stack_bytes_of_calls;
 pub use error::{CallError, LoadError, Troubles};
-pub(crate) use hook::Turn;
+pub(crate) use hook::{Turn, needed_to_fill};
 pub use linker::ImportKind;
 pub use settings::CompileSettings;
 pub(crate) use settings::read_stack_bytes;

@@ -6,11 +6,15 @@ use hyper::http::request::Parts;
 
 use crate::components::{self, CallError, ModuleEndpoint, SlotError};
 use crate::identity::Actor;
+use crate::printable::cut;
 
 use super::RETRY_AFTER_S;
 use super::answer::{Answer, Refusal};
 use super::body;
 use super::crossing::{self, Crossed};
+
+/// The bytes that an answer shows of a component's name.
+const SHOWN_BYTES_MAX: usize = 200;
 
 /// The request as the module sees it.
 pub(super) fn request(
@@ -51,10 +55,12 @@ pub(super) async fn call(
         )),
         SlotError::TooLarge => body::too_large(),
         // It is in the log.
-        SlotError::Call(CallError::NoAnswer(_)) => Box::new(Answer::busy(
-            "Another component that has to be asked does not answer",
-            RETRY_AFTER_S,
-        )),
+        SlotError::Call(CallError::NoAnswer(no_answer)) => {
+            // A component chooses the length of the names of its imports.
+            let name = cut(&no_answer.component, SHOWN_BYTES_MAX);
+            let message = format!("{name} has to be asked, and does not answer");
+            Box::new(Answer::busy(&message, RETRY_AFTER_S))
+        }
         // It is in the log.
         SlotError::Call(_) => Box::new(Answer::unknown_error()),
     })

@@ -10,8 +10,9 @@ use crate::cli::Settings;
 use crate::cli::folder::Folder;
 use crate::cli::setup::{Ground, Places, Setup};
 use crate::components::{
-    Access, Candidates, Chain, CurrentRoutes, ExtensionOrder, Fallback, Manager, Method, Metrics,
-    PassedOver, Rank, Slot, SlotMaker, SlotOptions, Version, check_modules,
+    Absent, Access, Candidates, Chain, CurrentRoutes, ExtensionOrder, FailurePolicy, Fallback,
+    Manager, Method, Metrics, PassedOver, Rank, Slot, SlotMaker, SlotOptions, Version,
+    check_modules,
 };
 use crate::engine::stack_bytes_of_calls;
 use crate::http::{App, Identity, host_routes};
@@ -86,8 +87,15 @@ impl Host {
             maker,
             modules_max: places.modules,
         };
-        let manager = setup.manager(engine, &slots, database, ground)?;
-        manager.started_without(&failures);
+        let options = |name: &str| settings.module(name).with_kept(database.grants(name));
+        let absent = Absent::among(
+            &failures,
+            settings.modules.keys().map(String::as_str),
+            |name| slots.iter().any(|slot| slot.name() == name),
+            options,
+        );
+        let manager = setup.manager(engine, &slots, database.clone(), ground)?;
+        manager.started_without(&failures, absent);
         let app = App::new(
             manager.clone(),
             metrics,
@@ -134,6 +142,18 @@ impl Host {
                      into the folder of modules, or name one with modules.NAME.component, and start again"
                 ),
             }
+        }
+        for absent in self.manager.absent() {
+            let module = &*absent.name;
+            let becomes = match absent.on_failure() {
+                FailurePolicy::Refuse => "refused with 503",
+                FailurePolicy::Skip => "answered without it",
+            };
+            tracing::error!(
+                module,
+                "an extension failed at the start: requests at its hooks are {becomes} until it is mended and the \
+                 host started again, or until `wares module disable {module}`"
+            );
         }
         for fallback in &self.fallbacks {
             self.manager.fell_back(fallback);

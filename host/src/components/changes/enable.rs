@@ -1,9 +1,10 @@
 //! Disables modules and enables them: a disabled one stays loaded with its data, and gets no
-//! request and no call of another module. It stays disabled over restarts.
+//! request and no call of another module. It stays disabled over restarts. An extension that
+//! failed at the start is disabled too: requests at its hooks go on without it.
 
 use std::sync::atomic::Ordering;
 
-use super::change::Change;
+use super::change::{Change, NotInService};
 use super::{ChangeError, Manager, lock};
 use crate::components::audit::Action;
 
@@ -13,6 +14,10 @@ impl Manager {
     /// # Errors
     /// When it is not in service, or disabled already.
     pub fn disable(&self, name: &str, by: &str) -> Result<(), ChangeError> {
+        if self.is_absent(name) {
+            let change = self.begin_new(name, Action::Disable, None, by)?;
+            return change.run(|change| change.disable_absent(by));
+        }
         let change = self.begin(name, Action::Disable, self.digest_of(name), by)?;
         change.run(|change| change.disable(by))
     }
@@ -22,14 +27,20 @@ impl Manager {
     /// # Errors
     /// When it is not disabled, or another module has taken one of its paths.
     pub fn enable(&self, name: &str, by: &str) -> Result<(), ChangeError> {
+        if self.is_absent(name) {
+            let change = self.begin_new(name, Action::Enable, None, by)?;
+            return change.run(Change::enable_absent);
+        }
         let change = self.begin(name, Action::Enable, self.digest_of(name), by)?;
         change.run(Change::enable)
     }
 
     /// Whether a module gets requests.
     pub fn is_enabled(&self, name: &str) -> bool {
-        let served = self.served.get(name);
-        served.is_some_and(|served| served.is_enabled())
+        match self.served.get(name) {
+            Some(served) => served.is_enabled(),
+            None => self.absent_is_enabled(name).unwrap_or(false),
+        }
     }
 
     fn digest_of(&self, name: &str) -> Option<String> {
@@ -44,6 +55,7 @@ impl Manager {
         change();
         let slots = self.served.enabled();
         self.options.chain.replace(&slots);
+        self.options.chain.misses(self.absent());
         self.routes.lead_to(slots);
     }
 }
@@ -53,10 +65,7 @@ impl Change<'_> {
         self.lock_switching()?;
         let (manager, served) = (self.manager, &self.module.served);
         if !served.is_enabled() {
-            let name = self.name();
-            return Err(ChangeError::Nothing(format!(
-                "the module {name} is disabled already"
-            )));
+            return Err(disabled_already(self.name()));
         }
         manager.host_database.disable_module(self.name(), by)?;
         manager.lead_to_enabled(|| served.enabled.store(false, Ordering::Relaxed));
@@ -67,10 +76,7 @@ impl Change<'_> {
         self.lock_switching()?;
         let (manager, served) = (self.manager, &self.module.served);
         if served.is_enabled() {
-            let name = self.name();
-            return Err(ChangeError::Nothing(format!(
-                "the module {name} is not disabled"
-            )));
+            return Err(not_disabled(self.name()));
         }
         let _adding = lock(&manager.adding);
         let (module, canary) = (served.slot.module(), served.slot.canary());
@@ -80,4 +86,38 @@ impl Change<'_> {
         manager.lead_to_enabled(|| served.enabled.store(true, Ordering::Relaxed));
         Ok(())
     }
+}
+
+impl Change<'_, NotInService> {
+    fn disable_absent(&mut self, by: &str) -> Result<(), ChangeError> {
+        self.lock_switching()?;
+        self.check_not_in_service()?;
+        let (manager, name) = (self.manager, self.name());
+        if manager.absent_is_enabled(name) == Some(false) {
+            return Err(disabled_already(name));
+        }
+        manager.host_database.disable_module(name, by)?;
+        manager.lead_to_enabled(|| manager.enable_absent(name, false));
+        Ok(())
+    }
+
+    fn enable_absent(&mut self) -> Result<(), ChangeError> {
+        self.lock_switching()?;
+        self.check_not_in_service()?;
+        let (manager, name) = (self.manager, self.name());
+        if manager.absent_is_enabled(name) == Some(true) {
+            return Err(not_disabled(name));
+        }
+        manager.host_database.enable_module(name)?;
+        manager.lead_to_enabled(|| manager.enable_absent(name, true));
+        Ok(())
+    }
+}
+
+fn disabled_already(name: &str) -> ChangeError {
+    ChangeError::Nothing(format!("the module {name} is disabled already"))
+}
+
+fn not_disabled(name: &str) -> ChangeError {
+    ChangeError::Nothing(format!("the module {name} is not disabled"))
 }

@@ -130,6 +130,7 @@ impl Change<'_, NotInService> {
 impl Manager {
     /// Serves a module of a new name, beside all others.
     fn begin_to_serve(&self, slot: Arc<Slot>) {
+        self.mended(slot.name());
         self.lead_to_enabled(|| self.served.add(slot.clone(), true));
         self.options.slots.report(&slot);
     }

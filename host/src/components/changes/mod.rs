@@ -31,6 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::components::absent::Absent;
 use crate::components::audit::{self, Action};
 use crate::components::canary::CanaryOptions;
 use crate::components::candidates::Failure;
@@ -91,6 +92,8 @@ pub struct Manager {
     changes: Arc<AllChanges>,
     /// The components that failed when the host started, and have not been replaced since.
     failures: Mutex<Vec<Failure>>,
+    /// The extensions among them, each with whether it is enabled.
+    absent: Mutex<Vec<(Arc<Absent>, bool)>>,
     /// Held while a version is added or removed: modules may share its file.
     keeping: Mutex<()>,
     /// Held while a module of a new name is put in service.
@@ -129,6 +132,7 @@ impl Manager {
             modules,
             host_database,
             failures: Mutex::default(),
+            absent: Mutex::default(),
             keeping: Mutex::default(),
             adding: Mutex::default(),
             ordering: Mutex::default(),
@@ -286,6 +290,7 @@ impl Manager {
     fn check_known(&self, name: &str) -> Result<(), ChangeError> {
         match self.served(name) {
             Err(ChangeError::NotInService(_)) => Ok(()),
+            Err(ChangeError::NotServed { .. }) if self.is_absent(name) => Ok(()),
             other => other.map(drop),
         }
     }

@@ -44,7 +44,11 @@ impl Change<'_, NotInService> {
         self.lock_verifying()?;
         self.lock_switching()?;
         self.check_not_in_service()?;
-        self.manager.forget_module(&self.name)
+        let manager = self.manager;
+        manager.forget_module(&self.name)?;
+        manager.mended(&self.name);
+        manager.lead_to_enabled(|| ());
+        Ok(())
     }
 }
 
