@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::harness::{EMAIL, PASSWORD, Server, Shop, data, marked, text, wares};
 
 /// The error of a start that must fail, with these arguments and this password.
-fn refused(data: &Path, arguments: &[&str], password: Option<&str>) -> String {
+fn refused(data: &Path, arguments: &[&str], password: Option<&str>, code: i32) -> String {
     let mut command = wares();
     let folder = data.parent().unwrap();
     command.current_dir(folder).args(["serve", "--data"]);
@@ -20,7 +20,7 @@ fn refused(data: &Path, arguments: &[&str], password: Option<&str>) -> String {
     }
     let ended = command.output().unwrap();
     let said = text(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert_eq!(ended.status.code(), Some(code), "{said}");
     assert_eq!(text(&ended.stdout), "");
     said
 }
@@ -63,7 +63,9 @@ fn a_refused_start_creates_nothing() {
             "there is no setting server.listn".to_owned(),
         ),
     ] {
-        let said = refused(&data, &arguments, password);
+        // As a wrong command line.
+        let code = if reason.starts_with("there is no setting") { 2 } else { 1 };
+        let said = refused(&data, &arguments, password, code);
         assert!(said.contains(&reason), "{arguments:?}: {said}");
         assert!(!data.exists(), "{arguments:?}");
     }
@@ -115,7 +117,7 @@ fn a_refused_start_runs_no_migration() {
             "match the same paths",
         ),
     ] {
-        let said = refused(folder.path(), &arguments, None);
+        let said = refused(folder.path(), &arguments, None, 1);
         assert!(said.contains(reason), "{arguments:?}: {said}");
         assert!(!said.contains("migration applied"), "{said}");
     }
@@ -133,7 +135,7 @@ fn a_refused_start_runs_no_migration() {
     // A second host on the folder is told of the first one, whatever becomes of the port.
     let shop = Shop::open_on(folder, |_| {});
     let there = format!("--listen=127.0.0.1:{}", shop.server.port);
-    let said = refused(shop.data.path(), &[&there], None);
+    let said = refused(shop.data.path(), &[&there], None, 1);
     assert!(said.contains("is in use by another wares"), "{said}");
     shop.get("/admin/marked")
         .is(200, json!({"version": "2.0.0", "things": 0}));

@@ -134,7 +134,7 @@ fn variables_that_name_no_setting_keep_the_host_from_starting() {
                 .output()
                 .unwrap();
             let got = (refused.status.code(), text(&refused.stderr));
-            assert_eq!(got, (Some(1), format!("wares: {variable}: {said}\n")));
+            assert_eq!(got, (Some(2), format!("wares: {variable}: {said}\n")));
         }
     }
 }
@@ -233,36 +233,105 @@ fn a_database_without_a_module_is_reported() {
     }
 }
 
+/// What is said of a section of settings without a module.
+const UNUSED: &str = "the settings under modules.custmer have no effect: no module custmer is installed, and those that are: customer";
+
 #[test]
-fn an_unknown_module_named_beside_a_missing_folder_is_no_mistake() {
+fn a_section_of_a_module_that_is_not_installed_is_a_remark() {
+    let data = data();
+    let section = "modules.custmer.config.compat=medusa-2";
+    let shop = Shop::open_on(data, |command| {
+        command.args(["--strict", "--set", section]);
+    });
+    assert_eq!(shop.get("/admin/customers").status, 200);
+    let Shop { data, server, .. } = shop;
+    let log = server.stop_for_log();
+    let said = log.lines().find(|line| line.contains(UNUSED));
+    assert!(said.is_some_and(|line| line.contains("WARN")), "{log}");
+    let folder = data.path().to_str().unwrap();
+    let call = |settings: &[&str]| {
+        let mut arguments = vec!["call", "customer", "customers.search({limit: 1})"];
+        arguments.extend(["--data", folder]);
+        settings
+            .iter()
+            .for_each(|setting| arguments.extend(["--set", setting]));
+        let done = run(arguments);
+        (done.status.code(), text(&done.stdout), text(&done.stderr))
+    };
+    let found = "{customers: [], count: 0}\n".to_owned();
+    let said = format!("wares: {UNUSED}\n");
+    assert_eq!(call(&[section]), (Some(0), found.clone(), said));
+    // It may be in a folder that is missing.
+    let missing = format!("data.modules_dir={folder}/nothere");
+    assert_eq!(
+        call(&[section, &missing]),
+        (Some(0), found.clone(), String::new())
+    );
+    // A setting that no module has is a mistake in any section.
+    let misspelt = "modules.custmer.limits.cals_max=1";
+    let said = "wares: --set modules.custmer.limits.cals_max: there is no setting modules.custmer.limits.cals_max: did you mean \
+                modules.custmer.limits.calls_max?\n";
+    assert_eq!(call(&[misspelt]), (Some(2), String::new(), said.to_owned()));
+}
+
+#[test]
+fn wrong_settings_of_a_built_in_module_keep_the_host_from_starting() {
     let data = data();
     let folder = data.path().to_str().unwrap();
-    let config = "modules.nope.config.a=1";
-    let refused = run([
-        "call",
-        "customer",
-        "customers.search({limit: 1})",
-        "--data",
-        folder,
-        "--set",
-        config,
-    ]);
+    let said = |what: &str, log: &[&str]| {
+        let setting = format!("modules.customer.config.{what}");
+        let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--data", folder];
+        arguments.extend(["--set", &setting]);
+        arguments.extend(log);
+        let refused = run(arguments);
+        assert_eq!(text(&refused.stdout), "");
+        (refused.status.code(), text(&refused.stderr))
+    };
+    let (code, one) = said("compatt=medusa-2", &[]);
     assert_eq!(
-        text(&refused.stderr),
-        "wares: there is no module nope, which the settings under modules.nope configure\n"
+        (code, &*one),
+        (
+            Some(2),
+            "wares: modules.customer.config.compatt: there is no such setting; there are compat and email_case\n"
+        )
     );
-    let missing = format!("data.modules_dir={folder}/nothere");
-    let done = run([
-        "call",
-        "customer",
-        "customers.search({limit: 1})",
-        "--data",
-        folder,
-        "--set",
-        config,
-        "--set",
-        &missing,
-    ]);
-    assert!(done.status.success(), "{done:?}");
-    assert_eq!(text(&done.stdout), "{customers: [], count: 0}\n");
+    let (code, logged) = said("compat=medusa", &["--set", "log.format=json"]);
+    assert_eq!(code, Some(2));
+    assert!(
+        logged.contains("modules.customer.config.compat"),
+        "{logged}"
+    );
+    // The right one is taken.
+    let shop = Shop::open_on(data, |command| {
+        command.args(["--set", "modules.customer.config.compat=medusa-2"]);
+    });
+    assert_eq!(shop.get("/admin/customers").status, 200);
+}
+
+#[test]
+fn settings_that_the_built_in_module_refuses_do_not_matter_where_a_version_takes_them() {
+    let data = data();
+    fs::write(
+        data.path().join("modules/customer.wasm"),
+        crate::harness::marked("name=customer version=9.0.0"),
+    )
+    .unwrap();
+    // It knows no schema of customers, so that it does not serve in the end.
+    let mut command = wares();
+    command.current_dir(data.path());
+    command.args(["serve", "--listen=127.0.0.1:0", "--data=."]);
+    command.args(["--set", "modules.customer.config.later=yes"]);
+    let refused = command.output().unwrap();
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    let last = said.lines().last().unwrap_or_default();
+    assert_eq!(
+        last,
+        "wares: modules.customer.config.later: there is no such setting; there are compat and email_case"
+    );
+    fs::remove_file(data.path().join("modules/customer.db")).unwrap();
+    let shop = Shop::open_on(data, |command| {
+        command.args(["--set", "modules.customer.config.later=yes"]);
+    });
+    assert_eq!(shop.get("/admin/customer").at("/version"), "9.0.0");
 }

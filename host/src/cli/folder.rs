@@ -243,6 +243,7 @@ impl Folder {
         check: impl Fn(&Version) -> Result<(), CallError>,
     ) -> anyhow::Result<Version> {
         let mut candidates = setup.candidates(engine, setup.found()?)?;
+        setup.say_unused_sections(&candidates)?;
         let names = candidates.names();
         let mut unfit = None;
         let module = candidates.choose(name, |module| match check(&module) {

@@ -23,6 +23,7 @@ use std::io::{StdoutLock, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::config::ConfigError;
 use crate::engine::Size;
 use crate::engine::compiler::{self, Task};
 use crate::printable::{Printer, printable, printable_line};
@@ -169,15 +170,28 @@ fn compile(memory_bytes_max: u64, task: Task) -> ExitCode {
     }
 }
 
-/// An error whose reason is in the log already.
+/// The exit code of a command that fails.
+const FAILED: u8 = 1;
+/// That of one whose settings are wrong; of a wrong command line, clap has the same.
+const WRONG_SETTINGS: u8 = 2;
+
+/// An error whose reason is in the log already, with the exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("the reason is in the log")]
-struct Logged;
+struct Logged(u8);
 
-/// The one way in which a command fails: its reason on stderr, and exit code 1.
+/// The exit code for an error.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    match error.is::<ConfigError>() {
+        true => WRONG_SETTINGS,
+        false => FAILED,
+    }
+}
+
+/// The one way in which a command fails: its reason on stderr, and an exit code.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    if error.is::<Logged>() {
-        return ExitCode::FAILURE;
+    if let Some(Logged(code)) = error.downcast_ref() {
+        return ExitCode::from(*code);
     }
     // A reader that went away, as `head` does, is no failure to talk about.
     if error
@@ -187,7 +201,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     eprintln!("wares: {}", printable(&one_line(error)));
-    ExitCode::FAILURE
+    ExitCode::from(exit_code(error))
 }
 
 /// The error and its causes, without those that the text before names already.

@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::ending::Ending;
 use super::setup::{FIRST_ADMIN, Setup};
-use super::{Common, Logged, Settings, one_line};
+use super::{Common, Logged, Settings, exit_code, one_line};
 use crate::server::{self, Bound, ServerLimits};
 use crate::telemetry;
 use crate::threads::processors;
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         // All that is said is JSON, from here to the end.
         Err(error) if setup.settings.log.json && tracing::enabled!(tracing::Level::ERROR) => {
             tracing::error!("{}", one_line(&error));
-            Err(Logged.into())
+            Err(Logged(exit_code(&error)).into())
         }
         served => served,
     }

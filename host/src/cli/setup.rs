@@ -13,7 +13,7 @@ use crate::components::{
     self, Candidates, Chain, ComponentStore, CurrentRoutes, Found, Manager, ManagerOptions,
     ModuleOptions, Slot, SlotMaker, Source, Version, VersionError, WatchError, Watched,
 };
-use crate::config::Sources;
+use crate::config::{ConfigError, Sources};
 use crate::digest::Digest;
 use crate::engine::{Engine, EngineOptions, Grants};
 use crate::identity::IdentityService;
@@ -171,7 +171,7 @@ impl Setup {
     /// Loads what modules may be served from; their databases stay closed.
     ///
     /// # Errors
-    /// When the settings name a module that there is not.
+    /// When a built-in module refuses its settings, and nothing else serves it.
     pub(super) fn candidates<'a>(
         &'a self,
         engine: &'a Engine,
@@ -193,20 +193,51 @@ impl Setup {
             Some(exports.map(|export| export.name).collect())
         });
         let candidates = Candidates::new(found, versions, load, exports);
-        for name in self.settings.modules.keys() {
-            if !candidates.knows(name) && !self.has_versions(name)? {
-                bail!(
-                    "there is no module {name}, which the settings under modules.{name} configure"
-                );
-            }
+        let faults = candidates.faults_of_settings();
+        if !faults.is_empty() {
+            return Err(ConfigError::new(faults).into());
         }
         Ok(candidates)
     }
 
-    /// Whether versions of a module are installed, of which none need be in service.
-    fn has_versions(&self, name: &str) -> Result<bool, StorageError> {
+    /// A remark on each section of the settings whose module is not installed.
+    pub(super) fn unused_sections(
+        &self,
+        candidates: &Candidates<'_>,
+    ) -> Result<Vec<String>, StorageError> {
         let file = self.settings.data.folder().host_database();
-        Ok(file.exists() && !HostDatabase::open(&file)?.versions(name)?.is_empty())
+        // Of these no version need be in service.
+        let installed = match file.exists() {
+            true => HostDatabase::open(&file)?.modules()?,
+            false => Vec::new(),
+        };
+        let sections = self.settings.modules.keys();
+        let mut unused = sections
+            .filter(|name| !candidates.knows(name) && !installed.contains(name))
+            .peekable();
+        if unused.peek().is_none() {
+            return Ok(Vec::new());
+        }
+        let mut names: BTreeSet<String> = candidates.names().into_iter().collect();
+        names.extend(installed.iter().cloned());
+        let names: Vec<_> = names.into_iter().collect();
+        let names = names.join(", ");
+        Ok(unused
+            .map(|name| {
+                format!(
+                    "the settings under modules.{name} have no effect: no module {name} is installed, and those that \
+                     are: {names}"
+                )
+            })
+            .collect())
+    }
+
+    /// Says the remarks of [`Self::unused_sections`] to who runs a command.
+    pub(super) fn say_unused_sections(&self, candidates: &Candidates<'_>) -> anyhow::Result<()> {
+        for remark in self.unused_sections(candidates)? {
+            eprintln!("wares: {}", printable_line(&remark));
+        }
+        Ok(())
     }
 
     /// The grants that are kept of a module.

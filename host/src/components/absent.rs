@@ -109,6 +109,7 @@ mod tests {
             rank,
             reason: String::new(),
             exports: exports.map(owned),
+            of_settings: Vec::new(),
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Failure {
     pub reason: String,
     /// The names of what the component exports, if that could be read.
     pub exports: Option<Vec<String>>,
+    /// The faults that it finds in its settings, each with its key.
+    pub of_settings: Vec<String>,
 }
 
 /// A module that is not served by its first component.
@@ -138,7 +140,7 @@ impl<'a> Candidates<'a> {
         for source in found.sources {
             match candidates.loaded(&source) {
                 Ok(module) => candidates.add(module, source),
-                Err(reason) => candidates.fail(&source, None, reason),
+                Err(failure) => candidates.failures.push(*failure),
             }
         }
         for (name, digests) in found.earlier {
@@ -165,28 +167,45 @@ impl<'a> Candidates<'a> {
                 );
                 let is_chosen = others.len() == 1;
                 if is_chosen {
-                    let name = module.name().to_owned();
-                    self.fail(&source, Some(name), reason);
+                    let failure = Failure {
+                        module: Some(module.name().to_owned()),
+                        ..self.failure(&source, reason)
+                    };
+                    self.failures.push(failure);
                 }
             }
             _ => others.push_back(Candidate::Loaded(Box::new(module), rank, source.origin)),
         }
     }
 
-    fn fail(&mut self, source: &Source, module: Option<String>, reason: String) {
-        self.failures.push(Failure {
-            module: module.or_else(|| source.name.clone()),
+    fn failure(&self, source: &Source, reason: String) -> Failure {
+        Failure {
+            module: source.name.clone(),
             origin: source.origin.clone(),
             digest: Some(source.digest),
             rank: source.rank,
             reason,
             exports: (self.exports)(&source.bytes),
-        });
+            of_settings: Vec::new(),
+        }
     }
 
-    fn loaded(&self, source: &Source) -> Result<Version, String> {
-        tried(&source.origin, || {
-            (self.load)(source).map_err(|error| error.to_string())
+    fn loaded(&self, source: &Source) -> Result<Version, Box<Failure>> {
+        let (mut module, mut of_settings) = (None, Vec::new());
+        let loaded = tried(&source.origin, || {
+            (self.load)(source).map_err(|error| {
+                module = error.module().map(str::to_owned);
+                of_settings = error.of_settings().to_vec();
+                error.to_string()
+            })
+        });
+        loaded.map_err(|reason| {
+            let failure = self.failure(source, reason);
+            Box::new(Failure {
+                module: failure.module.or(module),
+                of_settings,
+                ..failure
+            })
         })
     }
 
@@ -232,7 +251,7 @@ impl<'a> Candidates<'a> {
                         (module, Rank::Earlier, origin)
                     }
                     Err(failure) => {
-                        self.failures.push(failure);
+                        self.failures.push(*failure);
                         continue;
                     }
                 },
@@ -252,22 +271,16 @@ impl<'a> Candidates<'a> {
                     rank,
                     reason,
                     exports: Some(exports),
+                    of_settings: Vec::new(),
                 }),
             }
         }
         None
     }
 
-    fn earlier(&self, name: &str, digest: Digest) -> Result<Version, Failure> {
+    fn earlier(&self, name: &str, digest: Digest) -> Result<Version, Box<Failure>> {
         let source = Source::version(&self.versions, name, digest, Rank::Earlier)?;
-        self.loaded(&source).map_err(|reason| Failure {
-            module: Some(name.to_owned()),
-            origin: source.origin,
-            digest: Some(digest),
-            rank: source.rank,
-            reason,
-            exports: (self.exports)(&source.bytes),
-        })
+        self.loaded(&source)
     }
 
     fn note_passed_over(&mut self, name: &str, serves: &Age, rank: Rank) {
@@ -309,6 +322,22 @@ impl<'a> Candidates<'a> {
     /// The components that were tried and cannot be served.
     pub fn failures(&self) -> &[Failure] {
         &self.failures
+    }
+
+    /// The faults in the settings of built-in modules that nothing else may serve, each with
+    /// its key: they are as wrong as those of the host.
+    pub fn faults_of_settings(&self) -> Vec<String> {
+        self.faults_of_settings_unless(|name| self.modules.contains_key(name))
+    }
+
+    /// The same of those that are not served.
+    pub fn faults_of_settings_unless(&self, serves: impl Fn(&str) -> bool) -> Vec<String> {
+        let built_in = self.failures.iter();
+        let built_in = built_in.filter(|failure| failure.rank == Rank::BuiltIn);
+        let faults = built_in.filter(|failure| !failure.module.as_deref().is_some_and(&serves));
+        faults
+            .flat_map(|failure| failure.of_settings.clone())
+            .collect()
     }
 
     /// The modules that are not served by their first component.

@@ -148,7 +148,7 @@ impl Source {
         module: &str,
         digest: Digest,
         rank: Rank,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Box<Failure>> {
         let origin = version_name(module, digest);
         match versions.read(digest) {
             Ok(bytes) => Ok(Self {
@@ -160,14 +160,15 @@ impl Source {
                 rank,
                 signature: None,
             }),
-            Err(error) => Err(Failure {
+            Err(error) => Err(Box::new(Failure {
                 module: Some(module.to_owned()),
                 digest: Some(digest),
                 rank,
                 reason: format!("{origin}: {error}"),
                 origin,
                 exports: None,
-            }),
+                of_settings: Vec::new(),
+            })),
         }
     }
 }
@@ -248,6 +249,7 @@ impl Found {
             digest: None,
             rank: Rank::File,
             exports: None,
+            of_settings: Vec::new(),
         });
     }
 
@@ -285,6 +287,7 @@ impl Found {
                 rank,
                 reason: error.to_string(),
                 exports: None,
+                of_settings: Vec::new(),
             }),
         }
     }
@@ -322,6 +325,7 @@ impl Found {
                         digest: None,
                         rank: Rank::Active,
                         exports: None,
+                        of_settings: Vec::new(),
                     });
                     continue;
                 }
@@ -338,7 +342,7 @@ impl Found {
                     since: history.activated_at,
                     ..source
                 }),
-                Err(failure) => self.failures.push(failure),
+                Err(failure) => self.failures.push(*failure),
             }
             self.earlier.insert(name.to_owned(), digests.collect());
         }

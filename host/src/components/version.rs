@@ -92,6 +92,30 @@ pub enum VersionError {
     },
 }
 
+impl VersionError {
+    /// The name of the module, if the component returned it before it was refused.
+    pub(super) fn module(&self) -> Option<&str> {
+        match self {
+            Self::Load {
+                source: LoadError::NotGranted { module, .. } | LoadError::Settings { module, .. },
+                ..
+            } => Some(module),
+            _ => None,
+        }
+    }
+
+    /// The faults that the component finds in the module's settings, each with its key.
+    pub(super) fn of_settings(&self) -> &[String] {
+        match self {
+            Self::Load {
+                source: LoadError::Settings { faults, .. },
+                ..
+            } => faults,
+            _ => &[],
+        }
+    }
+}
+
 /// The settings that calls see: beside the operator's, the limits that a component
 /// keeps its answers within, under names that the operator's cannot have.
 fn serving(settings: &[(String, String)], limits: &Limits) -> Settings {

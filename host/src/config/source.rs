@@ -26,6 +26,13 @@ pub struct ConfigError(pub(super) Vec<String>);
 
 impl std::error::Error for ConfigError {}
 
+impl ConfigError {
+    /// Faults that were found after the settings were read.
+    pub(crate) fn new(faults: Vec<String>) -> Self {
+        Self(faults)
+    }
+}
+
 impl Display for ConfigError {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         match self.0.as_slice() {

@@ -94,8 +94,13 @@ pub enum LoadError {
     #[error("{0}")]
     Contract(String),
     /// The operator's settings do not fit it.
-    #[error("its settings are not accepted:\n{}", .0.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n"))]
-    Settings(Vec<String>),
+    #[error("its settings are not accepted:\n{}", faults.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n"))]
+    Settings {
+        /// The module.
+        module: String,
+        /// Each with its key.
+        faults: Vec<String>,
+    },
 }
 
 fn instead(provided: &[&str]) -> String {

@@ -14,6 +14,7 @@ use crate::components::{
     Manager, Method, Metrics, PassedOver, Rank, Slot, SlotMaker, SlotOptions, Version,
     check_modules,
 };
+use crate::config::ConfigError;
 use crate::engine::stack_bytes_of_calls;
 use crate::http::{App, Identity, host_routes};
 use crate::identity::IdentityService;
@@ -51,6 +52,9 @@ impl Host {
         let host = host_routes(&settings.http)?;
         let (slots, failures, fallbacks) = {
             let mut candidates = setup.candidates(&engine, found)?;
+            for remark in setup.unused_sections(&candidates)? {
+                tracing::warn!("{remark}");
+            }
             let ids = &host.operation_ids;
             let slots = slots(folder, &mut candidates, &maker, strict, (ids, &disabled))?;
             candidates.passed_over().iter().for_each(log_passed_over);
@@ -252,7 +256,13 @@ fn slots(
         check_all(candidates)?;
         slots.extend(started);
     }
-    Ok(slots)
+    // What may have served them was refused.
+    let serves = |name: &str| slots.iter().any(|slot| slot.name() == name);
+    let faults = candidates.faults_of_settings_unless(serves);
+    match faults.is_empty() {
+        true => Ok(slots),
+        false => Err(ConfigError::new(faults).into()),
+    }
 }
 
 fn slot_options(settings: &Settings, name: &str) -> SlotOptions {

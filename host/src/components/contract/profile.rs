@@ -207,7 +207,10 @@ impl Interview<'_> {
                 let fault = cut(&fault, SHOWN_BYTES_MAX);
                 format!("modules.{module}.config.{fault}")
             };
-            LoadError::Settings(faults.into_iter().take(FAULTS_MAX).map(key).collect())
+            LoadError::Settings {
+                module: module.to_owned(),
+                faults: faults.into_iter().take(FAULTS_MAX).map(key).collect(),
+            }
         })
     }
 
