@@ -1,13 +1,18 @@
 //! Whole modules that are removed while the host serves.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::harness::{Shop, fifo, marked, open_fifo, text};
 
 const NOTES: &str = "/_wares/modules/notes";
+
+/// How long a test waits for what has to happen.
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Installs a version of the notes, and puts it in service.
 fn add_notes(shop: &Shop) {
@@ -16,6 +21,14 @@ fn add_notes(shop: &Shop) {
     let path = format!("{NOTES}?activate=true&grant=sql&grant=events");
     let added = shop.send("PUT", &path, &[("authorization", &bearer)], &bytes);
     assert_eq!(added.status, 200, "{}", added.body);
+}
+
+fn restarted(shop: Shop) -> Shop {
+    let Shop {
+        mut server, data, ..
+    } = shop;
+    assert!(server.stop().success());
+    Shop::open_on(data, |_| {})
 }
 
 #[test]
@@ -172,6 +185,8 @@ fn a_host_killed_while_a_module_is_removed_serves_it_no_more() {
         command.env("WARES_FAULT", "remove.recorded");
     });
     add_notes(&shop);
+    let disabled = shop.ask("POST", &format!("{NOTES}/disable"), None);
+    assert_eq!(disabled.status, 200, "{}", disabled.body);
     let removed = shop.run(&["module", "remove", "notes", "--all"]);
     assert!(!removed.status.success());
     shop.server.child.wait().unwrap();
@@ -179,7 +194,117 @@ fn a_host_killed_while_a_module_is_removed_serves_it_no_more() {
     assert_eq!(shop.get("/admin/notes").status, 404);
     // Its versions are there to be removed, or put in service.
     assert_eq!(shop.get(NOTES).value()["module"]["version"], Value::Null);
+    let digest = shop.get(NOTES).at("/module/versions/0/digest");
+    let activate = format!("{NOTES}/activate");
+    let activated = shop.post(&activate, json!({"digest": digest}));
+    assert_eq!(activated.status, 200, "{}", activated.body);
+    assert_eq!(shop.get("/admin/notes").status, 200);
+    // It is not what was disabled before, in the next start as little.
+    let shop = restarted(shop);
+    assert_eq!(shop.get("/admin/notes").status, 200);
     assert_eq!(shop.delete(NOTES).status, 200);
     shop.get(NOTES)
         .refuses(404, "not_found", "there is no module notes");
+}
+
+const MARKED: &str = "/_wares/modules/marked";
+
+/// Has version 1.0.0 of the module `marked` in service, and version 2.0.0 as its canary.
+fn add_canary(shop: &Shop) {
+    let bearer = format!("Bearer {}", shop.token);
+    for (query, version) in [("activate=true", "1.0.0"), ("canary=50%25", "2.0.0")] {
+        let path = format!("{MARKED}?grant=sql&{query}");
+        let bytes = marked(&format!("version={version}"));
+        let added = shop.send("PUT", &path, &[("authorization", &bearer)], &bytes);
+        assert_eq!(added.status, 200, "{}", added.body);
+    }
+}
+
+/// The files that a host has open of a module's database.
+#[cfg(target_os = "linux")]
+fn open_files(shop: &Shop, database: &str) -> usize {
+    let fds = format!("/proc/{}/fd", shop.server.child.id());
+    let files = std::fs::read_dir(fds).unwrap();
+    let links = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+    links
+        .filter(|link| link.to_string_lossy().contains(database))
+        .count()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn nothing_of_a_removed_module_and_its_canary_stays_loaded() {
+    let shop = Shop::open();
+    add_canary(&shop);
+    assert!(open_files(&shop, "modules/marked.db") > 0);
+    assert_eq!(shop.delete(MARKED).status, 200);
+    // Its versions have the database open until they are dropped.
+    let until = Instant::now() + WAIT_MAX;
+    while open_files(&shop, "modules/marked.db") > 0 {
+        assert!(Instant::now() < until, "a version stays loaded");
+        thread::yield_now();
+    }
+    assert_eq!(shop.get("/admin/customers").status, 200);
+}
+
+#[test]
+fn a_change_that_began_before_a_removal_leaves_nothing_of_the_module() {
+    for change in ["disable", "promote"] {
+        let folder = tempfile::tempdir().unwrap();
+        let [reached, held] = ["reached", "held"].map(|name| folder.path().join(name));
+        let point = format!("{change}.begun.marked");
+        let wait = |path: &Path| format!("{point}=wait:{}", path.display());
+        let shop = Shop::open_with(|command| {
+            command.env("WARES_FAULT", format!("{},{}", wait(&reached), wait(&held)));
+        });
+        add_canary(&shop);
+        fifo(&reached);
+        fifo(&held);
+        let path = format!("{MARKED}/{change}");
+        thread::scope(|scope| {
+            let late = scope.spawn(|| shop.ask("POST", &path, None));
+            drop(open_fifo(&reached));
+            let removed = shop.delete(MARKED);
+            let _open = open_fifo(&held);
+            assert_eq!(removed.status, 200, "{}", removed.body);
+            let late = late.join().unwrap();
+            late.refuses(404, "not_found", "there is no module marked");
+        });
+        let entries = shop.audit_fields("?limit=2", &["action", "outcome"]);
+        assert_eq!(
+            json!(entries),
+            json!([[change, "refused"], ["remove", "done"]])
+        );
+        let shop = restarted(shop);
+        assert_eq!(shop.get("/_wares/modules").value()["failures"], json!([]));
+        add_canary(&shop);
+        let shop = restarted(shop);
+        assert_eq!(shop.get("/admin/marked").at("/version"), "1.0.0");
+    }
+}
+
+#[test]
+fn a_removal_that_leaves_something_behind_has_failed_and_is_told() {
+    let shop = Shop::open();
+    add_notes(&shop);
+    let digest = shop.get(NOTES).at("/module/digest");
+    let file = shop.data.path().join(format!("versions/{digest}.wasm"));
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let removed = shop.delete(NOTES);
+    assert_eq!(removed.status, 500, "{}", removed.body);
+    let said = removed.at("/message");
+    let begins =
+        "the module notes is out of service, and not all that is kept of it could be removed: ";
+    assert!(said.starts_with(begins), "{said}");
+    assert!(said.contains(file.to_str().unwrap()), "{said}");
+    let entries = shop.audit_fields("?limit=1", &["action", "module", "outcome", "detail"]);
+    assert_eq!(json!(entries), json!([["remove", "notes", "failed", said]]));
+    // The rest of it is gone, and it can be added again.
+    assert_eq!(shop.get("/admin/notes").status, 404);
+    shop.get(NOTES)
+        .refuses(404, "not_found", "there is no module notes");
+    std::fs::remove_dir(&file).unwrap();
+    add_notes(&shop);
+    assert_eq!(shop.get("/admin/notes").status, 200);
 }

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -75,16 +75,24 @@ struct Record {
     canary: ArcSwapOption<Canary>,
 }
 
-/// The calls of a module that run.
-pub(super) struct Running(Arc<Record>);
+/// The calls of a module that run. Keeps nothing of the module loaded.
+pub(super) struct Running {
+    module: String,
+    count: Arc<AtomicI64>,
+}
 
 impl Running {
+    pub(super) fn new(module: &str, count: Arc<AtomicI64>) -> Self {
+        let module = module.to_owned();
+        Self { module, count }
+    }
+
     pub(super) fn module(&self) -> &str {
-        &self.0.name
+        &self.module
     }
 
     pub(super) fn count(&self) -> i64 {
-        self.0.statistics.running.load(Ordering::Relaxed)
+        self.count.load(Ordering::Relaxed)
     }
 }
 
@@ -141,7 +149,7 @@ impl Slot {
 
     /// Counts the calls that run, also after the slot has ended.
     pub(super) fn running(&self) -> Running {
-        Running(self.record.clone())
+        Running::new(self.name(), self.record.statistics.running.clone())
     }
 
     /// The current version.

@@ -9,6 +9,7 @@ use super::{ChangeError, Manager, database};
 use crate::components::audit::{self, Action};
 use crate::components::candidates::caught;
 use crate::components::slot::Slot;
+use crate::fault::fault_of;
 use crate::storage::{Database, Outcome};
 
 /// A change that is under way. When it is dropped, the locks are free, and the audit entry
@@ -35,6 +36,33 @@ pub(super) struct InService {
 /// none was put in service.
 pub(super) struct NotInService;
 
+/// What a change takes the module for.
+pub(super) trait Standing {
+    /// Whether it is that still, now that no other change of the module is under way.
+    fn check(&self, manager: &Manager, name: &str) -> Result<(), ChangeError>;
+}
+
+impl Standing for InService {
+    fn check(&self, manager: &Manager, name: &str) -> Result<(), ChangeError> {
+        // Another change may have removed it, and the next one have added it again.
+        match manager.served(name) {
+            Ok(served) if Arc::ptr_eq(&served, &self.served) => Ok(()),
+            Ok(_) => Err(ChangeError::Busy(name.to_owned())),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Standing for NotInService {
+    fn check(&self, manager: &Manager, name: &str) -> Result<(), ChangeError> {
+        match manager.served.get(name) {
+            // Another change has put it in service since this one began.
+            Some(_) => Err(ChangeError::Busy(name.to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Manager {
     /// Begins a change of a module. `digest` is that of the version, or the text that was
     /// sent as one.
@@ -55,6 +83,7 @@ impl Manager {
             .check_writable()
             .map_err(ChangeError::from)
             .and_then(|()| self.begin_unchecked(name, entry.clone()));
+        fault_of(&format!("{action}.begun"), name);
         begun.inspect_err(|error| {
             let outcome = outcome_of(error);
             audit::write(&self.host_database, &entry, name, outcome, &error.reason());
@@ -102,7 +131,7 @@ impl Change<'_> {
     }
 }
 
-impl<'a, M> Change<'a, M> {
+impl<'a, M: Standing> Change<'a, M> {
     fn new(manager: &'a Manager, name: &str, entry: UnderWay, module: M) -> Self {
         Self {
             manager,
@@ -153,7 +182,7 @@ impl<'a, M> Change<'a, M> {
     pub(super) fn lock_verifying(&mut self) -> Result<(), ChangeError> {
         let held = self.changes.verify(self.entry.clone());
         self.verifying = Some(held.ok_or_else(|| ChangeError::Busy(self.name().to_owned()))?);
-        Ok(())
+        self.module.check(self.manager, &self.name)
     }
 
     /// Keeps every other change of what is served of the module out.
@@ -162,7 +191,7 @@ impl<'a, M> Change<'a, M> {
             let held = self.changes.switch(self.entry.clone());
             self.switching = Some(held.ok_or_else(|| ChangeError::Busy(self.name().to_owned()))?);
         }
-        Ok(())
+        self.module.check(self.manager, &self.name)
     }
 
     /// Whether the settings leave the choice of the module's version to changes.
@@ -192,7 +221,7 @@ impl<M> Drop for Change<'_, M> {
 
 pub(super) fn outcome_of(error: &ChangeError) -> Outcome {
     match error {
-        ChangeError::Fault(_) => Outcome::Failed,
+        ChangeError::Fault(_) | ChangeError::HalfRemoved { .. } => Outcome::Failed,
         _ => Outcome::Refused,
     }
 }

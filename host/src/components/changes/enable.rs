@@ -91,7 +91,6 @@ impl Change<'_> {
 impl Change<'_, NotInService> {
     fn disable_absent(&mut self, by: &str) -> Result<(), ChangeError> {
         self.lock_switching()?;
-        self.check_not_in_service()?;
         let (manager, name) = (self.manager, self.name());
         if manager.absent_is_enabled(name) == Some(false) {
             return Err(disabled_already(name));
@@ -103,7 +102,6 @@ impl Change<'_, NotInService> {
 
     fn enable_absent(&mut self) -> Result<(), ChangeError> {
         self.lock_switching()?;
-        self.check_not_in_service()?;
         let (manager, name) = (self.manager, self.name());
         if manager.absent_is_enabled(name) == Some(true) {
             return Err(not_disabled(name));

@@ -64,6 +64,16 @@ pub enum ChangeError {
     /// The host itself failed. The change was not made, or can be undone.
     #[error("{0}")]
     Fault(String),
+    /// The module is out of service, and something of it could not be removed.
+    #[error(
+        "the module {module} is out of service, and not all that is kept of it could be removed: {reason}"
+    )]
+    HalfRemoved {
+        /// The module.
+        module: String,
+        /// What is left, and why.
+        reason: String,
+    },
     /// The component is too large.
     #[error("the component has {bytes} bytes, more than {max} (compile.component_bytes_max)")]
     TooLarge {

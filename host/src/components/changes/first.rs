@@ -24,7 +24,6 @@ impl Change<'_, NotInService> {
     ) -> Result<Installed, ChangeError> {
         self.check_not_pinned()?;
         self.lock_verifying()?;
-        self.check_not_in_service()?;
         let manager = self.manager;
         match installation.then {
             Then::Keep => {}
@@ -39,7 +38,6 @@ impl Change<'_, NotInService> {
     pub(super) fn remove(&mut self, prefix: &str) -> Result<Installed, ChangeError> {
         self.check_not_pinned()?;
         self.lock_switching()?;
-        self.check_not_in_service()?;
         let manager = self.manager;
         let _keeping = lock(&manager.keeping);
         let version = manager.version(&self.name, prefix)?;
@@ -61,10 +59,11 @@ impl Change<'_, NotInService> {
         // Another change may have removed the version or put one in service meanwhile, and
         // another module may have taken the last place or the paths.
         let _adding = lock(&manager.adding);
-        self.check_not_in_service()?;
         manager.served.check_room()?;
         let version = manager.version(&self.name, &version.digest.to_string())?;
         manager.check_routes(&module, None)?;
+        // What was disabled, before a removal that a crash cut short, is not this.
+        manager.host_database.enable_module(&self.name)?;
         let slot = manager.options.slots.make(module);
         let slot = slot.map_err(|error| ChangeError::Fault(error.to_string()))?;
         fault("activate.prepared");
@@ -108,14 +107,6 @@ impl Change<'_, NotInService> {
                 Err(error)
             }
         }
-    }
-
-    pub(super) fn check_not_in_service(&self) -> Result<(), ChangeError> {
-        if self.manager.served.get(&self.name).is_some() {
-            // Another change has put it in service since this one began.
-            return Err(ChangeError::Busy(self.name.clone()));
-        }
-        Ok(())
     }
 
     /// Why no version can be its canary.

@@ -28,13 +28,18 @@ impl Manager {
         change.run(|change| change.remove_all())
     }
 
-    /// Removes what is kept of a module that is not served.
+    /// Removes what is kept of a module that is not served: all that can be, also where
+    /// something cannot.
+    ///
+    /// # Errors
+    /// With the first thing that cannot be removed.
     fn forget_module(&self, name: &str) -> Result<(), ChangeError> {
         let _keeping = lock(&self.keeping);
+        let mut forgotten = Ok(());
         for version in self.host_database.versions(name)? {
-            self.delete(&version)?;
+            forgotten = forgotten.and(self.delete(&version));
         }
-        Ok(self.host_database.remove_module(name)?)
+        forgotten.and(Ok(self.host_database.remove_module(name)?))
     }
 }
 
@@ -43,7 +48,6 @@ impl Change<'_, NotInService> {
         self.check_not_pinned()?;
         self.lock_verifying()?;
         self.lock_switching()?;
-        self.check_not_in_service()?;
         let manager = self.manager;
         manager.forget_module(&self.name)?;
         manager.mended(&self.name);
@@ -74,8 +78,14 @@ impl Change<'_> {
         for version in slot.versions() {
             manager.drain(&version);
         }
+        // Nothing is left to decide about it.
+        slot.set_canary(None);
         end_without_calls(slot);
-        manager.forget_module(&self.name)
+        let forgotten = manager.forget_module(&self.name);
+        forgotten.map_err(|error| ChangeError::HalfRemoved {
+            module: self.name.clone(),
+            reason: error.reason(),
+        })
     }
 
     /// Whether no file and no built-in component would serve the module without its versions.

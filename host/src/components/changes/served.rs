@@ -89,14 +89,16 @@ impl ServedModules {
     pub(super) fn remove(&self, name: &str) {
         let mut by_name = BTreeMap::clone(&self.by_name.load());
         by_name.remove(name);
+        let is_served = |module: &str| by_name.contains_key(module);
+        let_go(&mut lock(&self.running), is_served);
         self.by_name.store(Arc::new(by_name));
     }
 
     /// Serves one more module. One change of the map at a time.
     pub(super) fn add(&self, slot: Arc<Slot>, enabled: bool) {
+        let mut by_name = BTreeMap::clone(&self.by_name.load());
         let mut running = lock(&self.running);
-        // Calls of a removed module may still run.
-        running.retain(|other| other.module() != slot.name() || other.count() > 0);
+        let_go(&mut running, |module| by_name.contains_key(module));
         running.push(slot.running());
         drop(running);
         let served = Arc::new(Served {
@@ -104,8 +106,38 @@ impl ServedModules {
             replaced: Mutex::default(),
             enabled: AtomicBool::new(enabled),
         });
-        let mut by_name = BTreeMap::clone(&self.by_name.load());
         by_name.insert(slot.name().to_owned(), served);
         self.by_name.store(Arc::new(by_name));
+    }
+}
+
+/// Forgets modules that are not served, except those that calls still run of.
+fn let_go(running: &mut Vec<Running>, is_served: impl Fn(&str) -> bool) {
+    running.retain(|one| is_served(one.module()) || one.count() > 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicI64;
+
+    use super::*;
+
+    #[test]
+    fn calls_are_looked_for_in_modules_that_are_served_or_have_some_left() {
+        let count = |calls| Arc::new(AtomicI64::new(calls));
+        let left = count(1);
+        let mut running = vec![
+            Running::new("idle", count(0)),
+            Running::new("gone", count(0)),
+            Running::new("ending", left.clone()),
+        ];
+        let names = |running: &[Running]| -> Vec<String> {
+            running.iter().map(|one| one.module().to_owned()).collect()
+        };
+        let_go(&mut running, |module| module == "idle");
+        assert_eq!(names(&running), ["idle", "ending"]);
+        left.store(0, Ordering::Relaxed);
+        let_go(&mut running, |module| module == "idle");
+        assert_eq!(names(&running), ["idle"]);
     }
 }

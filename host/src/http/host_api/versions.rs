@@ -330,6 +330,10 @@ fn refusal(error: &ChangeError) -> Answer {
             );
             (StatusCode::INTERNAL_SERVER_ERROR, "unexpected_state")
         }
+        ChangeError::HalfRemoved { .. } => {
+            tracing::error!(error = reason, "a module is not removed as a whole");
+            (StatusCode::INTERNAL_SERVER_ERROR, "unexpected_state")
+        }
         ChangeError::ComponentStore(_) | ChangeError::Storage(_) | ChangeError::Database(_) => {
             tracing::error!(error = reason, "a version cannot be kept");
             (StatusCode::INTERNAL_SERVER_ERROR, "unexpected_state")
