@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Shop, data, fifo, marked, open_fifo, root, text};
+use crate::harness::{Answer, Shop, data, fifo, marked, open_fifo, root, text, wait_until};
 
 const MODULE: &str = "/_wares/modules/marked";
 const CUSTOMER: &str = "/_wares/modules/customer";
@@ -61,9 +61,7 @@ fn a_stuck_install_is_shown_and_blocks_no_rollback() {
     fifo(&wait);
     std::thread::scope(|scope| {
         let stuck = scope.spawn(|| put(&shop, "marked", "?activate=true", "version=3.0.0"));
-        while changes(&shop) == json!([]) {
-            std::thread::yield_now();
-        }
+        wait_until("a change is under way", || changes(&shop) != json!([]));
         let change = changes(&shop)[0].clone();
         assert_eq!(
             (&change["action"], &change["actor"]),
@@ -391,9 +389,7 @@ fn one_deactivation_is_verified_at_a_time_and_blocks_no_rollback() {
     let deactivate = || shop.ask("POST", &format!("{MODULE}/deactivate"), None);
     std::thread::scope(|scope| {
         let stuck = scope.spawn(deactivate);
-        while changes(&shop) == json!([]) {
-            std::thread::yield_now();
-        }
+        wait_until("a change is under way", || changes(&shop) != json!([]));
         deactivate().refuses(
             409,
             "conflict",

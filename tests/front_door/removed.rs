@@ -3,16 +3,12 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Shop, fifo, marked, open_fifo, text};
+use crate::harness::{Shop, fifo, marked, open_fifo, text, wait_until};
 
 const NOTES: &str = "/_wares/modules/notes";
-
-/// How long a test waits for what has to happen.
-const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Installs a version of the notes, and puts it in service.
 fn add_notes(shop: &Shop) {
@@ -134,9 +130,9 @@ fn no_request_is_lost_while_a_module_is_removed() {
         }
         let seen = |count: &AtomicUsize, least: usize| {
             let is_lost = || lost.load(Ordering::Relaxed) > 0;
-            while count.load(Ordering::Relaxed) < least && !is_lost() {
-                thread::yield_now();
-            }
+            wait_until("enough answers were seen", || {
+                count.load(Ordering::Relaxed) >= least || is_lost()
+            });
         };
         seen(&answered, 20);
         let removed = shop.delete(NOTES).status;
@@ -161,9 +157,7 @@ fn a_request_under_way_is_answered_by_a_module_that_is_disabled_and_removed() {
     thread::scope(|scope| {
         let under_way = scope.spawn(|| shop.get("/admin/notes"));
         let runs = "wares_module_calls_running{module=\"notes\"} 1";
-        while !shop.get("/metrics").body.contains(runs) {
-            thread::yield_now();
-        }
+        wait_until("a call runs", || shop.get("/metrics").body.contains(runs));
         let disabled = shop.ask("POST", &format!("{NOTES}/disable"), None);
         let removed = shop.delete(NOTES);
         let after = shop.get("/admin/notes");
@@ -239,11 +233,8 @@ fn nothing_of_a_removed_module_and_its_canary_stays_loaded() {
     assert!(open_files(&shop, "modules/marked.db") > 0);
     assert_eq!(shop.delete(MARKED).status, 200);
     // Its versions have the database open until they are dropped.
-    let until = Instant::now() + WAIT_MAX;
-    while open_files(&shop, "modules/marked.db") > 0 {
-        assert!(Instant::now() < until, "a version stays loaded");
-        thread::yield_now();
-    }
+    let is_closed = || open_files(&shop, "modules/marked.db") == 0;
+    wait_until("all versions are dropped", is_closed);
     assert_eq!(shop.get("/admin/customers").status, 200);
 }
 

@@ -12,7 +12,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,9 @@ use tempfile::TempDir;
 pub const EMAIL: &str = "admin@shop.example";
 
 pub const PASSWORD: &str = "correct horse battery staple";
+
+/// How long a test waits for what has to happen.
+pub const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// The command, with nothing of this process's surroundings that it would read.
 pub fn wares() -> Command {
@@ -177,7 +180,7 @@ impl Server {
         let (mut text, waited) = self
             .log
             .grown
-            .wait_timeout_while(text, Duration::from_secs(60), |text| !text.contains(what))
+            .wait_timeout_while(text, WAIT_MAX, |text| !text.contains(what))
             .unwrap();
         assert!(!waited.timed_out(), "it never logs {what:?}:\n{text}");
         std::mem::take(&mut *text)
@@ -234,9 +237,24 @@ pub fn fifo(path: &Path) {
 }
 
 /// Releases the processes that wait at a FIFO and, until the returned file is dropped,
-/// later ones.
+/// later ones. One has to come within a bound.
 pub fn open_fifo(path: &Path) -> fs::File {
-    fs::OpenOptions::new().write(true).open(path).unwrap()
+    let (opened, file) = mpsc::channel();
+    let fifo = path.to_owned();
+    std::thread::spawn(move || opened.send(fs::OpenOptions::new().write(true).open(fifo)));
+    let file = file.recv_timeout(WAIT_MAX);
+    let file = file.unwrap_or_else(|_| panic!("nothing waits at {}", path.display()));
+    file.unwrap()
+}
+
+/// Waits until something holds, within a bound.
+#[track_caller]
+pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let end = Instant::now() + WAIT_MAX;
+    while !holds() {
+        assert!(Instant::now() < end, "it is never so: {what}");
+        std::thread::yield_now();
+    }
 }
 
 /// The repository.

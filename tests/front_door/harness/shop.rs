@@ -3,12 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Answer, EMAIL, PASSWORD, Server, data, hostile_guest, wares};
+use super::{Answer, EMAIL, PASSWORD, Server, WAIT_MAX, data, hostile_guest, wares};
 
 /// A shop: a server, its data, and an admin who is signed in.
 pub struct Shop {
@@ -24,7 +24,7 @@ pub fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
         .allow_non_standard_methods(true)
-        .timeout_global(Some(Duration::from_secs(60)))
+        .timeout_global(Some(WAIT_MAX))
         .build()
         .into()
 }
@@ -205,7 +205,7 @@ impl Shop {
     /// Waits until so many calls of a module run.
     pub fn until_running(&self, module: &str, calls: u64) {
         let metric = format!("wares_module_calls_running{{module=\"{module}\"}}");
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + WAIT_MAX;
         while self.metric(&metric) != calls {
             assert!(Instant::now() < end, "there are never {calls} calls");
         }
@@ -247,9 +247,7 @@ impl Shop {
     /// A raw exchange over TCP: what is sent, and all that comes until the server closes.
     pub fn raw(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.server.port)).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .unwrap();
+        stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
