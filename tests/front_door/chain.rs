@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Answer, Shop, meddler};
+use crate::harness::{Answer, Shop, meddler, text, wait_until};
 
 /// A shop with extensions of these names, each with what it does, and settings.
 pub fn shop(extensions: &[(&str, &str)], settings: &[&str]) -> (Shop, TempDir) {
@@ -33,6 +33,20 @@ fn create(shop: &Shop) -> Answer {
 
 fn count(shop: &Shop) -> Value {
     shop.get("/admin/customers").value()["count"].clone()
+}
+
+/// Asks something, while another caller asks on and is served.
+fn beside_a_victim(shop: &Shop, ask: impl FnOnce() -> Answer + Send) -> Answer {
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(ask);
+        loop {
+            let victim = shop.get("/admin/customers");
+            assert_eq!(victim.status, 200, "{}", victim.body);
+            if asking.is_finished() {
+                break asking.join().unwrap();
+            }
+        }
+    })
 }
 
 #[test]
@@ -122,16 +136,7 @@ fn an_extension_that_fails_refuses_the_request_or_is_left_out_and_harms_no_other
             &[("alpha", does), ("beta", "signs")],
             &[deadline, "modules.alpha.limits.host_calls_max=1500"],
         );
-        let refused = std::thread::scope(|scope| {
-            let failing = scope.spawn(|| create(&shop));
-            loop {
-                let victim = shop.get("/admin/customers");
-                assert_eq!(victim.status, 200, "beside {does}: {}", victim.body);
-                if failing.is_finished() {
-                    break failing.join().unwrap();
-                }
-            }
-        });
+        let refused = beside_a_victim(&shop, || create(&shop));
         assert_eq!(refused.status, 503, "{}", refused.body);
         assert_eq!(refused.header("retry-after"), "1");
         assert_eq!(count(&shop), 0);
@@ -265,4 +270,112 @@ fn a_component_calls_no_other_before_its_grants_are_checked() {
     assert!(refused.at("/message").contains(said), "{}", refused.body);
     let modules = shop.get("/_wares/modules").value();
     assert_eq!(modules["modules"][0]["calls"]["made"], 0);
+}
+
+#[test]
+fn a_rejection_is_an_audit_entry_when_it_begins_and_then_a_number() {
+    let (shop, _files) = shop(&[("alpha", "rejects")], &[]);
+    let settings = [
+        format!(
+            "modules.alpha.component={}",
+            _files.path().join("alpha.wasm").display()
+        ),
+        "modules.alpha.grants=hooks,operations".to_owned(),
+    ];
+    for _ in 0..3 {
+        assert_eq!(create(&shop).status, 400);
+    }
+    let entries = |shop: &Shop| {
+        let entries = shop.audit_fields("", &["action", "module", "actor", "detail"]);
+        let mut entries = json!(entries);
+        for entry in entries.as_array_mut().unwrap() {
+            let detail = entry[3].as_str().unwrap();
+            let (detail, _) = detail.split_once(" since ").unwrap_or((detail, ""));
+            entry[3] = json!(detail);
+        }
+        entries
+    };
+    let begins = json!([
+        "reject",
+        "alpha",
+        shop.admin,
+        "1.2.3 at before-create-customer, field email, code no: alpha says no"
+    ]);
+    wait_until("the entry is written", || entries(&shop) == json!([begins]));
+    let Shop {
+        mut server, data, ..
+    } = shop;
+    assert!(server.stop().success());
+    let shop = Shop::open_on(data, |command| {
+        for setting in &settings {
+            command.args(["--set", setting]);
+        }
+    });
+    let more = "2 more values at before-create-customer, field email";
+    let more = json!(["reject", "alpha", "host", more]);
+    assert_eq!(entries(&shop), json!([more, begins]));
+    assert_eq!(create(&shop).status, 200);
+}
+
+#[test]
+fn what_a_nested_call_logs_and_emits_names_its_callers_and_the_actor() {
+    let settings = ["modules.alpha.on_failure=skip"];
+    let doing = [("alpha", "makes another"), ("beta", "says who it is")];
+    let (shop, _files) = shop(&doing, &settings);
+    let made = create(&shop);
+    assert_eq!(made.status, 200, "{}", made.body);
+    let events = shop.run(&["events", "customer", "--json"]);
+    let events = text(&events.stdout);
+    let events: Vec<Value> = events
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let made: Vec<_> = events
+        .iter()
+        .filter(|event| event["name"] == "customer.created")
+        .map(|event| &event["cause"])
+        .collect();
+    let actor = json!({"kind": "user", "id": shop.admin});
+    assert_eq!(
+        json!(made),
+        json!([
+            {"actor": actor, "components": ["customer", "alpha"]},
+            {"actor": actor, "components": []},
+        ])
+    );
+    let admin = shop.admin.clone();
+    let log = shop.server.stop_for_log();
+    for by in ["customer > alpha > customer", "customer"] {
+        let said = format!(
+            "this is beta component=\"beta\" context=\"\" by=\"{by}\" actor=\"user {admin}\""
+        );
+        assert!(log.contains(&said), "{said}: {log}");
+    }
+}
+
+#[test]
+fn a_loop_of_three_extensions_ends_beside_a_victim_that_is_served() {
+    let names = ["alpha", "beta", "gamma"];
+    let loops = names.map(|name| (name, "makes another"));
+    for (policy, status) in [("refuse", 503), ("skip", 200)] {
+        let settings = names.map(|name| format!("modules.{name}.on_failure={policy}"));
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let (shop, _files) = shop(&loops, &settings);
+        let made = beside_a_victim(&shop, || create(&shop));
+        assert_eq!(made.status, status, "{policy}: {}", made.body);
+        let log = shop.server.stop_for_log();
+        let ends = match policy {
+            "refuse" => "it is called as an extension within a call of its own",
+            _ => "calls of components are nested at most 4 deep",
+        };
+        assert!(log.contains(ends), "{policy}: {log}");
+    }
+}
+
+#[test]
+fn an_extension_that_calls_operations_ten_thousand_times_takes_nothing_from_a_victim() {
+    let (shop, _files) = shop(&[("alpha", "counts 10000 times")], &[]);
+    let made = beside_a_victim(&shop, || create(&shop));
+    assert_eq!(made.status, 200, "{}", made.body);
+    assert_eq!(made.at("/customer/company_name"), "10000 times");
 }

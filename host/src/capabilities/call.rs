@@ -49,6 +49,7 @@ impl CallState {
             context.log.clone(),
             context.limits.capabilities.logging,
         );
+        let log = log.within(&context.nesting);
         Self {
             states: States::begin(&mut context, &log),
             table: ResourceTable::new(),
@@ -71,6 +72,7 @@ impl CallState {
         components.push(self.component.clone());
         let nesting = Nesting {
             caller: self.nesting.caller.clone(),
+            actor: self.nesting.actor,
             components,
             reaches_others: true,
             left: Some(TimeLeft {

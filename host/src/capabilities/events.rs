@@ -28,10 +28,7 @@ impl Host for SqlView<'_> {
         data: String,
     ) -> wasmtime::Result<Result<(), Error>> {
         self.table.get(&transaction)?;
-        Ok(self
-            .state
-            .session()
-            .and_then(|session| Ok(session.emit(&name, &data)?)))
+        Ok(self.state.emit(&name, &data))
     }
 }
 

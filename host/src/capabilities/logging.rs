@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::component::{HasData, Linker};
 
 use super::bindings::wasi::logging::logging::{self as wit, Host, Level};
-use super::{CallState, Capability, LimitSettings};
+use super::{CallState, Capability, LimitSettings, Nesting};
 use crate::config::{BYTES_MAX, Reader};
 use crate::printable::{cut, printable, printable_line};
 use crate::telemetry::{COMPONENT, LogBudget, LogLimits};
@@ -95,6 +95,10 @@ pub struct Log(Arc<Mutex<Account>>);
 /// The rest of a call's log limits, and the troubles that it logged.
 struct Account {
     component: Arc<str>,
+    /// The components that make the call, and the actor on whose behalf they do; `None` of a
+    /// call that no other component makes.
+    by: Option<String>,
+    actor: Option<String>,
     budget: Arc<LogBudget>,
     lines_left: u32,
     bytes_left: usize,
@@ -108,11 +112,23 @@ impl Log {
     pub fn new(component: Arc<str>, budget: Arc<LogBudget>, limits: Limits) -> Self {
         Self(Arc::new(Mutex::new(Account {
             component,
+            by: None,
+            actor: None,
             budget,
             lines_left: limits.lines_max,
             bytes_left: limits.bytes_max,
             troubles: Vec::new(),
         })))
+    }
+
+    /// The same, whose lines name the components around the call and the actor.
+    pub(super) fn within(self, nesting: &Nesting) -> Self {
+        if let Some(by) = nesting.path() {
+            let mut account = self.lock();
+            account.actor = nesting.on_behalf_of();
+            account.by = Some(by);
+        }
+        self
     }
 
     /// Keeps the end of what a component says when something is wrong, also where the log
@@ -213,11 +229,14 @@ fn write(state: &Account, level: tracing::Level, context: &str, message: &str) {
                 && state.budget.takes(context.len() + message.len())
             {
                 let component = &*state.component;
+                let (by, actor) = (state.by.as_deref(), state.actor.as_deref());
                 tracing::event!(
                     target: COMPONENT,
                     tracing::Level::$level,
                     component,
                     context,
+                    by,
+                    actor,
                     "{message}"
                 );
             }

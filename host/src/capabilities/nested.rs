@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use serde_json::json;
 use wasmtime::component::Val;
 use wasmtime::component::types::ComponentFunc;
 
@@ -18,6 +19,9 @@ pub struct Nesting {
     /// Tells the caller of the outermost one from others; empty for a call that is no
     /// request.
     pub caller: Arc<str>,
+    /// The kind of the actor whose id that is: every call that is nested in one is made on
+    /// behalf of who made the request. `None` where nobody is signed in.
+    pub actor: Option<&'static str>,
     /// The components that are called, the outermost first.
     pub components: Vec<Arc<str>>,
     /// Whether it may call other components, and has its extension points filled: not while a
@@ -26,6 +30,30 @@ pub struct Nesting {
     /// The time that remains to the call around this one, as a bound of this one's; `None`
     /// of an outermost one.
     pub left: Option<TimeLeft>,
+}
+
+impl Nesting {
+    /// The components around a call, from the one that got the request inwards; `None` of an
+    /// outermost call.
+    pub fn path(&self) -> Option<String> {
+        (!self.components.is_empty()).then(|| self.components.join(" > "))
+    }
+
+    /// The actor on whose behalf a call is made.
+    pub fn on_behalf_of(&self) -> Option<String> {
+        let kind = self.actor?;
+        Some(format!("{kind} {}", self.caller))
+    }
+
+    /// Who made what a call does, as JSON: the actor, and the components that made it on the
+    /// actor's behalf. `None` where no request did.
+    pub(super) fn cause(&self) -> Option<String> {
+        let actor = self.actor;
+        let actor = actor.map(|kind| json!({"kind": kind, "id": &*self.caller}));
+        let is_known = actor.is_some() || !self.components.is_empty();
+        let components: Vec<&str> = self.components.iter().map(|one| &**one).collect();
+        is_known.then(|| json!({"actor": actor, "components": components}).to_string())
+    }
 }
 
 /// The time that remains to a call.
@@ -101,3 +129,47 @@ pub trait Points: Send + Sync {
 /// Where a host's components find who fills their extension points: nothing does before
 /// the host serves.
 pub type PointsOfHost = Arc<OnceLock<Arc<dyn Points>>>;
+
+#[cfg(test)]
+mod tests {
+    use super::Nesting;
+
+    #[test]
+    fn a_call_is_made_by_the_components_around_it_on_behalf_of_an_actor() {
+        let nesting = |actor, components: &[&str]| Nesting {
+            caller: "user_1".into(),
+            actor,
+            components: components.iter().map(|&name| name.into()).collect(),
+            ..Nesting::default()
+        };
+        for (actor, components, path, on_behalf_of, cause) in [
+            (None, &[][..], None, None, None),
+            (
+                Some("user"),
+                &[],
+                None,
+                Some("user user_1"),
+                Some(r#"{"actor":{"kind":"user","id":"user_1"},"components":[]}"#),
+            ),
+            (
+                Some("user"),
+                &["notes", "alpha"],
+                Some("notes > alpha"),
+                Some("user user_1"),
+                Some(r#"{"actor":{"kind":"user","id":"user_1"},"components":["notes","alpha"]}"#),
+            ),
+            (
+                None,
+                &["notes"],
+                Some("notes"),
+                None,
+                Some(r#"{"actor":null,"components":["notes"]}"#),
+            ),
+        ] {
+            let nesting = nesting(actor, components);
+            assert_eq!(nesting.path().as_deref(), path);
+            assert_eq!(nesting.on_behalf_of().as_deref(), on_behalf_of);
+            assert_eq!(nesting.cause().as_deref(), cause);
+        }
+    }
+}

@@ -6,7 +6,7 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
 use super::bindings::wares::platform::sql::{self as wit, Host, HostTransaction};
 use super::logging::Log;
-use super::{CallContext, CallState, Capability, LimitSettings, PerCall};
+use super::{CallContext, CallState, Capability, LimitSettings, Nesting, PerCall};
 use crate::config::{BYTES_MAX, Reader};
 use crate::storage::{self, Session, SessionLimits};
 
@@ -75,12 +75,15 @@ pub struct Transaction(());
 /// only asked about itself, before it has a database.
 pub(crate) struct State {
     session: Option<Session>,
+    /// The calls around this one.
+    nesting: Nesting,
 }
 
 impl PerCall for State {
     fn begin(context: &mut CallContext, _: &Log) -> Self {
         Self {
             session: context.session.take(),
+            nesting: context.nesting.clone(),
         }
     }
 }
@@ -89,6 +92,12 @@ impl State {
     /// Whether the call has written what is kept.
     pub(super) fn has_kept(&self) -> bool {
         self.session.as_ref().is_some_and(Session::has_kept)
+    }
+
+    /// Emits an event, with who made it.
+    pub(super) fn emit(&mut self, name: &str, data: &str) -> Result<(), wit::Error> {
+        let cause = self.nesting.cause();
+        Ok(self.session()?.emit(name, data, cause.as_deref())?)
     }
 
     pub(super) fn session(&mut self) -> Result<&mut Session, wit::Error> {

@@ -36,7 +36,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for event in database.events(arguments.after, arguments.limit)? {
         if arguments.json {
             let data: Value = serde_json::from_str(&event.data)?;
-            let line = json!({"id": event.id, "name": event.name, "data": data, "created_at": event.created_at});
+            let cause = event.cause.as_deref().map(serde_json::from_str::<Value>);
+            let line = json!({
+                "id": event.id, "name": event.name, "data": data, "created_at": event.created_at,
+                "cause": cause.transpose()?,
+            });
             writeln!(out, "{line}")?;
         } else {
             write_line(

@@ -1,5 +1,5 @@
 //! The audit: each change of a module that was made or refused is one line of the log
-//! and one row of the host's own database.
+//! and one row of the host's own database. So is what extensions begin to reject.
 
 use std::fmt;
 
@@ -40,6 +40,8 @@ pub enum Action {
     Reload,
     /// Another component serves than the one that failed at the start.
     Fallback,
+    /// An extension rejects what a request is about to write.
+    Reject,
 }
 
 impl Action {
@@ -58,6 +60,7 @@ impl Action {
             Self::Order => "order",
             Self::Reload => "reload",
             Self::Fallback => "fallback",
+            Self::Reject => "reject",
         }
     }
 }
@@ -79,9 +82,22 @@ pub fn write(
 ) {
     let (action, actor) = (change.action.name(), &*change.actor);
     let digest = change.digest.as_deref().unwrap_or_default();
-    let detail = &*cut(detail, REASON_BYTES_MAX);
+    let shown = &*cut(detail, REASON_BYTES_MAX);
     let said = outcome.name();
-    tracing::info!(target: "audit", action, module, digest, actor, outcome = said, detail);
+    tracing::info!(target: "audit", action, module, digest, actor, outcome = said, detail = shown);
+    keep(host_database, change, module, outcome, detail);
+}
+
+/// Writes the entry alone, of what the log has in a line of its own.
+pub(super) fn keep(
+    host_database: &HostDatabase,
+    change: &UnderWay,
+    module: &str,
+    outcome: Outcome,
+    detail: &str,
+) {
+    let (action, actor) = (change.action.name(), &*change.actor);
+    let detail = &*cut(detail, REASON_BYTES_MAX);
     let module = (!module.is_empty()).then(|| module.to_owned());
     let entry = AuditEntry {
         digest: change.digest.clone(),

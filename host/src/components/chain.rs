@@ -5,13 +5,15 @@
 mod order;
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tracing::Level;
 
 use super::absent::Absent;
 use super::extended;
+use super::rejections::{Rejected, Rejections, place};
 use super::slot::Slot;
 use super::version::Version;
 use crate::engine::extended::Member;
@@ -57,6 +59,9 @@ pub struct Chain {
     called: ArcSwap<Called>,
     /// The extensions that are missing among them.
     absent: ArcSwap<Vec<Arc<Absent>>>,
+    rejections: Rejections,
+    /// Has the audit take the rejections.
+    audit: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Chain {
@@ -65,12 +70,65 @@ impl Chain {
         Self {
             called: ArcSwap::from_pointee(Called::new(order, slots)),
             absent: ArcSwap::default(),
+            rejections: Rejections::default(),
+            audit: OnceLock::new(),
         }
     }
 
     /// The orders that the operator made.
     pub(super) fn order(&self) -> ExtensionOrder {
         self.called.load().order.clone()
+    }
+
+    /// Calls this when there are rejections for the audit. Set once.
+    pub(super) fn audit_by(&self, audit: Box<dyn Fn() + Send + Sync>) {
+        // A chain has one manager.
+        let _ = self.audit.set(audit);
+    }
+
+    /// The rejections of its extensions.
+    pub(super) fn rejections(&self) -> &Rejections {
+        &self.rejections
+    }
+
+    /// Logs a rejection, and counts it for the audit.
+    fn rejected(&self, version: &Version, hook: &NestedCall<'_>, by: &Nesting, rejection: &Val) {
+        let shown = |name| cut(text_of(rejection, name), SHOWN_BYTES_MAX);
+        let (field, code, reason) = (&*shown("field"), &*shown("code"), &*shown("message"));
+        if version.logs_hooks(Level::INFO) {
+            tracing::info!(
+                target: HOOKS,
+                module = version.name(),
+                version = %version.version(),
+                hook = hook.function,
+                field,
+                code,
+                reason,
+                by = by.path(),
+                actor = by.on_behalf_of(),
+                "an extension rejected a value"
+            );
+        }
+        let place = place(hook.function, field);
+        let code = match code {
+            "" => String::new(),
+            code => format!(", code {code}"),
+        };
+        let rejected = Rejected {
+            module: version.name().to_owned(),
+            digest: version.digest(),
+            actor: match by.actor {
+                Some(_) => by.caller.to_string(),
+                None => "anonymous".to_owned(),
+            },
+            detail: format!("{} at {place}{code}: {reason}", version.version()),
+        };
+        let is_due = self
+            .rejections
+            .count(rejected, hook.function, field, Instant::now());
+        if is_due && let Some(audit) = self.audit.get() {
+            audit();
+        }
     }
 
     /// Has requests at the hooks of these answered by the policy of each, from the next hook on.
@@ -119,17 +177,17 @@ impl Points for Chain {
             let turn = check_nesting(slot, nesting);
             match turn.and_then(|()| slot.hook(&version, &hook, nesting)) {
                 Ok(Turn::Passed { value, changed }) => {
-                    log_changed(&version, &hook, &changed);
+                    log_changed(&version, &hook, nesting, &changed);
                     if let Some(last) = parameters.to_mut().last_mut() {
                         *last = value;
                     }
                 }
                 Ok(Turn::Rejected(rejection)) => {
-                    log_rejected(&version, &hook, &rejection);
+                    self.rejected(&version, &hook, nesting, &rejection);
                     return Ok(Val::Result(Err(Some(Box::new(rejection)))));
                 }
                 Err(reason) => {
-                    log_failed(&version, &hook, &reason);
+                    log_failed(&version, &hook, nesting, &reason);
                     if version.on_failure() == FailurePolicy::Refuse {
                         return Err(NoAnswer {
                             component: slot.name().to_owned(),
@@ -243,7 +301,7 @@ fn check_depth(nesting: &Nesting) -> Result<(), String> {
     Ok(())
 }
 
-fn log_changed(version: &Version, hook: &NestedCall<'_>, changed: &[String]) {
+fn log_changed(version: &Version, hook: &NestedCall<'_>, by: &Nesting, changed: &[String]) {
     if changed.is_empty() || !version.logs_hooks(Level::INFO) {
         return;
     }
@@ -253,24 +311,9 @@ fn log_changed(version: &Version, hook: &NestedCall<'_>, changed: &[String]) {
         version = %version.version(),
         hook = hook.function,
         fields = changed.join(", "),
+        by = by.path(),
+        actor = by.on_behalf_of(),
         "an extension changed a value"
-    );
-}
-
-fn log_rejected(version: &Version, hook: &NestedCall<'_>, rejection: &Val) {
-    if !version.logs_hooks(Level::INFO) {
-        return;
-    }
-    let shown = |name| cut(text_of(rejection, name), SHOWN_BYTES_MAX);
-    tracing::info!(
-        target: HOOKS,
-        module = version.name(),
-        version = %version.version(),
-        hook = hook.function,
-        field = &*shown("field"),
-        code = &*shown("code"),
-        reason = &*shown("message"),
-        "an extension rejected a value"
     );
 }
 
@@ -292,7 +335,7 @@ fn text_of<'a>(rejection: &'a Val, name: &str) -> &'a str {
     }
 }
 
-fn log_failed(version: &Version, hook: &NestedCall<'_>, reason: &str) {
+fn log_failed(version: &Version, hook: &NestedCall<'_>, by: &Nesting, reason: &str) {
     let consequence = consequence(version.on_failure());
     tracing::error!(
         target: HOOKS,
@@ -300,6 +343,8 @@ fn log_failed(version: &Version, hook: &NestedCall<'_>, reason: &str) {
         version = %version.version(),
         hook = hook.function,
         reason = &*cut(reason, SHOWN_BYTES_MAX),
+        by = by.path(),
+        actor = by.on_behalf_of(),
         "an extension did not answer, and {consequence}"
     );
 }

@@ -16,6 +16,7 @@ mod difference;
 mod exposition;
 mod extended;
 mod metrics;
+mod rejections;
 mod remarks;
 mod routing;
 mod settings;

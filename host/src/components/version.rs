@@ -399,6 +399,7 @@ impl Version {
         });
         let mut context = self.context_of(session);
         context.nesting.caller = caller.clone();
+        context.nesting.actor = request.actor.as_ref().map(|actor| actor.kind.name());
         context.nesting.reaches_others = true;
         self.loaded.contract.handle(context, request)
     }

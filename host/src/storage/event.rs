@@ -11,4 +11,7 @@ pub struct Event {
     pub data: String,
     /// RFC 3339 in UTC.
     pub created_at: String,
+    /// Who made it, as JSON: the actor, and the components that made it on the actor's behalf.
+    /// `None` where no request did.
+    pub cause: Option<String>,
 }

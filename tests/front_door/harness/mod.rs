@@ -294,7 +294,12 @@ pub fn marked(mark: &str) -> Vec<u8> {
 
 /// The extension `meddler` under another name.
 pub fn meddler(name: &str) -> Vec<u8> {
-    with_mark(env!("MEDDLER_GUEST"), &format!("name={name}"))
+    meddler_version(name, "")
+}
+
+/// A version of it: what the mark says, in words like `version=2.0.0 does=traps`.
+pub fn meddler_version(name: &str, mark: &str) -> Vec<u8> {
+    with_mark(env!("MEDDLER_GUEST"), &format!("name={name} {mark}"))
 }
 
 /// The component `provider` under another name.

@@ -12,12 +12,17 @@ use crate::components::version::Version;
 /// How often the thread checks whether the calls of replaced versions have ended.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
+/// How often rejections are looked for that were counted for long enough.
+const AUDIT_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Work for the manager's thread.
 pub(super) enum Task {
     /// Ends the calls of a version that run at that time.
     Retire(Instant, Weak<Version>),
     /// Promotes or withdraws a canary.
     Decide(Due),
+    /// Writes the audit entries of rejections.
+    Audit,
 }
 
 impl Manager {
@@ -33,11 +38,11 @@ impl Manager {
 pub(super) fn work(manager: &Weak<Manager>, tasks: &Receiver<Task>) {
     let mut draining: Vec<(Instant, Weak<Version>)> = Vec::new();
     loop {
-        let task = if draining.is_empty() {
-            tasks.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        } else {
-            tasks.recv_timeout(CHECK_INTERVAL)
+        let wait = match draining.is_empty() {
+            true => AUDIT_INTERVAL,
+            false => CHECK_INTERVAL,
         };
+        let task = tasks.recv_timeout(wait);
         match task {
             Ok(Task::Retire(until, module)) => draining.push((until, module)),
             Ok(Task::Decide(due)) => {
@@ -45,7 +50,11 @@ pub(super) fn work(manager: &Weak<Manager>, tasks: &Receiver<Task>) {
                     manager.decide(&due);
                 }
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            Ok(Task::Audit) | Err(RecvTimeoutError::Timeout) => {
+                if let Some(manager) = manager.upgrade() {
+                    manager.audit_rejections(Some(Instant::now()));
+                }
+            }
             Err(RecvTimeoutError::Disconnected) if draining.is_empty() => return,
             Err(RecvTimeoutError::Disconnected) => std::thread::sleep(CHECK_INTERVAL),
         }

@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::components::absent::Absent;
 use crate::components::audit::{self, Action};
@@ -141,6 +141,11 @@ impl Manager {
             serves: AtomicBool::new(false),
             tasks,
         });
+        let audit = manager.tasks.clone();
+        manager.options.chain.audit_by(Box::new(move || {
+            // A manager that has ended writes the rest at its end.
+            let _ = audit.send(Task::Audit);
+        }));
         let weak = Arc::downgrade(&manager);
         thread::Builder::new()
             .name("manager".to_owned())
@@ -231,6 +236,17 @@ impl Manager {
     pub fn installed(&self, name: &str) -> Result<Vec<Installed>, ChangeError> {
         self.check_known(name)?;
         Ok(self.host_database.versions(name)?)
+    }
+
+    /// Writes the audit entries of what extensions reject, as far as they are due at this
+    /// time; all of them at the end of the host.
+    fn audit_rejections(&self, at: Option<Instant>) {
+        for rejected in self.options.chain.rejections().take(at) {
+            let digest = Some(rejected.digest.to_string());
+            let entry = UnderWay::new(Action::Reject, digest, &rejected.actor);
+            let (module, detail) = (&rejected.module, &rejected.detail);
+            audit::keep(&self.host_database, &entry, module, Outcome::Done, detail);
+        }
     }
 
     /// The audit entries, newest first, before the one with this number.
@@ -330,6 +346,7 @@ impl Drop for Manager {
     /// The chain holds the slots, and their components the chain: the slots, with their
     /// threads and databases, end once it lets them go.
     fn drop(&mut self) {
+        self.audit_rejections(None);
         self.options.chain.replace(&[]);
     }
 }

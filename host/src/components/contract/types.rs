@@ -60,6 +60,16 @@ pub enum ActorKind {
     ApiKey,
 }
 
+impl ActorKind {
+    /// The name in the log and in events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::ApiKey => "api-key",
+        }
+    }
+}
+
 /// The user or API key that makes a request.
 #[derive(Clone, Debug)]
 pub struct Actor {

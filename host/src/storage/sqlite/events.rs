@@ -14,21 +14,29 @@ const TABLE: &str = "
         id integer primary key autoincrement,
         name text not null,
         data text not null,
-        created_at text not null
+        created_at text not null,
+        cause text
     ) strict";
+/// Databases of earlier hosts have no causes.
+const HAS_CAUSE: &str =
+    "select exists (select 1 from pragma_table_info('_wares_events') where name = 'cause')";
+const ADD_CAUSE: &str = "alter table _wares_events add column cause text";
 /// Old events go when the database is opened: often enough to bound the file,
 /// and never in the way of a request.
 const TRIM: &str = "delete from _wares_events where id <= (select max(id) from _wares_events) - ?1";
 const IS_LONG: &str = "select max(id) - min(id) >= ?1 from _wares_events";
-const INSERT: &str = "insert into _wares_events (name, data, created_at) values (?1, ?2, ?3)";
-const LIST: &str =
-    "select id, name, data, created_at from _wares_events where id > ?1 order by id limit ?2";
+const INSERT: &str =
+    "insert into _wares_events (name, data, created_at, cause) values (?1, ?2, ?3, ?4)";
+const LIST: &str = "select id, name, data, created_at, cause from _wares_events where id > ?1 order by id limit ?2";
 
 pub(in crate::storage) fn prepare(
     connection: &Connection,
     events_max: u32,
 ) -> rusqlite::Result<()> {
     connection.execute_batch(TABLE)?;
+    if !connection.query_row(HAS_CAUSE, [], |row| row.get::<_, bool>(0))? {
+        connection.execute_batch(ADD_CAUSE)?;
+    }
     // Without events to trim, no writer is waited for.
     let is_long: Option<bool> = connection.query_row(IS_LONG, [events_max], |row| row.get(0))?;
     if is_long == Some(true) {
@@ -41,6 +49,7 @@ pub(in crate::storage) fn insert(
     connection: &Connection,
     name: &str,
     data: &str,
+    cause: Option<&str>,
 ) -> Result<(), SqlError> {
     let name_fits = (1..=NAME_BYTES_MAX).contains(&name.len())
         && name.bytes().all(|byte| {
@@ -62,7 +71,7 @@ pub(in crate::storage) fn insert(
         ));
     }
     // Not from the cache of prepared statements, which guests share.
-    connection.execute(INSERT, [name, data, &now()])?;
+    connection.execute(INSERT, (name, data, now(), cause))?;
     Ok(())
 }
 
@@ -78,6 +87,7 @@ pub(in crate::storage) fn list(
             name: row.get(1)?,
             data: row.get(2)?,
             created_at: row.get(3)?,
+            cause: row.get(4)?,
         })
     })?;
     Ok(events.collect::<Result<_, _>>()?)

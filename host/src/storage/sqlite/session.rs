@@ -149,9 +149,9 @@ impl Session {
     ///
     /// # Errors
     /// When none is open, or the name or the data are not of their form.
-    pub fn emit(&mut self, name: &str, data: &str) -> Result<(), SqlError> {
+    pub fn emit(&mut self, name: &str, data: &str, cause: Option<&str>) -> Result<(), SqlError> {
         self.count(&[])?;
-        self.in_transaction(|connection| events::insert(connection.host(), name, data))
+        self.in_transaction(|connection| events::insert(connection.host(), name, data, cause))
     }
 
     /// Makes the open transaction durable.

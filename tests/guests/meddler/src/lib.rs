@@ -1,6 +1,6 @@
 //! An extension of the customers module that does what its setting `does` says when a
-//! customer is made, and passes on what it gets at all other hooks. Its name is a mark in
-//! its bytes, which the tests write over.
+//! customer is made, and passes on what it gets at all other hooks. A mark in its bytes,
+//! which the tests write over, has its name, and may have a version and what that does.
 
 #[cfg(target_family = "wasm")]
 mod component {
@@ -17,6 +17,7 @@ mod component {
                 package tests:meddler;
                 world meddler {
                     import wasi:config/store@0.2.0-rc.1;
+                    import wasi:logging/logging@0.1.0-draft;
                     import wares:customer/customers@2.0.0;
                     export wares:module/lifecycle@2.0.0;
                     export wares:customer/hooks@2.0.0;
@@ -35,16 +36,30 @@ mod component {
         NewCustomer, NewGroup,
     };
     use bindings::wasi::config::store;
+    use bindings::wasi::logging::logging::{self, Level};
 
-    /// `wares-mark:` and then `name=…`, filled up with spaces.
+    /// `wares-mark:` and then words like `name=…`, filled up with spaces. In a value `_` is a
+    /// space.
     static MARK: [u8; 140] =
         *b"wares-mark:name=meddler                                                                                                                     ";
 
+    /// A word of the mark.
+    fn mark(key: &str) -> Option<String> {
+        let mark = String::from_utf8_lossy(std::hint::black_box(&MARK));
+        let (_, words) = mark.split_once(':')?;
+        let mut words = words.split_whitespace();
+        let value = words.find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+        value.map(|value| value.replace('_', " "))
+    }
+
     fn name() -> String {
-        let mark = std::hint::black_box(&MARK);
-        let text = String::from_utf8_lossy(mark);
-        let name = text.trim_end().rsplit_once('=').map(|(_, name)| name);
-        name.unwrap_or_default().to_owned()
+        mark("name").unwrap_or_default()
+    }
+
+    /// What it does when a customer is made.
+    fn deed() -> String {
+        let set = || store::get("does").ok().flatten();
+        mark("does").or_else(set).unwrap_or_default()
     }
 
     struct Meddler;
@@ -58,7 +73,7 @@ mod component {
             }
             Description {
                 name: name(),
-                version: "1.2.3".to_owned(),
+                version: mark("version").unwrap_or_else(|| "1.2.3".to_owned()),
                 summary: "Meddles".to_owned(),
             }
         }
@@ -96,8 +111,7 @@ mod component {
             context: Context,
             mut value: NewCustomer,
         ) -> Result<NewCustomer, Rejection> {
-            let does = store::get("does").ok().flatten().unwrap_or_default();
-            match does.as_str() {
+            match deed().as_str() {
                 "signs" => {
                     let before = value.company_name.take().unwrap_or_default();
                     value.company_name = Some(format!("{before}{};", name()));
@@ -109,6 +123,14 @@ mod component {
                     });
                     let count = found.map_or(99, |page| page.count);
                     value.company_name = Some(format!("{count} before"));
+                }
+                "counts 10000 times" => {
+                    let found = (0..10_000).map(|_| customers::search(&everyone()));
+                    let found = found.filter(Result::is_ok).count();
+                    value.company_name = Some(format!("{found} times"));
+                }
+                "says who it is" => {
+                    logging::log(Level::Info, "", &format!("this is {}", name()));
                 }
                 "counts without end" => loop {
                     let found = customers::search(&everyone());

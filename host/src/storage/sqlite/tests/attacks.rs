@@ -408,7 +408,7 @@ fn migrations_that_touch_tables_of_the_host() {
         let fixture = fixture();
         let mut session = fixture.session();
         session.begin().unwrap();
-        session.emit("thing.made", "{}").unwrap();
+        session.emit("thing.made", "{}", None).unwrap();
         session.commit().unwrap();
         drop(session);
         let bad = schema([

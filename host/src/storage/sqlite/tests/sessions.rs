@@ -86,7 +86,7 @@ fn a_transaction_that_is_not_committed_leaves_nothing() {
     let mut session = fixture.session();
     session.begin().unwrap();
     session.transaction_execute(INSERT, &[text("a")]).unwrap();
-    session.emit("thing.created", "{}").unwrap();
+    session.emit("thing.created", "{}", None).unwrap();
     drop(session);
     assert_eq!(fixture.things(), 0);
     assert_eq!(fixture.database.events(0, 10), Ok(Vec::new()));
@@ -194,7 +194,7 @@ fn one_transaction_at_a_time() {
     for refused in [
         session.transaction_execute(INSERT, &[text("b")]).map(drop),
         session.transaction_query("select 1", &[]).map(drop),
-        session.emit("thing.created", "{}"),
+        session.emit("thing.created", "{}", None),
         session.commit(),
     ] {
         assert_eq!(
@@ -272,7 +272,7 @@ fn events_are_kept_with_their_transaction() {
     let fixture = fixture();
     let mut session = fixture.session();
     session.begin().unwrap();
-    session.emit("thing.created", "{\"id\":1}").unwrap();
+    session.emit("thing.created", "{\"id\":1}", None).unwrap();
     for (name, data) in [
         ("", "{}"),
         ("Thing", "{}"),
@@ -281,13 +281,13 @@ fn events_are_kept_with_their_transaction() {
         ("x", ""),
     ] {
         assert!(
-            matches!(session.emit(name, data), Err(SqlError::Invalid(_))),
+            matches!(session.emit(name, data, None), Err(SqlError::Invalid(_))),
             "{name} {data}"
         );
     }
     let long = format!("\"{}\"", "x".repeat(70_000));
     assert!(matches!(
-        session.emit("x", &long),
+        session.emit("x", &long, None),
         Err(SqlError::LimitExceeded(_))
     ));
     session.commit().unwrap();
