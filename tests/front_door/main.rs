@@ -61,6 +61,7 @@ mod signatures;
 mod signin;
 mod sizes;
 mod starts;
+mod swaps;
 mod transport;
 mod troubles;
 mod users;
