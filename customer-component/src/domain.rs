@@ -2,6 +2,8 @@
 //! store and the hooks that every operation needs; the operations themselves
 //! stand in `customers`, `addresses` and `groups`.
 
+use std::time::Duration;
+
 use wares_module_kit::entity::{Columns, Entity};
 use wares_module_kit::fault::Fault;
 use wares_module_kit::filter::Search;
@@ -13,12 +15,18 @@ use crate::settings::{Compat, EmailCase};
 use crate::store::Store;
 use crate::{addresses, customers};
 
+/// The longest that the hooks of one operation take together: a third of what the host gives
+/// a call by default, so that the operation is answered whatever an extension does.
+const HOOKS_MAX: Duration = Duration::from_secs(10);
+
 /// The one door to the domain: HTTP and the typed operations both go through it.
 pub struct Domain<S, H> {
     pub(crate) store: S,
     pub(crate) hooks: H,
     pub(crate) compat: Compat,
     pub(crate) email_case: EmailCase,
+    /// How long the hooks of one operation may take together. The last one is not cut short.
+    pub(crate) hooks_max: Duration,
 }
 
 /// The fault of tying something to what does not exist, in Medusa's words.
@@ -46,6 +54,7 @@ impl<S: Store, H: Hooks> Domain<S, H> {
             hooks,
             compat,
             email_case: EmailCase::default(),
+            hooks_max: HOOKS_MAX,
         }
     }
 

@@ -1,11 +1,13 @@
 //! The rules of groups and of who is in them. Know neither HTTP nor SQL.
 
+use std::time::Instant;
+
 use wares_module_kit::clock;
 use wares_module_kit::fault::Fault;
 use wares_module_kit::ids::new as new_id;
 use wares_module_kit::issue::{Issue, nuls};
 use wares_module_kit::metadata::Metadata;
-use wares_module_kit::operation::{admitted, changed, hooked, kept};
+use wares_module_kit::operation::{Hooked, admitted, changed, hooked, kept};
 use wares_module_kit::records::Records;
 use wares_module_kit::store::{Read, StoreError, Transaction, must_find};
 
@@ -15,6 +17,9 @@ use crate::model::{CUSTOMER, GROUP};
 use crate::store::{Membership, Store, Writes};
 use crate::types::{Customer, Group, GroupUpdate, MembershipChange, NewGroup};
 use crate::{events, ids};
+
+/// Groups that one operation lets a customer join and leave: extensions are asked about each.
+pub const GROUPS_MAX: usize = 1_000;
 
 /// The issues of a new group.
 pub fn issues_of_new(group: &NewGroup) -> Vec<Issue> {
@@ -233,8 +238,8 @@ impl<S: Store, H: Hooks> Domain<S, H> {
     /// Lets one customer join and leave groups; returns the customer.
     ///
     /// # Errors
-    /// When the customer or a group to join is not there, or an extension
-    /// refuses it. Then nothing has changed.
+    /// When the customer or a group to join is not there, an extension refuses it, or there are
+    /// more than [`GROUPS_MAX`] groups. Then nothing has changed.
     pub fn change_groups(
         &self,
         customer_id: &str,
@@ -257,6 +262,12 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         created_by: Option<String>,
         answer: impl FnOnce(&dyn Read, &Customer) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        let count = add.len() + remove.len();
+        if count > GROUPS_MAX {
+            return Err(Fault::TooMuch(format!(
+                "{count} groups of one customer are to change, and at most {GROUPS_MAX} can: change them in parts"
+            )));
+        }
         let found = self.store.find(&CUSTOMER, customer_id)?;
         if found.is_empty() {
             return Err(if add.is_empty() {
@@ -284,16 +295,25 @@ impl<S: Store, H: Hooks> Domain<S, H> {
         changes: MembershipChanges,
         answer: impl FnOnce(&dyn Read) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let remove = changes
-            .remove
-            .into_iter()
-            .map(|change| hooked(change, |change| self.hooks.before_remove_members(change)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let add = changes
-            .add
-            .into_iter()
-            .map(|change| hooked(change, |change| self.hooks.before_add_members(change)))
-            .collect::<Result<Vec<_>, _>>()?;
+        let (begun, count) = (Instant::now(), changes.add.len() + changes.remove.len());
+        let mut asked = 0;
+        let mut ask = |change, hook: fn(&H, MembershipChange) -> Hooked<MembershipChange>| {
+            if asked > 0 && begun.elapsed() >= self.hooks_max {
+                return Err(Fault::TooMuch(format!(
+                    "extensions were asked about {asked} of {count} groups in {} ms, which is as long as they \
+                     may take: change them in parts",
+                    self.hooks_max.as_millis()
+                )));
+            }
+            asked += 1;
+            hooked(change, |change| hook(&self.hooks, change))
+        };
+        let remove = changes.remove.into_iter();
+        let remove = remove.map(|change| ask(change, H::before_remove_members));
+        let remove = remove.collect::<Result<Vec<_>, _>>()?;
+        let add = changes.add.into_iter();
+        let add = add.map(|change| ask(change, H::before_add_members));
+        let add = add.collect::<Result<Vec<_>, _>>()?;
         if remove.is_empty() && add.is_empty() {
             return answer(&self.store);
         }

@@ -1,5 +1,5 @@
 //! Extensions that are disabled, replaced, removed and tried as canaries while requests call
-//! them.
+//! them, and requests that call them a thousand times.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -215,4 +215,43 @@ fn versions_that_want_more_than_was_granted_are_refused_beside_those_that_serve(
     );
     let made = create_as(&shop, &shop.token, "ann@shop.example");
     assert_eq!(made, (200, Value::Null));
+}
+
+#[test]
+fn a_change_of_a_thousand_groups_is_made_or_refused_and_fails_for_nobody() {
+    let shop = Shop::open();
+    let id = shop.customer("ann@shop.example");
+    let activate = format!("{GRANTS}&activate=true");
+    let leave = |count: usize| {
+        let groups: Vec<_> = (0..count).map(|number| number.to_string()).collect();
+        let path = format!("/admin/customers/{id}/customer-groups");
+        shop.post(&path, json!({"remove": groups}))
+    };
+    let calls = |name: &str| {
+        let module = shop.get(&format!("/_wares/modules/{name}")).value();
+        let calls = &module["module"]["calls"];
+        json!([calls["made"], calls["failed"], calls["server_errors"]])
+    };
+    puts(&shop, &activate, "does=nothing");
+    assert_eq!(leave(1_000).status, 200);
+    assert_eq!(calls("alpha"), json!([1_000, 0, 0]));
+    leave(1_001).is_invalid(
+        "That asks for too much at once: 1001 groups of one customer are to change, and at most 1000 can: change \
+         them in parts",
+    );
+    // An extension that takes its time leaves the module enough of its own.
+    puts(&shop, &activate, "does=dawdles");
+    let refused = leave(1_000);
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    let said = refused.at("/message");
+    assert!(said.starts_with(
+        "Invalid request: That asks for too much at once: extensions were asked about "
+    ));
+    assert!(said.ends_with(
+        " of 1000 groups in 10000 ms, which is as long as they may take: change them in parts"
+    ));
+    assert_eq!(calls("customer")[1], 0);
+    assert_eq!(calls("customer")[2], 0);
+    assert_eq!(calls("alpha")[1], 0);
+    assert_eq!(leave(10).status, 200);
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use wares_module_kit::change::Change;
 use wares_module_kit::entity::Columns;
 use wares_module_kit::fault::Fault;
@@ -6,6 +8,7 @@ use wares_module_kit::store::Read;
 
 use super::{Meddler, domain, made, rejection};
 use crate::domain::Domain;
+use crate::groups::GROUPS_MAX;
 use crate::model::CUSTOMERS_OF_GROUP;
 use crate::settings::Compat;
 use crate::store::Store;
@@ -202,6 +205,28 @@ fn a_customer_joins_and_leaves_groups() {
         domain.change_groups("cus_no", vec![two.id], Vec::new(), None),
         no_end("customer_id", "cus_no")
     );
+}
+
+#[test]
+fn the_groups_of_one_change_are_bounded_by_number_and_by_what_their_hooks_take() {
+    let mut domain = domain();
+    let ann = made(&domain, "ann@b.co");
+    let leave = |domain: &Domain<_, _>, count: usize| {
+        let groups = (0..count).map(|number| format!("cusgroup_{number}"));
+        domain.change_groups(&ann.id, Vec::new(), groups.collect(), None)
+    };
+    assert_eq!(leave(&domain, GROUPS_MAX), Ok(ann.clone()));
+    let said =
+        "1001 groups of one customer are to change, and at most 1000 can: change them in parts";
+    assert_eq!(
+        leave(&domain, GROUPS_MAX + 1),
+        Err(Fault::TooMuch(said.to_owned()))
+    );
+    domain.hooks_max = Duration::ZERO;
+    assert_eq!(leave(&domain, 1), Ok(ann.clone()));
+    let said = "extensions were asked about 1 of 2 groups in 0 ms, which is as long as they may take: change them \
+                in parts";
+    assert_eq!(leave(&domain, 2), Err(Fault::TooMuch(said.to_owned())));
 }
 
 #[test]
