@@ -80,7 +80,7 @@ pub enum LoadError {
     )]
     NotGranted {
         /// What is missing.
-        refused: NotGranted,
+        refused: Box<NotGranted>,
         /// The module.
         module: String,
     },

@@ -332,7 +332,10 @@ fn unused(module: &str, grants: &Grants, needs: Vec<Need>) -> Result<Vec<String>
     let module = module.to_owned();
     grants
         .check(needs)
-        .map_err(|refused| LoadError::NotGranted { refused, module })
+        .map_err(|refused| LoadError::NotGranted {
+            refused: Box::new(refused),
+            module,
+        })
 }
 
 fn has(what: &str, count: usize) -> Result<(), LoadError> {
