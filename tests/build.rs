@@ -7,10 +7,11 @@ use std::process::Command;
 
 /// Packages beside the workspace, as those of third parties, with their components and
 /// variables.
-const BESIDE: [(&str, &str, &str); 3] = [
+const BESIDE: [(&str, &str, &str); 4] = [
     ("tests/guests/notes", "notes_guest", "NOTES_GUEST"),
     ("extensions/email-policy", "email_policy", "EMAIL_POLICY"),
     ("extensions/orders", "orders", "ORDERS"),
+    ("extensions/loyalty", "loyalty", "LOYALTY"),
 ];
 
 /// The packages, and the variables in which the tests find their components.

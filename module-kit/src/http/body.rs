@@ -2,6 +2,7 @@
 //! was not read by the end is not known.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
@@ -41,6 +42,13 @@ pub enum Takes {
     Number {
         /// The largest one.
         max: u64,
+    },
+    /// A whole number, which may be below 0.
+    Integer {
+        /// The smallest one.
+        min: i64,
+        /// The largest one.
+        max: i64,
     },
     /// An amount from 0 on.
     Amount,
@@ -182,6 +190,26 @@ impl Body {
             return None;
         };
         self.issues.bounded(field, number, max)
+    }
+
+    /// A whole number of this range that may be absent, but not null.
+    pub fn integer(&mut self, field: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
+        let (min, max) = range.into_inner();
+        let value = self.take(field, Takes::Integer { min, max })?;
+        let Some(number) = value.as_i64() else {
+            self.issues.wrong_type("number", field, &show(&value));
+            return None;
+        };
+        let bound = match number {
+            number if number < min => format!("at least {min}"),
+            number if number > max => format!("at most {max}"),
+            number => return Some(number),
+        };
+        self.issues.wrong(
+            field,
+            format!("Field '{field}' must be {bound}, got: '{number}'"),
+        );
+        None
     }
 
     /// An amount from 0 on, as it is kept, that may be absent, but not null.

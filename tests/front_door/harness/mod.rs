@@ -277,6 +277,11 @@ pub fn orders() -> &'static Path {
     Path::new(env!("ORDERS"))
 }
 
+/// The example of a module with points of customers.
+pub fn loyalty() -> &'static Path {
+    Path::new(env!("LOYALTY"))
+}
+
 /// A component that exports nothing but its lifecycle.
 pub fn bare_guest() -> &'static Path {
     Path::new(env!("BARE_GUEST"))

@@ -190,3 +190,21 @@ fn objects_in_a_list_are_read_like_bodies_and_their_issues_name_the_way_to_them(
     };
     assert_eq!(described, [field("items", takes, false)]);
 }
+
+#[test]
+fn a_whole_number_has_a_range() {
+    let mut read = body(r#"{"a":-5,"b":5}"#);
+    assert_eq!(read.integer("a", -5..=5), Some(-5));
+    assert_eq!(read.integer("b", -5..=5), Some(5));
+    assert_eq!(read.integer("c", -5..=5), None);
+    assert_eq!(read.finish(), Ok(()));
+    let mut read = body(r#"{"a":-6,"b":6,"c":1.5}"#);
+    for field in ["a", "b", "c"] {
+        assert_eq!(read.integer(field, -5..=5), None);
+    }
+    refuse(
+        read,
+        "Field 'a' must be at least -5, got: '-6'; Field 'b' must be at most 5, got: '6'; \
+         Expected type: 'number' for field 'c', got: '1.5'",
+    );
+}

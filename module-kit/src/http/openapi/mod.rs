@@ -176,6 +176,7 @@ fn taken(field: &Field) -> Value {
         Takes::Object => json!({"type": ["object", "null"]}),
         Takes::Ids => json!({"type": "array", "items": {"type": "string"}}),
         Takes::Number { max } => json!({"type": "integer", "minimum": 0, "maximum": max}),
+        Takes::Integer { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
         Takes::Amount => json!({
             "type": "number",
             "minimum": 0,
