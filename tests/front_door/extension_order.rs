@@ -267,3 +267,30 @@ fn a_point_without_extensions_is_shown_by_its_name() {
         )
     );
 }
+
+#[test]
+fn an_extension_that_failed_at_the_start_has_its_turn_and_its_log() {
+    // It wants operations too.
+    let grants = "modules.beta.grants=hooks";
+    let (shop, _files) = shop(&SIGNING, &[grants, "modules.beta.on_failure=skip"]);
+    let ordered = order(&shop, POINT, &["gamma", "beta"]);
+    let mut wanted = point("command", ["gamma", "beta", "alpha"]);
+    wanted["extensions"][1]["version"] = Value::Null;
+    ordered.is(200, json!({"extension_point": wanted}));
+    assert_eq!(signed(&shop, "1@shop.example"), "gamma;alpha;");
+    let (_, shown, _) = said(&shop, &["module", "status", "customer"]);
+    let line = "    2. beta failed at the start, on failure skip\n";
+    assert!(shown.contains(line), "{shown}");
+    let (code, shown, error) = said(&shop, &["module", "logs", "beta"]);
+    assert_eq!((code, &*error), (0, ""));
+    let lines: Vec<&str> = shown.lines().collect();
+    let has = |what: &str| lines.iter().any(|line| line.contains(what));
+    assert!(
+        has("ERROR host: a component failed at the start"),
+        "{shown}"
+    );
+    assert!(
+        has("ERROR host: an extension failed at the start, and is left out"),
+        "{shown}"
+    );
+}

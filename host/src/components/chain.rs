@@ -25,7 +25,7 @@ use crate::printable::cut;
 use crate::telemetry::HOOKS;
 
 use order::Called;
-pub(super) use order::sorted;
+pub(super) use order::turn_of;
 pub use order::{ExtensionOrder, OrderedBy};
 
 /// The logged part of an extension's text, in bytes.

@@ -163,7 +163,8 @@ fn extensions(out: &mut dyn Write, module: &Value) -> std::io::Result<()> {
 /// Writes the extensions at a point in their order.
 pub(super) fn chain(out: &mut dyn Write, point: &Value) -> std::io::Result<()> {
     for (index, one) in list(&point["extensions"]).enumerate() {
-        let (number, name, version) = (index + 1, text(one, "name"), text(one, "version"));
+        let (number, name) = (index + 1, text(one, "name"));
+        let version = one["version"].as_str().unwrap_or("failed at the start");
         let policy = match one["enabled"].as_bool() {
             Some(false) => "disabled".to_owned(),
             _ => format!("on failure {}", text(one, "on_failure")),

@@ -61,13 +61,16 @@ impl ExtensionOrder {
     }
 }
 
-/// The slots with the names in this order, then the others by name.
-pub(in crate::components) fn sorted(names: &[String], slots: &[Arc<Slot>]) -> Vec<Arc<Slot>> {
+/// The turn of an extension, to sort by: those with names in this order come first, then the
+/// others by name.
+pub(in crate::components) fn turn_of(names: &[String], name: &str) -> (usize, String) {
+    let place = names.iter().position(|other| other == name);
+    (place.unwrap_or(names.len()), name.to_owned())
+}
+
+fn sorted(names: &[String], slots: &[Arc<Slot>]) -> Vec<Arc<Slot>> {
     let mut slots = slots.to_vec();
-    slots.sort_by_key(|slot| {
-        let place = names.iter().position(|name| name == slot.name());
-        (place.unwrap_or(names.len()), slot.name().to_owned())
-    });
+    slots.sort_by_cached_key(|slot| turn_of(names, slot.name()));
     slots
 }
 

@@ -8,12 +8,19 @@ use crate::components::absent::Absent;
 use crate::components::audit::{self, Action};
 use crate::components::candidates::{Failure, Fallback};
 use crate::storage::Outcome;
+use crate::telemetry::KeptLog;
 
 impl Manager {
     /// Keeps the components that failed at the start, and has requests at the hooks of the
     /// extensions among them answered as the policy of each says, unless it is disabled.
     pub fn started_without(&self, failures: &[Failure], absent: Vec<Absent>) {
         *lock(&self.failures) = failures.to_vec();
+        for module in failures
+            .iter()
+            .filter_map(|failure| failure.module.as_deref())
+        {
+            KeptLog::begin(module);
+        }
         let with_state = |absent: Absent| {
             let is_enabled = !self.options.disabled.contains(&absent.name);
             (Arc::new(absent), is_enabled)

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::change::outcome_of;
 use super::{ChangeError, Manager, UnderWay, lock};
+use crate::components::absent::Absent;
 use crate::components::audit::{self, Action};
 use crate::components::candidates::caught;
-use crate::components::chain::{OrderedBy, sorted};
+use crate::components::chain::{OrderedBy, turn_of};
 use crate::components::slot::Slot;
 use crate::engine::{are_compatible, split};
 use crate::storage::Outcome;
@@ -42,7 +43,8 @@ pub struct PointOfModule {
 #[derive(Debug, Serialize)]
 pub struct Extension {
     name: String,
-    version: String,
+    /// `None` of one that failed at the start.
+    version: Option<String>,
     on_failure: &'static str,
     /// Whether it is called.
     enabled: bool,
@@ -142,29 +144,57 @@ impl Manager {
         }
     }
 
-    /// The extensions that fill a point of a module, or one without its version of any.
+    /// The extensions that fill a point of a module, or one without its version of any, in their
+    /// order; also those that failed at the start.
     fn extensions_at(&self, point: &str, of: Option<&Slot>) -> Vec<Extension> {
-        let order = self.options.chain.order();
-        let slots = sorted(order.at(point).1, &self.slots());
-        let others = slots
+        let mut extensions: Vec<Extension> = self
+            .slots()
             .iter()
-            .filter(|slot| of.is_none_or(|own| own.name() != slot.name()));
-        let extension = |slot: &Arc<Slot>| {
-            let version = slot.versions().find(|version| match of {
-                Some(_) => version.fills(point),
-                None => version
-                    .points_filled()
-                    .iter()
-                    .any(|one| split(one).0 == point),
-            })?;
-            Some(Extension {
-                name: slot.name().to_owned(),
-                version: version.version().to_string(),
-                on_failure: version.on_failure().name(),
-                enabled: self.is_enabled(slot.name()),
-            })
+            .filter(|slot| of.is_none_or(|own| own.name() != slot.name()))
+            .filter_map(|slot| self.extension(slot, point))
+            .collect();
+        extensions.extend(self.absent_at(point));
+        let order = self.options.chain.order();
+        let (_, names) = order.at(point);
+        extensions.sort_by_cached_key(|extension| turn_of(names, &extension.name));
+        extensions
+    }
+
+    fn extension(&self, slot: &Slot, point: &str) -> Option<Extension> {
+        let has_version = point.contains('@');
+        let version = slot.versions().find(|version| match has_version {
+            true => version.fills(point),
+            false => {
+                let filled = version.points_filled();
+                filled.iter().any(|filled| split(filled).0 == point)
+            }
+        })?;
+        Some(Extension {
+            name: slot.name().to_owned(),
+            version: Some(version.version().to_string()),
+            on_failure: version.on_failure().name(),
+            enabled: self.is_enabled(slot.name()),
+        })
+    }
+
+    fn absent_at(&self, point: &str) -> Vec<Extension> {
+        let slots = self.slots();
+        let mut points: Vec<String> = slots
+            .iter()
+            .flat_map(|slot| points_of_versions(slot))
+            .collect();
+        points.retain(|full| full == point || split(full).0 == point);
+        let absent = lock(&self.absent);
+        let filling = absent
+            .iter()
+            .filter(|(absent, _)| points.iter().any(|point| absent.fills(point)));
+        let extension = |(absent, enabled): &(Arc<Absent>, bool)| Extension {
+            name: absent.name.clone(),
+            version: None,
+            on_failure: absent.on_failure().name(),
+            enabled: *enabled,
         };
-        others.filter_map(extension).collect()
+        filling.map(extension).collect()
     }
 
     /// The point that an operator names: its interface, also with a version that the point is

@@ -372,7 +372,7 @@ pub(super) fn ordered_by() -> Value {
 pub(super) fn extension() -> Value {
     object(json!({
         "name": text(),
-        "version": text(),
+        "version": {"type": ["string", "null"], "description": "Null if it failed at the start"},
         "on_failure": {"enum": ["refuse", "skip"]},
         "enabled": {"type": "boolean", "description": "Whether it is called"},
     }))
