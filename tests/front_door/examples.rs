@@ -8,9 +8,9 @@ use crate::openapi::{conforms, document};
 /// Installs them as their READMEs say.
 fn install(shop: &Shop) {
     for (component, grants) in [
-        (email_policy(), "sql,hooks"),
-        (orders(), "sql,events,operations,fields"),
-        (loyalty(), "sql,events,operations,fields"),
+        (email_policy(), "sql,hooks=customer"),
+        (orders(), "sql,events,operations=customer,fields=customer"),
+        (loyalty(), "sql,events,operations=customer,fields=customer"),
     ] {
         let grants = format!("--grant={grants}");
         let file = component.to_str().unwrap();

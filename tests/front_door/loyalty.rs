@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Shop, loyalty, run, text};
 use crate::openapi::{conforms, document};
 
-const GRANTS: &str = "modules.loyalty.grants=sql,events,operations,fields";
+const GRANTS: &str = "modules.loyalty.grants=sql,events,operations=customer,fields=customer";
 
 /// A shop with points, and settings.
 fn shop(settings: &[&str]) -> Shop {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Shop, customer, orders, run, text};
 use crate::openapi::{conforms, document};
 
-const GRANTS: &str = "modules.orders.grants=sql,events,operations,fields";
+const GRANTS: &str = "modules.orders.grants=sql,events,operations=customer,fields=customer";
 
 /// A shop with orders, and settings.
 fn shop(settings: &[&str]) -> Shop {
@@ -247,12 +247,12 @@ fn a_customer_shows_its_orders_by_default_and_with_their_fields() {
 #[test]
 fn orders_need_the_right_to_ask_the_customers_module() {
     let component = orders().to_str().unwrap();
-    let grants = GRANTS.replace(",operations", "");
+    let grants = GRANTS.replace(",operations=customer", "");
     let inspected = run(["inspect", component, "--set", &grants]);
     assert_eq!(inspected.status.code(), Some(1));
     let said = text(&inspected.stdout);
     assert!(
-        said.contains("add \"operations\" to modules.orders.grants"),
+        said.contains("add \"operations=customer\" to modules.orders.grants"),
         "{said}"
     );
     let inspected = run(["inspect", component, "--set", GRANTS]);

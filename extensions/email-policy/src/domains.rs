@@ -82,13 +82,7 @@ fn create(policy: &EmailPolicy, request: Request<'_>) -> Answer {
     transaction
         .execute(INSERT, &row[..5])
         .map_err(|error| error.or_taken(taken))?;
-    let answer = exchange::prepare(
-        &transaction,
-        request,
-        ONE,
-        &shown,
-        Records::row(&row),
-    )?;
+    let answer = exchange::prepare(&transaction, request, ONE, &shown, Records::row(&row))?;
     transaction.commit()?;
     Ok(answer.written())
 }
