@@ -117,6 +117,24 @@ fn points_are_given_and_taken_and_are_never_below_0() {
 }
 
 #[test]
+fn points_that_are_taken_at_once_are_taken_once() {
+    let shop = shop(&[]);
+    let ann = shop.customer("ann@shop.example");
+    assert_eq!(give(&shop, &ann, 50, "Order 1").status, 200);
+    let mut statuses: Vec<u16> = std::thread::scope(|scope| {
+        let taking: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| give(&shop, &ann, -10, "Voucher").status))
+            .collect();
+        let statuses = taking.into_iter().map(|taken| taken.join().unwrap());
+        statuses.collect()
+    });
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 400, 400, 400]);
+    let none = json!({"loyalty": {"id": ann, "tier": "bronze", "points": 0}});
+    account(&shop, &ann).is(200, none);
+}
+
+#[test]
 fn customers_show_their_points_and_are_filtered_by_them() {
     let shop = shop(&[]);
     let [ann, bob, eve] =

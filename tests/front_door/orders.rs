@@ -245,6 +245,45 @@ fn a_customer_shows_its_orders_by_default_and_with_their_fields() {
 }
 
 #[test]
+fn the_query_of_medusas_page_is_answered_with_what_there_is() {
+    let shop = shop(&[]);
+    let ann = shop.customer("ann@shop.example");
+    let placed = place(&shop, &ann);
+    let (id, items) = (
+        placed.at("/order/id"),
+        placed.value()["order"]["items"].clone(),
+    );
+    let query = "fields=id,status,display_id,created_at,email,fulfillment_status,payment_status,total,currency_code,\
+                 *customer,*items,*sales_channel,*payment_collections,%2Bshipping_address.country_code\
+                 &limit=10&offset=0&order=-created_at";
+    let page = shop.get(&format!("/admin/orders?customer_id={ann}&{query}"));
+    let whole = with_lines(order(&id, 1, &ann), &items);
+    let shown = json!({
+        "id": id, "status": "pending", "display_id": 1, "created_at": "<time>",
+        "email": "ann@shop.example", "total": 28.99, "currency_code": "eur", "items": whole["items"]
+    });
+    page.is(
+        200,
+        json!({"orders": [shown], "count": 1, "offset": 0, "limit": 10}),
+    );
+}
+
+#[test]
+fn orders_that_are_placed_at_once_have_numbers_of_their_own() {
+    let shop = shop(&[]);
+    let ann = shop.customer("ann@shop.example");
+    let mut numbers: Vec<u64> = std::thread::scope(|scope| {
+        let placing: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| place(&shop, &ann).value()["order"]["display_id"].as_u64()))
+            .collect();
+        let numbers = placing.into_iter().map(|placed| placed.join().unwrap());
+        numbers.map(Option::unwrap).collect()
+    });
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
 fn orders_need_the_right_to_ask_the_customers_module() {
     let component = orders().to_str().unwrap();
     let grants = GRANTS.replace(",operations=customer", "");
