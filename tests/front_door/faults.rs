@@ -115,7 +115,7 @@ fn invalid_settings_are_named_at_once() {
         "--set",
         "modules.customer.limits.deadline_ms=soon",
     ]);
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(2));
     let said = text(&refused.stderr);
     for key in [
         "server.listen",
@@ -181,7 +181,7 @@ fn settings_that_make_no_sense() {
         arguments.extend(["--set", setting]);
         let refused = run(&arguments);
         let text = text(&refused.stderr);
-        assert_eq!(refused.status.code(), Some(1), "{text}");
+        assert_eq!(refused.status.code(), Some(2), "{text}");
         assert!(text.contains(&format!("wares: {said}")), "{text}");
     }
 }

@@ -481,7 +481,7 @@ fn an_interface_that_is_not_granted_is_not_linked() {
                 "modules.hostile.grants must be a list of grants: sql, events, hooks, operations, fields"
             )
         ),
-        (Some(1), true),
+        (Some(2), true),
         "{wrong:?}"
     );
 }
