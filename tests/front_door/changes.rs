@@ -381,15 +381,17 @@ fn stuck_loads_refuse_others_and_block_no_rollback() {
 
 #[test]
 fn one_deactivation_is_verified_at_a_time_and_blocks_no_rollback() {
-    let shop = shop("verify.begun=wait:FIFO");
+    let shop = shop("verify.begun=wait:FIFO-reached,verify.begun=wait:FIFO-held");
     let two = put(&shop, "marked", "?activate=true", "version=2.0.0");
     assert_eq!(two.status, 200, "{}", two.body);
-    let wait = shop.data.path().join("fifo");
-    fifo(&wait);
+    let [reached, held] = ["fifo-reached", "fifo-held"].map(|name| shop.data.path().join(name));
+    fifo(&reached);
+    fifo(&held);
     let deactivate = || shop.ask("POST", &format!("{MODULE}/deactivate"), None);
     std::thread::scope(|scope| {
         let stuck = scope.spawn(deactivate);
-        wait_until("a change is under way", || changes(&shop) != json!([]));
+        // What it compares with what serves is not to change before that.
+        drop(open_fifo(&reached));
         deactivate().refuses(
             409,
             "conflict",
@@ -400,7 +402,7 @@ fn one_deactivation_is_verified_at_a_time_and_blocks_no_rollback() {
         assert_eq!(back.status, 200, "{}", back.body);
         let again = activate(&shop, &two.at("/version/digest"));
         assert_eq!(again.status, 200, "{}", again.body);
-        let _open = open_fifo(&wait);
+        let _open = open_fifo(&held);
         let ended = stuck.join().unwrap();
         assert_eq!(ended.status, 200, "{}", ended.body);
     });

@@ -1,4 +1,4 @@
-//! Faults that keep a host from starting: one clear line, exit code 1, nothing else.
+//! Faults that keep a host from starting: one clear line and an exit code, nothing else.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -7,6 +7,15 @@ use crate::harness::{Shop, data, fifo, hostile_guest, run, text};
 
 /// Starts a host that must not start; returns what it said.
 fn refuse(data: &Path, more: &[&str]) -> String {
+    refuse_with(1, data, more)
+}
+
+/// The same, by a host whose settings are wrong.
+fn refuse_settings(data: &Path, more: &[&str]) -> String {
+    refuse_with(2, data, more)
+}
+
+fn refuse_with(code: i32, data: &Path, more: &[&str]) -> String {
     let mut arguments = vec![
         "serve",
         "--strict",
@@ -20,7 +29,7 @@ fn refuse(data: &Path, more: &[&str]) -> String {
     let said = text(&refused.stderr);
     assert_eq!(
         (refused.status.code(), text(&refused.stdout).as_str()),
-        (Some(1), ""),
+        (Some(code), ""),
         "{said}"
     );
     assert!(
@@ -126,11 +135,11 @@ fn invalid_settings_are_named_at_once() {
         assert!(said.contains(key), "{key}: {said}");
     }
     std::fs::write(&file, "[server\n").unwrap();
-    let said = refuse(folder.path(), &["--config", file.to_str().unwrap()]);
+    let said = refuse_settings(folder.path(), &["--config", file.to_str().unwrap()]);
     assert!(said.contains("wares.toml"), "{said}");
-    let said = refuse(folder.path(), &["--config", "/nowhere/wares.toml"]);
+    let said = refuse_settings(folder.path(), &["--config", "/nowhere/wares.toml"]);
     assert!(said.contains("/nowhere/wares.toml"), "{said}");
-    let said = refuse(
+    let said = refuse_settings(
         folder.path(),
         &["--set", "cors.origins=https://admin.example/"],
     );
@@ -138,7 +147,7 @@ fn invalid_settings_are_named_at_once() {
         said.contains("cors.origins must be a list of origins"),
         "{said}"
     );
-    let said = refuse(
+    let said = refuse_settings(
         folder.path(),
         &["--set", "modules.customer.config.compat=shopify"],
     );

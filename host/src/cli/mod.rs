@@ -27,6 +27,8 @@ use crate::config::ConfigError;
 use crate::engine::Size;
 use crate::engine::compiler::{self, Task};
 use crate::printable::{Printer, printable, printable_line};
+use crate::server::ListenError;
+use crate::telemetry::LogError;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// A commerce host whose business modules are WebAssembly components.
@@ -182,7 +184,13 @@ struct Logged(u8);
 
 /// The exit code for an error.
 fn exit_code(error: &anyhow::Error) -> u8 {
-    match error.is::<ConfigError>() {
+    let is_wrong = error.is::<ConfigError>()
+        || matches!(
+            error.downcast_ref(),
+            Some(LogError::Level(_) | LogError::Target(_))
+        )
+        || matches!(error.downcast_ref(), Some(ListenError::Invalid(_)));
+    match is_wrong {
         true => WRONG_SETTINGS,
         false => FAILED,
     }

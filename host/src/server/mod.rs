@@ -24,7 +24,7 @@ use tokio::sync::{Semaphore, watch};
 use self::timeouts::TimedStream;
 use crate::http::{App, Connection};
 
-pub use self::listen::{Bound, Listeners};
+pub use self::listen::{Bound, ListenError, Listeners};
 pub use self::settings::ServerSettings;
 
 /// Bounds on connections.
