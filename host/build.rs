@@ -1,5 +1,6 @@
 //! Builds the components that the binary carries, so that `cargo build` alone
-//! builds a host that serves, and never carries a stale module.
+//! builds a host that serves, and never carries a stale module. Lists the files of the
+//! projects that `wares new` writes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,6 +11,29 @@ const BUNDLED: [&str; 1] = ["customer-component"];
 
 /// The package that bundled components are built with.
 const KIT: &str = "module-kit";
+
+/// The contracts that each kind of project in `templates/` is built against.
+const CONTRACTS: [(&str, &[&str]); 2] = [
+    (
+        "customer",
+        &[
+            "customer@2.1.0",
+            "deps/wasi-config@0.2.0-rc.1",
+            "deps/wasi-logging@0.1.0-draft",
+            "module@2.1.0",
+            "platform@1.2.0",
+        ],
+    ),
+    (
+        "module",
+        &[
+            "deps/wasi-config@0.2.0-rc.1",
+            "deps/wasi-logging@0.1.0-draft",
+            "module@2.1.0",
+            "platform@1.2.0",
+        ],
+    ),
+];
 
 const TARGET: &str = "wasm32-wasip2";
 const PROFILE: &str = "component";
@@ -46,6 +70,50 @@ fn main() {
     );
     fs::write(Path::new(&variable("OUT_DIR")).join("bundled.rs"), code)
         .expect("OUT_DIR is writable");
+    list_projects(&host.join("templates"), &workspace.join("wit"));
+}
+
+/// Lists the files of all projects with their texts, the contracts among them.
+fn list_projects(templates: &Path, contracts: &Path) {
+    println!("cargo:rerun-if-changed={}", templates.display());
+    let mut files = Vec::new();
+    list_files(templates, "", &mut files);
+    for (kind, packages) in CONTRACTS {
+        for package in packages {
+            let folder = match package.strip_prefix("deps/") {
+                Some(foreign) => foreign.to_owned(),
+                None => format!("wares-{package}"),
+            };
+            let under = format!("{kind}/wit/deps/{folder}/");
+            list_files(&contracts.join(package), &under, &mut files);
+        }
+    }
+    files.sort();
+    let entries: String = files
+        .iter()
+        .map(|(path, file)| format!("    ({path:?}, include_str!({file:?})),\n"))
+        .collect();
+    let code = format!(
+        "/// The path of each file below `templates`, and its text.\npub const FILES: &[(&str, &str)] = &[\n{entries}];\n"
+    );
+    fs::write(Path::new(&variable("OUT_DIR")).join("projects.rs"), code)
+        .expect("OUT_DIR is writable");
+}
+
+/// Adds the files of a folder, and of those in it, each with its path below `under`.
+fn list_files(folder: &Path, under: &str, files: &mut Vec<(String, String)>) {
+    let entries = fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{} cannot be read: {error}", folder.display()));
+    for entry in entries {
+        let path = entry.expect("a folder's entries can be read").path();
+        let name = path.file_name().expect("an entry has a name");
+        let name = format!("{under}{}", name.to_string_lossy());
+        if path.is_dir() {
+            list_files(&path, &format!("{name}/"), files);
+        } else {
+            files.push((name, path.display().to_string()));
+        }
+    }
 }
 
 fn watch(package: &Path) {

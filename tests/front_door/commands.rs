@@ -12,7 +12,9 @@ use crate::harness::{EMAIL, Shop, data, hostile_guest, root, run, text, wares};
 fn every_command_has_help() {
     let help = run(["--help"]);
     assert!(help.status.success());
-    for command in ["serve", "user", "key", "inspect", "call", "events", "seed"] {
+    for command in [
+        "serve", "user", "key", "new", "inspect", "call", "events", "seed",
+    ] {
         assert!(
             text(&help.stdout).contains(&format!("\n  {command} ")),
             "{command}"

@@ -47,6 +47,7 @@ mod metadata;
 mod metrics;
 mod module_logs;
 mod new_modules;
+mod new_projects;
 mod openapi;
 mod operations;
 mod orders;

@@ -10,6 +10,7 @@ mod folder;
 mod inspect;
 mod key;
 mod module;
+mod new;
 mod seed;
 mod serve;
 mod settings;
@@ -59,6 +60,8 @@ enum Command {
     Module(module::Arguments),
     /// List the audit entries of modules and users, newest first.
     Audit(audit::Arguments),
+    /// Write the project of an extension or a module, which builds and passes its tests.
+    New(new::Arguments),
     /// Show what a component imports, exports, may use and serves.
     Inspect(inspect::Arguments),
     /// Call a typed operation of a module.
@@ -123,6 +126,7 @@ pub fn run() -> ExitCode {
         Command::Key(arguments) => key::run(&arguments),
         Command::Module(arguments) => module::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::New(arguments) => new::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Call(arguments) => call::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),

@@ -16,6 +16,7 @@ mod difference;
 mod exposition;
 mod extended;
 mod metrics;
+mod name;
 mod rejections;
 mod remarks;
 mod routing;
@@ -43,6 +44,7 @@ pub(crate) use chain::{Chain, ExtensionOrder, FailurePolicy};
 pub(crate) use changes::{ChangeError, Installation, Manager, ManagerOptions, Then, UnderWay};
 pub(crate) use contract::{Access, Actor, ActorKind, Field, HOST_SCHEMA, Method, Request};
 pub(crate) use metrics::Metrics;
+pub(crate) use name::is_module_name;
 pub(crate) use remarks::Remark;
 pub(crate) use routing::{
     CurrentRoutes, Found as FoundEndpoint, HostRoutes, ModuleEndpoint, RouteError, RoutingTable,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::components::ModuleOptions;
+use crate::components::name::is_module_name;
 use crate::components::routing::RouteTree;
 use crate::components::source::Source;
 use crate::engine::{CallContext, FIELDS, Grants, Limits, LoadError, Need, Nesting, Settings};
@@ -145,7 +146,7 @@ impl Interview<'_> {
     /// Asks for its name, version and summary. `expected` is the name that it has to have.
     fn identity(&mut self, expected: Option<&str>) -> Result<Identity, LoadError> {
         let description = self.contract.describe(self.context())?;
-        if !is_name(&description.name) {
+        if !is_module_name(&description.name) {
             return Err(LoadError::Contract(format!(
                 "it calls itself '{}': a name is 1 to 64 lower-case letters, digits and -",
                 shown(&description.name)
@@ -345,14 +346,6 @@ fn has(what: &str, count: usize) -> Result<(), LoadError> {
         )));
     }
     Ok(())
-}
-
-/// Whether a module may have this name: it becomes a file name and a key of `wares.toml`.
-fn is_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 /// A JSON object, or nothing at all, as one.
