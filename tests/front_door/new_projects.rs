@@ -63,6 +63,16 @@ const JAVASCRIPT: [&str; 7] = [
     "test/rules.test.js",
 ];
 
+const PYTHON: [&str; 7] = [
+    ".gitignore",
+    "README.md",
+    "app.py",
+    "pyproject.toml",
+    "requirements.txt",
+    "rules.py",
+    "test_rules.py",
+];
+
 /// Runs `wares new` in a folder.
 fn new(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = wares();
@@ -338,6 +348,31 @@ fn a_module_in_javascript_builds_and_does_what_it_says() {
     greets(&component, "greeter-js");
 }
 
+/// Its components take the host ten seconds to compile, and pip to build: they are tried by hand.
+#[test]
+fn projects_in_python_pass_their_tests() {
+    for (kind, contracts) in [
+        (
+            &["--extends", "customer"][..],
+            &[&CONTRACTS[..], &CUSTOMER][..],
+        ),
+        (&["--module"], &[&CONTRACTS]),
+    ] {
+        let arguments = [&["tidy-py", "--lang", "python"], kind].concat();
+        let (_folder, project) = project(&arguments, &PYTHON, contracts);
+        let tested = tool(&project, "python3", &["-m", "unittest"]);
+        assert!(
+            tested.contains("\nOK\n") && !tested.contains("Ran 0"),
+            "{tested}"
+        );
+        tool(&project, "python3", &["-m", "py_compile", "app.py"]);
+        let pinned = |file: &str| fs::read_to_string(project.join(file)).unwrap();
+        for file in ["pyproject.toml", "requirements.txt"] {
+            assert!(pinned(file).contains("componentize-py==0.25.1"), "{file}");
+        }
+    }
+}
+
 /// That nothing is written, and this is said.
 #[track_caller]
 fn refuses(folder: &Path, arguments: &[&str], code: i32, said: &str) {
@@ -410,13 +445,13 @@ fn languages_and_modules_that_there_are_no_projects_for_are_named() {
         folder,
         &["tidy"],
         1,
-        "wares: say in which language: --lang js or --lang rust\n",
+        "wares: say in which language: --lang js or --lang python or --lang rust\n",
     );
     refuses(
         folder,
         &["tidy", "--lang", "ruby"],
         2,
-        "invalid value 'ruby' for '--lang <LANG>'\n  [possible values: js, rust]",
+        "invalid value 'ruby' for '--lang <LANG>'\n  [possible values: js, python, rust]",
     );
     refuses(
         folder,
