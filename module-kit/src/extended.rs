@@ -18,13 +18,22 @@ pub struct Condition {
     pub values: Vec<String>,
 }
 
+/// The entities that fulfil all conditions of a filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// Those with these ids.
+    Ids(Vec<String>),
+    /// All but those with these ids.
+    AllBut(Vec<String>),
+}
+
 /// What a filter selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selected {
     /// No component provides a field of this name that lists are filtered by.
     Unknown,
-    /// The ids of the entities that fulfil all conditions.
-    Ids(Vec<String>),
+    /// The entities that fulfil all conditions.
+    Found(Selection),
     /// Why there is no answer, for the person who asked.
     Refused(String),
 }
@@ -36,7 +45,7 @@ pub trait Extended {
     /// already: a component that does not answer leaves `null`.
     fn values(&self, entity: &str, paths: &[String], ids: &[&str], written: bool) -> Vec<Member>;
 
-    /// The ids of the entities whose field of this name fulfils all conditions.
+    /// The entities whose field of this name fulfils all conditions.
     fn select(&self, entity: &str, name: &str, conditions: &[Condition]) -> Selected;
 }
 

@@ -132,3 +132,46 @@ fn all_examples_are_installed_into_one_host_and_serve_after_a_restart() {
     let shop = Shop::open_on(shop.data, |_| {});
     check(&shop, &both, &order);
 }
+
+#[test]
+fn a_body_is_nested_as_deep_as_the_customers_module_takes_it() {
+    let shop = Shop::open();
+    install(&shop);
+    let ann = shop.customer("ann@shop.example");
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let put = |path: &str, body: String| {
+        let bearer = format!("Bearer {}", shop.token);
+        let headers = [
+            ("authorization", &*bearer),
+            ("content-type", "application/json"),
+        ];
+        shop.send("POST", path, &headers, body.as_bytes())
+    };
+    for levels in [64, 100, 120, 125, 126, 127, 128, 200, 1_000] {
+        let deep = deep(levels);
+        let order = format!(
+            "{{\"customer_id\":\"{ann}\",\"currency_code\":\"eur\",\"metadata\":{{\"deep\":{deep}}},\
+             \"items\":[{{\"title\":\"Mug\",\"unit_price\":1,\"quantity\":1}}]}}"
+        );
+        let taken = put(
+            "/admin/customers",
+            format!("{{\"email\":\"{levels}@shop.example\",\"metadata\":{{\"deep\":{deep}}}}}"),
+        );
+        for (path, body, status) in [
+            ("/admin/orders".to_owned(), order, taken.status),
+            (
+                "/admin/email-domains".to_owned(),
+                format!("{{\"domain\":{deep}}}"),
+                400,
+            ),
+            (
+                format!("/admin/loyalty/{ann}/entries"),
+                format!("{{\"points\":1,\"reason\":{deep}}}"),
+                400,
+            ),
+        ] {
+            let answer = put(&path, body);
+            assert_eq!(answer.status, status, "{path} {levels}: {}", answer.body);
+        }
+    }
+}

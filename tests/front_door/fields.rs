@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::harness::{Answer, Shop, provider, run, text};
+use crate::harness::{Answer, EMAIL, PASSWORD, Shop, provider, run, text};
 
 /// A component: its name, the names of its fields, what it does, and settings of its own.
 type Providing<'a> = (&'a str, &'a str, &'a str);
@@ -194,7 +194,7 @@ fn a_relation_is_shown_by_default_and_by_its_fields_and_empty_while_nobody_provi
 fn lists_are_filtered_by_what_a_component_selects() {
     let (shop, _files) = shop(&[("loyalty", "loyalty.tier loyalty.page", "")], &[]);
     let (ann, bob) = (customer(&shop, "ann"), customer(&shop, "bob"));
-    customer(&shop, "eve");
+    let eve = customer(&shop, "eve");
     let tier = |id: &str| format!("loyalty.tier%20of%20{id}");
     let both = format!(
         "loyalty[tier][]={}&loyalty[tier][]={}",
@@ -208,6 +208,15 @@ fn lists_are_filtered_by_what_a_component_selects() {
         (format!("{both}&email=bob@shop.example"), vec![&bob]),
         (format!("loyalty[tier][$in][]={}", tier(&ann)), vec![&ann]),
         ("loyalty[tier]=none".to_owned(), vec![]),
+        (
+            format!("loyalty[tier][$nin][]={}", tier(&eve)),
+            vec![&ann, &bob],
+        ),
+        (
+            format!("loyalty[tier][$ne]={}", tier(&ann)),
+            vec![&bob, &eve],
+        ),
+        ("loyalty[tier][$ne]=none".to_owned(), vec![&ann, &bob, &eve]),
     ] {
         let found = shop.get(&format!("/admin/customers?fields=id&{filter}"));
         let ids: Vec<Value> = expected.iter().map(|id| json!({"id": id})).collect();
@@ -249,8 +258,8 @@ fn a_filter_that_selects_too_many_is_refused_and_one_that_fails_ends_the_request
         400,
         json!({
             "type": "invalid_data",
-            "message": "Invalid request: Field 'loyalty.tier': more than 10000 have this value: \
-                        ask for fewer values",
+            "message": "Invalid request: Field 'loyalty.tier': it takes more than 10000 ids \
+                        to tell which have this value: ask for other values",
         }),
     );
     let failed = shop.get("/admin/customers?points[tier]=gold");
@@ -504,4 +513,99 @@ fn a_provider_is_inspected_with_what_it_provides() {
         ])
     );
     assert_eq!(report["module"]["entities"], json!([]));
+}
+
+#[test]
+fn an_answer_that_a_provider_cannot_give_is_no_fault_that_opens_its_circuit() {
+    for does in ["says no", "returns megabytes"] {
+        let (shop, _files) = shop(
+            &[("loyalty", "loyalty.tier", does)],
+            &["breaker.failures_min=2"],
+        );
+        let id = customer(&shop, "ann");
+        for _ in 0..10 {
+            let answer = one(&shop, &id, "id,loyalty.tier");
+            answer.is(
+                200,
+                json!({"customer": {"id": id, "loyalty": {"tier": null}}}),
+            );
+        }
+        let modules = shop.get("/_wares/modules").value();
+        let modules = modules["modules"].as_array().unwrap().iter();
+        let mut loyalty = modules.filter(|module| module["name"] == "loyalty");
+        let loyalty = loyalty.next().unwrap();
+        assert_eq!(
+            json!([loyalty["circuit"], loyalty["calls"]["failed"]]),
+            json!(["closed", 0]),
+            "{does}"
+        );
+    }
+}
+
+#[test]
+fn the_owner_of_an_entity_is_served_before_those_that_provide_its_own_fields() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = arguments(&folder, &[("a", "email", "")], &[]);
+    // A folder in which no module has any data yet.
+    let data = tempfile::tempdir().unwrap();
+    let shop = Shop::open_on(data, |command| {
+        command.env("WARES_ADMIN_EMAIL", EMAIL);
+        command.env("WARES_ADMIN_PASSWORD", PASSWORD);
+        for setting in &arguments {
+            command.args(["--set", setting]);
+        }
+    });
+    customer(&shop, "ann");
+    let log = shop.server.stop_for_log();
+    let reason = "the module a cannot be served: the module customer has a field of customer 'email' already";
+    assert!(log.contains(reason), "{log}");
+}
+
+#[test]
+fn what_a_provider_that_failed_at_the_start_may_have_is_null_or_refused() {
+    let components = [("loyalty", "orders loyalty.tier", "")];
+    let broken = |shop: Shop, folder: &TempDir, policy: &str| {
+        let Shop {
+            mut server, data, ..
+        } = shop;
+        assert!(server.stop().success());
+        let arguments = arguments(folder, &components, &[]);
+        let file = folder.path().join("loyalty.wasm");
+        let bytes = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &bytes[..bytes.len() - 100]).unwrap();
+        Shop::open_on(data, |command| {
+            for setting in &arguments {
+                command.args(["--set", setting]);
+            }
+            command.args(["--set", &format!("modules.loyalty.on_failure={policy}")]);
+        })
+    };
+    let (first, folder) = shop(&components, &[]);
+    let id = customer(&first, "ann");
+    let skips = broken(first, &folder, "skip");
+    one(&skips, &id, "id,orders,loyalty.tier").is(
+        200,
+        json!({"customer": {"id": id, "orders": null, "loyalty": null}}),
+    );
+    let read = skips.get(&format!("/admin/customers/{id}")).value();
+    assert_eq!(read["customer"]["orders"], Value::Null);
+    // Without the filter, more would be found than was asked for.
+    let filtered = skips.get("/admin/customers?loyalty[tier]=gold");
+    assert_eq!(filtered.status, 503, "{}", filtered.body);
+    let refuses = broken(skips, &folder, "refuse");
+    let read = refuses.get(&format!("/admin/customers/{id}"));
+    assert_eq!(read.status, 503, "{}", read.body);
+    assert_eq!(one(&refuses, &id, "id,email").status, 200);
+    let made = refuses.post(
+        "/admin/customers?fields=id,loyalty",
+        json!({"email": "bob@shop.example"}),
+    );
+    assert_eq!(
+        (made.status, &made.value()["customer"]["loyalty"]),
+        (200, &Value::Null)
+    );
+    let disabled = refuses.ask("POST", "/_wares/modules/loyalty/disable", None);
+    assert_eq!(disabled.status, 200, "{}", disabled.body);
+    let read = refuses.get(&format!("/admin/customers/{id}")).value();
+    assert_eq!(read["customer"]["orders"], json!([]));
 }

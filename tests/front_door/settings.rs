@@ -261,6 +261,13 @@ fn a_section_of_a_module_that_is_not_installed_is_a_remark() {
     let found = "{customers: [], count: 0}\n".to_owned();
     let said = format!("wares: {UNUSED}\n");
     assert_eq!(call(&[section]), (Some(0), found.clone(), said));
+    let order = "extensions.order=custmer,customer";
+    let said = UNUSED.replace(
+        "the settings under modules.custmer have",
+        "custmer in extensions.order has",
+    );
+    let said = format!("wares: {said}\n");
+    assert_eq!(call(&[order]), (Some(0), found.clone(), said));
     // It may be in a folder that is missing.
     let missing = format!("data.modules_dir={folder}/nothere");
     assert_eq!(

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 use wares_module_kit::component::provider::{Field, Provider, Question};
-use wares_module_kit::extended::Condition;
+use wares_module_kit::extended::{Condition, Selection};
 use wares_module_kit::fault::Fault;
 
 use crate::accounts;
 use crate::loyalty::Loyalty;
-use crate::rules::{by_points, by_tier};
+use crate::rules::{Range, by_points, by_tier, has_zero, others};
 use crate::tiers::Tiers;
 
 const TIER: &str = "loyalty.tier";
@@ -46,11 +46,17 @@ impl Provider for Loyalty {
         name: &str,
         conditions: &[Condition],
         limit: u32,
-    ) -> Result<Vec<String>, Fault> {
+    ) -> Result<Selection, Fault> {
         let ranges = match name {
             TIER => by_tier(&loyalty.tiers, conditions),
             _ => by_points(conditions),
         };
-        accounts::select(&loyalty.store.0, &ranges.map_err(Fault::Invalid)?, limit)
+        let ranges = ranges.map_err(Fault::Invalid)?;
+        let select = |ranges: &[Range]| accounts::select(&loyalty.store.0, ranges, limit);
+        // Customers without an account, whose ids are not known here, fulfil it too.
+        match has_zero(&ranges) {
+            true => Ok(Selection::AllBut(select(&others(&ranges))?)),
+            false => Ok(Selection::Ids(select(&ranges)?)),
+        }
     }
 }

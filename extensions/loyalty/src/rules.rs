@@ -88,12 +88,7 @@ pub fn by_tier(tiers: &Tiers, conditions: &[Condition]) -> Result<Vec<Range>, St
     };
     let ranges = tiers.ranges();
     let fulfilling = ranges.filter(|(name, _)| conditions.iter().all(|one| fulfils(name, one)));
-    known(fulfilling.map(|(_, range)| range).collect()).ok_or_else(|| {
-        format!(
-            "customers without an account are {} too, and are not known here: ask for other tiers",
-            names[0]
-        )
-    })
+    Ok(fulfilling.map(|(_, range)| range).collect())
 }
 
 /// The points that fulfil all conditions.
@@ -122,16 +117,29 @@ pub fn by_points(conditions: &[Condition]) -> Result<Vec<Range>, String> {
         };
         ranges = both(&ranges, &fulfilling);
     }
-    known(ranges).ok_or_else(|| {
-        "customers without an account have 0 points, and are not known here: ask for 1 at least"
-            .to_owned()
-    })
+    Ok(ranges)
 }
 
-/// The ranges, unless they have the 0 points of a customer without an account.
-fn known(ranges: Vec<Range>) -> Option<Vec<Range>> {
-    let has_zero = ranges.iter().any(|(from, to)| *from <= 0 && 0 <= *to);
-    (!has_zero).then_some(ranges)
+/// Whether these ranges have the 0 points of a customer without an account.
+pub fn has_zero(ranges: &[Range]) -> bool {
+    ranges.iter().any(|(from, to)| *from <= 0 && 0 <= *to)
+}
+
+/// All points that are in none of these ranges.
+pub fn others(ranges: &[Range]) -> Vec<Range> {
+    let mut ranges = ranges.to_vec();
+    ranges.sort_unstable();
+    let (mut others, mut from) = (Vec::new(), 0);
+    for (first, last) in ranges {
+        if from < first {
+            others.push((from, first - 1));
+        }
+        from = from.max(last.saturating_add(1));
+    }
+    if from <= POINTS_MAX {
+        others.push((from, POINTS_MAX));
+    }
+    others
 }
 
 fn no_operator(condition: &Condition) -> String {
@@ -232,7 +240,7 @@ mod tests {
     fn conditions_on_tiers_select_their_points() {
         let tiers = Tiers::default();
         let (silver, gold) = ((500, 1_999), (2_000, POINTS_MAX));
-        let too = "customers without an account are bronze too, and are not known here: ask for other tiers";
+        let bronze = (0, 499);
         for (conditions, expected) in [
             (vec![condition("in", &["gold"])], Ok(vec![gold])),
             (
@@ -248,8 +256,8 @@ mod tests {
                 Ok(vec![gold]),
             ),
             (vec![condition("in", &[])], Ok(vec![])),
-            (vec![condition("in", &["bronze"])], Err(too)),
-            (vec![condition("nin", &["gold"])], Err(too)),
+            (vec![condition("in", &["bronze"])], Ok(vec![bronze])),
+            (vec![condition("nin", &["gold"])], Ok(vec![bronze, silver])),
             (
                 vec![condition("in", &["platinum"])],
                 Err("no tier is called 'platinum'; there are bronze, silver, gold"),
@@ -265,8 +273,21 @@ mod tests {
     }
 
     #[test]
+    fn the_other_points_are_those_that_fulfil_no_condition() {
+        for (ranges, expected, zero) in [
+            (vec![], vec![(0, POINTS_MAX)], false),
+            (vec![(0, 499)], vec![(500, POINTS_MAX)], true),
+            (vec![(5, 8), (0, 0)], vec![(1, 4), (9, POINTS_MAX)], true),
+            (vec![(0, POINTS_MAX)], vec![], true),
+            (vec![(1, 4)], vec![(0, 0), (5, POINTS_MAX)], false),
+        ] {
+            assert_eq!(others(&ranges), expected, "{ranges:?}");
+            assert_eq!(has_zero(&ranges), zero, "{ranges:?}");
+        }
+    }
+
+    #[test]
     fn conditions_on_points_select_them() {
-        let too = "customers without an account have 0 points, and are not known here: ask for 1 at least";
         for (conditions, expected) in [
             (vec![condition("gt", &["0"])], Ok(vec![(1, POINTS_MAX)])),
             (
@@ -288,9 +309,12 @@ mod tests {
             (vec![condition("nin", &["0"])], Ok(vec![(1, POINTS_MAX)])),
             (vec![condition("lt", &["-5"])], Ok(vec![])),
             (vec![condition("gt", &["9223372036854775807"])], Ok(vec![])),
-            (vec![condition("lt", &["100"])], Err(too)),
-            (vec![condition("in", &["0", "5"])], Err(too)),
-            (vec![condition("nin", &["5"])], Err(too)),
+            (vec![condition("lt", &["100"])], Ok(vec![(0, 99)])),
+            (vec![condition("in", &["0", "5"])], Ok(vec![(0, 0), (5, 5)])),
+            (
+                vec![condition("nin", &["5"])],
+                Ok(vec![(0, 4), (6, POINTS_MAX)]),
+            ),
             (
                 vec![condition("gt", &["ten"])],
                 Err("'ten' is no whole number"),

@@ -135,6 +135,11 @@ impl Grants {
         Self(in_order(self.0.iter().chain(&others.0).cloned()))
     }
 
+    /// Whether this opens fields of any entity.
+    pub fn has_fields(&self) -> bool {
+        self.0.iter().any(|granted| base(granted) == FIELDS)
+    }
+
     /// Whether this opens any hooks.
     pub fn has_hooks(&self) -> bool {
         self.0.iter().any(|granted| base(granted) == HOOKS)

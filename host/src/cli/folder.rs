@@ -243,7 +243,7 @@ impl Folder {
         check: impl Fn(&Version) -> Result<(), CallError>,
     ) -> anyhow::Result<Version> {
         let mut candidates = setup.candidates(engine, setup.found()?)?;
-        setup.say_unused_sections(&candidates)?;
+        setup.say_unused_settings(&candidates)?;
         let names = candidates.names();
         let mut unfit = None;
         let module = candidates.choose(name, |module| match check(&module) {

@@ -167,7 +167,7 @@ pub(super) fn run(arguments: &Arguments, matches: Option<&ArgMatches>) -> anyhow
     let engine = setup.engine(1)?;
     let folder = setup.folder_or_new()?;
     let mut candidates = setup.candidates(&engine, setup.found()?)?;
-    setup.say_unused_sections(&candidates)?;
+    setup.say_unused_settings(&candidates)?;
     let known = candidates.failures().len();
     let modules = chosen(&mut candidates, |module| folder.opened(module));
     complain(&candidates.failures()[known..]);

@@ -200,8 +200,9 @@ impl Setup {
         Ok(candidates)
     }
 
-    /// A remark on each section of the settings whose module is not installed.
-    pub(super) fn unused_sections(
+    /// A remark on each section of the settings, and each name in `extensions.order`, whose module
+    /// is not installed.
+    pub(super) fn unused_settings(
         &self,
         candidates: &Candidates<'_>,
     ) -> Result<Vec<String>, StorageError> {
@@ -211,30 +212,30 @@ impl Setup {
             true => HostDatabase::open(&file)?.modules()?,
             false => Vec::new(),
         };
-        let sections = self.settings.modules.keys();
-        let mut unused = sections
-            .filter(|name| !candidates.knows(name) && !installed.contains(name))
-            .peekable();
-        if unused.peek().is_none() {
+        let is_unknown = |name: &&String| !candidates.knows(name) && !installed.contains(name);
+        let sections = self.settings.modules.keys().filter(is_unknown);
+        let order = self.settings.extension_order.iter().flatten();
+        let sections =
+            sections.map(|name| (format!("the settings under modules.{name} have"), name));
+        let order = order.filter(is_unknown);
+        let order = order.map(|name| (format!("{name} in extensions.order has"), name));
+        let unused: Vec<_> = sections.chain(order).collect();
+        if unused.is_empty() {
             return Ok(Vec::new());
         }
         let mut names: BTreeSet<String> = candidates.names().into_iter().collect();
         names.extend(installed.iter().cloned());
         let names: Vec<_> = names.into_iter().collect();
         let names = names.join(", ");
-        Ok(unused
-            .map(|name| {
-                format!(
-                    "the settings under modules.{name} have no effect: no module {name} is installed, and those that \
-                     are: {names}"
-                )
-            })
-            .collect())
+        let remark = |(what, name)| {
+            format!("{what} no effect: no module {name} is installed, and those that are: {names}")
+        };
+        Ok(unused.into_iter().map(remark).collect())
     }
 
-    /// Says the remarks of [`Self::unused_sections`] to who runs a command.
-    pub(super) fn say_unused_sections(&self, candidates: &Candidates<'_>) -> anyhow::Result<()> {
-        for remark in self.unused_sections(candidates)? {
+    /// Says the remarks of [`Self::unused_settings`] to who runs a command.
+    pub(super) fn say_unused_settings(&self, candidates: &Candidates<'_>) -> anyhow::Result<()> {
+        for remark in self.unused_settings(candidates)? {
             eprintln!("wares: {}", printable_line(&remark));
         }
         Ok(())

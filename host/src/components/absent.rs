@@ -1,9 +1,10 @@
 //! Extensions that the operator has in service and that failed when the host started: what
-//! becomes of requests at the hooks that each would have filled. A check that is missing is
-//! told to callers, and not passed.
+//! becomes of requests at the hooks that each would have filled, and for the fields that it would
+//! have provided. A check that is missing is told to callers, and not passed.
 
 use super::candidates::Failure;
 use super::chain::FailurePolicy;
+use super::contract::is_provider;
 use super::settings::ModuleOptions;
 use crate::engine::{Grants, are_compatible, needed_to_fill};
 
@@ -15,7 +16,7 @@ pub struct Absent {
     /// extension point that it is granted.
     exports: Option<Vec<String>>,
     grants: Grants,
-    on_failure: FailurePolicy,
+    on_failure: Option<FailurePolicy>,
 }
 
 impl Absent {
@@ -42,7 +43,7 @@ impl Absent {
                 name: name.to_owned(),
                 exports,
                 grants,
-                on_failure: on_failure.unwrap_or_default(),
+                on_failure,
             });
         };
         // The component that would have served comes first.
@@ -62,12 +63,12 @@ impl Absent {
                 add(name, exports.clone());
             }
         }
-        absent.retain(Self::is_extension);
+        absent.retain(|one| one.is_extension() || one.provides());
         absent
     }
 
     /// Whether it may fill any point.
-    fn is_extension(&self) -> bool {
+    pub fn is_extension(&self) -> bool {
         match &self.exports {
             Some(exports) => exports.iter().any(|name| self.is_granted(name)),
             None => self.grants.has_hooks(),
@@ -76,6 +77,18 @@ impl Absent {
 
     fn is_granted(&self, point: &str) -> bool {
         self.grants.check(vec![needed_to_fill(point)]).is_ok()
+    }
+
+    /// Whether it may provide fields. Which ones is not known.
+    pub(super) fn provides(&self) -> bool {
+        let exports = self.exports.as_ref();
+        let exports_it = exports.is_none_or(|exports| exports.iter().any(|name| is_provider(name)));
+        exports_it && self.grants.has_fields()
+    }
+
+    /// What becomes of a request that its fields are asked for.
+    pub(super) fn on_failure_of_fields(&self) -> FailurePolicy {
+        self.on_failure.unwrap_or(FailurePolicy::Skip)
     }
 
     /// Whether it may fill this extension point.
@@ -88,7 +101,7 @@ impl Absent {
 
     /// What becomes of a request at one of its hooks.
     pub fn on_failure(&self) -> FailurePolicy {
-        self.on_failure
+        self.on_failure.unwrap_or_default()
     }
 }
 

@@ -218,8 +218,11 @@ impl<'a> Candidates<'a> {
             .iter()
             .map(|(name, candidates)| {
                 let since = self.since.get(name);
-                let rank = candidates.front().map(Candidate::rank);
-                (since.is_none(), since, rank, name.clone())
+                let first = candidates.front();
+                let rank = first.map(Candidate::rank);
+                // An entity's own fields go before those that others provide.
+                let provides = first.is_some_and(Candidate::provides);
+                (since.is_none(), since, provides, rank, name.clone())
             })
             .collect();
         names.sort();
@@ -371,6 +374,14 @@ impl Candidate {
         match self {
             Self::Loaded(_, rank, _) => *rank,
             Self::Earlier(_) => Rank::Earlier,
+        }
+    }
+
+    /// Whether it provides fields of other modules' entities, as far as it is loaded.
+    fn provides(&self) -> bool {
+        match self {
+            Self::Loaded(module, ..) => !module.fields().is_empty(),
+            Self::Earlier(_) => false,
         }
     }
 }

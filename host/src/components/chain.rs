@@ -243,7 +243,12 @@ impl Points for Chain {
         question: &Question<'_, Extending<'_>>,
         nesting: &Nesting,
     ) -> Result<Vec<Member>, NotAnswered> {
-        extended::values(self.called.load().slots(), question, nesting)
+        extended::values(
+            self.called.load().slots(),
+            &self.absent.load(),
+            question,
+            nesting,
+        )
     }
 
     fn select(
@@ -251,7 +256,12 @@ impl Points for Chain {
         question: &Question<'_, Selecting<'_>>,
         nesting: &Nesting,
     ) -> Result<Selection, NotAnswered> {
-        extended::select(self.called.load().slots(), question, nesting)
+        extended::select(
+            self.called.load().slots(),
+            &self.absent.load(),
+            question,
+            nesting,
+        )
     }
 }
 

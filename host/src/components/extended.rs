@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use super::absent::Absent;
 use super::chain::{FailurePolicy, SHOWN_BYTES_MAX, check_nesting, is_own};
-use super::contract::{Asking, members, named};
+use super::contract::{Asking, Selected, is_name, members, named};
 use super::slot::Slot;
 use super::version::Version;
 use crate::engine::extended::Member;
@@ -20,6 +21,7 @@ const SELECTED_MAX: usize = 10_000;
 /// See [`crate::engine::Points::values`].
 pub(super) fn values(
     slots: &[Arc<Slot>],
+    absent: &[Arc<Absent>],
     question: &Question<'_, Extending<'_>>,
     nesting: &Nesting,
 ) -> Result<Vec<Member>, NotAnswered> {
@@ -54,14 +56,45 @@ pub(super) fn values(
                 let refused = version.on_failure_of_fields() == FailurePolicy::Refuse && !written;
                 log_failed(&version, question.entity, &reason, refused);
                 if refused {
-                    return Err(not_answered(slot, "values"));
+                    return Err(not_answered(slot.name(), "values"));
                 }
                 nulls()
             }
         };
         all.extend(members(&asked, values));
     }
+    for absent in absent.iter().filter(|absent| absent.provides()) {
+        let missing = missing(paths, &all);
+        if missing.is_empty() {
+            break;
+        }
+        let refused = absent.on_failure_of_fields() == FailurePolicy::Refuse && !written;
+        log_absent(absent, question.entity, refused);
+        if refused {
+            return Err(not_answered(&absent.name, "values"));
+        }
+        all.extend(missing.into_iter().map(|name| Member {
+            name,
+            values: vec!["null".to_owned(); ids.len()],
+        }));
+    }
     Ok(all)
+}
+
+/// The keys that paths begin with and that no component provides. One that failed at the start
+/// may.
+fn missing(paths: &[String], provided: &[Member]) -> Vec<String> {
+    let keys = paths
+        .iter()
+        .map(|path| path.split_once('.').map_or(&**path, |(key, _)| key));
+    let is_provided = |key: &&str| provided.iter().any(|member| member.name == **key);
+    let mut missing: Vec<String> = keys
+        .filter(|key| !is_provided(key) && is_name(key))
+        .map(str::to_owned)
+        .collect();
+    missing.sort();
+    missing.dedup();
+    missing
 }
 
 /// Has the component that provides a field select entities by it.
@@ -70,6 +103,7 @@ pub(super) fn values(
 /// See [`crate::engine::Points::select`].
 pub(super) fn select(
     slots: &[Arc<Slot>],
+    absent: &[Arc<Absent>],
     question: &Question<'_, Selecting<'_>>,
     nesting: &Nesting,
 ) -> Result<Selection, NotAnswered> {
@@ -85,23 +119,31 @@ pub(super) fn select(
         .map(|slot| (slot, slot.choose(&nesting.caller)))
         .find(|(_, version)| provides(version));
     let Some((slot, version)) = found else {
-        return Ok(Selection::Unknown);
+        return match absent.iter().find(|absent| absent.provides()) {
+            // It may be a filter of that one, without which more would be found.
+            Some(absent) => {
+                log_absent(absent, question.entity, true);
+                Err(not_answered(&absent.name, "select"))
+            }
+            None => Ok(Selection::Unknown),
+        };
     };
     let limit = u32::try_from(SELECTED_MAX + 1).unwrap_or(u32::MAX);
     let selected =
         check_nesting(slot, nesting).and_then(|()| slot.select(&version, question, limit, nesting));
     match selected {
-        Ok(Ok(ids)) if ids.len() > SELECTED_MAX => Ok(Selection::Refused(format!(
-            "more than {SELECTED_MAX} have this value: ask for fewer values"
+        Ok(Ok(selected)) if selected.ids().len() > SELECTED_MAX => Ok(Selection::Refused(format!(
+            "it takes more than {SELECTED_MAX} ids to tell which have this value: ask for other values"
         ))),
-        Ok(Ok(ids)) => Ok(Selection::Ids(ids)),
+        Ok(Ok(Selected::Ids(ids))) => Ok(Selection::Ids(ids)),
+        Ok(Ok(Selected::AllBut(ids))) => Ok(Selection::AllBut(ids)),
         Ok(Err(refusal)) => Ok(Selection::Refused(
             cut(&refusal, SHOWN_BYTES_MAX).into_owned(),
         )),
         // Without the filter, more would be found than was asked for.
         Err(reason) => {
             log_failed(&version, question.entity, &reason, true);
-            Err(not_answered(slot, "select"))
+            Err(not_answered(slot.name(), "select"))
         }
     }
 }
@@ -121,11 +163,25 @@ fn check_own(slots: &[Arc<Slot>], entity: &str, nesting: &Nesting) -> Result<(),
     }
 }
 
-fn not_answered(slot: &Slot, function: &str) -> NotAnswered {
+fn not_answered(component: &str, function: &str) -> NotAnswered {
     NotAnswered::NoAnswer(NoAnswer {
-        component: slot.name().to_owned(),
+        component: component.to_owned(),
         function: function.to_owned(),
     })
+}
+
+fn log_absent(absent: &Absent, entity: &str, refused: bool) {
+    let consequence = match refused {
+        true => "the request is refused",
+        false => "what nobody provides is null",
+    };
+    let module = &*absent.name;
+    tracing::error!(
+        module,
+        entity,
+        "a component that provides fields failed at the start, and {consequence}: mend it and start the \
+         host again, or use `wares module disable {module}`"
+    );
 }
 
 fn log_failed(version: &Version, entity: &str, reason: &str, refused: bool) {

@@ -3,7 +3,7 @@
 use super::bindings::wares::platform::extended as wit;
 use super::bindings::wares::platform::hooks::{Actor, Context};
 use crate::caller::Caller;
-use crate::extended::{Condition, Extended, Member, Selected};
+use crate::extended::{Condition, Extended, Member, Selected, Selection};
 
 /// The components that the host reaches, for the calls of one caller.
 pub(super) struct OfHost<'a>(pub &'a Caller);
@@ -41,7 +41,8 @@ impl Extended for OfHost<'_> {
         let conditions: Vec<wit::Condition> = conditions.iter().map(condition).collect();
         match wit::select(&self.context(), entity, name, &conditions) {
             wit::Selection::Unknown => Selected::Unknown,
-            wit::Selection::Ids(ids) => Selected::Ids(ids),
+            wit::Selection::Ids(ids) => Selected::Found(Selection::Ids(ids)),
+            wit::Selection::AllBut(ids) => Selected::Found(Selection::AllBut(ids)),
             wit::Selection::Refused(text) => Selected::Refused(text),
         }
     }

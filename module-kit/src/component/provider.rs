@@ -39,7 +39,7 @@ use serde_json::{Value, json};
 use super::{Module, budget, values as settings};
 use crate::caller::{Actor, Caller};
 use crate::entity::{Entity, Relation};
-use crate::extended::Condition;
+use crate::extended::{Condition, Selection};
 use crate::fault::Fault;
 use crate::http::budget::Budget;
 use crate::http::fields::Related;
@@ -111,7 +111,8 @@ pub trait Provider: Module {
     /// When the store cannot serve.
     fn values(domain: &Self::Domain, question: &Question) -> Result<Vec<Vec<String>>, Fault>;
 
-    /// The ids of the entities whose field fulfils all conditions; `limit` at most.
+    /// The entities whose field fulfils all conditions, by `limit` ids at most: where entities
+    /// that are not known here fulfil them too, by the ids of those that do not.
     ///
     /// # Errors
     /// When the field does not have such a condition, or the store cannot serve.
@@ -121,7 +122,7 @@ pub trait Provider: Module {
         name: &str,
         _conditions: &[Condition],
         _limit: u32,
-    ) -> Result<Vec<String>, Fault> {
+    ) -> Result<Selection, Fault> {
         Err(Fault::Invalid(format!("lists are not filtered by {name}")))
     }
 }
@@ -177,7 +178,7 @@ impl<P: Provider> provider::Guest for P {
         name: String,
         conditions: Vec<WitCondition>,
         limit: u32,
-    ) -> Result<Vec<String>, String> {
+    ) -> Result<provider::Selected, String> {
         let conditions: Vec<Condition> = conditions
             .into_iter()
             .map(|condition| Condition {
@@ -187,7 +188,8 @@ impl<P: Provider> provider::Guest for P {
             .collect();
         let domain = domain::<P>(context, &settings());
         match <P as Provider>::select(&domain, &entity, &name, &conditions, limit) {
-            Ok(ids) => Ok(ids),
+            Ok(Selection::Ids(ids)) => Ok(provider::Selected::Ids(ids)),
+            Ok(Selection::AllBut(ids)) => Ok(provider::Selected::AllBut(ids)),
             Err(Fault::Invalid(text)) => Err(text),
             // It is no answer to who asked: the host sees a call that failed.
             Err(fault) => panic!("{fault}"),

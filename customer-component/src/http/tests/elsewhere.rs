@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use wares_module_kit::extended::{Condition, Extended, Member, Selected};
+use wares_module_kit::extended::{Condition, Extended, Member, Selected, Selection as Found};
 use wares_module_kit::http::budget::Budget;
 use wares_module_kit::http::exchange::Request;
 use wares_module_kit::http::fields::Selection;
@@ -39,7 +39,10 @@ impl Extended for Provider {
     fn select(&self, _: &str, name: &str, conditions: &[Condition]) -> Selected {
         match (name, conditions) {
             ("loyalty.tier", [condition]) if condition.operator == "in" => {
-                Selected::Ids(condition.values.clone())
+                Selected::Found(Found::Ids(condition.values.clone()))
+            }
+            ("loyalty.tier", [condition]) if condition.operator == "nin" => {
+                Selected::Found(Found::AllBut(condition.values.clone()))
             }
             ("loyalty.tier", _) => Selected::Refused("not so".to_owned()),
             _ => Selected::Unknown,
@@ -231,7 +234,12 @@ fn a_filter_of_another_component_selects_ids() {
             format!("[{{\"id\":\"{bob}\"}}]"),
         ),
         (
-            "loyalty[tier][$ne]=x".to_owned(),
+            format!("loyalty[tier][$ne]={ann}"),
+            200,
+            format!("[{{\"id\":\"{bob}\"}}]"),
+        ),
+        (
+            "loyalty[tier][$gt]=x".to_owned(),
             400,
             refused("Field 'loyalty.tier': not so"),
         ),

@@ -52,7 +52,7 @@ impl Host {
         let host = host_routes(&settings.http)?;
         let (slots, failures, fallbacks) = {
             let mut candidates = setup.candidates(&engine, found)?;
-            for remark in setup.unused_sections(&candidates)? {
+            for remark in setup.unused_settings(&candidates)? {
                 tracing::warn!("{remark}");
             }
             let ids = &host.operation_ids;
@@ -149,6 +149,9 @@ impl Host {
         }
         for absent in self.manager.absent() {
             let module = &*absent.name;
+            if !absent.is_extension() {
+                continue;
+            }
             let becomes = match absent.on_failure() {
                 FailurePolicy::Refuse => "refused with 503",
                 FailurePolicy::Skip => "answered without it",

@@ -252,7 +252,8 @@ fn check_entity(name: &str) -> Result<(), String> {
     ))
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether this may be a part of a name.
+pub fn is_name(name: &str) -> bool {
     name.len() <= NAME_BYTES_MAX
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && name

@@ -19,12 +19,12 @@ use crate::engine::{
 
 pub use description::HOST_SCHEMA;
 pub use fields::Field;
-pub(super) use fields::{Asking, members, named};
+pub(super) use fields::{Asking, is_name, members, named};
 pub(super) use profile::Profile;
 use profile::shown;
 pub use types::{
     Access, Actor, ActorKind, DeclaredField, Description, Entity, Header, Method, Migration,
-    Request, Response, Route, SeedKind,
+    Request, Response, Route, SeedKind, Selected,
 };
 
 /// The exports of a module, by one major version of the contract. What an optional
@@ -59,7 +59,7 @@ trait Exports: Send + Sync {
         _: Guest<'_>,
         _: &Question<'_, Selecting<'_>>,
         _limit: u32,
-    ) -> wasmtime::Result<Result<Vec<String>, String>> {
+    ) -> wasmtime::Result<Result<Selected, String>> {
         Err(exports_no(v2::PROVIDER))
     }
     fn seed_kinds(&self, guest: Guest<'_>) -> wasmtime::Result<Vec<SeedKind>>;
@@ -177,7 +177,7 @@ impl Contract {
     /// The export by which the component provides fields, if it does.
     pub fn provider(&self) -> Option<String> {
         let mut exports = self.component.exports().into_iter();
-        exports.find(|name| split(name).0 == split(v2::PROVIDER).0)
+        exports.find(|name| is_provider(name))
     }
 
     /// Asks the module for its entities that others may extend.
@@ -199,7 +199,8 @@ impl Contract {
         self.component.call(context, |guest| exports.fields(guest))
     }
 
-    /// Has the component return values of these fields of its own.
+    /// Has the component return values of these fields of its own. The inner error says why it
+    /// has none for this question, which is no fault of its own.
     ///
     /// # Errors
     /// When the call returns nothing, or values that the fields cannot have.
@@ -208,17 +209,22 @@ impl Contract {
         context: CallContext,
         fields: &[Field],
         question: &Question<'_, Asking<'_>>,
-    ) -> Result<Vec<Vec<String>>, CallError> {
+    ) -> Result<Result<Vec<Vec<String>>, String>, CallError> {
         let max = context.limits.response_bytes_max;
         let exports = &self.exports;
         let values = self
             .component
-            .call(context, |guest| exports.values(guest, question))?
-            .map_err(CallError::BadAnswer)?;
-        check_bytes(values.iter().flatten(), "the values", max)?;
+            .call(context, |guest| exports.values(guest, question))?;
+        let Ok(values) = values else {
+            return Ok(values);
+        };
+        // How much there is of what it is asked for is not its fault.
+        if let Err(error) = check_bytes(values.iter().flatten(), "what it returned", max) {
+            return Ok(Err(error.to_string()));
+        }
         fields::check(fields, question.entity, question.of, &values)
             .map_err(CallError::BadAnswer)?;
-        Ok(values)
+        Ok(Ok(values))
     }
 
     /// Has the component select entities by a field of its own. The inner error is for the person
@@ -231,13 +237,14 @@ impl Contract {
         context: CallContext,
         question: &Question<'_, Selecting<'_>>,
         limit: u32,
-    ) -> Result<Result<Vec<String>, String>, CallError> {
+    ) -> Result<Result<Selected, String>, CallError> {
         let max = context.limits.response_bytes_max;
         let exports = &self.exports;
         let selected = self
             .component
             .call(context, |guest| exports.select(guest, question, limit))?;
-        check_bytes(selected.iter().flatten(), "the selected ids", max)?;
+        let ids = selected.iter().flat_map(Selected::ids);
+        check_bytes(ids, "what it returned", max)?;
         Ok(selected)
     }
 
@@ -330,6 +337,11 @@ fn calls_another(exported: &str, called: &str) -> String {
 fn no_module(reason: &str) -> LoadError {
     let reason = reason.lines().next().unwrap_or_default();
     LoadError::Contract(format!("it is no module: {reason}"))
+}
+
+/// Whether a component that exports this provides fields.
+pub(super) fn is_provider(export: &str) -> bool {
+    split(export).0 == split(v2::PROVIDER).0
 }
 
 fn check_bytes<'a>(

@@ -135,3 +135,21 @@ pub struct DeclaredField {
     pub schema: String,
     pub filterable: bool,
 }
+
+/// The entities that fulfil the conditions of a filter.
+#[derive(Clone, Debug)]
+pub enum Selected {
+    /// Those with these ids.
+    Ids(Vec<String>),
+    /// All but those with these ids.
+    AllBut(Vec<String>),
+}
+
+impl Selected {
+    /// The ids that it has.
+    pub fn ids(&self) -> &[String] {
+        match self {
+            Self::Ids(ids) | Self::AllBut(ids) => ids,
+        }
+    }
+}

@@ -9,7 +9,7 @@ use super::bindings::provider::exports::wares::module::provider;
 use super::bindings::v2::exports::wares::module::{entities, http, lifecycle, migrations, seed};
 use super::{
     Access, ActorKind, Asking, DeclaredField, Description, Entity, Exports, Header, Major, Method,
-    Migration, Request, Response, Route, SeedKind, exports_no, shown,
+    Migration, Request, Response, Route, SeedKind, Selected, exports_no, shown,
 };
 
 const LIFECYCLE: &str = "wares:module/lifecycle@2.1.0";
@@ -173,12 +173,14 @@ impl Exports for V2 {
         guest: Guest<'_>,
         question: &Question<'_, Selecting<'_>>,
         limit: u32,
-    ) -> wasmtime::Result<Result<Vec<String>, String>> {
+    ) -> wasmtime::Result<Result<Selected, String>> {
         let provider = self.provider.as_ref().ok_or_else(|| exports_no(PROVIDER))?;
         let provider = provider.load(&mut *guest.store, guest.instance)?;
         let Selecting { name, conditions } = question.of;
         let (context, entity) = (question.context, question.entity);
-        provider.call_select(guest.store, context, entity, name, conditions, limit)
+        let selected =
+            provider.call_select(guest.store, context, entity, name, conditions, limit)?;
+        Ok(selected.map(Into::into))
     }
 
     fn handle(&self, guest: Guest<'_>, request: &Request) -> wasmtime::Result<Response> {
@@ -264,6 +266,15 @@ impl From<provider::Field> for DeclaredField {
             name: field.name,
             schema: field.schema,
             filterable: field.filterable,
+        }
+    }
+}
+
+impl From<provider::Selected> for Selected {
+    fn from(selected: provider::Selected) -> Self {
+        match selected {
+            provider::Selected::Ids(ids) => Self::Ids(ids),
+            provider::Selected::AllBut(ids) => Self::AllBut(ids),
         }
     }
 }

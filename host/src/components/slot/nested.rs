@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::{Slot, ended_inside};
 use crate::components::Version;
-use crate::components::contract::Asking;
+use crate::components::contract::{Asking, Selected};
 use crate::components::statistics::Present;
 use crate::engine::{CallError, NestedCall, Nesting, Question, Selecting, Turn, Val};
 use crate::fault::fault_of;
@@ -58,7 +58,11 @@ impl Slot {
         nesting: &Nesting,
     ) -> Result<Vec<Vec<String>>, String> {
         let values = || module.values(question, nesting);
-        self.nested(module, "values", nesting, values, |_| 200)
+        let status = |values: &Result<_, _>| match values {
+            Ok(_) => 200,
+            Err(_) => 400,
+        };
+        self.nested(module, "values", nesting, values, status)?
     }
 
     /// Has one of its versions select entities by a field that it provides, on the thread of
@@ -72,7 +76,7 @@ impl Slot {
         question: &Question<'_, Selecting<'_>>,
         limit: u32,
         nesting: &Nesting,
-    ) -> Result<Result<Vec<String>, String>, String> {
+    ) -> Result<Result<Selected, String>, String> {
         let select = || module.select(question, limit, nesting);
         let status = |selected: &Result<_, _>| match selected {
             Ok(_) => 200,

@@ -7,7 +7,7 @@ use tracing::Level;
 
 use super::Version;
 use crate::components::chain::FailurePolicy;
-use crate::components::contract::Asking;
+use crate::components::contract::{Asking, Selected};
 use crate::engine::{
     CallContext, CallError, ImportKind, LoadError, NestedCall, Nesting, Question, Selecting, Turn,
     Val,
@@ -70,7 +70,8 @@ impl Version {
         self.loaded.on_failure.unwrap_or(FailurePolicy::Skip)
     }
 
-    /// Returns values of fields that it provides, within the calls of `nesting`.
+    /// Returns values of fields that it provides, within the calls of `nesting`. The inner error
+    /// says why it has none for this question.
     ///
     /// # Errors
     /// When the call returns nothing, or values that the fields cannot have.
@@ -78,7 +79,7 @@ impl Version {
         &self,
         question: &Question<'_, Asking<'_>>,
         nesting: &Nesting,
-    ) -> Result<Vec<Vec<String>>, CallError> {
+    ) -> Result<Result<Vec<Vec<String>>, String>, CallError> {
         let context = self.nested(nesting);
         self.loaded
             .contract
@@ -94,7 +95,7 @@ impl Version {
         question: &Question<'_, Selecting<'_>>,
         limit: u32,
         nesting: &Nesting,
-    ) -> Result<Result<Vec<String>, String>, CallError> {
+    ) -> Result<Result<Selected, String>, CallError> {
         let context = self.nested(nesting);
         self.loaded.contract.select(context, question, limit)
     }

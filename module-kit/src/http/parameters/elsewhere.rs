@@ -2,7 +2,7 @@
 //! that are looked for.
 
 use crate::entity::Entity;
-use crate::extended::{Condition, Extended, Selected};
+use crate::extended::{Condition, Extended, Selected, Selection};
 use crate::filter::Filter;
 
 use super::super::query::Value;
@@ -38,7 +38,8 @@ pub(super) fn filter(
         };
         match extended.select(entity.key(), &name, &conditions) {
             Selected::Unknown => return Ok(None),
-            Selected::Ids(ids) => filters.push(Filter::In(ID, ids)),
+            Selected::Found(Selection::Ids(ids)) => filters.push(Filter::In(ID, ids)),
+            Selected::Found(Selection::AllBut(ids)) => filters.push(Filter::NotIn(ID, ids)),
             Selected::Refused(text) => return Err(format!("Field '{name}': {text}")),
         }
     }

@@ -27,7 +27,9 @@ mod component {
     }
 
     use bindings::exports::wares::module::lifecycle::{self, Description};
-    use bindings::exports::wares::module::provider::{self, Asked, Condition, Context, Field};
+    use bindings::exports::wares::module::provider::{
+        self, Asked, Condition, Context, Field, Selected,
+    };
     use bindings::wares::platform::extended;
     use bindings::wasi::config::store;
 
@@ -153,15 +155,20 @@ mod component {
             name: String,
             conditions: Vec<Condition>,
             limit: u32,
-        ) -> Result<Vec<String>, String> {
+        ) -> Result<Selected, String> {
             match setting("does").as_str() {
                 "traps" => panic!("it selects no more"),
-                "selects many" => return Ok((0..limit).map(|id| format!("cus_{id}")).collect()),
+                "selects many" => {
+                    return Ok(Selected::Ids(
+                        (0..limit).map(|id| format!("cus_{id}")).collect(),
+                    ));
+                }
                 _ => {}
             }
-            let mut ids = Vec::new();
+            let (mut ids, mut all_but) = (Vec::new(), false);
             for condition in conditions {
-                if condition.operator != "in" {
+                all_but = condition.operator == "nin";
+                if !all_but && condition.operator != "in" {
                     return Err(format!("it has no operator {}", condition.operator));
                 }
                 let beginning = format!("{name} of ");
@@ -170,7 +177,10 @@ mod component {
                     values.filter_map(|value| Some(value.strip_prefix(&beginning)?.to_owned())),
                 );
             }
-            Ok(ids)
+            Ok(match all_but {
+                true => Selected::AllBut(ids),
+                false => Selected::Ids(ids),
+            })
         }
     }
 }
