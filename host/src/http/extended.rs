@@ -67,7 +67,7 @@ fn parameter(field: &Field) -> Value {
     json!({
         "name": name,
         "in": "query",
-        "description": "One of these; operators are `$in`, `$nin`, `$gt`, `$gte`, `$lt` and `$lte`",
+        "description": "One of these; operators are `$eq`, `$ne`, `$in`, `$nin`, `$gt`, `$gte`, `$lt` and `$lte`, as far as the field has them",
         "schema": {"type": "array", "items": {"type": "string"}},
     })
 }

@@ -61,7 +61,11 @@ fn grant(text: &str) -> Result<String, String> {
         Some(_) => Ok(text.to_owned()),
         None => {
             let names: Vec<_> = Grants::names().collect();
-            Err(format!("write one of: {}", names.join(", ")))
+            Err(format!(
+                "write one of: {}; {} also with whom, like hooks=PACKAGE",
+                names.join(", "),
+                Grants::of_components().join(", ")
+            ))
         }
     }
 }
