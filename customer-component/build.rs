@@ -2,7 +2,7 @@
 //! the host clears what an instance may have touched.
 
 /// The deepest JSON that is taken needs about 90 KiB.
-const STACK_BYTES: u32 = 160 * 1024;
+const STACK_BYTES: u32 = 128 * 1024;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

@@ -40,6 +40,9 @@ pub enum Selected {
 
 /// The components that provide fields and relations.
 pub trait Extended {
+    /// Whether any of them provides anything for this entity.
+    fn is_extended(&self, entity: &str) -> bool;
+
     /// The values of all that is provided under these paths (`loyalty.tier`, `orders.*`), for
     /// the entities with these ids. With `written`, what is answered is in the database
     /// already: a component that does not answer leaves `null`.
@@ -51,6 +54,10 @@ pub trait Extended {
 
 /// No component provides anything.
 impl Extended for () {
+    fn is_extended(&self, _: &str) -> bool {
+        false
+    }
+
     fn values(&self, _: &str, _: &[String], _: &[&str], _: bool) -> Vec<Member> {
         Vec::new()
     }

@@ -83,6 +83,12 @@ impl CallState {
         Some((points, nesting))
     }
 
+    /// Who extends entities; `None` where the call reaches no other component.
+    pub(super) fn points_alone(&self) -> Option<&dyn Points> {
+        let points = self.nesting.reaches_others.then(|| self.points.get())?;
+        points.map(|points| &**points)
+    }
+
     /// Whether the call has written what is kept.
     pub(crate) fn has_kept(&self) -> bool {
         self.states.sql.has_kept()

@@ -104,6 +104,9 @@ pub trait Points: Send + Sync {
     /// When no component exports it, or that does not answer: the call ends there.
     fn operate(&self, call: &NestedCall<'_>, nesting: &Nesting) -> Result<Vec<Val>, NoAnswer>;
 
+    /// Whether any component provides fields or relations of an entity.
+    fn extends(&self, entity: &str) -> bool;
+
     /// Has every component that provides what is asked about return its values. Those of one
     /// that does not answer are `null` if it may be left out.
     ///

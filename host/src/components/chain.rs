@@ -238,6 +238,10 @@ impl Points for Chain {
         })
     }
 
+    fn extends(&self, entity: &str) -> bool {
+        extended::extends(self.called.load().slots(), &self.absent.load(), entity)
+    }
+
     fn values(
         &self,
         question: &Question<'_, Extending<'_>>,

@@ -15,6 +15,19 @@ use crate::printable::cut;
 /// The ids that a filter selects.
 const SELECTED_MAX: usize = 10_000;
 
+/// Whether any component provides fields or relations of an entity, or may have done so had it
+/// not failed at the start.
+pub(super) fn extends(slots: &[Arc<Slot>], absent: &[Arc<Absent>], entity: &str) -> bool {
+    let provides = |version: &Arc<Version>| {
+        let mut fields = version.fields().iter();
+        fields.any(|field| field.entity == entity)
+    };
+    slots
+        .iter()
+        .any(|slot| slot.versions().any(|version| provides(&version)))
+        || absent.iter().any(|absent| absent.provides())
+}
+
 /// Has every component that provides what is asked about return its values.
 ///
 /// # Errors

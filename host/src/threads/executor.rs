@@ -184,9 +184,7 @@ impl Pool {
         let own: ThreadId = thread::current().id();
         loop {
             let mut queues = lock(&self.queues);
-            if let Some(number) = done.take() {
-                queues.end(number);
-            }
+            let several = done.take().is_some_and(|number| queues.end(number));
             // A spurious wake-up leaves the thread in the list.
             queues.idle.retain(|idle| idle.id() != own);
             if self.must_be_replaced(task) {
@@ -197,8 +195,7 @@ impl Pool {
                 return Next::Replaced;
             }
             if let Some((job, number)) = queues.begin(self.options.bounds()) {
-                // The end of one job may let several begin.
-                if let Some(idle) = queues.wakes(self.options.bounds()) {
+                if several && let Some(idle) = queues.wakes(self.options.bounds()) {
                     idle.unpark();
                 }
                 return Next::Job(job, number);

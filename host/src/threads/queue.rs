@@ -153,12 +153,15 @@ impl Queues {
         Some((job, number))
     }
 
-    /// The job with this number has ended.
-    pub(super) fn end(&mut self, number: u64) {
-        if let Some(job) = self.begun.remove(&number) {
-            self.running -= usize::from(job.state == State::Running);
-            self.writers -= usize::from(job.lane == Lane::Writing);
-        }
+    /// The job with this number has ended. Returns whether several others may begin by that:
+    /// it was a long one, whose caller had to leave a permit to others.
+    pub(super) fn end(&mut self, number: u64) -> bool {
+        let Some(job) = self.begun.remove(&number) else {
+            return false;
+        };
+        self.running -= usize::from(job.state == State::Running);
+        self.writers -= usize::from(job.lane == Lane::Writing);
+        job.state == State::Long
     }
 
     /// The job with this number waits for the writer.

@@ -23,6 +23,10 @@ impl OfHost<'_> {
 }
 
 impl Extended for OfHost<'_> {
+    fn is_extended(&self, entity: &str) -> bool {
+        wit::is_extended(entity)
+    }
+
     fn values(&self, entity: &str, paths: &[String], ids: &[&str], written: bool) -> Vec<Member> {
         let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
         let members = wit::values(&self.context(), entity, paths, &ids, written);

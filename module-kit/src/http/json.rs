@@ -155,7 +155,8 @@ impl<'a> Things<'a> {
         written: bool,
         left: &mut usize,
     ) -> Option<()> {
-        if !self.selection.elsewhere.is_empty() && !self.records.is_empty() {
+        let is_asked = !self.selection.elsewhere.is_empty() && !self.records.is_empty();
+        if is_asked && extended.is_extended(self.entity.key()) {
             let rows = 0..self.records.len();
             let all = rows.map(|row| self.records.text(row, self.first).unwrap_or_default());
             let mut ids = Vec::new();
