@@ -173,6 +173,16 @@ fn a_module_whose_path_was_taken_meanwhile_is_not_enabled() {
         said(&["module", "disable", "one"]),
         ("one is disabled\n".to_owned(), String::new())
     );
+    // Another version of it is put in service, and gets no requests either.
+    let bytes = marked("name=one version=1.1.0 at=/admin/same");
+    std::fs::write(shop.data.path().join("new.wasm"), &bytes).unwrap();
+    assert_eq!(
+        said(&["module", "install", "new.wasm", "--activate"]),
+        (
+            format!("one is disabled: 1.1.0 {}\n", digest(&bytes)),
+            String::new()
+        )
+    );
     assert_eq!(shop.get("/admin/same").status, 404);
 }
 

@@ -128,7 +128,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             };
             Ok(write_line(
                 &mut out,
-                format_args!("{} serves {}, {source}", named.name, version(module)),
+                format_args!(
+                    "{} {} {}, {source}",
+                    named.name,
+                    serves(module),
+                    version(module)
+                ),
             )?)
         }
         Command::Disable(named) => {
@@ -151,14 +156,24 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             let answer = named.post("/promote")?;
             Ok(write_line(
                 &mut out,
-                format_args!("{} serves {}", named.name, version(&answer["module"])),
+                format_args!(
+                    "{} {} {}",
+                    named.name,
+                    serves(&answer["module"]),
+                    version(&answer["module"])
+                ),
             )?)
         }
         Command::Withdraw(named) => {
             let answer = named.post("/withdraw")?;
             Ok(write_line(
                 &mut out,
-                format_args!("{} serves {}", named.name, version(&answer["module"])),
+                format_args!(
+                    "{} {} {}",
+                    named.name,
+                    serves(&answer["module"]),
+                    version(&answer["module"])
+                ),
             )?)
         }
         Command::Remove(remove) => {
@@ -201,7 +216,7 @@ fn say(out: &mut impl Write, answer: &Value) -> anyhow::Result<()> {
     let one = &answer["version"];
     let name = text(&answer["module"], "name");
     let state = match text(one, "state") {
-        "active" => "serves",
+        "active" => serves(&answer["module"]),
         "canary" => "tries",
         _ => "has",
     };
@@ -209,6 +224,14 @@ fn say(out: &mut impl Write, answer: &Value) -> anyhow::Result<()> {
         out,
         format_args!("{name} {state} {}", version(one)),
     )?)
+}
+
+/// What a version that is in service does: that of a disabled module gets no requests.
+fn serves(module: &Value) -> &'static str {
+    match module["enabled"] == false {
+        true => "is disabled:",
+        false => "serves",
+    }
 }
 
 /// A version for people: what it says of itself, and its digest, which other commands take.
