@@ -64,10 +64,7 @@ impl CallState {
     /// Who fills the extension points, and the nesting of a call that this one makes;
     /// `None` where nothing fills them.
     pub(crate) fn points(&self) -> Option<(Arc<dyn Points>, Nesting)> {
-        if !self.nesting.reaches_others {
-            return None;
-        }
-        let points = self.points.get()?.clone();
+        let points = self.reached()?.clone();
         let mut components = self.nesting.components.clone();
         components.push(self.component.clone());
         let nesting = Nesting {
@@ -83,10 +80,10 @@ impl CallState {
         Some((points, nesting))
     }
 
-    /// Who extends entities; `None` where the call reaches no other component.
-    pub(super) fn points_alone(&self) -> Option<&dyn Points> {
-        let points = self.nesting.reaches_others.then(|| self.points.get())?;
-        points.map(|points| &**points)
+    /// Who fills the extension points and extends entities; `None` where the call reaches no
+    /// other component.
+    pub(super) fn reached(&self) -> Option<&Arc<dyn Points>> {
+        self.points.get().filter(|_| self.nesting.reaches_others)
     }
 
     /// Whether the call has written what is kept.

@@ -73,9 +73,7 @@ impl NotAnswered {
 
 impl Host for CallState {
     fn is_extended(&mut self, entity: String) -> wasmtime::Result<bool> {
-        Ok(self
-            .points_alone()
-            .is_some_and(|points| points.extends(&entity)))
+        Ok(self.reached().is_some_and(|points| points.extends(&entity)))
     }
 
     fn values(

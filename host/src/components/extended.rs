@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::absent::Absent;
 use super::chain::{FailurePolicy, SHOWN_BYTES_MAX, check_nesting, is_own};
-use super::contract::{Asking, Selected, is_name, members, named};
+use super::contract::{Asking, Selected, is_name, key_of, members, named};
 use super::slot::Slot;
 use super::version::Version;
 use crate::engine::extended::Member;
@@ -97,9 +97,7 @@ pub(super) fn values(
 /// The keys that paths begin with and that no component provides. One that failed at the start
 /// may.
 fn missing(paths: &[String], provided: &[Member]) -> Vec<String> {
-    let keys = paths
-        .iter()
-        .map(|path| path.split_once('.').map_or(&**path, |(key, _)| key));
+    let keys = paths.iter().map(|path| key_of(path));
     let is_provided = |key: &&str| provided.iter().any(|member| member.name == **key);
     let mut missing: Vec<String> = keys
         .filter(|key| !is_provided(key) && is_name(key))

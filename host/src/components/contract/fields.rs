@@ -76,7 +76,7 @@ impl Field {
 
     /// The first part of its name, which is a key of the entities' objects.
     pub fn key(&self) -> &str {
-        self.name.split_once('.').map_or(&self.name, |(key, _)| key)
+        key_of(&self.name)
     }
 
     /// Adds to `asked` if one of the paths names it.
@@ -127,6 +127,11 @@ impl Field {
         }
         Err(wrong(&format!("no {}", self.types.join(" or "))))
     }
+}
+
+/// The first part of a name or of a path.
+pub fn key_of(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(key, _)| key)
 }
 
 /// The fields of an entity that these paths name.

@@ -19,7 +19,7 @@ use crate::engine::{
 
 pub use description::HOST_SCHEMA;
 pub use fields::Field;
-pub(super) use fields::{Asking, is_name, members, named};
+pub(super) use fields::{Asking, is_name, key_of, members, named};
 pub(super) use profile::Profile;
 use profile::shown;
 pub use types::{
