@@ -61,9 +61,11 @@ component: setup
 
 # Run all tests
 [group('check')]
-test: setup js
+test: setup js python
     cargo test --workspace --locked
     for package in extensions/*/Cargo.toml; do cargo test --manifest-path $package --target-dir target --locked; done
+    cd sdk/js && node --test
+    cd sdk/python && PYTHONDONTWRITEBYTECODE=1 python3 -m unittest
 
 # Send the recorded requests of a Medusa, and compare the answers: just replay FOLDER
 [group('check')]
@@ -148,6 +150,20 @@ ci: test lint
 js:
     @for command in node npm; do command -v "$command" > /dev/null || { echo "Node 20 or later and npm are needed for the tests: $command is missing" >&2; exit 1; }; done
     @[[ ! tests/js/package-lock.json -nt tests/js/node_modules/.package-lock.json ]] || npm ci --prefix tests/js --loglevel=error --no-audit --no-fund --no-update-notifier > /dev/null
+
+# Install componentize-py into target/python as projects in Python lock it, if it is missing
+[group('check')]
+python:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    lock=host/templates/shared/python/requirements.txt folder=target/python
+    ! cmp --silent $lock $folder/requirements.txt || exit 0
+    python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2> /dev/null ||
+        { echo "Python 3.10 or later with pip and venv is needed for the tests: python3 is missing, too old, or without ensurepip (python3-venv)" >&2; exit 1; }
+    rm -rf $folder
+    python3 -m venv $folder
+    $folder/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $lock
+    cp $lock $folder/
 
 # Format the code
 [group('check')]

@@ -20,6 +20,7 @@ const CONTRACTS: [(&str, &[&str]); 2] = [
             "customer@2.1.0",
             "deps/wasi-config@0.2.0-rc.1",
             "deps/wasi-logging@0.1.0-draft",
+            "deps/wasi-random@0.2.0",
             "module@2.1.0",
             "platform@1.2.0",
         ],
@@ -29,10 +30,17 @@ const CONTRACTS: [(&str, &[&str]); 2] = [
         &[
             "deps/wasi-config@0.2.0-rc.1",
             "deps/wasi-logging@0.1.0-draft",
+            "deps/wasi-random@0.2.0",
             "module@2.1.0",
             "platform@1.2.0",
         ],
     ),
+];
+
+/// The SDK of each language, by its folder in the repository, and its folder in a project.
+const SDKS: [(&str, &str, &str); 2] = [
+    ("js", "sdk/js/wares", "wares"),
+    ("python", "sdk/python/wares", "wares"),
 ];
 
 const TARGET: &str = "wasm32-wasip2";
@@ -70,14 +78,19 @@ fn main() {
     );
     fs::write(Path::new(&variable("OUT_DIR")).join("bundled.rs"), code)
         .expect("OUT_DIR is writable");
-    list_projects(&host.join("templates"), &workspace.join("wit"));
+    list_projects(&host.join("templates"), &workspace);
 }
 
-/// Lists the files of all projects with their texts, the contracts among them.
-fn list_projects(templates: &Path, contracts: &Path) {
+/// Lists the files of all projects with their texts, contracts and SDKs among them.
+fn list_projects(templates: &Path, workspace: &Path) {
     println!("cargo:rerun-if-changed={}", templates.display());
     let mut files = Vec::new();
     list_files(templates, "", &mut files);
+    for (language, from, to) in SDKS {
+        let from = workspace.join(from);
+        println!("cargo:rerun-if-changed={}", from.display());
+        list_files(&from, &format!("shared/{language}/{to}/"), &mut files);
+    }
     for (kind, packages) in CONTRACTS {
         for package in packages {
             let folder = match package.strip_prefix("deps/") {
@@ -85,7 +98,7 @@ fn list_projects(templates: &Path, contracts: &Path) {
                 None => format!("wares-{package}"),
             };
             let under = format!("{kind}/wit/deps/{folder}/");
-            list_files(&contracts.join(package), &under, &mut files);
+            list_files(&workspace.join("wit").join(package), &under, &mut files);
         }
     }
     files.sort();
@@ -108,6 +121,10 @@ fn list_files(folder: &Path, under: &str, files: &mut Vec<(String, String)>) {
         let path = entry.expect("a folder's entries can be read").path();
         let name = path.file_name().expect("an entry has a name");
         let name = format!("{under}{}", name.to_string_lossy());
+        // What Python leaves where its tests ran.
+        if name.ends_with("/__pycache__") {
+            continue;
+        }
         if path.is_dir() {
             list_files(&path, &format!("{name}/"), files);
         } else {

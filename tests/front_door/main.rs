@@ -8,6 +8,7 @@ mod activations;
 mod addresses;
 mod any_case;
 mod audit;
+mod author_sdks;
 mod bodies;
 mod broken;
 mod browser;

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wit_parser::Resolve;
 
-use crate::harness::{Shop, root, text, wares};
+use crate::harness::{Shop, componentize_py, root, text, wares};
 
 /// The contracts of every project; those of an extension also have `CUSTOMER`.
-const CONTRACTS: [&str; 16] = [
+const CONTRACTS: [&str; 17] = [
     "wit/deps/wares-module@2.1.0/entities.wit",
     "wit/deps/wares-module@2.1.0/http.wit",
     "wit/deps/wares-module@2.1.0/lifecycle.wit",
@@ -29,6 +29,7 @@ const CONTRACTS: [&str; 16] = [
     "wit/deps/wasi-config@0.2.0-rc.1/store.wit",
     "wit/deps/wasi-config@0.2.0-rc.1/world.wit",
     "wit/deps/wasi-logging@0.1.0-draft/logging.wit",
+    "wit/deps/wasi-random@0.2.0/random.wit",
     "wit/world.wit",
 ];
 
@@ -53,7 +54,7 @@ const RUST: [&str; 9] = [
     "src/rules.rs",
 ];
 
-const JAVASCRIPT: [&str; 7] = [
+const JAVASCRIPT: [&str; 18] = [
     ".gitignore",
     "README.md",
     "package-lock.json",
@@ -61,9 +62,20 @@ const JAVASCRIPT: [&str; 7] = [
     "src/component.js",
     "src/rules.js",
     "test/rules.test.js",
+    "wares/README.md",
+    "wares/customer.js",
+    "wares/errors.js",
+    "wares/events.js",
+    "wares/guard.js",
+    "wares/http.js",
+    "wares/lifecycle.js",
+    "wares/package.json",
+    "wares/prelude.js",
+    "wares/sql.js",
+    "wares/text.js",
 ];
 
-const PYTHON: [&str; 7] = [
+const PYTHON: [&str; 18] = [
     ".gitignore",
     "README.md",
     "app.py",
@@ -71,10 +83,24 @@ const PYTHON: [&str; 7] = [
     "requirements.txt",
     "rules.py",
     "test_rules.py",
+    "wares/README.md",
+    "wares/__init__.py",
+    "wares/customer.py",
+    "wares/errors.py",
+    "wares/events.py",
+    "wares/guard.py",
+    "wares/http.py",
+    "wares/lifecycle.py",
+    "wares/log.py",
+    "wares/py.typed",
+    "wares/sql.py",
 ];
 
+/// The tool of the projects in Python, as they pin it.
+const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
+
 /// Runs `wares new` in a folder.
-fn new(folder: &Path, arguments: &[&str]) -> Output {
+pub fn new(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = wares();
     command.current_dir(folder).arg("new").args(arguments);
     command.stdin(Stdio::null()).output().unwrap()
@@ -203,7 +229,7 @@ fn built_by_cargo(project: &Path, name: &str) -> PathBuf {
 }
 
 /// Tests a project in JavaScript and builds its component.
-fn built_by_npm(project: &Path, name: &str) -> PathBuf {
+pub fn built_by_npm(project: &Path, name: &str) -> PathBuf {
     let lock = |folder: &Path| -> Value {
         let text = fs::read(folder.join("package-lock.json")).unwrap();
         let lock: Value = serde_json::from_slice(&text).unwrap();
@@ -229,8 +255,29 @@ fn built_by_npm(project: &Path, name: &str) -> PathBuf {
     project.join(name)
 }
 
+/// Tests a project in Python and builds its component.
+pub fn built_by_componentize_py(project: &Path, name: &str) -> PathBuf {
+    let tested = tool(project, "python3", &["-m", "unittest"]);
+    assert!(
+        tested.contains("\nOK\n") && !tested.contains("Ran 0"),
+        "{tested}"
+    );
+    let pinned = |file: &str| fs::read_to_string(project.join(file)).unwrap();
+    assert!(pinned("pyproject.toml").contains(COMPONENTIZE_PY));
+    assert!(pinned("requirements.txt").contains(COMPONENTIZE_PY));
+    let built = ["--wit-path", "wit", "--world", "component", "componentize"];
+    let componentize_py = componentize_py();
+    let componentize_py = componentize_py.to_str().unwrap();
+    tool(
+        project,
+        componentize_py,
+        &[&built[..], &["app", "--output", name]].concat(),
+    );
+    project.join(name)
+}
+
 /// Installs a component as a README says.
-fn install(shop: &Shop, component: &Path, grants: &[&str]) {
+pub fn install(shop: &Shop, component: &Path, grants: &[&str]) {
     let mut arguments = vec![
         "module",
         "install",
@@ -353,29 +400,26 @@ fn a_module_in_javascript_builds_and_does_what_it_says() {
     greets(&component, "greeter-js");
 }
 
-/// Its components take the host ten seconds to compile, and pip to build: they are tried by hand.
 #[test]
-fn projects_in_python_pass_their_tests() {
-    for (kind, contracts) in [
-        (
-            &["--extends", "customer"][..],
-            &[&CONTRACTS[..], &CUSTOMER][..],
-        ),
-        (&["--module"], &[&CONTRACTS]),
-    ] {
-        let arguments = [&["tidy-py", "--lang", "python"], kind].concat();
-        let (_folder, project) = project(&arguments, &PYTHON, contracts);
-        let tested = tool(&project, "python3", &["-m", "unittest"]);
-        assert!(
-            tested.contains("\nOK\n") && !tested.contains("Ran 0"),
-            "{tested}"
-        );
-        tool(&project, "python3", &["-m", "py_compile", "app.py"]);
-        let pinned = |file: &str| fs::read_to_string(project.join(file)).unwrap();
-        for file in ["pyproject.toml", "requirements.txt"] {
-            assert!(pinned(file).contains("componentize-py==0.25.1"), "{file}");
-        }
-    }
+fn an_extension_in_python_builds_and_does_what_it_says() {
+    let (_folder, project) = project(
+        &["tidy-names-py", "--lang", "python", "--extends", "customer"],
+        &PYTHON,
+        &[&CONTRACTS, &CUSTOMER],
+    );
+    let component = built_by_componentize_py(&project, "tidy-names-py.wasm");
+    extends_the_customers(&component, "tidy-names-py");
+}
+
+#[test]
+fn a_module_in_python_builds_and_does_what_it_says() {
+    let (_folder, project) = project(
+        &["greeter-py", "--lang", "python", "--module"],
+        &PYTHON,
+        &[&CONTRACTS],
+    );
+    let component = built_by_componentize_py(&project, "greeter-py.wasm");
+    greets(&component, "greeter-py");
 }
 
 /// That nothing is written, and this is said.

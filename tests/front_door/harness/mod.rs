@@ -262,6 +262,17 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// The tool that makes components of Python, which `just python` installed.
+pub fn componentize_py() -> PathBuf {
+    let tool = root().join("target/python/bin/componentize-py");
+    assert!(
+        tool.exists(),
+        "target/python has no componentize-py: `just python` installs it"
+    );
+    // The tests run it in other folders.
+    fs::canonicalize(tool).unwrap()
+}
+
 /// The component that does what no module should.
 pub fn hostile_guest() -> &'static Path {
     Path::new(env!("HOSTILE_GUEST"))

@@ -15,10 +15,6 @@ def is_of(email: str, domain: str) -> bool:
     return bool(at) and of.strip().lower() == domain.strip().lower()
 
 
-def faults(settings: list[tuple[str, str]]) -> list[str]:
+def faults(settings: dict[str, str]) -> list[str]:
     """Returns what is wrong with the settings: lines that begin with their keys."""
-    return [
-        f"{key}: there is no such setting; there is {REFUSED_DOMAIN}"
-        for key, _ in settings
-        if key != REFUSED_DOMAIN
-    ]
+    return [f"{key}: there is no such setting; there is {REFUSED_DOMAIN}" for key in settings if key != REFUSED_DOMAIN]

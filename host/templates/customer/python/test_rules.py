@@ -15,8 +15,8 @@ class Rules(TestCase):
         self.assertFalse(is_of("spam.example", "spam.example"))
 
     def test_unknown_settings_are_named(self):
-        self.assertEqual(faults([("refused_domain", "spam.example")]), [])
+        self.assertEqual(faults({"refused_domain": "spam.example"}), [])
         self.assertEqual(
-            faults([("refuse", "spam.example")]),
+            faults({"refuse": "spam.example"}),
             ["refuse: there is no such setting; there is refused_domain"],
         )

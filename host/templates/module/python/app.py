@@ -1,18 +1,17 @@
-"""The rules as a component: what the host calls. `option` of WIT is a value or None here, and
-an error of a `result` is an `Err` that is raised."""
+"""The rules as a component: what the host calls."""
 
-import json
+import logging
 
-from componentize_py_types import Err
-from wit_world import exports
-from wit_world.exports.http import Response, Route
-from wit_world.exports.lifecycle import Description
-from wit_world.imports import store
-from wit_world.imports.logging import Level, log
+from wares.http import Request, Routes
+from wares.lifecycle import lifecycle, setting
 
 import rules
 
 NAME = "wares-template"
+
+log = logging.getLogger(__name__)
+
+Lifecycle = lifecycle(NAME, "0.1.0", "Greets people", rules.faults)
 
 # The route in the host's OpenAPI document.
 OPERATION = {
@@ -35,35 +34,14 @@ OPERATION = {
     },
 }
 
-
-class Lifecycle(exports.Lifecycle):
-    def describe(self):
-        return Description(NAME, "0.1.0", "Greets people")
-
-    def check_settings(self):
-        faults = rules.faults(store.get_all())
-        if faults:
-            raise Err(faults)
+routes = Routes()
 
 
-def greet(request):
-    [name] = request.path_parameters
-    greeting = rules.greeting(store.get(rules.WORD), name)
-    log(Level.INFO, "greet", greeting)
-    return Response(200, [], json.dumps({"greeting": greeting}).encode())
+@routes.get(f"/admin/{NAME}/{{name}}", operation=OPERATION)
+def greet(request: Request) -> dict[str, str]:
+    greeting = rules.greeting(setting(rules.WORD), request.parameters["name"])
+    log.info(greeting)
+    return {"greeting": greeting}
 
 
-# Each route with its function. A request names its route by the place in this list.
-ROUTES = [(Route("GET", f"/admin/{NAME}/{{name}}", "admin", [], json.dumps(OPERATION)), greet)]
-
-
-class Http(exports.Http):
-    def routes(self):
-        return [route for route, _ in ROUTES]
-
-    def schemas(self):
-        return ""
-
-    def handle(self, request):
-        _, answer = ROUTES[request.route]
-        return answer(request)
+Http = routes.interface()

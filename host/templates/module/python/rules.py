@@ -9,6 +9,6 @@ def greeting(word: str | None, name: str) -> str:
     return f"{'Hello' if word is None else word}, {name.strip()}!"
 
 
-def faults(settings: list[tuple[str, str]]) -> list[str]:
+def faults(settings: dict[str, str]) -> list[str]:
     """Returns what is wrong with the settings: lines that begin with their keys."""
-    return [f"{key}: there is no such setting; there is {WORD}" for key, _ in settings if key != WORD]
+    return [f"{key}: there is no such setting; there is {WORD}" for key in settings if key != WORD]

@@ -9,8 +9,8 @@ class Rules(TestCase):
         self.assertEqual(greeting("Ciao", "Ann"), "Ciao, Ann!")
 
     def test_unknown_settings_are_named(self):
-        self.assertEqual(faults([("word", "Ciao")]), [])
+        self.assertEqual(faults({"word": "Ciao"}), [])
         self.assertEqual(
-            faults([("wrod", "Ciao")]),
+            faults({"wrod": "Ciao"}),
             ["wrod: there is no such setting; there is word"],
         )

@@ -14,9 +14,9 @@ export function isOf(email, domain) {
   return at >= 0 && email.slice(at + 1).trim().toLowerCase() === domain.trim().toLowerCase()
 }
 
-/** Returns what is wrong with the settings, a list of [key, value]: lines that begin with their keys. */
+/** Returns what is wrong with the settings: lines that begin with their keys. */
 export function faults(settings) {
-  return settings
-    .filter(([key]) => key !== REFUSED_DOMAIN)
-    .map(([key]) => `${key}: there is no such setting; there is ${REFUSED_DOMAIN}`)
+  return Object.keys(settings)
+    .filter((key) => key !== REFUSED_DOMAIN)
+    .map((key) => `${key}: there is no such setting; there is ${REFUSED_DOMAIN}`)
 }

@@ -16,8 +16,8 @@ test('an address is of its own domain alone', () => {
 })
 
 test('unknown settings are named', () => {
-  assert.deepEqual(faults([['refused_domain', 'spam.example']]), [])
-  assert.deepEqual(faults([['refuse', 'spam.example']]), [
+  assert.deepEqual(faults({ refused_domain: 'spam.example' }), [])
+  assert.deepEqual(faults({ refuse: 'spam.example' }), [
     'refuse: there is no such setting; there is refused_domain',
   ])
 })

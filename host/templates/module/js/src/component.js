@@ -1,23 +1,13 @@
-// The rules as a component: what the host calls. A field of WIT in kebab-case is one in
-// camelCase here, `option` is a value or null, and `result` is a value or an exception.
+// The rules as a component: what the host calls.
 
-import store from 'wasi:config/store@0.2.0-rc.1'
-import logging from 'wasi:logging/logging@0.1.0-draft'
+import { routes } from '../wares/http.js'
+import { component, setting } from '../wares/lifecycle.js'
 
 import { WORD, faults, greeting } from './rules.js'
 
 const NAME = 'wares-template'
 
-export const lifecycle = {
-  describe() {
-    return { name: NAME, version: '0.1.0', summary: 'Greets people' }
-  },
-
-  checkSettings() {
-    const found = faults(store.getAll())
-    if (found.length > 0) throw found
-  },
-}
+export const lifecycle = component({ name: NAME, version: '0.1.0', summary: 'Greets people' }, faults)
 
 /** The route in the host's OpenAPI document. */
 const operation = {
@@ -36,36 +26,12 @@ const operation = {
   },
 }
 
-/** A text in UTF-8: QuickJS has no TextEncoder. */
-function utf8(text) {
-  return Uint8Array.from(unescape(encodeURIComponent(text)), (byte) => byte.charCodeAt(0))
+function greet({ parameters: { name } }) {
+  const text = greeting(setting(WORD), name)
+  console.info(text)
+  return { greeting: text }
 }
 
-/** An answer in JSON. */
-function answer(status, value) {
-  return { status, headers: [], body: utf8(JSON.stringify(value)) }
-}
-
-function greet({ pathParameters: [name] }) {
-  const text = greeting(store.get(WORD), name)
-  logging.log('info', 'greet', text)
-  return answer(200, { greeting: text })
-}
-
-const routes = [
-  {
-    method: 'GET',
-    path: `/admin/${NAME}/{name}`,
-    access: 'admin',
-    headers: [],
-    operation: JSON.stringify(operation),
-    handler: greet,
-  },
-]
-
-export const http = {
-  /** A request names its route by the place in this list. */
-  routes: () => routes,
-  schemas: () => '',
-  handle: (request) => routes[request.route].handler(request),
-}
+export const http = routes([
+  { method: 'GET', path: `/admin/${NAME}/{name}`, access: 'admin', operation, handler: greet },
+])

@@ -8,7 +8,9 @@ export function greeting(word, name) {
   return `${word ?? 'Hello'}, ${name.trim()}!`
 }
 
-/** Returns what is wrong with the settings, a list of [key, value]: lines that begin with their keys. */
+/** Returns what is wrong with the settings: lines that begin with their keys. */
 export function faults(settings) {
-  return settings.filter(([key]) => key !== WORD).map(([key]) => `${key}: there is no such setting; there is ${WORD}`)
+  return Object.keys(settings)
+    .filter((key) => key !== WORD)
+    .map((key) => `${key}: there is no such setting; there is ${WORD}`)
 }

@@ -9,6 +9,6 @@ test('a person is greeted in the words of the settings', () => {
 })
 
 test('unknown settings are named', () => {
-  assert.deepEqual(faults([['word', 'Ciao']]), [])
-  assert.deepEqual(faults([['wrod', 'Ciao']]), ['wrod: there is no such setting; there is word'])
+  assert.deepEqual(faults({ word: 'Ciao' }), [])
+  assert.deepEqual(faults({ wrod: 'Ciao' }), ['wrod: there is no such setting; there is word'])
 })
