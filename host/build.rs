@@ -38,7 +38,8 @@ const CONTRACTS: [(&str, &[&str]); 2] = [
 ];
 
 /// The SDK of each language, by its folder in the repository, and its folder in a project.
-const SDKS: [(&str, &str, &str); 2] = [
+const SDKS: [(&str, &str, &str); 3] = [
+    ("go", "sdk/go", "wares"),
     ("js", "sdk/js/wares", "wares"),
     ("python", "sdk/python/wares", "wares"),
 ];
@@ -107,7 +108,7 @@ fn list_projects(templates: &Path, workspace: &Path) {
         .map(|(path, file)| format!("    ({path:?}, include_str!({file:?})),\n"))
         .collect();
     let code = format!(
-        "/// The path of each file below `templates`, and its text.\npub const FILES: &[(&str, &str)] = &[\n{entries}];\n"
+        "/// The path of each file below `templates` or beside it, and its text.\npub const FILES: &[(&str, &str)] = &[\n{entries}];\n"
     );
     fs::write(Path::new(&variable("OUT_DIR")).join("projects.rs"), code)
         .expect("OUT_DIR is writable");

@@ -33,6 +33,7 @@ mod fields;
 mod floods;
 mod folders;
 mod full_disk;
+mod go_projects;
 mod grants;
 mod groups;
 mod heads;

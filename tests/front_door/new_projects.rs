@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wit_parser::Resolve;
 
-use crate::harness::{Shop, componentize_py, root, text, wares};
+use crate::harness::{Shop, built_by_go, componentize_py, root, text, wares};
 
 /// The contracts of every project; those of an extension also have `CUSTOMER`.
 const CONTRACTS: [&str; 17] = [
@@ -98,6 +98,58 @@ const PYTHON: [&str; 18] = [
 
 /// The tool of the projects in Python, as they pin it.
 const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
+
+const GO: [&str; 29] = [
+    ".gitignore",
+    "README.md",
+    "go.mod",
+    "main.go",
+    "rules/rules.go",
+    "rules/rules_test.go",
+    "wares/README.md",
+    "wares/exports/export_wares_module_lifecycle/lifecycle.go",
+    "wares/exports/wit_exports/wit_exports.go",
+    "wares/go.mod",
+    "wares/imports/wares_module_lifecycle/empty.s",
+    "wares/imports/wares_module_lifecycle/wit_bindings.go",
+    "wares/imports/wasi_config_store/empty.s",
+    "wares/imports/wasi_config_store/wit_bindings.go",
+    "wares/imports/wasi_logging_logging/empty.s",
+    "wares/imports/wasi_logging_logging/wit_bindings.go",
+    "wares/imports/wasi_random_random/empty.s",
+    "wares/imports/wasi_random_random/wit_bindings.go",
+    "wares/pkg/LICENSE",
+    "wares/pkg/go.mod",
+    "wares/pkg/wit/runtime/empty.s",
+    "wares/pkg/wit/runtime/runtime.go",
+    "wares/pkg/wit/types/option.go",
+    "wares/pkg/wit/types/result.go",
+    "wares/pkg/wit/types/tuple.go",
+    "wares/pkg/wit/types/unit.go",
+    "wares/rows/rows.go",
+    "wares/rows/rows_test.go",
+    "wares/wares.go",
+];
+
+/// What only an extension of the customers module in Go has.
+const GO_HOOKS: [&str; 8] = [
+    "wares/customer/customer.go",
+    "wares/exports/export_wares_customer_hooks/hooks.go",
+    "wares/imports/wares_customer_hooks/empty.s",
+    "wares/imports/wares_customer_hooks/wit_bindings.go",
+    "wares/imports/wares_customer_types/empty.s",
+    "wares/imports/wares_customer_types/wit_bindings.go",
+    "wares/imports/wares_platform_hooks/empty.s",
+    "wares/imports/wares_platform_hooks/wit_bindings.go",
+];
+
+/// What only a module in Go has.
+const GO_ROUTES: [&str; 4] = [
+    "wares/exports/export_wares_module_http/http.go",
+    "wares/imports/wares_module_http/empty.s",
+    "wares/imports/wares_module_http/wit_bindings.go",
+    "wares/routes/routes.go",
+];
 
 /// Runs `wares new` in a folder.
 pub fn new(folder: &Path, arguments: &[&str]) -> Output {
@@ -422,6 +474,28 @@ fn a_module_in_python_builds_and_does_what_it_says() {
     greets(&component, "greeter-py");
 }
 
+#[test]
+fn an_extension_in_go_builds_and_does_what_it_says() {
+    let (_folder, project) = project(
+        &["tidy-names-go", "--lang", "go"],
+        &GO,
+        &[&GO_HOOKS, &CONTRACTS, &CUSTOMER],
+    );
+    let component = built_by_go(&project, "tidy-names-go");
+    extends_the_customers(&component, "tidy-names-go");
+}
+
+#[test]
+fn a_module_in_go_builds_and_does_what_it_says() {
+    let (_folder, project) = project(
+        &["greeter-go", "--lang", "go", "--module"],
+        &GO,
+        &[&GO_ROUTES, &CONTRACTS],
+    );
+    let component = built_by_go(&project, "greeter-go");
+    greets(&component, "greeter-go");
+}
+
 /// That nothing is written, and this is said.
 #[track_caller]
 fn refuses(folder: &Path, arguments: &[&str], code: i32, said: &str) {
@@ -494,13 +568,13 @@ fn languages_and_modules_that_there_are_no_projects_for_are_named() {
         folder,
         &["tidy"],
         1,
-        "wares: say in which language: --lang js or --lang python or --lang rust\n",
+        "wares: say in which language: --lang go or --lang js or --lang python or --lang rust\n",
     );
     refuses(
         folder,
         &["tidy", "--lang", "ruby"],
         2,
-        "invalid value 'ruby' for '--lang <LANG>'\n  [possible values: js, python, rust]",
+        "invalid value 'ruby' for '--lang <LANG>'\n  [possible values: go, js, python, rust]",
     );
     refuses(
         folder,

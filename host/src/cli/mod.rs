@@ -7,6 +7,7 @@ mod client;
 mod ending;
 mod events;
 mod folder;
+mod go;
 mod inspect;
 mod key;
 mod module;
@@ -62,6 +63,8 @@ enum Command {
     Audit(audit::Arguments),
     /// Write the project of an extension or a module, which builds and passes its tests.
     New(new::Arguments),
+    /// Make bindings and components of projects in Go.
+    Go(go::Arguments),
     /// Show what a component imports, exports, may use and serves.
     Inspect(inspect::Arguments),
     /// Call a typed operation of a module.
@@ -127,6 +130,7 @@ pub fn run() -> ExitCode {
         Command::Module(arguments) => module::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
+        Command::Go(arguments) => go::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Call(arguments) => call::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
-use super::{text_out, write_line};
+use super::{go, text_out, write_line};
 use crate::components::is_module_name;
 
 include!(concat!(env!("OUT_DIR"), "/projects.rs"));
@@ -21,6 +21,10 @@ const SHARED: &str = "shared";
 /// The folder of the templates for modules. All others are for extensions, and have the
 /// names of the modules that they extend.
 const MODULE: &str = "module";
+
+/// The language whose bindings this command writes: the tools of the others make them at each
+/// build.
+const GO: &str = "go";
 
 /// The name of the project in the templates, and as an identifier.
 const PLACEHOLDERS: [&str; 2] = ["wares-template", "wares_template"];
@@ -134,12 +138,16 @@ impl Project<'_> {
             .context("cannot make a folder here")?;
         let folder = rough.path().join(self.name);
         let files = self.files();
+        let mut count = files.len();
         for (path, text) in &files {
             let path = folder.join(path);
             let parent = path.parent().unwrap_or(&folder);
             fs::create_dir_all(parent)
                 .and_then(|()| fs::write(&path, text))
                 .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        if self.language == GO {
+            count += go::bindings::write(&folder)?;
         }
         // The system replaces an empty folder alone.
         fs::rename(&folder, parent.join(self.name)).map_err(|error| match error.kind() {
@@ -153,7 +161,7 @@ impl Project<'_> {
             ),
             _ => anyhow::Error::new(error).context(format!("cannot make the folder {}", self.name)),
         })?;
-        Ok(files.len())
+        Ok(count)
     }
 
     /// The files by their paths in the project's folder.
@@ -169,6 +177,10 @@ impl Project<'_> {
             let path = folders
                 .iter()
                 .find_map(|folder| path.strip_prefix(&**folder))?;
+            // What the project has a use for is written with its bindings.
+            if self.language == GO && path.starts_with(go::bindings::FOLDER) {
+                return None;
+            }
             let text = text.replace(dashed, self.name);
             Some((path, text.replace(underscored, &identifier)))
         });

@@ -1,9 +1,11 @@
 //! A shop to test: the server as a process of its own, and requests to it.
 
 mod answer;
+mod go;
 mod shop;
 
 pub use answer::{Answer, customer, group};
+pub use go::{built_by_go, go};
 pub use shop::{JSON, Shop, agent};
 
 use std::ffi::OsStr;
@@ -79,7 +81,8 @@ pub fn copy(from: &Path, to: &Path) {
         if entry.file_name() == "reserve" {
             continue;
         }
-        if entry.file_type().unwrap().is_dir() {
+        // Also where a link leads to.
+        if entry.path().is_dir() {
             fs::create_dir_all(&target).unwrap();
             copy(&entry.path(), &target);
         } else {
