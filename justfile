@@ -34,7 +34,7 @@ dev *ARGS: setup
     # Ctrl-C reaches the host as well, which ends after its requests.
     trap 'wait $host || true; exit' INT TERM
     while kill -0 $host 2> /dev/null; do
-        newest=$(find customer-component/src customer-component/Cargo.toml module-kit wit -type f -newer "$saved" -printf '%T@ %p\n' | sort --numeric-sort | tail -n 1)
+        newest=$(find customer-component/src customer-component/Cargo.toml module-kit sdk/rust wit -type f -newer "$saved" -printf '%T@ %p\n' | sort --numeric-sort | tail -n 1)
         if [ -n "$newest" ]; then
             touch --no-create --reference="${newest#* }" "$saved"
             build || true
@@ -127,7 +127,7 @@ bench-swap ROUNDS='15': build component
 lint: setup
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    cargo clippy --package customer-component --package hostile-guest --package marked-guest --package bare-guest --package meddler-guest --package provider-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
+    cargo clippy --package wares-module --package customer-component --package hostile-guest --package marked-guest --package bare-guest --package meddler-guest --package provider-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
     for package in extensions/*/Cargo.toml; do cargo fmt --manifest-path $package --check; done
     for package in extensions/*/Cargo.toml; do cargo clippy --manifest-path $package --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings; done
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked

@@ -29,6 +29,7 @@ fn main() {
     println!("cargo:rerun-if-changed=fixtures");
     println!("cargo:rerun-if-changed=../wit");
     println!("cargo:rerun-if-changed=../module-kit");
+    println!("cargo:rerun-if-changed=../sdk/rust");
     println!("cargo:rerun-if-changed=../extensions");
     println!("cargo:rerun-if-changed=build.rs");
     let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");

@@ -24,6 +24,7 @@ pub mod issue;
 pub mod metadata;
 pub mod operation;
 pub mod prelude;
-pub mod records;
 pub mod sql;
 pub mod store;
+
+pub use wares_module::records;

@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
+use wares_module::{self as sdk, Context};
 use wares_module_kit::caller::Caller;
 use wares_module_kit::fault::{Fault, Rejection};
 use wares_module_kit::metadata::Metadata;
 use wares_module_kit::operation::Hooked;
 
 use super::bindings::wares::customer::hooks;
-use super::bindings::wares::platform::hooks::{self as wit, Context};
 use crate::hooks::Hooks;
 use crate::types::{
     AddressReference, AddressUpdate, CustomerUpdate, GroupUpdate, MembershipChange, NewAddress,
@@ -18,7 +18,7 @@ use crate::types::{
 /// The extensions that the host plugged in, for the calls of one caller.
 pub struct Extensions(pub Rc<Caller>);
 
-fn rejected(rejection: wit::Rejection) -> Fault {
+fn rejected(rejection: sdk::Rejection) -> Fault {
     Fault::Rejected(Rejection {
         message: rejection.message,
         field: rejection.field,
@@ -28,19 +28,9 @@ fn rejected(rejection: wit::Rejection) -> Fault {
 
 impl Extensions {
     fn context(&self, additional_data: Option<Metadata>) -> Context {
-        let Caller {
-            actor,
-            request_id,
-            locale,
-        } = &*self.0;
         Context {
-            actor: actor.as_ref().map(|actor| wit::Actor {
-                kind: actor.kind.clone(),
-                id: actor.id.clone(),
-            }),
-            request_id: request_id.clone(),
-            locale: locale.clone(),
             additional_data: additional_data.map(|data| data.text().to_owned()),
+            ..Context::from(&*self.0)
         }
     }
 
@@ -49,7 +39,7 @@ impl Extensions {
         &self,
         value: T,
         additional_data: Option<Metadata>,
-        hook: impl FnOnce(&Context, &W) -> Result<W, wit::Rejection>,
+        hook: impl FnOnce(&Context, &W) -> Result<W, sdk::Rejection>,
     ) -> Hooked<T>
     where
         W: From<T>,

@@ -27,6 +27,7 @@ mod bindings {
             }
         ",
         world: "wares:customer-component/component",
+        with: {"wares:platform/hooks@1.2.0": wares_module::bindings::wares::platform::hooks},
         generate_all,
     });
 }
@@ -52,7 +53,7 @@ use extensions::Extensions;
 struct Customers;
 
 bindings::export!(Customers with_types_in bindings);
-wares_module_kit::component::export!(Customers with_types_in wares_module_kit::component::bindings);
+component::export!(Customers);
 
 impl Module for Customers {
     type Domain = Domain<SqlStore<Database>, Extensions>;

@@ -1,5 +1,6 @@
 //! The typed operations: the same domain as HTTP's, by the same door.
 
+use wares_module::Rejection;
 use wares_module_kit::clock;
 use wares_module_kit::entity::{Columns, Entity};
 use wares_module_kit::fault::Fault;
@@ -8,7 +9,6 @@ use wares_module_kit::records::Records;
 
 use super::bindings::exports::wares::customer::{addresses, customers, groups};
 use super::bindings::wares::customer::types as wit;
-use super::bindings::wares::platform::hooks::Rejection;
 use super::{Customers, Module, domain, log_error};
 use crate::domain::Domain;
 use crate::hooks::Hooks;

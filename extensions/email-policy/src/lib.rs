@@ -9,10 +9,8 @@ mod domains;
 mod hooks;
 
 #[cfg(target_family = "wasm")]
-mod component {
-    use wares_module_kit::component::export;
-
-    use crate::domains::EmailPolicy;
-
-    export!(EmailPolicy with_types_in wares_module_kit::component::bindings);
-}
+use domains::EmailPolicy;
+#[cfg(target_family = "wasm")]
+wares_module_kit::component::export!(EmailPolicy);
+#[cfg(target_family = "wasm")]
+wares_module::export_interfaces!(EmailPolicy: CustomerHooks);

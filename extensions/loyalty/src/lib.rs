@@ -15,11 +15,6 @@ mod fields;
 mod loyalty;
 
 #[cfg(target_family = "wasm")]
-mod component {
-    use wares_module_kit::component::{export, provider};
-
-    use crate::loyalty::Loyalty;
-
-    export!(Loyalty with_types_in wares_module_kit::component::bindings);
-    provider::export!(Loyalty with_types_in provider::bindings);
-}
+use loyalty::Loyalty;
+#[cfg(target_family = "wasm")]
+wares_module_kit::component::export!(Loyalty: Provider);

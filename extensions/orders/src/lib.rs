@@ -11,11 +11,6 @@ mod orders;
 mod relation;
 
 #[cfg(target_family = "wasm")]
-mod component {
-    use wares_module_kit::component::{export, provider};
-
-    use crate::orders::Orders;
-
-    export!(Orders with_types_in wares_module_kit::component::bindings);
-    provider::export!(Orders with_types_in provider::bindings);
-}
+use orders::Orders;
+#[cfg(target_family = "wasm")]
+wares_module_kit::component::export!(Orders: Provider);

@@ -3,7 +3,8 @@
 use crate::records::{Cell, Records};
 use crate::sql::{Connection, Dialect, OpenTransaction, Queries, SqlError};
 
-use super::bindings::wares::platform::{events, sql};
+use wares_module::bindings::wares::platform::{events, sql};
+use wares_module::sql::values;
 
 /// The message when other writers, of any process, were ahead for too long.
 const BUSY: &str = "Others write to the database, and this had to wait too long for its turn: nothing was changed, try again";
@@ -13,19 +14,6 @@ pub struct Database;
 
 /// Statements that are kept together or not at all.
 pub struct Open(sql::Transaction);
-
-fn values(parameters: &[Cell<'_>]) -> Vec<sql::Value> {
-    parameters
-        .iter()
-        .map(|cell| match *cell {
-            Cell::Null => sql::Value::Null,
-            Cell::Integer(integer) => sql::Value::Integer(integer),
-            Cell::Real(real) => sql::Value::Real(real),
-            Cell::Text(text) => sql::Value::Text(text.to_owned()),
-            Cell::Blob(blob) => sql::Value::Blob(blob.to_owned()),
-        })
-        .collect()
-}
 
 fn unpack(rows: sql::Rows) -> Result<Records, SqlError> {
     Records::unpack(rows.columns as usize, rows.count as usize, rows.data)

@@ -1,26 +1,13 @@
 //! What other components provide, as the host has it.
 
-use super::bindings::wares::platform::extended as wit;
-use super::bindings::wares::platform::hooks::{Actor, Context};
+use wares_module::Context;
+use wares_module::extended as wit;
+
 use crate::caller::Caller;
 use crate::extended::{Condition, Extended, Member, Selected, Selection};
 
 /// The components that the host reaches, for the calls of one caller.
 pub(super) struct OfHost<'a>(pub &'a Caller);
-
-impl OfHost<'_> {
-    fn context(&self) -> Context {
-        Context {
-            actor: self.0.actor.as_ref().map(|actor| Actor {
-                kind: actor.kind.clone(),
-                id: actor.id.clone(),
-            }),
-            request_id: self.0.request_id.clone(),
-            locale: self.0.locale.clone(),
-            additional_data: None,
-        }
-    }
-}
 
 impl Extended for OfHost<'_> {
     fn is_extended(&self, entity: &str) -> bool {
@@ -29,7 +16,7 @@ impl Extended for OfHost<'_> {
 
     fn values(&self, entity: &str, paths: &[String], ids: &[&str], written: bool) -> Vec<Member> {
         let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
-        let members = wit::values(&self.context(), entity, paths, &ids, written);
+        let members = wit::values(&Context::from(self.0), entity, paths, &ids, written);
         let member = |member: wit::Member| Member {
             name: member.name,
             values: member.values,
@@ -43,7 +30,7 @@ impl Extended for OfHost<'_> {
             values: condition.values.clone(),
         };
         let conditions: Vec<wit::Condition> = conditions.iter().map(condition).collect();
-        match wit::select(&self.context(), entity, name, &conditions) {
+        match wit::select(&Context::from(self.0), entity, name, &conditions) {
             wit::Selection::Unknown => Selected::Unknown,
             wit::Selection::Ids(ids) => Selected::Found(Selection::Ids(ids)),
             wit::Selection::AllBut(ids) => Selected::Found(Selection::AllBut(ids)),

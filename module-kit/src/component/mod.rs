@@ -4,48 +4,24 @@
 //! A module implements [`Module`] and exports itself:
 //!
 //! ```ignore
-//! wares_module_kit::component::export!(Things with_types_in wares_module_kit::component::bindings);
+//! wares_module_kit::component::export!(Things);
 //! ```
 
 mod database;
 mod extended;
 pub mod provider;
 
-#[allow(missing_docs, reason = "generated from `wit/`, where it is documented")]
-pub mod bindings {
-    wit_bindgen::generate!({
-        path: [
-            "../wit/deps/wasi-config@0.2.0-rc.1",
-            "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.2.0",
-            "../wit/module@2.1.0",
-        ],
-        // Of `module` what every module has.
-        inline: "
-            package wares:module-kit;
-
-            world module {
-                include wares:platform/capabilities@1.2.0;
-                export wares:module/lifecycle@2.1.0;
-                export wares:module/http@2.1.0;
-                export wares:module/seed@2.1.0;
-                export wares:module/migrations@2.1.0;
-                export wares:module/entities@2.1.0;
-            }
-        ",
-        world: "wares:module-kit/module",
-        generate_all,
-        pub_export_macro: true,
-        export_macro_name: "export",
-    });
-}
-
+use std::marker::PhantomData;
 use std::rc::Rc;
 
-use bindings::exports::wares::module::http::{self, Request, Response};
-use bindings::exports::wares::module::{entities, lifecycle, migrations, seed};
-use bindings::wasi::config::store as config;
-use bindings::wasi::logging::logging;
+use wares_module::bindings::entities::exports::wares::module::entities;
+use wares_module::bindings::http::exports::wares::module::http::{self, Request, Response};
+use wares_module::bindings::lifecycle::exports::wares::module::lifecycle;
+use wares_module::bindings::migrations::exports::wares::module::migrations;
+use wares_module::bindings::seed::exports::wares::module::seed;
+use wares_module::bindings::wasi::config::store as config;
+use wares_module::bindings::wasi::logging::logging;
+use wares_module::panics;
 
 use crate::caller::{Actor, Caller};
 use crate::entity::Entity;
@@ -56,8 +32,31 @@ use crate::http::parameters::Paging;
 use crate::http::route::{self, Method, Query, Route};
 use crate::sql::{Dialect, Migration};
 
-pub use bindings::export;
 pub use database::{Database, Open};
+#[doc(hidden)]
+pub use wares_module;
+
+/// Exports a module, with what every module has, and the traits of the SDK beside them that
+/// its glue implements.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_module {
+    ($module:ident $(: $($more:ident),+)?) => {
+        const _: () = {
+            type Exported = $crate::component::Exported<$module>;
+            $crate::component::wares_module::export_interfaces!(
+                Exported: Component, Http, Seed, Migrations, Entities $($(, $more)+)?
+            );
+        };
+    };
+}
+
+#[doc(inline)]
+pub use __export_module as export;
+
+/// A module as what the host calls: the interfaces are answered for it, and not by its own type,
+/// which may have some of its own.
+pub struct Exported<M>(PhantomData<M>);
 
 /// The one header that the routes ask for.
 const LOCALE: &str = "accept-language";
@@ -151,7 +150,7 @@ fn budget(values: &[(String, String)]) -> Budget {
     }
 }
 
-impl<M: Module> lifecycle::Guest for M {
+impl<M: Module> lifecycle::Guest for Exported<M> {
     fn describe() -> lifecycle::Description {
         lifecycle::Description {
             name: M::NAME.to_owned(),
@@ -172,7 +171,7 @@ impl<M: Module> lifecycle::Guest for M {
     }
 }
 
-impl<M: Module> migrations::Guest for M {
+impl<M: Module> migrations::Guest for Exported<M> {
     fn every(dialect: String) -> Vec<migrations::Migration> {
         let migration = |migration: &Migration| migrations::Migration {
             name: migration.name.to_owned(),
@@ -187,7 +186,7 @@ impl<M: Module> migrations::Guest for M {
     }
 }
 
-impl<M: Module> http::Guest for M {
+impl<M: Module> http::Guest for Exported<M> {
     fn routes() -> Vec<http::Route> {
         let (routes, settings) = (<M as Module>::routes(), M::settings(&values()));
         let route = |(index, route): (usize, &Route<M::Domain, M::Settings>)| http::Route {
@@ -213,6 +212,7 @@ impl<M: Module> http::Guest for M {
     }
 
     fn handle(request: Request) -> Response {
+        panics::report();
         let values = values();
         let actor = request.actor.map(|actor| Actor {
             kind: actor.kind,
@@ -248,7 +248,7 @@ impl<M: Module> http::Guest for M {
     }
 }
 
-impl<M: Module> entities::Guest for M {
+impl<M: Module> entities::Guest for Exported<M> {
     fn every() -> Vec<entities::Entity> {
         let entity = |entity: &&'static Entity| entities::Entity {
             name: entity.key().to_owned(),
@@ -271,7 +271,7 @@ fn lists<M: Module>(entity: &'static Entity) -> Vec<u32> {
     lists.map(|(index, _)| index).collect()
 }
 
-impl<M: Module> seed::Guest for M {
+impl<M: Module> seed::Guest for Exported<M> {
     fn kinds() -> Vec<seed::Kind> {
         let kind = |seed: &Seed<M::Settings>| seed::Kind {
             name: seed.name.to_owned(),
@@ -281,6 +281,7 @@ impl<M: Module> seed::Guest for M {
     }
 
     fn seed(kind: u32, count: u32) -> Result<(), String> {
+        panics::report();
         match M::SEEDS.get(kind as usize) {
             Some(seed) => (seed.add)(M::settings(&values()), count),
             None => Err(format!("there is no kind {kind}")),

@@ -1,50 +1,25 @@
 //! The glue of a component that provides fields and relations for entities of other modules.
 //!
-//! A module implements [`Provider`] and exports itself as one:
+//! A module implements [`Provider`] and names it where it exports itself:
 //!
 //! ```ignore
-//! wares_module_kit::component::provider::export!(
-//!     Things with_types_in wares_module_kit::component::provider::bindings
-//! );
+//! wares_module_kit::component::export!(Things: Provider);
 //! ```
-
-#[allow(missing_docs, reason = "generated from `wit/`, where it is documented")]
-pub mod bindings {
-    wit_bindgen::generate!({
-        path: [
-            "../wit/deps/wasi-config@0.2.0-rc.1",
-            "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.2.0",
-            "../wit/module@2.1.0",
-        ],
-        inline: "
-            package wares:module-kit;
-
-            world provider {
-                export wares:module/provider@2.1.0;
-            }
-        ",
-        world: "wares:module-kit/provider",
-        generate_all,
-        pub_export_macro: true,
-        export_macro_name: "export",
-    });
-}
 
 use std::rc::Rc;
 
-use bindings::exports::wares::module::provider::{self, Condition as WitCondition, Context};
 use serde_json::{Value, json};
+use wares_module::bindings::provider::exports::wares::module::provider;
+use wares_module::provider::Condition as WitCondition;
+use wares_module::{Context, panics};
 
-use super::{Module, budget, values as settings};
-use crate::caller::{Actor, Caller};
+use super::{Exported, Module, budget, values as settings};
+use crate::caller::Caller;
 use crate::entity::{Entity, Relation};
 use crate::extended::{Condition, Selection};
 use crate::fault::Fault;
 use crate::http::budget::Budget;
 use crate::http::fields::Related;
-
-pub use bindings::export;
 
 /// A field or a relation.
 pub struct Field {
@@ -128,18 +103,10 @@ pub trait Provider: Module {
 }
 
 fn domain<P: Provider>(context: Context, settings: &[(String, String)]) -> P::Domain {
-    let caller = Caller {
-        actor: context.actor.map(|actor| Actor {
-            kind: actor.kind,
-            id: actor.id,
-        }),
-        request_id: context.request_id,
-        locale: context.locale,
-    };
-    P::domain(P::settings(settings), Rc::new(caller))
+    P::domain(P::settings(settings), Rc::new(Caller::from(context)))
 }
 
-impl<P: Provider> provider::Guest for P {
+impl<P: Provider> provider::Guest for Exported<P> {
     fn fields() -> Vec<provider::Field> {
         let field = |field: Field| provider::Field {
             entity: field.entity.to_owned(),
@@ -157,6 +124,7 @@ impl<P: Provider> provider::Guest for P {
         asked: Vec<provider::Asked>,
         ids: Vec<String>,
     ) -> Result<Vec<Vec<String>>, String> {
+        panics::report();
         let settings = settings();
         let asked = asked.into_iter().map(|asked| Asked {
             name: asked.name,
@@ -179,6 +147,7 @@ impl<P: Provider> provider::Guest for P {
         conditions: Vec<WitCondition>,
         limit: u32,
     ) -> Result<provider::Selected, String> {
+        panics::report();
         let conditions: Vec<Condition> = conditions
             .into_iter()
             .map(|condition| Condition {

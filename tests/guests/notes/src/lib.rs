@@ -148,4 +148,4 @@ impl Module for Notes {
     }
 }
 
-export!(Notes with_types_in wares_module_kit::component::bindings);
+export!(Notes);

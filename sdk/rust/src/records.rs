@@ -1,7 +1,18 @@
 //! Rows as they cross from the host: one packed buffer, read in place. Never
-//! copies a cell that its reader does not keep.
+//! copies a cell that its reader does not keep. [`rows`](crate::rows) reads them by the names of
+//! their columns.
 
-/// One cell.
+use std::fmt;
+
+/// One cell: a value of a row, or a parameter of a statement.
+///
+/// ```
+/// use wares_module::records::{Cell, Records};
+///
+/// let records = Records::row(&[Cell::Text("ann"), Cell::Integer(3)]);
+/// assert_eq!(records.get(0, 1), Cell::Integer(3));
+/// assert_eq!((records.text(0, 0), records.integer(0, 1)), (Some("ann"), 3));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cell<'a> {
     /// No value.
@@ -33,9 +44,16 @@ pub struct Records {
 }
 
 /// A buffer that is not of the layout that it should have.
-#[derive(Debug, thiserror::Error)]
-#[error("the rows from the database are not of the agreed layout")]
+#[derive(Debug)]
 pub struct Malformed;
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the rows from the database are not of the agreed layout")
+    }
+}
+
+impl std::error::Error for Malformed {}
 
 impl Records {
     /// Takes over a buffer of the layout of `wares:platform/sql.rows`.
@@ -106,6 +124,11 @@ impl Records {
         self.data
             .extend_from_slice(&(content.len() as u32).to_le_bytes());
         self.data.extend_from_slice(content);
+    }
+
+    /// How many cells a row has.
+    pub fn columns(&self) -> usize {
+        self.columns
     }
 
     /// How many rows there are.
