@@ -9,8 +9,8 @@ use std::{env, fs};
 /// The packages of this workspace that become bundled components.
 const BUNDLED: [&str; 1] = ["customer-component"];
 
-/// The package that bundled components are built with.
-const KIT: &str = "module-kit";
+/// The packages that bundled components are built with.
+const KITS: [&str; 2] = ["module-kit", "sdk/rust"];
 
 /// The contracts that each kind of project in `templates/` is built against.
 const CONTRACTS: [(&str, &[&str]); 2] = [
@@ -38,10 +38,11 @@ const CONTRACTS: [(&str, &[&str]); 2] = [
 ];
 
 /// The SDK of each language, by its folder in the repository, and its folder in a project.
-const SDKS: [(&str, &str, &str); 3] = [
+const SDKS: [(&str, &str, &str); 4] = [
     ("go", "sdk/go", "wares"),
     ("js", "sdk/js/wares", "wares"),
     ("python", "sdk/python/wares", "wares"),
+    ("rust", "sdk/rust", "wares-module"),
 ];
 
 const TARGET: &str = "wasm32-wasip2";
@@ -55,7 +56,9 @@ fn main() {
         .to_owned();
     let target = workspace.join("target").join("component");
     let mut entries = String::new();
-    watch(&workspace.join(KIT));
+    for kit in KITS {
+        watch(&workspace.join(kit));
+    }
     for package in BUNDLED {
         watch(&workspace.join(package));
         let component = build(&workspace, &target, package);

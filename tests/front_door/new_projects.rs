@@ -12,7 +12,8 @@ use wit_parser::Resolve;
 
 use crate::harness::{Shop, built_by_go, componentize_py, root, text, wares};
 
-/// The contracts of every project; those of an extension also have `CUSTOMER`.
+/// The contracts of every project, but those in Rust, whose SDK has them; those of an extension
+/// also have `CUSTOMER`.
 const CONTRACTS: [&str; 17] = [
     "wit/deps/wares-module@2.1.0/entities.wit",
     "wit/deps/wares-module@2.1.0/http.wit",
@@ -42,6 +43,7 @@ const CUSTOMER: [&str; 6] = [
     "wit/deps/wares-customer@2.1.0/world.wit",
 ];
 
+/// The files of a project in Rust, which also has the SDK.
 const RUST: [&str; 9] = [
     ".gitignore",
     "Cargo.lock",
@@ -207,10 +209,28 @@ fn project(arguments: &[&str], sources: &[&str], contracts: &[&[&str]]) -> (Temp
     (folder, project)
 }
 
+/// A new project in Rust, with the SDK of this repository.
+fn rust_project(arguments: &[&str]) -> (TempDir, PathBuf) {
+    let sdk = files(&root().join("sdk/rust"));
+    let copied: Vec<String> = sdk
+        .keys()
+        .map(|path| format!("wares-module/{path}"))
+        .collect();
+    let mut sources: Vec<&str> = RUST.to_vec();
+    sources.extend(copied.iter().map(String::as_str));
+    let (folder, project) = project(arguments, &sources, &[]);
+    assert_eq!(files(&project.join("wares-module")), sdk);
+    (folder, project)
+}
+
 /// That its contracts are those of this repository, in one folder that tools read whole.
 fn has_the_contracts_of_the_host(project: &Path, files: &BTreeMap<String, String>) {
+    let (folder, world) = match files.contains_key("wit/world.wit") {
+        true => ("wit", "component"),
+        false => ("wares-module/wit", "host"),
+    };
     for (path, text) in files {
-        let Some(path) = path.strip_prefix("wit/deps/") else {
+        let Some(path) = path.strip_prefix(&format!("{folder}/deps/")) else {
             continue;
         };
         let path = match path.strip_prefix("wares-") {
@@ -220,8 +240,8 @@ fn has_the_contracts_of_the_host(project: &Path, files: &BTreeMap<String, String
         assert_eq!(&fs::read_to_string(root().join(path)).unwrap(), text);
     }
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(project.join("wit")).unwrap();
-    assert!(resolve.select_world(&[package], Some("component")).is_ok());
+    let (package, _) = resolve.push_dir(project.join(folder)).unwrap();
+    assert!(resolve.select_world(&[package], Some(world)).is_ok());
 }
 
 /// Runs a tool in a project, where it has to succeed.
@@ -410,22 +430,14 @@ fn greets(component: &Path, name: &str) {
 
 #[test]
 fn an_extension_in_rust_builds_and_does_what_it_says() {
-    let (_folder, project) = project(
-        &["tidy-names", "--lang", "rust"],
-        &RUST,
-        &[&CONTRACTS, &CUSTOMER],
-    );
+    let (_folder, project) = rust_project(&["tidy-names", "--lang", "rust"]);
     let component = built_by_cargo(&project, "tidy_names.wasm");
     extends_the_customers(&component, "tidy-names");
 }
 
 #[test]
 fn a_module_in_rust_builds_and_does_what_it_says() {
-    let (_folder, project) = project(
-        &["greeter", "--lang", "rust", "--module"],
-        &RUST,
-        &[&CONTRACTS],
-    );
+    let (_folder, project) = rust_project(&["greeter", "--lang", "rust", "--module"]);
     let component = built_by_cargo(&project, "greeter.wasm");
     greets(&component, "greeter");
 }

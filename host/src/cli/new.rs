@@ -26,6 +26,9 @@ const MODULE: &str = "module";
 /// build.
 const GO: &str = "go";
 
+/// The language whose SDK has the contracts.
+const RUST: &str = "rust";
+
 /// The name of the project in the templates, and as an identifier.
 const PLACEHOLDERS: [&str; 2] = ["wares-template", "wares_template"];
 
@@ -184,7 +187,8 @@ impl Project<'_> {
             let text = text.replace(dashed, self.name);
             Some((path, text.replace(underscored, &identifier)))
         });
-        let contracts = FILES.iter().filter_map(|(path, text)| {
+        let contracts = FILES.iter().filter(|_| *language != RUST);
+        let contracts = contracts.filter_map(|(path, text)| {
             let path = path.strip_prefix(*kind)?.strip_prefix('/')?;
             path.starts_with("wit/").then(|| (path, (*text).to_owned()))
         });

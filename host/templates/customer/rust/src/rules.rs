@@ -14,14 +14,6 @@ pub fn is_of(email: &str, domain: &str) -> bool {
     of.is_some_and(|of| of.eq_ignore_ascii_case(domain.trim()))
 }
 
-/// Returns what is wrong with the settings: lines that begin with their keys.
-pub fn faults(settings: &[(String, String)]) -> Vec<String> {
-    let unknown = settings.iter().filter(|(key, _)| key != REFUSED_DOMAIN);
-    unknown
-        .map(|(key, _)| format!("{key}: there is no such setting; there is {REFUSED_DOMAIN}"))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,15 +30,5 @@ mod tests {
         assert!(is_of("ann@Spam.example", "spam.EXAMPLE"));
         assert!(!is_of("ann@not-spam.example", "spam.example"));
         assert!(!is_of("spam.example", "spam.example"));
-    }
-
-    #[test]
-    fn unknown_settings_are_named() {
-        let setting = |key: &str| (key.to_owned(), "spam.example".to_owned());
-        assert_eq!(faults(&[setting("refused_domain")]), Vec::<String>::new());
-        assert_eq!(
-            faults(&[setting("refuse")]),
-            ["refuse: there is no such setting; there is refused_domain"]
-        );
     }
 }
