@@ -24,6 +24,11 @@ const PACKAGES: [(&str, &str); 6] = [
     ("fixture-module-1-0-0", "FIXTURE_MODULE_1_0_0"),
 ];
 
+/// Components as they are released.
+const PROFILE: &str = "component";
+/// The same with the lines of their sources.
+const WITH_LINES: &str = "component-with-lines";
+
 fn main() {
     println!("cargo:rerun-if-changed=guests");
     println!("cargo:rerun-if-changed=fixtures");
@@ -37,29 +42,33 @@ fn main() {
     let target = workspace.join("target").join("component");
     for (folder, name, variable) in BESIDE {
         let manifest = workspace.join(folder).join("Cargo.toml");
-        build(&workspace, &target, |command| {
+        build(&workspace, &target, PROFILE, |command| {
             command.arg("--locked").arg("--manifest-path").arg(manifest);
         });
-        found(&target, name, variable);
+        found(&target, PROFILE, name, variable);
     }
-    build(&workspace, &target, |command| {
+    build(&workspace, &target, PROFILE, |command| {
         for (package, _) in PACKAGES {
             command.args(["--package", package]);
         }
     });
     for (package, variable) in PACKAGES {
-        found(&target, &package.replace('-', "_"), variable);
+        found(&target, PROFILE, &package.replace('-', "_"), variable);
     }
+    build(&workspace, &target, WITH_LINES, |command| {
+        command.args(["--package", "meddler-guest"]);
+    });
+    found(&target, WITH_LINES, "meddler_guest", "MEDDLER_WITH_LINES");
 }
 
 /// Builds components, with the outer build's flags and wrappers left out.
-fn build(workspace: &Path, target: &Path, which: impl FnOnce(&mut Command)) {
+fn build(workspace: &Path, target: &Path, profile: &str, which: impl FnOnce(&mut Command)) {
     let cargo = env::var("CARGO").expect("cargo sets CARGO");
     let mut command = Command::new(cargo);
     command
         .current_dir(workspace)
         .args(["build", "--target", "wasm32-wasip2"])
-        .args(["--profile", "component", "--target-dir"])
+        .args(["--profile", profile, "--target-dir"])
         .arg(target);
     which(&mut command);
     for name in [
@@ -78,8 +87,8 @@ fn build(workspace: &Path, target: &Path, which: impl FnOnce(&mut Command)) {
 }
 
 /// Tells the tests where a component is.
-fn found(target: &Path, name: &str, variable: &str) {
-    let folder = target.join("wasm32-wasip2/component");
+fn found(target: &Path, profile: &str, name: &str, variable: &str) {
+    let folder = target.join("wasm32-wasip2").join(profile);
     let component = folder.join(format!("{name}.wasm"));
     println!("cargo:rustc-env={variable}={}", component.display());
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Shop, data, marked, run, text};
+use crate::harness::{Shop, data, marked, meddler_version, meddler_with_lines, run, text};
 
 const FILE: &str = "modules/marked.wasm";
 
@@ -83,16 +83,18 @@ fn a_component_is_reloaded_when_its_file_changes() {
     assert!(log.lines().last().unwrap().contains(reason), "{log}");
     assert_eq!(serving(&shop), "2.0.0");
 
-    // A module that was not there at the start.
+    // A module that was not there at the start, once one of it works.
     let stranger = shop.data.path().join("modules/other.wasm");
-    save(&stranger, &marked("name=other version=1.0.0"));
+    let other = marked("name=other version=1.0.0 steps=3");
+    save(&stranger, &other);
     let log = shop.server.wait_for_log("is not served");
-    assert!(
-        log.lines().last().unwrap().ends_with(
-            "is not served: there is no module other yet, which takes a start of the host"
-        ),
-        "{log}"
-    );
+    assert!(log.lines().last().unwrap().contains(reason), "{log}");
+    assert_eq!(shop.get("/admin/other").status, 404);
+    assert!(!shop.data.path().join("modules/other.db").exists());
+    let mended = marked("name=other version=1.0.1");
+    save(&stranger, &mended);
+    shop.server.wait_for_log("s after it was saved");
+    assert_eq!(shop.get("/admin/other").at("/version"), "1.0.1");
 
     // A file that is only touched is not reloaded. Nothing of it is kept as a version.
     save(&file, &second);
@@ -102,7 +104,6 @@ fn a_component_is_reloaded_when_its_file_changes() {
     assert_eq!(serving(&shop), "4.0.0");
     let module = shop.get("/_wares/modules/marked").value();
     assert_eq!(module["module"]["versions"], json!([]));
-    let other = marked("name=other version=1.0.0");
     assert_eq!(
         audit_entries(&shop),
         [
@@ -115,13 +116,8 @@ fn a_component_is_reloaded_when_its_file_changes() {
                 "it is not a WebAssembly component"
             ]),
             json!(["host", "reload", digest(&broken), "refused", reason]),
-            json!([
-                "host",
-                "reload",
-                digest(&other),
-                "refused",
-                "there is no module other"
-            ]),
+            json!(["host", "reload", digest(&other), "refused", reason]),
+            json!(["host", "reload", digest(&mended), "done", ""]),
             json!(["host", "reload", digest(&third), "done", ""]),
         ]
     );
@@ -309,8 +305,204 @@ fn without_a_file_watch_is_refused() {
     assert_eq!(
         text(&ended.stderr).lines().last(),
         Some(&*format!(
-            "wares: there is nothing to watch: make the folder {}, or name a component with modules.NAME.component",
+            "wares: there is nothing to watch: name a component, as --watch FILE or with modules.NAME.component, \
+             or make the folder {}",
             folder.display()
         ))
     );
+}
+
+/// A shop whose host was started with `--watch FILE`, and settings.
+fn developed(file: &Path, settings: &[&str]) -> Shop {
+    Shop::open_on(data(), |command| {
+        command.arg("--watch").arg(file);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
+    })
+}
+
+/// The lines about turns at hooks: what they say, and of which module.
+fn turns(log: &str) -> Vec<String> {
+    let turns = log.lines().filter_map(|line| line.split_once(" hooks: "));
+    turns
+        .map(|(_, line)| line.split(" version=").next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_component_of_an_author_has_all_grants_and_what_it_changes_is_shown() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("alpha.wasm");
+    save(&file, &meddler_version("alpha", "does=signs"));
+    let shop = developed(&file, &[]);
+    let log = shop.server.wait_for_log("it has every grant");
+    assert!(log.contains("module=\"alpha\""), "{log}");
+    let create = |email: &str, company: Value| {
+        let customer = json!({"email": email, "company_name": company});
+        shop.post("/admin/customers?fields=company_name", customer)
+    };
+    let made = create("ann@shop.example", json!("\"Acme\"\n"));
+    assert_eq!(made.at("/customer/company_name"), "\"Acme\"\nalpha;");
+    let log = shop.server.wait_for_log("an extension changed");
+    let change =
+        r#"an extension changed company-name: "\"Acme\"\n" -> "\"Acme\"\nalpha;" module="alpha""#;
+    assert_eq!(
+        turns(&log).last().map(String::as_str),
+        Some(change),
+        "{log}"
+    );
+    // Long values are cut, and absent ones named.
+    create("bob@shop.example", json!("x".repeat(1000)));
+    let log = shop.server.wait_for_log("an extension changed");
+    let turn = turns(&log).pop().unwrap();
+    assert!(turn.contains("xxx… -> \"xxx") && turn.len() < 600, "{turn}");
+    create("cid@shop.example", Value::Null);
+    let log = shop.server.wait_for_log("an extension changed");
+    let change = r#"an extension changed company-name: none -> "alpha;" module="alpha""#;
+    assert_eq!(turns(&log).pop().unwrap(), change);
+
+    // One that changes nothing, and one that rejects.
+    save(&file, &meddler_version("alpha", "version=2.0.0"));
+    let log = shop
+        .server
+        .wait_for_log("s after it was saved, and was compiled in ");
+    assert!(log.contains("version=2.0.0"), "{log}");
+    assert_eq!(create("dan@shop.example", Value::Null).status, 200);
+    let log = shop.server.wait_for_log("an extension changed");
+    let nothing = r#"an extension changed nothing module="alpha""#;
+    assert_eq!(turns(&log).pop().unwrap(), nothing);
+    save(&file, &meddler_version("alpha", "does=rejects"));
+    shop.server.wait_for_log("s after it was saved");
+    assert_eq!(create("eve@shop.example", Value::Null).status, 400);
+    let log = shop.server.wait_for_log("an extension rejected a value");
+    let told = r#"hook="before-create-customer" field="email" code="no" reason="alpha says no""#;
+    assert!(log.lines().last().unwrap().contains(told), "{log}");
+    let shown = shop.get("/_wares/modules/alpha").value();
+    assert_eq!(shown["module"]["source"], "setting");
+}
+
+#[test]
+fn without_watch_the_log_has_no_values() {
+    let data = data();
+    save(
+        &data.path().join("modules/alpha.wasm"),
+        &meddler_version("alpha", "does=signs"),
+    );
+    let shop = Shop::open_on(data, |command| {
+        command.args(["--set", "modules.alpha.grants=hooks=customer,operations"]);
+    });
+    let customer = json!({"email": "ann@shop.example", "company_name": "Acme"});
+    assert_eq!(shop.post("/admin/customers", customer).status, 200);
+    let log = shop.server.wait_for_log("an extension changed");
+    let line = log.lines().last().unwrap();
+    assert!(
+        line.contains("fields=\"company-name\"") && !line.contains("Acme"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_trap_is_shown_with_the_lines_of_its_sources() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("alpha.wasm");
+    save(&file, &meddler_with_lines("alpha", "does=traps"));
+    let shop = developed(&file, &[]);
+    let customer = json!({"email": "ann@shop.example"});
+    shop.post("/admin/customers", customer.clone()).is(
+        503,
+        json!({"type": "unavailable", "message": "alpha has to be asked, and does not answer"}),
+    );
+    let log = shop.server.wait_for_log("an extension did not answer");
+    let line = log.lines().last().unwrap();
+    let source = include_str!("../guests/meddler/src/lib.rs");
+    let traps = |line: &str| line.contains("panic!(\"it meddles no more\")");
+    let number = source.lines().position(traps).unwrap() + 1;
+    // Where it panics, once as it says itself and once as the host found it.
+    let at = format!("guests/meddler/src/lib.rs:{number}:");
+    let (_, told) = line.split_once("it wrote: ").unwrap();
+    let (panic, place) = told.split_once(" | it meddles no more; in ").unwrap();
+    assert!(panic.contains(&at), "{line}");
+    let innermost = place.split(" < ").next().unwrap();
+    assert!(
+        innermost.contains("before_create_customer") && innermost.contains(&at),
+        "{line}"
+    );
+    assert!(!line.contains("panicking"), "{line}");
+    // Its author follows the log of the component alone.
+    let shown = shop.run(&["module", "logs", "alpha", "--lines", "1"]);
+    assert!(text(&shown.stdout).contains(innermost), "{shown:?}");
+}
+
+#[test]
+fn a_component_that_failed_at_the_start_is_served_once_it_is_mended() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("marked.wasm");
+    save(&file, &marked("version=1.0.0"));
+    // Its name is known, and all else of it is wrong.
+    let shop = developed(
+        &file,
+        &["modules.marked.config.break=1.0.0 settings,1.0.1 routes"],
+    );
+    let log = shop.server.wait_for_log("a component failed at the start");
+    assert!(
+        log.contains("its module is not served: save one that works"),
+        "{log}"
+    );
+    assert_eq!(shop.get("/admin/marked").status, 404);
+    save(&file, &marked("version=1.0.1"));
+    let log = shop.server.wait_for_log("is not served");
+    assert!(
+        log.lines().last().unwrap().contains("as the setting says"),
+        "{log}"
+    );
+    assert_eq!(
+        shop.get("/_wares/modules").value()["failures"][0]["module"],
+        "marked"
+    );
+    save(&file, &marked("version=1.0.2"));
+    until_said(&shop, &file, SERVED);
+    assert_eq!(serving(&shop), "1.0.2");
+    assert_eq!(shop.get("/_wares/modules").value()["failures"], json!([]));
+}
+
+#[test]
+fn a_file_that_says_no_name_is_not_watched() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let at = |name: &str| elsewhere.path().join(name);
+    save(&at("text.wasm"), b"text");
+    save(&at("panics.wasm"), &marked("bad=panics"));
+    save(&at("marked.wasm"), &marked("version=1.0.0"));
+    for (file, settings, said) in [
+        (
+            "none.wasm",
+            "",
+            "wares: --watch: build the component first: cannot read ",
+        ),
+        (
+            "text.wasm",
+            "",
+            "text.wasm: it is not a WebAssembly component",
+        ),
+        ("panics.wasm", "", "panics.wasm: it does not start: "),
+        (
+            "marked.wasm",
+            "modules.marked.component=other.wasm",
+            "marked.wasm: it is the module marked, for which modules.marked.component names other.wasm",
+        ),
+    ] {
+        let data = data();
+        let mut arguments: Vec<String> = ["serve", "--listen", "127.0.0.1:0", "--data"]
+            .map(str::to_owned)
+            .to_vec();
+        arguments.push(data.path().display().to_string());
+        arguments.extend(["--watch".to_owned(), at(file).display().to_string()]);
+        if !settings.is_empty() {
+            arguments.extend(["--set".to_owned(), settings.to_owned()]);
+        }
+        let ended = run(&arguments);
+        assert_eq!(ended.status.code(), Some(1), "{file}: {ended:?}");
+        let told = text(&ended.stderr);
+        assert!(told.lines().last().unwrap().contains(said), "{told}");
+    }
 }

@@ -26,8 +26,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
-use crate::engine::Size;
 use crate::engine::compiler::{self, Task};
+use crate::engine::{Size, Target};
 use crate::printable::{Printer, printable, printable_line};
 use crate::server::ListenError;
 use crate::telemetry::LogError;
@@ -84,6 +84,12 @@ enum Command {
         /// Compile it for the engine of large components.
         #[arg(long, conflicts_with = "read")]
         large: bool,
+        /// Compile it for an engine whose components are being developed.
+        #[arg(long, conflicts_with = "read")]
+        developing: bool,
+        /// Keep its functions in this file for the next time.
+        #[arg(long, conflicts_with = "read")]
+        functions: Option<PathBuf>,
     },
 }
 
@@ -139,11 +145,16 @@ pub fn run() -> ExitCode {
             memory_bytes_max,
             read,
             large,
+            developing,
+            functions,
         } => {
-            let task = match (read, large) {
-                (true, _) => Task::Read,
-                (false, true) => Task::Compile(Size::Large),
-                (false, false) => Task::Compile(Size::Small),
+            let size = if large { Size::Large } else { Size::Small };
+            let task = match read {
+                true => Task::Read,
+                false => Task::Compile {
+                    target: Target { size, developing },
+                    functions: functions.as_deref(),
+                },
             };
             return compile(memory_bytes_max, task);
         }
@@ -170,7 +181,7 @@ fn write_line(out: &mut dyn Write, line: Arguments<'_>) -> std::io::Result<()> {
 }
 
 /// An error goes to the process that asked, without more words.
-fn compile(memory_bytes_max: u64, task: Task) -> ExitCode {
+fn compile(memory_bytes_max: u64, task: Task<'_>) -> ExitCode {
     match compiler::run(memory_bytes_max, task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {

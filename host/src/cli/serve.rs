@@ -1,13 +1,16 @@
 //! `wares serve`: everything put together, until it is told to stop.
 
+mod developed;
 mod files;
 mod greeting;
 mod host;
 
 pub(super) use host::Host;
 
+use std::path::PathBuf;
+
 use anyhow::Context;
-use clap::Args;
+use clap::{ArgAction, Args};
 
 use super::ending::Ending;
 use super::setup::{FIRST_ADMIN, Setup};
@@ -23,9 +26,11 @@ pub(super) struct Arguments {
     /// interface, IPv4 and IPv6 [default: 127.0.0.1:9000].
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Serve a component anew whenever its file changes; for development.
-    #[arg(long)]
-    watch: bool,
+    /// For development: serve a component anew whenever its file changes, and log what
+    /// extensions change, and the source lines of traps. FILE is a component to serve beside
+    /// those that the settings name, with all grants that it wants; --watch may be repeated.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, action = ArgAction::Append)]
+    watch: Option<Vec<PathBuf>>,
     /// Do not start where any component cannot be served.
     #[arg(long)]
     strict: bool,
@@ -39,11 +44,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .iter()
         .map(|listen| ("server.listen".to_owned(), listen.clone()))
         .collect();
-    let setup = Setup::open_with(&arguments.common, listen)?;
+    let mut setup = Setup::open_with(&arguments.common, listen)?;
+    setup.developing = arguments.watch.is_some();
     let modules = setup.settings.modules.values();
     let most = modules.filter_map(|module| module.log_level).max();
     telemetry::start(&setup.settings.log, most)?;
-    let served = serve(arguments, &setup);
+    let served = serve(arguments, &mut setup);
     match served {
         // All that is said is JSON, from here to the end.
         Err(error) if setup.settings.log.json && tracing::enabled!(tracing::Level::ERROR) => {
@@ -54,9 +60,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
-fn serve(arguments: &Arguments, setup: &Setup) -> anyhow::Result<()> {
-    let settings = &setup.settings;
-    for variable in &settings.ignored_variables {
+fn serve(arguments: &Arguments, setup: &mut Setup) -> anyhow::Result<()> {
+    for variable in &setup.settings.ignored_variables {
         tracing::info!(
             variable,
             "a variable that Kubernetes sets for a Service is no setting, and is passed over"
@@ -68,9 +73,9 @@ fn serve(arguments: &Arguments, setup: &Setup) -> anyhow::Result<()> {
         .on_thread_start(processors::enlist)
         .on_thread_stop(processors::retire)
         .build()?;
-    let bound = runtime.block_on(Bound::take(&settings.server.listen));
+    let bound = runtime.block_on(Bound::take(&setup.settings.server.listen));
     if bound.is_err()
-        && settings.data.dir.is_dir()
+        && setup.settings.data.dir.is_dir()
         && let Ok(folder) = setup.folder()
     {
         // Another host on this folder says more than a port that is taken.
@@ -82,9 +87,16 @@ fn serve(arguments: &Arguments, setup: &Setup) -> anyhow::Result<()> {
     folder.require_lock()?;
     folder.warn_of_loose_modes();
     // Before they are read, which may take long: what changes meanwhile is served then.
-    let watched = arguments.watch.then(|| setup.watched()).transpose()?;
+    let watched = match &arguments.watch {
+        Some(files) => {
+            developed::serve(setup, files)?;
+            Some(setup.watched()?)
+        }
+        None => None,
+    };
+    let (setup, settings) = (&*setup, &setup.settings);
     let host = Host::open(setup, &folder, arguments.strict)?;
-    host.log_failures();
+    host.log_failures(arguments.watch.is_some());
     host.log_databases_without_component(&folder);
     host.manager.begin_serving();
     let _watch = watched

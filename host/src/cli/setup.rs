@@ -48,6 +48,9 @@ pub(super) struct Ground {
 /// The settings that a command runs with, and their sources.
 pub(super) struct Setup {
     pub settings: Settings,
+    /// Whether components are being developed: [`EngineOptions::developing`], and the log has
+    /// the values that extensions change.
+    pub developing: bool,
 }
 
 impl Setup {
@@ -70,6 +73,7 @@ impl Setup {
         };
         Ok(Self {
             settings: Settings::load(&sources)?,
+            developing: false,
         })
     }
 
@@ -116,6 +120,7 @@ impl Setup {
             compile: Some(settings.compile.limits),
             artifacts: artifacts.is_dir().then_some(artifacts),
             hear,
+            developing: self.developing,
         })?)
     }
 

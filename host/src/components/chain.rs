@@ -2,6 +2,7 @@
 //! that exports the point is called in the operator's order, and each gets what the one
 //! before returned. Knows nothing of what a point is for.
 
+mod log;
 mod order;
 
 use std::borrow::Cow;
@@ -19,7 +20,7 @@ use super::version::Version;
 use crate::engine::extended::Member;
 use crate::engine::{
     DEPTH_MAX, Extending, NestedCall, Nesting, NoAnswer, NotAnswered, Points, Question, Selecting,
-    Selection, Turn, Val,
+    Selection, Turn, Val, differences,
 };
 use crate::printable::cut;
 use crate::telemetry::HOOKS;
@@ -60,17 +61,21 @@ pub struct Chain {
     /// The extensions that are missing among them.
     absent: ArcSwap<Vec<Arc<Absent>>>,
     rejections: Rejections,
+    /// Whether the log has the values that extensions change, and not the names of their fields
+    /// alone.
+    shows_values: bool,
     /// Has the audit take the rejections.
     audit: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Chain {
-    /// A chain of these components.
-    pub fn new(order: ExtensionOrder, slots: &[Arc<Slot>]) -> Self {
+    /// A chain of these components. `shows_values` if the log has values that they change.
+    pub fn new(order: ExtensionOrder, slots: &[Arc<Slot>], shows_values: bool) -> Self {
         Self {
             called: ArcSwap::from_pointee(Called::new(order, slots)),
             absent: ArcSwap::default(),
             rejections: Rejections::default(),
+            shows_values,
             audit: OnceLock::new(),
         }
     }
@@ -176,8 +181,14 @@ impl Points for Chain {
             };
             let turn = check_nesting(slot, nesting);
             match turn.and_then(|()| slot.hook(&version, &hook, nesting)) {
-                Ok(Turn::Passed { value, changed }) => {
-                    log_changed(&version, &hook, nesting, &changed);
+                Ok(Turn::Passed(value)) => {
+                    if let Some(before) = hook.parameters.last() {
+                        let changed = differences(before, &value);
+                        match self.shows_values {
+                            true => log::values(&version, &hook, nesting, &changed),
+                            false => log::changed(&version, &hook, nesting, &changed),
+                        }
+                    }
                     if let Some(last) = parameters.to_mut().last_mut() {
                         *last = value;
                     }
@@ -187,7 +198,7 @@ impl Points for Chain {
                     return Ok(Val::Result(Err(Some(Box::new(rejection)))));
                 }
                 Err(reason) => {
-                    log_failed(&version, &hook, nesting, &reason);
+                    log::failed(&version, &hook, nesting, &reason);
                     if version.on_failure() == FailurePolicy::Refuse {
                         return Err(NoAnswer {
                             component: slot.name().to_owned(),
@@ -315,22 +326,6 @@ fn check_depth(nesting: &Nesting) -> Result<(), String> {
     Ok(())
 }
 
-fn log_changed(version: &Version, hook: &NestedCall<'_>, by: &Nesting, changed: &[String]) {
-    if changed.is_empty() || !version.logs_hooks(Level::INFO) {
-        return;
-    }
-    tracing::info!(
-        target: HOOKS,
-        module = version.name(),
-        version = %version.version(),
-        hook = hook.function,
-        fields = changed.join(", "),
-        by = by.path(),
-        actor = by.on_behalf_of(),
-        "an extension changed a value"
-    );
-}
-
 /// The text of a rejection's field; empty if it has none. A rejection that is a text itself
 /// is its message.
 fn text_of<'a>(rejection: &'a Val, name: &str) -> &'a str {
@@ -347,20 +342,6 @@ fn text_of<'a>(rejection: &'a Val, name: &str) -> &'a str {
         },
         _ => "",
     }
-}
-
-fn log_failed(version: &Version, hook: &NestedCall<'_>, by: &Nesting, reason: &str) {
-    let consequence = consequence(version.on_failure());
-    tracing::error!(
-        target: HOOKS,
-        module = version.name(),
-        version = %version.version(),
-        hook = hook.function,
-        reason = &*cut(reason, SHOWN_BYTES_MAX),
-        by = by.path(),
-        actor = by.on_behalf_of(),
-        "an extension did not answer, and {consequence}"
-    );
 }
 
 /// What becomes of a request whose extension did not answer.

@@ -23,7 +23,7 @@ use super::canary::Canary;
 use super::statistics::{ModuleStatistics, Present, Refused};
 use super::{Method, Request, Response, Version};
 
-/// The logged part of an error of a call, and of its backtrace, in bytes.
+/// The logged part of an error of a call, in bytes.
 const SHOWN_BYTES_MAX: usize = 2 * 1024;
 
 /// The options of a slot.
@@ -341,12 +341,8 @@ impl Calling {
         if let Err(error) = &result
             && !matches!(error, CallError::NoAnswer(_))
         {
-            let backtrace = match error {
-                CallError::Trap { backtrace, .. } => backtrace.join(" < "),
-                _ => String::new(),
-            };
-            // A component chooses the length of its names and messages.
-            let backtrace = &*cut(&backtrace, SHOWN_BYTES_MAX);
+            let backtrace = &*error.backtrace();
+            // A component chooses the length of its messages.
             let error = error.to_string();
             let error = &*cut(&error, SHOWN_BYTES_MAX);
             let module = &*record.name;

@@ -94,7 +94,7 @@ pub enum VersionError {
 
 impl VersionError {
     /// The name of the module, if the component returned it before it was refused.
-    pub(super) fn module(&self) -> Option<&str> {
+    pub fn module(&self) -> Option<&str> {
         match self {
             Self::Load {
                 source: LoadError::NotGranted { module, .. } | LoadError::Settings { module, .. },

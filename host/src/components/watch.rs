@@ -10,8 +10,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 use std::{fs, io, thread};
 
-use super::changes::{ChangeError, Manager};
-use super::source::Source;
+use super::changes::Manager;
+use super::source::{Rank, Source};
 
 /// How often the paths are resolved. The system reports changes in the folders that existed
 /// at first, and not in others that replace them.
@@ -27,7 +27,8 @@ const GONE: Duration = Duration::from_secs(1);
 pub enum WatchError {
     /// Neither a file nor a folder exists.
     #[error(
-        "there is nothing to watch: make the folder {folder}, or name a component with modules.NAME.component",
+        "there is nothing to watch: name a component, as --watch FILE or with modules.NAME.component, or make the \
+         folder {folder}",
         folder = .0.display()
     )]
     Nothing(PathBuf),
@@ -218,34 +219,36 @@ fn serve_anew(path: &Path, watched: &Watched, before: SystemTime, is_new: bool, 
     let written = fs::metadata(path).and_then(|file| file.modified());
     // The target of a link may have been written long ago.
     let saved = written.map_or(before, |written| written.max(before));
+    let name = watched.name(path);
     let done = match Source::read(path, manager.component_bytes_max()) {
         Ok(source) => manager.reload(&Source {
-            name: watched.name(path).map(str::to_owned),
+            name: name.map(str::to_owned),
+            rank: name.map_or(source.rank, |_| Rank::Configured),
             ..source
         }),
         Err(error) => {
             tracing::error!("{error}");
-            manager.refuse_file(path, watched.name(path), &error.to_string());
+            manager.refuse_file(path, name, &error.to_string());
             return;
         }
     };
     match done {
         Ok(Some(module)) => {
-            let seconds = SystemTime::now().duration_since(saved).unwrap_or_default();
+            let since = SystemTime::now().duration_since(saved).unwrap_or_default();
+            let compiled = match module.compiled_in() {
+                Some(time) => format!("was compiled in {} ms", time.as_millis()),
+                None => "was compiled before".to_owned(),
+            };
             tracing::info!(
                 module = module.name(),
                 version = %module.version(),
                 digest = module.digest().to_string(),
-                "{file} is served {:.1} s after it was saved",
-                seconds.as_secs_f64()
+                "{file} is served {} ms after it was saved, and {compiled}",
+                since.as_millis()
             );
         }
         Ok(None) if is_new => tracing::info!("{file} is there, and is what is served already"),
         Ok(None) => {}
-        Err(error @ ChangeError::UnknownModule(_)) => {
-            let error = error.reason();
-            tracing::error!("{file} is not served: {error} yet, which takes a start of the host");
-        }
         Err(error) => tracing::error!("{file} is not served: {}", error.reason()),
     }
 }

@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::size::{self, Size};
+use super::engines::Target;
+use super::size;
 use crate::digest::Digest;
 use crate::{clock, files};
 
@@ -21,20 +22,21 @@ const CHECKSUM_BYTES: usize = 32;
 /// Named after the component's digest, the engine of its size, and after all that its machine
 /// code depends on: wasmtime's version, the processor's features, the engine's options, and
 /// what decides between the engines.
-fn name(engine: &Engine, (digest, size): (Digest, Size)) -> String {
+fn name(engine: &Engine, component: (Digest, Target)) -> String {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
     size::RULE.hash(&mut hasher);
-    let beginning = beginning((digest, size));
+    let beginning = beginning(component);
     format!("{beginning}{:016x}.cwasm", hasher.finish())
 }
 
-fn beginning((digest, size): (Digest, Size)) -> String {
-    format!("{digest}-{}-", size.name())
+fn beginning((digest, target): (Digest, Target)) -> String {
+    let developing = if target.developing { "developing-" } else { "" };
+    format!("{digest}-{developing}{}-", target.size.name())
 }
 
 /// Whether there is a file of the component for the engine of this size, usable or not.
-pub(super) fn is_kept(folder: &Path, component: (Digest, Size)) -> bool {
+pub(super) fn is_kept(folder: &Path, component: (Digest, Target)) -> bool {
     let beginning = beginning(component);
     names(folder).any(|name| name.starts_with(&beginning))
 }
@@ -50,7 +52,11 @@ fn checksum(name: &str, code: &[u8]) -> [u8; CHECKSUM_BYTES] {
 }
 
 /// Returns the machine code of the component with this digest, if a valid file exists.
-pub(super) fn read(engine: &Engine, folder: &Path, component: (Digest, Size)) -> Option<Component> {
+pub(super) fn read(
+    engine: &Engine,
+    folder: &Path,
+    component: (Digest, Target),
+) -> Option<Component> {
     let name = name(engine, component);
     let bytes = files::read(&folder.join(&name), files::OWN_BYTES_MAX).ok()?;
     let (code, ending) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
@@ -75,10 +81,10 @@ pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> 
 
 /// Stores the machine code. A failure does not affect the caller: the next start compiles
 /// again.
-pub(super) fn write(engine: &Engine, folder: &Path, component: (Digest, Size), code: &[u8]) {
+pub(super) fn write(engine: &Engine, folder: &Path, component: (Digest, Target), code: &[u8]) {
     let name = name(engine, component);
     // Files of other versions of the host or another processor.
-    forget(folder, component.0);
+    remove(folder, &beginning(component));
     let write = || -> std::io::Result<()> {
         // Written beside and renamed, so that no reader sees an incomplete file.
         let (path, mut file) = tempfile_in(folder)?;
@@ -99,8 +105,12 @@ pub(super) fn write(engine: &Engine, folder: &Path, component: (Digest, Size), c
 
 /// Removes the machine code of the component with this digest.
 pub(super) fn forget(folder: &Path, digest: Digest) {
-    let beginning = format!("{digest}-");
-    for name in names(folder).filter(|name| name.starts_with(&beginning)) {
+    remove(folder, &format!("{digest}-"));
+}
+
+/// Removes the files whose names begin so.
+fn remove(folder: &Path, beginning: &str) {
+    for name in names(folder).filter(|name| name.starts_with(beginning)) {
         // A file that stays only takes space.
         let _ = fs::remove_file(folder.join(name));
     }
@@ -121,6 +131,7 @@ fn tempfile_in(folder: &Path) -> std::io::Result<(PathBuf, fs::File)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Size;
 
     #[test]
     fn nothing_of_a_file_stays_that_cannot_be_kept() {
@@ -133,7 +144,11 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         // A folder stands where the file is to be.
-        let component = (Digest::of(b"component"), Size::Small);
+        let target = Target {
+            size: Size::Small,
+            developing: false,
+        };
+        let component = (Digest::of(b"component"), target);
         let name = name(&engine, component);
         fs::create_dir(folder.path().join(&name)).unwrap();
         write(&engine, folder.path(), component, b"code");

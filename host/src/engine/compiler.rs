@@ -1,14 +1,18 @@
 //! Compiles components, and reads their types, in a separate process. The compiler is not
 //! made for hostile input: beyond its time or memory, only that process is killed.
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use super::engines::code_config;
+use super::engines::{Target, code_config};
 use super::error::LoadError;
+use super::function_cache::FunctionCache;
 use super::root;
 use super::shape::Shape;
 use super::size::Size;
@@ -22,14 +26,23 @@ pub const COMMAND: &str = "compile-component";
 const READ: &str = "--read";
 /// The flag with which it compiles for the engine of large components.
 const LARGE: &str = "--large";
+/// The flag with which it compiles for an engine whose components are being developed.
+const DEVELOPING: &str = "--developing";
+/// The flag with the file in which it keeps functions between compilations.
+const FUNCTIONS: &str = "--functions";
 
 /// What the process does with the component.
 #[derive(Clone, Copy, Debug)]
-pub enum Task {
+pub enum Task<'a> {
     /// Reads its types and its size.
     Read,
-    /// Compiles it for the engine of its size.
-    Compile(Size),
+    /// Compiles it, and keeps its functions in a file for the next time.
+    Compile {
+        /// The engine that the machine code is for.
+        target: Target,
+        /// The file, if there is one.
+        functions: Option<&'a Path>,
+    },
 }
 
 /// The limits of compiling one component.
@@ -41,17 +54,18 @@ pub struct CompileLimits {
     pub memory_bytes_max: u64,
 }
 
-/// Compiles a component to machine code for the engine of its size.
+/// Compiles a component to machine code. Its functions are kept in the file `functions`.
 ///
 /// # Errors
 /// When it does not compile, or not within its limits.
 pub(super) fn compile(
     bytes: &[u8],
     limits: CompileLimits,
-    size: Size,
+    target: Target,
+    functions: Option<&Path>,
 ) -> Result<Vec<u8>, LoadError> {
     fault("compile.begun");
-    ask(bytes, limits, Task::Compile(size))
+    ask(bytes, limits, Task::Compile { target, functions })
 }
 
 /// Reads the imports and exports of a component.
@@ -64,17 +78,29 @@ pub(super) fn read(bytes: &[u8], limits: CompileLimits) -> Result<Shape, LoadErr
 }
 
 /// Runs a separate process on a component, and returns its output.
-fn ask(bytes: &[u8], limits: CompileLimits, task: Task) -> Result<Vec<u8>, LoadError> {
+fn ask(bytes: &[u8], limits: CompileLimits, task: Task<'_>) -> Result<Vec<u8>, LoadError> {
     let failed = |error: std::io::Error| LoadError::Compiler(error.to_string());
-    let flag = match task {
-        Task::Read => Some(READ),
-        Task::Compile(Size::Small) => None,
-        Task::Compile(Size::Large) => Some(LARGE),
+    let flags = match task {
+        Task::Read => [Some(READ), None],
+        Task::Compile { target, .. } => [
+            (target.size == Size::Large).then_some(LARGE),
+            target.developing.then_some(DEVELOPING),
+        ],
+    };
+    let functions = match task {
+        Task::Compile { functions, .. } => functions,
+        Task::Read => None,
     };
     let mut child = Command::new(program().map_err(failed)?)
         .arg(COMMAND)
         .arg(limits.memory_bytes_max.to_string())
-        .args(flag)
+        .args(flags.into_iter().flatten())
+        .args(
+            functions
+                .map(|file| [OsStr::new(FUNCTIONS), file.as_os_str()])
+                .into_iter()
+                .flatten(),
+        )
         .env_clear()
         // Each arena reserves much memory that is hardly used.
         .env("MALLOC_ARENA_MAX", "2")
@@ -146,7 +172,7 @@ fn program() -> std::io::Result<std::path::PathBuf> {
 ///
 /// # Errors
 /// The fault of the component, on one line.
-pub fn run(memory_bytes_max: u64, task: Task) -> Result<(), String> {
+pub fn run(memory_bytes_max: u64, task: Task<'_>) -> Result<(), String> {
     limit_memory(memory_bytes_max).map_err(|error| error.to_string())?;
     end_with_the_host();
     let mut bytes = Vec::new();
@@ -157,11 +183,22 @@ pub fn run(memory_bytes_max: u64, task: Task) -> Result<(), String> {
         Task::Read => {
             serde_json::to_vec(&Shape::read(&bytes)?).map_err(|error| error.to_string())?
         }
-        Task::Compile(size) => {
-            let mut config = code_config(size);
-            // Background work keeps the other processors free.
-            config.parallel_compilation(!stands_aside());
-            compile_with(&config, &bytes)?
+        Task::Compile { target, functions } => {
+            let mut config = code_config(target);
+            // Background work keeps the other processors free, unless who waits for it is the
+            // only one who waits for anything.
+            config.parallel_compilation(target.developing || !stands_aside());
+            let functions = functions.map(|file| Arc::new(FunctionCache::open(file)));
+            if let Some(functions) = &functions {
+                config
+                    .enable_incremental_compilation(functions.clone())
+                    .map_err(|error| root(&error))?;
+            }
+            let code = compile_with(&config, &bytes)?;
+            if let Some(functions) = functions {
+                functions.keep();
+            }
+            code
         }
     };
     std::io::stdout()
@@ -170,8 +207,8 @@ pub fn run(memory_bytes_max: u64, task: Task) -> Result<(), String> {
 }
 
 /// Compiles a component in this process.
-pub(super) fn compile_here(bytes: &[u8], size: Size) -> Result<Vec<u8>, String> {
-    compile_with(&code_config(size), bytes)
+pub(super) fn compile_here(bytes: &[u8], target: Target) -> Result<Vec<u8>, String> {
+    compile_with(&code_config(target), bytes)
 }
 
 fn compile_with(config: &wasmtime::Config, bytes: &[u8]) -> Result<Vec<u8>, String> {

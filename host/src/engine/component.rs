@@ -2,6 +2,7 @@
 //! number of times, each time in a fresh instance.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
@@ -20,6 +21,7 @@ pub struct Component {
     _clock: Arc<Clock>,
     pub(super) pre: InstancePre<CallState>,
     digest: Digest,
+    compiled_in: Option<Duration>,
     hear: Option<fn(&str, &str)>,
     points: PointsOfHost,
     pub(super) filled: Vec<String>,
@@ -41,6 +43,9 @@ impl Guest<'_> {
     }
 }
 
+/// The file of functions of components that are being developed, beside their machine code.
+const FUNCTIONS_FILE: &str = "functions";
+
 /// The first bytes of every component: magic number, version, layer.
 const COMPONENT_HEADER: [u8; 8] = *b"\0asm\x0d\x00\x01\x00";
 /// The first bytes of every core module.
@@ -60,7 +65,7 @@ impl Engine {
         digest: Digest,
         fits: impl FnOnce(&Shape) -> Result<(), LoadError>,
     ) -> Result<Component, LoadError> {
-        let component = self.compile(bytes, digest, fits)?;
+        let (component, compiled_in) = self.compile(bytes, digest, fits)?;
         let engine = component.engine();
         let linker = linker::link(engine, &component)?;
         let pre = linker
@@ -72,6 +77,7 @@ impl Engine {
             _clock: self.clock.clone(),
             pre,
             digest,
+            compiled_in,
             hear: self.options.hear,
             points: self.points.clone(),
         })
@@ -90,16 +96,17 @@ impl Engine {
         }
     }
 
+    /// Compiles a component, and returns how long that took; `None` if its machine code was kept.
     fn compile(
         &self,
         bytes: &[u8],
         digest: Digest,
         fits: impl FnOnce(&Shape) -> Result<(), LoadError>,
-    ) -> Result<wasmtime::component::Component, LoadError> {
+    ) -> Result<(wasmtime::component::Component, Option<Duration>), LoadError> {
         check_header(bytes, self.options.component_bytes_max)?;
         debug_assert_eq!(digest, Digest::of(bytes));
         if let Some(component) = self.kept(digest)? {
-            return Ok(component);
+            return Ok((component, None));
         }
         let turn = self
             .compilers
@@ -113,14 +120,23 @@ impl Engine {
         let size = shape.measures.size();
         let engine = self.engines.of(size)?;
         let code = match self.options.compile {
-            Some(limits) => compiler::compile(bytes, limits, size)?,
-            None => compiler::compile_here(bytes, size).map_err(LoadError::Compile)?,
+            Some(limits) => compiler::compile(bytes, limits, target, functions.as_deref())?,
+            None => compiler::compile_here(bytes, target).map_err(LoadError::Compile)?,
+        let target = self.engines.target(size);
+        let folder = self.options.artifacts.as_deref();
+        let functions = folder
+            .filter(|_| target.developing)
+            .map(|folder| folder.join(FUNCTIONS_FILE));
+        let begun = Instant::now();
         };
         drop(turn);
-        if let Some(folder) = &self.options.artifacts {
-            artifact::write(engine, folder, (digest, size), &code);
+        if let Some(folder) = folder {
+            artifact::write(engine, folder, (digest, target), &code);
+        let compiled_in = begun.elapsed();
         }
-        artifact::load(engine, &code).map_err(|error| LoadError::Compile(super::root(&error)))
+        let component = artifact::load(engine, &code)
+            .map_err(|error| LoadError::Compile(super::root(&error)))?;
+        Ok((component, Some(compiled_in)))
     }
 
     /// The component from machine code that was kept of it.
@@ -130,8 +146,9 @@ impl Engine {
         };
         for size in Size::ALL {
             // No engine is made where there is nothing for it.
-            if artifact::is_kept(folder, (digest, size)) {
-                let component = artifact::read(self.engines.of(size)?, folder, (digest, size));
+            if artifact::is_kept(folder, (digest, target)) {
+                let component = artifact::read(self.engines.of(size)?, folder, (digest, target));
+            let target = self.engines.target(size);
                 if component.is_some() {
                     return Ok(component);
                 }

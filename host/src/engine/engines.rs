@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use super::size::Size;
 use super::{EngineOptions, LoadError, SPARE_CALLS, UNLIMITED};
@@ -20,6 +20,15 @@ const TABLES_PER_NESTED_CALL: u32 = 4;
 /// Memory of a slot that is cleared by hand instead of returned to the
 /// kernel: page faults cost more than clearing the little that a call touches.
 const KEEP_RESIDENT_BYTES: usize = 1024 * 1024;
+
+/// The engine that machine code is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The size of its components.
+    pub size: Size,
+    /// As in [`super::EngineOptions`].
+    pub developing: bool,
+}
 
 /// The engines of one host.
 pub(super) struct Engines {
@@ -66,6 +75,14 @@ impl Engines {
         Ok(self.large.get_or_init(|| large))
     }
 
+    /// The target of components of this size.
+    pub(super) fn target(&self, size: Size) -> Target {
+        Target {
+            size,
+            developing: self.options.developing,
+        }
+    }
+
     /// Advances the clock that deadlines are measured by.
     pub(super) fn tick(&self) {
         self.small.increment_epoch();
@@ -96,7 +113,10 @@ fn config(options: &EngineOptions, size: Size) -> Config {
         .max_unused_warm_slots(calls)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(64 * 1024);
-    let mut config = code_config(size);
+    let mut config = code_config(Target {
+        size,
+        developing: options.developing,
+    });
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .max_wasm_stack(options.stack_bytes_max)
@@ -113,18 +133,24 @@ pub(crate) fn stack_bytes_of_calls(stack_bytes_max: usize) -> usize {
 }
 
 /// All that machine code depends on; the same for the process that compiles and the one that runs it.
-pub(super) fn code_config(size: Size) -> Config {
+pub(super) fn code_config(target: Target) -> Config {
     let mut config = Config::new();
     config
         // Copying the data of a small component into a fresh memory is cheaper than mapping
         // it: a mapping has to be undone after every call, and what is written
         // faults page by page, both with a flush of what all processors know of it.
         // A runtime's megabytes are read more than written, and copied for longer.
-        .memory_init_cow(size == Size::Large)
+        .memory_init_cow(target.size == Size::Large)
         .epoch_interruption(!UNLIMITED)
         // A slot reserves all that 32 bits can reach, so that reads and writes
         // need no checks; what lies behind it catches offsets in an instruction.
         .memory_guard_size(64 * 1024)
+        // The debug information of a component is foreign, and the host itself reads it at a
+        // trap: only that of a component whose author runs the host.
+        .wasm_backtrace_details(match target.developing {
+            true => WasmBacktraceDetails::Enable,
+            false => WasmBacktraceDetails::Disable,
+        })
         .wasm_component_model(true);
     config
 }
@@ -145,6 +171,7 @@ mod tests {
             compile: None,
             artifacts: Some(artifacts.to_owned()),
             hear: None,
+            developing: false,
         })
         .unwrap()
     }

@@ -2,11 +2,16 @@
 
 use std::fmt;
 
+use super::backtrace;
 use crate::capabilities::wasi::SleepsTooLong;
 use crate::capabilities::{
     CallState, CallTimeReached, DeadlineReached, HostCallsReached, Limits, NoAnswer, NotGranted,
     Retired,
 };
+use crate::printable::cut;
+
+/// The part of a backtrace that is shown, in bytes.
+const BACKTRACE_BYTES_MAX: usize = 2 * 1024;
 
 /// Why a component cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +93,7 @@ pub enum LoadError {
     #[error("it cannot be linked: {0}")]
     Link(String),
     /// A call that every component must answer at loading failed.
-    #[error("it does not start: {0}")]
+    #[error("it does not start: {}", .0.with_backtrace())]
     Start(#[from] CallError),
     /// It answered, but not as the contract says.
     #[error("{0}")]
@@ -205,6 +210,26 @@ impl CallError {
         }
         if error.is::<Retired>() {
             return Self::Retired;
+    /// The functions of the guest that were on its stack when it trapped, innermost first, in
+    /// one line; empty where none is known.
+    pub(crate) fn backtrace(&self) -> String {
+        match self {
+            // A component chooses the length of its names.
+            Self::Trap { backtrace, .. } => {
+                cut(&backtrace.join(" < "), BACKTRACE_BYTES_MAX).into_owned()
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// The error with the functions of the guest that were on its stack.
+    pub(crate) fn with_backtrace(&self) -> String {
+        match &*self.backtrace() {
+            "" => self.to_string(),
+            backtrace => format!("{self}; in {backtrace}"),
+        }
+    }
+
         }
         if let Some(no_answer) = error.downcast_ref::<NoAnswer>() {
             return Self::NoAnswer(no_answer.clone());
@@ -228,21 +253,7 @@ impl CallError {
                 ", after it was refused more than {max} bytes (limits.memory_bytes_max)"
             ));
         }
-        let backtrace = error
-            .downcast_ref::<wasmtime::WasmBacktrace>()
-            .map(|trace| {
-                trace
-                    .frames()
-                    .iter()
-                    .map(|frame| {
-                        frame.func_name().map_or_else(
-                            || format!("function {}", frame.func_index()),
-                            ToOwned::to_owned,
-                        )
-                    })
-                    .collect()
-            })
-            .unwrap_or_default();
+        let backtrace = error.downcast_ref().map(backtrace::of).unwrap_or_default();
         Self::Trap {
             reason,
             troubles,

@@ -14,12 +14,8 @@ use crate::capabilities::{CallContext, HOOKS, Need, NestedCall};
 #[derive(Debug)]
 pub(crate) enum Turn {
     /// It returned a value.
-    Passed {
-        /// As the module knows it.
-        value: Val,
-        /// The names of the fields that it changed.
-        changed: Vec<String>,
-    },
+    /// As the module knows it.
+    Passed(Val),
     /// It refused; the value is the module's `err`.
     Rejected(Val),
 }
@@ -125,10 +121,7 @@ fn turn(hook: &NestedCall<'_>, ty: &ComponentFunc, results: Vec<Val>) -> Result<
                 Some(to) => lens::adapt(restored, &to),
                 None => Ok(restored),
             };
-            value.map(|value| Turn::Passed {
-                changed: lens::changed(before, &value),
-                value,
-            })
+            value.map(Turn::Passed)
         }
         Some(Val::Result(Err(Some(rejection)))) => match imported.err() {
             Some(to) => lens::adapt(*rejection, &to).map(Turn::Rejected),

@@ -249,25 +249,29 @@ pub(super) fn restore(returned: Val, before: &Val, known: &Type) -> Val {
     }
 }
 
-/// The names of what differs between two values: the fields of records, and the cases in
-/// lists of changes. `value` where they have no names.
-pub(super) fn changed(before: &Val, after: &Val) -> Vec<String> {
+/// One difference between two values: its name, and what each has there. `None` is a case that
+/// a value does not have, or that has no value.
+pub(crate) type Difference<'a> = (&'a str, Option<&'a Val>, Option<&'a Val>);
+
+/// What differs between two values: the fields of records, and the cases in lists of changes.
+/// `value` where they have no names.
+pub(crate) fn differences<'a>(before: &'a Val, after: &'a Val) -> Vec<Difference<'a>> {
     match (before, after) {
         (Val::Record(before), Val::Record(after)) => {
-            let mut names = Vec::new();
+            let mut differences = Vec::new();
             for ((name, before), (_, after)) in before.iter().zip(after) {
                 match (before, after) {
                     (before, after) if before == after => {}
                     (Val::List(one), Val::List(other)) if has_cases(one) || has_cases(other) => {
-                        names.extend(changed_cases(one, other));
+                        differences.extend(differing_cases(one, other));
                     }
-                    _ => names.push(name.clone()),
+                    _ => differences.push((name.as_str(), Some(before), Some(after))),
                 }
             }
-            names
+            differences
         }
         (before, after) if before == after => Vec::new(),
-        _ => vec!["value".to_owned()],
+        _ => vec![("value", Some(before), Some(after))],
     }
 }
 
@@ -275,20 +279,38 @@ fn has_cases(values: &[Val]) -> bool {
     matches!(values.first(), Some(Val::Variant(..)))
 }
 
-fn changed_cases(before: &[Val], after: &[Val]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    let only = |these: &[Val], those: &[Val], names: &mut Vec<String>| {
-        for value in these.iter().filter(|value| !those.contains(value)) {
-            if let Val::Variant(name, _) = value
-                && !names.contains(name)
-            {
-                names.push(name.clone());
-            }
-        }
+/// The cases of two lists that differ, each name once.
+fn differing_cases<'a>(before: &'a [Val], after: &'a [Val]) -> Vec<Difference<'a>> {
+    let only = |these: &'a [Val], those: &[Val]| -> Vec<&'a Val> {
+        let mut only: Vec<_> = these.iter().collect();
+        only.retain(|value| !those.contains(value));
+        only
     };
-    only(before, after, &mut names);
-    only(after, before, &mut names);
-    names
+    let (removed, added) = (only(before, after), only(after, before));
+    let mut differences: Vec<Difference<'a>> = Vec::new();
+    for name in removed
+        .iter()
+        .chain(&added)
+        .filter_map(|value| case_name(value))
+    {
+        if differences.iter().all(|(known, ..)| *known != name) {
+            let named = |values: &[&'a Val]| {
+                values.iter().find_map(|value| match value {
+                    Val::Variant(case, value) if case == name => value.as_deref(),
+                    _ => None,
+                })
+            };
+            differences.push((name, named(&removed), named(&added)));
+        }
+    }
+    differences
+}
+
+fn case_name(value: &Val) -> Option<&str> {
+    match value {
+        Val::Variant(name, _) => Some(name),
+        _ => None,
+    }
 }
 
 fn name(ty: &Type) -> &'static str {
@@ -407,8 +429,10 @@ mod tests {
             ),
         ]);
         assert_eq!(restored, expected);
-        assert_eq!(changed(&new, &restored), ["email", "email", "phone"]);
-        assert_eq!(changed(&new, &new), Vec::<String>::new());
+        let changed = differences(&new, &restored).into_iter();
+        let names: Vec<_> = changed.map(|(name, ..)| name).collect();
+        assert_eq!(names, ["email", "email", "phone"]);
+        assert_eq!(differences(&new, &new), []);
     }
 
     #[test]

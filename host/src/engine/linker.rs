@@ -365,6 +365,7 @@ mod tests {
             compile: None,
             artifacts: None,
             hear: None,
+            developing: false,
         });
         let engine = engine.unwrap().engines.of(Size::Small).unwrap().clone();
         let component = Component::new(&engine, wat::parse_str(COUNTS).unwrap()).unwrap();

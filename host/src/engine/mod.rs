@@ -3,11 +3,13 @@
 //! is for.
 
 mod artifact;
+mod backtrace;
 mod call;
 pub mod compiler;
 mod component;
 mod engines;
 mod error;
+mod function_cache;
 mod hook;
 mod lens;
 mod linker;
@@ -36,6 +38,7 @@ pub(crate) use engines::stack_bytes_of_calls;
 pub use error::{CallError, LoadError, Troubles};
 pub(crate) use hook::{Turn, needed_to_fill};
 pub use linker::ImportKind;
+pub(crate) use lens::{Difference, differences};
 pub use settings::CompileSettings;
 pub(crate) use settings::read_stack_bytes;
 pub use shape::{Export, Import, Shape};
@@ -54,6 +57,7 @@ pub use crate::capabilities::{
 use engines::Engines;
 use turns::Turns;
 
+pub use engines::Target;
 /// What limits cost is measured against a host that is built without them; see
 /// `tests/bench_pair.sh`. No other is.
 const UNLIMITED: bool = cfg!(wares_unlimited);
@@ -88,6 +92,9 @@ pub struct EngineOptions {
     pub hear: Option<fn(&str, &str)>,
 }
 
+    /// Whether components are being developed: all processors compile them, functions that were
+    /// compiled before are not compiled again, and a trap names the lines of their sources.
+    pub developing: bool,
 /// Compiles components and owns what running them shares: the pools of
 /// instances, and the clock that their deadlines are measured by.
 pub struct Engine {

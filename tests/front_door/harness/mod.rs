@@ -321,6 +321,11 @@ pub fn meddler_version(name: &str, mark: &str) -> Vec<u8> {
     with_mark(env!("MEDDLER_GUEST"), &format!("name={name} {mark}"))
 }
 
+/// The same, with the lines of its sources in it.
+pub fn meddler_with_lines(name: &str, mark: &str) -> Vec<u8> {
+    with_mark(env!("MEDDLER_WITH_LINES"), &format!("name={name} {mark}"))
+}
+
 /// The component `provider` under another name.
 pub fn provider(name: &str) -> Vec<u8> {
     with_mark(env!("PROVIDER_GUEST"), &format!("name={name}"))

@@ -21,6 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
             compile: None,
             artifacts: None,
             hear: None,
+            developing: false,
         };
         Engine::new(options).expect("an engine")
     });

@@ -82,7 +82,7 @@ impl Host {
             .collect();
         let modules: Vec<_> = enabled.iter().map(|slot| slot.module()).collect();
         let first_list = first_list(&modules).map(str::to_owned);
-        let chain = Arc::new(Chain::new(order, &enabled));
+        let chain = Arc::new(Chain::new(order, &enabled, setup.developing));
         engine.fill_points(chain.clone());
         let ground = Ground {
             routes: CurrentRoutes::new(enabled, host)?,
@@ -116,8 +116,9 @@ impl Host {
         })
     }
 
-    /// Logs the components that failed, and the versions that serve instead of them.
-    pub(super) fn log_failures(&self) {
+    /// Logs the components that failed, and the versions that serve instead of them. `watched`
+    /// if one that is saved is served.
+    pub(super) fn log_failures(&self, watched: bool) {
         for failure in self.manager.failures() {
             let name = failure.module.as_deref();
             let serves = name.and_then(|name| Some(self.manager.slot(name).ok()?.module()));
@@ -137,6 +138,12 @@ impl Host {
                     serves = serves.digest().to_string(),
                     "a component failed at the start, and another version of its module serves: \
                      install a version that works, or activate the one that serves"
+                ),
+                None if watched => tracing::error!(
+                    module,
+                    digest,
+                    reason,
+                    "a component failed at the start, and its module is not served: save one that works"
                 ),
                 None => tracing::error!(
                     module,

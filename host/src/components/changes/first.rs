@@ -72,7 +72,7 @@ impl Change<'_, NotInService> {
         fault("activate.recorded");
         database.watch();
         slot.module().attach(database);
-        manager.begin_to_serve(Arc::new(slot));
+        manager.begin_to_serve(Arc::new(slot), true);
         fault("activate.switched");
         Ok(version)
     }
@@ -80,33 +80,40 @@ impl Change<'_, NotInService> {
     /// Opens the data of the module, or makes it, runs its migrations, and records the version
     /// as the active one.
     fn activate_data(&self, module: &Version) -> Result<Database, ChangeError> {
+        self.open_data(module, |database| {
+            let versions = [Some(module.digest())];
+            let applied = database
+                .activate(module.schema(), &versions)
+                .map_err(ChangeError::Migration)?;
+            log_migrations(module.name(), &applied);
+            Ok(())
+        })
+    }
+
+    /// Opens the data of the module, or makes it, and has it prepared. What was made for a
+    /// version that is refused then does not stay.
+    pub(super) fn open_data(
+        &self,
+        module: &Version,
+        prepare: impl FnOnce(&Database) -> Result<(), ChangeError>,
+    ) -> Result<Database, ChangeError> {
         let file = self.manager.options.data.database(&self.name);
         let is_new = !file.exists();
-        let activated = module.database_at(&file).map_err(ChangeError::from);
-        let activated = activated.and_then(|database| {
-            let versions = [Some(module.digest())];
-            match database.activate(module.schema(), &versions) {
-                Ok(applied) => Ok((database, applied)),
-                Err(error) => {
-                    database.close();
-                    Err(ChangeError::Migration(error))
-                }
-            }
-        });
-        match activated {
-            Ok((database, applied)) => {
-                log_migrations(module.name(), &applied);
-                Ok(database)
-            }
+        let opened = module.database_at(&file).map_err(ChangeError::from);
+        let prepared = opened.and_then(|database| match prepare(&database) {
+            Ok(()) => Ok(database),
             Err(error) => {
-                // One that may be recorded as active stays.
-                let is_unsure = matches!(error, ChangeError::Migration(MigrationError::Sql(_)));
-                if is_new && !is_unsure {
-                    remove_database(&file);
-                }
+                database.close();
                 Err(error)
             }
-        }
+        });
+        prepared.inspect_err(|error| {
+            // One that may be recorded as active stays.
+            let is_unsure = matches!(error, ChangeError::Migration(MigrationError::Sql(_)));
+            if is_new && !is_unsure {
+                remove_database(&file);
+            }
+        })
     }
 
     /// Why no version can be its canary.
@@ -119,10 +126,10 @@ impl Change<'_, NotInService> {
 }
 
 impl Manager {
-    /// Serves a module of a new name, beside all others.
-    fn begin_to_serve(&self, slot: Arc<Slot>) {
+    /// Serves a module of a new name, beside all others; without requests if it is not enabled.
+    pub(super) fn begin_to_serve(&self, slot: Arc<Slot>, enabled: bool) {
         self.mended(slot.name());
-        self.lead_to_enabled(|| self.served.add(slot.clone(), true));
+        self.lead_to_enabled(|| self.served.add(slot.clone(), enabled));
         self.options.slots.report(&slot);
     }
 }

@@ -67,18 +67,25 @@ impl Change<'_, NotInService> {
         let manager = self.manager;
         let module = Arc::new(manager.load(&self.name, bytes, digest, Some(grants))?);
         manager.check_routes(&module, None)?;
+        self.verify(&module)?;
+        Ok(module)
+    }
+
+    /// Rehearses the schema on a copy of the data that is there of the module, or on a new
+    /// database, and has the version answer once.
+    pub(super) fn verify(&self, module: &Version) -> Result<(), ChangeError> {
+        let manager = self.manager;
         let file = manager.options.data.database(&self.name);
         manager.aside(|| {
             fault("verify.begun");
             if !file.exists() {
-                return manager.rehearse(None, &module);
+                return manager.rehearse(None, module);
             }
             let database = module.database_at(&file)?;
-            let rehearsed = manager.rehearse(Some(&database), &module);
+            let rehearsed = manager.rehearse(Some(&database), module);
             database.close();
             rehearsed
-        })?;
-        Ok(module)
+        })
     }
 }
 

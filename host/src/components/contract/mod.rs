@@ -380,6 +380,7 @@ mod tests {
     }
 
     /// A component without imports and exports.
+            developing: false,
     const EMPTY: &[u8] = b"\0asm\x0d\x00\x01\x00";
 
     #[test]

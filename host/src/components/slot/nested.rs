@@ -25,7 +25,7 @@ impl Slot {
         nesting: &Nesting,
     ) -> Result<Turn, String> {
         let status = |turn: &Turn| match turn {
-            Turn::Passed { .. } => 200,
+            Turn::Passed(_) => 200,
             Turn::Rejected(_) => 400,
         };
         let take_turn = || module.hook(hook, nesting);
@@ -109,7 +109,7 @@ impl Slot {
             Err(_) => (None, admitted),
         };
         self.record.count(module, status, asked, admitted);
-        result.map_err(|error| error.to_string())
+        result.map_err(|error| error.with_backtrace())
     }
 }
 
