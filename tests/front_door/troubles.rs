@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{Shop, data, marked, run, text};
+use crate::harness::{Shop, data, marked, meddler_version, run, text};
 
 const TRAP: &str = "wasm trap: wasm `unreachable` instruction executed; it wrote: ";
 /// What `bad=panics` panics with, as it may be printed.
@@ -93,6 +93,91 @@ fn the_text_of_a_panic_is_shown_by_all_that_load_a_component() {
     });
     let module = shop.get("/_wares/modules/marked").value();
     shows(module["module"]["failures"][0]["reason"].as_str().unwrap());
+}
+
+/// Part of what stands for the text that is left out of a panic's.
+const LEFT_OUT: &str = " bytes are left out) …";
+
+#[test]
+fn text_of_any_length_is_cut_by_all_that_load_a_component() {
+    let shop = shop();
+    let bytes = marked("version=2.0.0 bad=panics-at-length");
+    let file = shop.data.path().join("panics.wasm");
+    fs::write(&file, &bytes).unwrap();
+    let is_cut = |said: &str| {
+        assert!(
+            said.contains("panicked at ") && said.contains(LEFT_OUT),
+            "{said}"
+        );
+        assert!(
+            said.ends_with("x says") || said.contains("x says;"),
+            "{said}"
+        );
+        assert!(said.len() < 5_000, "{}", said.len());
+    };
+    is_cut(put(&shop, &bytes)["message"].as_str().unwrap());
+    is_cut(shop.audit_entries("?limit=1")[0][4].as_str().unwrap());
+    let inspected = run(["inspect".as_ref(), file.as_os_str()]);
+    is_cut(text(&inspected.stdout).lines().next().unwrap());
+    is_cut(&failed(&shop.run(&["module", "install", "panics.wasm"])));
+    is_cut(shop.audit_entries("?limit=1")[0][4].as_str().unwrap());
+    fs::write(&file, marked("version=2.0.0 bad=summary")).unwrap();
+    let inspected = run(["inspect".as_ref(), file.as_os_str()]);
+    let first = text(&inspected.stdout).lines().next().unwrap().to_owned();
+    assert_eq!(first, format!("marked 2.0.0: {}…", "x".repeat(1000)));
+}
+
+#[test]
+fn text_of_any_length_of_an_extension_is_cut() {
+    let shop = |does: &str| {
+        let data = data();
+        let extension = meddler_version("alpha", &format!("does={does}"));
+        fs::write(data.path().join("modules/alpha.wasm"), extension).unwrap();
+        Shop::open_on(data, |command| {
+            command.args(["--set", "modules.alpha.grants=hooks,operations"]);
+        })
+    };
+    let create = |shop: &Shop| shop.post("/admin/customers", json!({"email": "ann@shop.example"}));
+    let last = |shop: &Shop, what: &str| {
+        let log = shop.server.wait_for_log(what);
+        log.lines()
+            .rfind(|line| line.contains(what))
+            .unwrap()
+            .to_owned()
+    };
+
+    let trapped = shop("traps_at_length");
+    assert_eq!(create(&trapped).status, 503);
+    let line = last(&trapped, "an extension did not answer");
+    assert!(
+        line.contains("it is x") && line.contains("x no more"),
+        "{line}"
+    );
+    assert!(line.contains(LEFT_OUT) && line.len() < 5_000, "{line}");
+    let shown = text(&trapped.run(&["module", "logs", "alpha"]).stdout);
+    assert!(shown.contains(LEFT_OUT) && shown.len() < 20_000, "{shown}");
+
+    let rejected = shop("rejects_at_length");
+    let answer = create(&rejected);
+    let message = format!(
+        "alpha says {}…",
+        "no".repeat((4096 - "alpha says ".len()) / 2)
+    );
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    assert_eq!(
+        answer.at("/message").trim_end_matches("n…"),
+        message.trim_end_matches('…')
+    );
+    assert_eq!(
+        (answer.at("/field"), answer.at("/code")),
+        ("email".to_owned(), "no".to_owned())
+    );
+    let line = last(&rejected, "an extension rejected a value");
+    assert!(
+        line.contains("reason=\"alpha says nono") && line.contains("…"),
+        "{line}"
+    );
+    assert!(line.len() < 1_500, "{line}");
 }
 
 #[test]

@@ -85,8 +85,10 @@ impl LimitSettings for Limits {
 /// The longest context of a line that is shown, in bytes.
 const CONTEXT_BYTES_MAX: usize = 300;
 
-/// The most that is kept of the troubles that a call logs, in bytes.
-const TROUBLES_BYTES_MAX: usize = 2 * 1024;
+/// The beginning of the troubles of a call that is kept, in bytes: it has the place of a panic.
+const TROUBLES_BEGINNING_BYTES: usize = 400;
+/// The end of them that is kept, in bytes: it has the text of an exception.
+const TROUBLES_END_BYTES: usize = 1400;
 
 /// The log of a call. Clones write to the same one.
 #[derive(Clone)]
@@ -102,8 +104,40 @@ struct Account {
     budget: Arc<LogBudget>,
     lines_left: u32,
     bytes_left: usize,
-    /// The end of what it wrote to its standard error, or logged as a warning or worse.
-    troubles: Vec<u8>,
+    troubles: Troubles,
+}
+
+/// The beginning and the end of what a call wrote to its standard error, or logged as a warning
+/// or worse.
+#[derive(Default)]
+struct Troubles {
+    beginning: Vec<u8>,
+    end: Vec<u8>,
+    /// Bytes between the two.
+    left_out: usize,
+}
+
+impl Troubles {
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = TROUBLES_BEGINNING_BYTES - self.beginning.len();
+        let (beginning, rest) = bytes.split_at(room.min(bytes.len()));
+        self.beginning.extend_from_slice(beginning);
+        let end = &rest[rest.len().saturating_sub(TROUBLES_END_BYTES)..];
+        self.end.extend_from_slice(end);
+        let over = self.end.len().saturating_sub(TROUBLES_END_BYTES);
+        self.end.drain(..over);
+        self.left_out += rest.len() - end.len() + over;
+    }
+
+    fn text(&self) -> String {
+        let mut bytes = self.beginning.clone();
+        if self.left_out > 0 {
+            let mark = format!("… ({} bytes are left out) …", self.left_out);
+            bytes.extend_from_slice(mark.as_bytes());
+        }
+        bytes.extend_from_slice(&self.end);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 }
 
 impl Log {
@@ -117,7 +151,7 @@ impl Log {
             budget,
             lines_left: limits.lines_max,
             bytes_left: limits.bytes_max,
-            troubles: Vec::new(),
+            troubles: Troubles::default(),
         })))
     }
 
@@ -131,19 +165,16 @@ impl Log {
         self
     }
 
-    /// Keeps the end of what a component says when something is wrong, also where the log
-    /// is full: a program that panics says last why.
+    /// Keeps the beginning and the end of what a component says when something is wrong, also
+    /// where the log is full.
     pub(super) fn keep_trouble(&self, bytes: &[u8]) {
-        let troubles = &mut self.lock().troubles;
-        troubles.extend_from_slice(&bytes[bytes.len().saturating_sub(TROUBLES_BYTES_MAX)..]);
-        let over = troubles.len().saturating_sub(TROUBLES_BYTES_MAX);
-        troubles.drain(..over);
+        self.lock().troubles.keep(bytes);
     }
 
     /// Returns the component's name and its kept troubles, line by line, as they may be printed.
     pub fn troubles(&self) -> (Arc<str>, Vec<String>) {
         let state = self.lock();
-        let text = String::from_utf8_lossy(&state.troubles);
+        let text = state.troubles.text();
         let lines = text
             .lines()
             .map(str::trim)
@@ -389,17 +420,28 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_long_troubles_is_kept() {
+    fn the_beginning_and_the_end_of_long_troubles_are_kept() {
         let mut call = call(10, 100);
-        log(
-            &mut call,
-            Level::Error,
-            "",
-            &"x".repeat(2 * TROUBLES_BYTES_MAX),
-        );
+        log(&mut call, Level::Error, "", "first");
+        let long = 10 * 1024 * 1024;
+        log(&mut call, Level::Error, "", &"x".repeat(long));
         log(&mut call, Level::Error, "", "last");
         let (_, troubles) = call.troubles();
-        let first = "x".repeat(TROUBLES_BYTES_MAX - "\nlast\n".len());
-        assert_eq!(troubles, [&*first, "last"]);
+        let beginning = "x".repeat(TROUBLES_BEGINNING_BYTES - "first\n".len());
+        let end = "x".repeat(TROUBLES_END_BYTES - "\nlast\n".len());
+        let left_out = long - beginning.len() - end.len();
+        let cut = format!("{beginning}… ({left_out} bytes are left out) …{end}");
+        assert_eq!(troubles, ["first", &*cut, "last"]);
+    }
+
+    #[test]
+    fn troubles_that_fit_are_kept_as_they_are() {
+        let mut call = call(10, 100);
+        let most = TROUBLES_BEGINNING_BYTES + TROUBLES_END_BYTES - 1;
+        for length in [1, most - 1] {
+            log(&mut call, Level::Error, "", &"x".repeat(length - 1));
+        }
+        let (_, troubles) = call.troubles();
+        assert_eq!(troubles, ["x".repeat(most - 2)]);
     }
 }

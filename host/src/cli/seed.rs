@@ -4,18 +4,20 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Common;
 use super::setup::Setup;
 use crate::components::{Candidates, Failure, Version};
-use crate::printable::printable_line;
+use crate::printable::{cut, printable_line};
 
 /// How many a module is asked for at once: the sync of a
 /// transaction does not count then, and no call runs long.
 const BATCH: u32 = 1_000;
+/// The shown part of why a module seeds no more, in bytes.
+const REASON_BYTES_MAX: usize = 4_000;
 
 /// How long a batch may take, in milliseconds: no other caller waits for it.
 const BATCH_MS_MAX: u64 = 60_000;
@@ -205,7 +207,7 @@ fn seed(module: &Version, kind: &Kind, wanted: u32) -> anyhow::Result<()> {
         let count = BATCH.min(wanted - added);
         module
             .seed(kind.number, count)?
-            .map_err(anyhow::Error::msg)
+            .map_err(|reason| anyhow!("{}", cut(&reason, REASON_BYTES_MAX)))
             .with_context(|| format!("after {added} {}", kind.name))?;
         added += count;
         bar.set_position(added.into());

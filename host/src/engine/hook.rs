@@ -9,6 +9,10 @@ use super::linker::{self, ImportKind};
 use super::operation::{at_of, check_parameters};
 use super::{CallError, LoadError, lens, versions};
 use crate::capabilities::{CallContext, HOOKS, Need, NestedCall};
+use crate::printable::cut;
+
+/// A text of a rejection, in bytes.
+const REJECTION_BYTES_MAX: usize = 4 * 1024;
 
 /// How an extension took its turn at a hook.
 #[derive(Debug)]
@@ -124,8 +128,24 @@ fn turn(hook: &NestedCall<'_>, ty: &ComponentFunc, results: Vec<Val>) -> Result<
             value.map(Turn::Passed)
         }
         Some(Val::Result(Err(Some(rejection)))) => match imported.err() {
-            Some(to) => lens::adapt(*rejection, &to).map(Turn::Rejected),
-            None => Ok(Turn::Rejected(*rejection)),
+            Some(to) => lens::adapt(bounded(*rejection), &to).map(Turn::Rejected),
+/// A rejection whose texts are cut: the module puts them into its answer.
+fn bounded(rejection: Val) -> Val {
+    match rejection {
+        Val::String(text) if text.len() > REJECTION_BYTES_MAX => {
+            Val::String(cut(&text, REJECTION_BYTES_MAX).into_owned())
+        }
+        Val::Option(Some(value)) => Val::Option(Some(Box::new(bounded(*value)))),
+        Val::Record(fields) => {
+            let fields = fields.into_iter();
+            let bounded = fields.map(|(name, value)| (name, bounded(value)));
+            Val::Record(bounded.collect())
+        }
+        other => other,
+    }
+}
+
+            None => Ok(Turn::Rejected(bounded(*rejection))),
         },
         _ => return Err("it returned no result with a value".to_owned()),
     };

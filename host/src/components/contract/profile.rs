@@ -26,6 +26,8 @@ const COUNT_MAX: usize = 1_000;
 const PATH_BYTES_MAX: usize = 1_000;
 /// Faults of its settings.
 const FAULTS_MAX: usize = 100;
+/// The kept part of its summary, in bytes.
+const SUMMARY_BYTES_MAX: usize = 1000;
 /// Bytes that an error shows of a module's text.
 const SHOWN_BYTES_MAX: usize = 300;
 
@@ -175,7 +177,7 @@ impl Interview<'_> {
         Ok(Identity {
             name: description.name,
             version,
-            summary: description.summary,
+            summary: cut(&description.summary, SUMMARY_BYTES_MAX).into_owned(),
         })
     }
 

@@ -98,6 +98,7 @@ mod component {
             match mark("bad").as_deref() {
                 Some("describe") => _ = recurse(),
                 Some("panics") => panic!("as the mark\nsays \u{1b}[2J"),
+                Some("panics-at-length") => panic!("as {} says", "x".repeat(10 << 20)),
                 Some("tells") => eprintln!("beware \u{9b}2J"),
                 _ => {}
             }
@@ -107,7 +108,10 @@ mod component {
                     Some("version") => format!("1.0.0-{}", "a".repeat(1000)),
                     _ => mark("version").unwrap_or_default(),
                 },
-                summary: "Differs in a mark".to_owned(),
+                summary: match mark("bad").as_deref() {
+                    Some("summary") => "x".repeat(3 << 20),
+                    _ => "Differs in a mark".to_owned(),
+                },
             }
         }
 

@@ -148,6 +148,14 @@ mod component {
                     value.company_name = made.ok().map(|made| made.id);
                 }
                 "rejects" => return Err(rejection(&context)),
+                "rejects at length" => {
+                    let message = format!("{} says {}", name(), "no".repeat(5 << 20));
+                    return Err(Rejection {
+                        message,
+                        ..rejection(&context)
+                    });
+                }
+                "traps at length" => panic!("it is {} no more", "x".repeat(10 << 20)),
                 "traps" => panic!("it meddles no more"),
                 "spins" => loop {
                     std::hint::black_box(());
