@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::harness::{Shop, data, marked, text, wares};
+use crate::loading::not_provided;
 
 const MODULE: &str = "/_wares/modules/marked";
 
@@ -92,7 +93,7 @@ fn a_refusal_by_the_command_itself_is_in_the_audit() {
             vec!["foreign.wasm"],
             Value::Null,
             Some(&foreign),
-            "foreign.wasm: it imports wasi:http/types@0.2.6, which this host does not provide".to_owned(),
+            format!("foreign.wasm: {}", not_provided("wasi:http/types@0.2.6")),
         ),
         (
             vec!["fine.wasm", "--signature", "nowhere.minisig"],

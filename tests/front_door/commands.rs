@@ -238,11 +238,33 @@ fn a_component_is_inspected() {
         (&shown["loads"], &module["unused_grants"]),
         (&json!(true), &json!([]))
     );
+    // What it was made from, and how large its parts are.
+    let tools = shown["tools"].as_array().unwrap();
+    assert!(
+        tools.iter().any(|tool| tool["name"] == "wit-bindgen-rust"),
+        "{tools:?}"
+    );
+    let core = shown["core_modules"].as_array().unwrap();
+    let bytes = core.iter().map(|module| module["bytes"].as_u64().unwrap());
+    let (largest, together) = (bytes.clone().max().unwrap(), bytes.sum::<u64>());
+    assert!(together < shown["size_bytes"].as_u64().unwrap(), "{core:?}");
+    let machine_code = &module["machine_code_bytes"];
+    assert!(machine_code.as_u64().unwrap() > largest, "{machine_code}");
     let plain = run([inspect, hostile_guest(), prefixes]);
     assert!(
         text(&plain.stdout).contains("GET    /hostile/well (anyone)"),
         "{plain:?}"
     );
+    for line in [
+        format!(
+            "\n{} bytes, and {machine_code} bytes of machine code\n",
+            shown["size_bytes"]
+        ),
+        "\nMade by: wit-component ".to_owned(),
+        format!(": {largest} bytes, "),
+    ] {
+        assert!(text(&plain.stdout).contains(&line), "{line}: {plain:?}");
+    }
     let folder = data();
     let file = folder.path().join("x.wasm");
     std::fs::write(&file, "hello").unwrap();

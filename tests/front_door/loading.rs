@@ -59,10 +59,7 @@ fn an_interface_that_is_not_linked_is_not_imported() {
         "wasi:keyvalue/store@0.2.0",
         "wares:platform/processes@1.0.0",
     ] {
-        assert_eq!(
-            refused(&importing(interface), &[]),
-            format!("it imports {interface}, which this host does not provide")
-        );
+        assert_eq!(refused(&importing(interface), &[]), not_provided(interface));
     }
 }
 
@@ -112,13 +109,25 @@ fn renamed(names: &[(&str, &str)]) -> Vec<u8> {
 }
 
 const NO_MODULE: &str = "it is no module: ";
+const NO_LIFECYCLE: &str = "it is no module: it exports no wares:module/lifecycle: every component does, by `export wares:module/lifecycle@2.1.0;` in its world";
+const BUILD_AGAINST: &str =
+    ": build it against the contracts of this host, which `wares new` writes";
+
+/// What is said of an interface that the host does not have.
+pub fn not_provided(interface: &str) -> String {
+    let remedy = match interface.starts_with("wasi:http/") {
+        true => {
+            "; a component makes no HTTP requests by WASI: leave it out of the world, and build with \
+             `--disable http --disable fetch-event` if componentize-js adds it"
+        }
+        false => "",
+    };
+    format!("it imports {interface}, which this host does not provide{remedy}")
+}
 
 #[test]
 fn another_world_is_no_module() {
-    assert_eq!(
-        refused(&wat("(component)"), &[]),
-        format!("{NO_MODULE}it exports no wares:module/lifecycle")
-    );
+    assert_eq!(refused(&wat("(component)"), &[]), NO_LIFECYCLE);
     // One that was built for a version to come.
     assert_eq!(
         refused(
@@ -129,7 +138,7 @@ fn another_world_is_no_module() {
             &[],
         ),
         format!(
-            "{NO_MODULE}it exports wares:module/lifecycle@9.0.0, and this host calls wares:module/lifecycle@2.1.0 or wares:module/lifecycle@1.1.0, or another version compatible with that"
+            "{NO_MODULE}it exports wares:module/lifecycle@9.0.0, and this host calls wares:module/lifecycle@2.1.0 or wares:module/lifecycle@1.1.0, or another version compatible with that{BUILD_AGAINST}"
         )
     );
     assert_eq!(
@@ -138,7 +147,7 @@ fn another_world_is_no_module() {
             &[]
         ),
         format!(
-            "{NO_MODULE}it exports wares:module/http@1.0.0, and this host calls wares:module/http@2.1.0, or another version compatible with that"
+            "{NO_MODULE}it exports wares:module/http@1.0.0, and this host calls wares:module/http@2.1.0, or another version compatible with that{BUILD_AGAINST}"
         )
     );
     // One of the right name, in another shape.
@@ -177,19 +186,37 @@ fn a_later_version_serves_if_it_has_all_that_is_needed() {
 }
 
 #[test]
+fn an_asynchronous_component_is_not_compiled() {
+    let asynchronous = wat(&format!(
+        "(component (core func (canon task.cancel)) {EXPORTS})"
+    ));
+    assert_eq!(
+        refused(&asynchronous, &[]),
+        "it is asynchronous, and this host calls synchronous functions alone: build it without `async`; \
+         componentize-qjs does with --sync"
+    );
+}
+
+#[test]
 fn an_interface_that_the_host_has_in_another_version_is_named() {
     assert_eq!(
         refused(&importing("wares:platform/sql@2.0.0"), &[]),
-        "it imports wares:platform/sql@2.0.0, which this host does not provide; it provides wares:platform/sql@1.2.0"
+        format!(
+            "it imports wares:platform/sql@2.0.0, which this host does not provide; it provides wares:platform/sql@1.2.0{BUILD_AGAINST}"
+        )
     );
     assert_eq!(
         refused(&importing("wasi:cli/environment@0.3.0"), &[]),
-        "it imports wasi:cli/environment@0.3.0, which this host does not provide; it provides wasi:cli/environment@0.2.12"
+        format!(
+            "it imports wasi:cli/environment@0.3.0, which this host does not provide; it provides wasi:cli/environment@0.2.12{BUILD_AGAINST}"
+        )
     );
     // A later version that the host would fit, if it had all of its functions.
     assert_eq!(
         refused(&importing("wares:platform/sql@1.9.0"), &[]),
-        "it imports wares:platform/sql@1.9.0, and this host provides wares:platform/sql@1.2.0, which does not fit: instance export `open` has the wrong type: function implementation is missing"
+        format!(
+            "it imports wares:platform/sql@1.9.0, and this host provides wares:platform/sql@1.2.0, which does not fit: instance export `open` has the wrong type: function implementation is missing{BUILD_AGAINST}"
+        )
     );
     // As one that the host has, in another shape.
     assert_eq!(
@@ -199,7 +226,9 @@ fn an_interface_that_the_host_has_in_another_version_is_named() {
             )),
             &[]
         ),
-        "it imports wares:platform/sql@1.0.0, and this host provides wares:platform/sql@1.2.0, which does not fit: instance export `query` has the wrong type: type mismatch with parameters: expected 2-tuple, found 0-tuple"
+        format!(
+            "it imports wares:platform/sql@1.0.0, and this host provides wares:platform/sql@1.2.0, which does not fit: instance export `query` has the wrong type: type mismatch with parameters: expected 2-tuple, found 0-tuple{BUILD_AGAINST}"
+        )
     );
 }
 
@@ -207,10 +236,7 @@ fn an_interface_that_the_host_has_in_another_version_is_named() {
 fn a_damaged_file_is_refused() {
     let whole = std::fs::read(hostile_guest()).unwrap();
     // A header alone is a component that exports nothing.
-    assert_eq!(
-        refused(&whole[..8], &[]),
-        "it is no module: it exports no wares:module/lifecycle"
-    );
+    assert_eq!(refused(&whole[..8], &[]), NO_LIFECYCLE);
     for length in [9, 100, whole.len() / 2, whole.len() - 1] {
         let said = refused(&whole[..length], &[]);
         assert!(
@@ -280,23 +306,18 @@ fn a_compilation_that_explodes_is_killed() {
 fn a_component_that_is_no_module_is_refused_before_it_is_compiled() {
     let foreign = r#"(import "wasi:http/types@0.2.6" (instance (export "open" (func))))"#;
     let later = r#"(import "wares:platform/list@1.0.0" (instance (export "open" (func))))"#;
-    let not_given =
-        |interface: &str| format!("it imports {interface}, which this host does not provide");
     // To compile it takes more memory than it may have.
     let little = "compile.memory_bytes_max=100 MiB";
     for (outside, reason) in [
         (
             format!("{foreign} {EXPORTS}"),
-            not_given("wasi:http/types@0.2.6"),
+            not_provided("wasi:http/types@0.2.6"),
         ),
         (
             format!("{later} {EXPORTS}"),
-            not_given("wares:platform/list@1.0.0"),
+            not_provided("wares:platform/list@1.0.0"),
         ),
-        (
-            String::new(),
-            format!("{NO_MODULE}it exports no wares:module/lifecycle"),
-        ),
+        (String::new(), NO_LIFECYCLE.to_owned()),
     ] {
         let bomb = bomb(&outside);
         assert_eq!(refused(&bomb, &[little]), reason);

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::setup::Setup;
 use super::{Common, json_out, text_out, write_line};
 use crate::components::{Source, Version, VersionError, method_name};
-use crate::engine::{FIELDS, HOOKS, ImportKind, LoadError, Measures, Shape};
+use crate::engine::{
+    CoreModule, FIELDS, HOOKS, ImportKind, LoadError, Makeup, Measures, Shape, Tool,
+};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -31,7 +33,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut shape = engine
         .inspect(&source.bytes)
         .map_err(|error| anyhow::anyhow!("{}: {error}", source.origin))?;
-    let module = setup.module(&engine, &source);
+    let module = setup.module_to_inspect(&engine, &source);
+    let unused_grants = match &module {
+        Ok(module) if setup.has_grants(module.name()) => module.unused_grants(),
+        _ => &[],
+    };
     if let Err(VersionError::Load {
         source: LoadError::UnknownImports { imports, .. },
         ..
@@ -44,10 +50,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     if arguments.json {
-        let report = report(&source, &shape, module.as_ref());
+        let report = report(&source, &shape, module.as_ref(), unused_grants);
         writeln!(json_out(), "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        print(&mut text_out(), &source, &shape, module.as_ref())?;
+        print(
+            &mut text_out(),
+            &source,
+            &shape,
+            module.as_ref(),
+            unused_grants,
+        )?;
     }
     if module.is_err() {
         bail!("{}: it is refused, as said above", source.origin);
@@ -57,7 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 type Loaded<'a> = Result<&'a Version, &'a VersionError>;
 
-fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
+fn report(source: &Source, shape: &Shape, module: Loaded<'_>, unused_grants: &[String]) -> Value {
     let imports: Vec<Value> = shape
         .imports
         .iter()
@@ -80,6 +92,9 @@ fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
         "size_bytes": source.bytes.len(),
         "engine": shape.measures.size().name(),
         "measures": shape.measures,
+        "languages": shape.makeup.languages,
+        "tools": shape.makeup.tools,
+        "core_modules": shape.makeup.core_modules,
         "imports": imports,
         "exports": exports,
     });
@@ -90,9 +105,11 @@ fn report(source: &Source, shape: &Shape, module: Loaded<'_>) -> Value {
                 "version": module.version().to_string(),
                 "summary": module.summary(),
                 "digest": module.digest(),
+                "machine_code_bytes": module.machine_code_bytes(),
                 "migrations": module.schema().migrations.len(),
                 "grants": module.grants_needed(),
-                "unused_grants": module.unused_grants(),
+                "unused_grants": unused_grants,
+                "extension_points_filled": module.points_filled(),
                 "entities": module.entities().iter().map(|entity| &entity.name).collect::<Vec<_>>(),
                 "fields": module.fields().iter().map(|field| json!({
                     "entity": field.entity,
@@ -118,6 +135,7 @@ fn print(
     source: &Source,
     shape: &Shape,
     module: Loaded<'_>,
+    unused_grants: &[String],
 ) -> anyhow::Result<()> {
     match module {
         Ok(module) => {
@@ -137,8 +155,18 @@ fn print(
             writeln!(out, "This component is refused as a module: {error}")?;
         }
     }
-    writeln!(out, "{} bytes", source.bytes.len())?;
+    let machine_code = module.map_or_else(
+        |_| String::new(),
+        |module| {
+            format!(
+                ", and {} bytes of machine code",
+                module.machine_code_bytes()
+            )
+        },
+    );
+    writeln!(out, "{} bytes{machine_code}", source.bytes.len())?;
     writeln!(out, "{}", measured(&shape.measures))?;
+    print_makeup(out, &shape.makeup)?;
     for (title, wanted) in [
         ("Capabilities that it uses", ImportKind::Capability),
         ("Extension points that it has", ImportKind::ExtensionPoint),
@@ -172,10 +200,8 @@ fn print(
             }
         }
     }
-    if let Ok(module) = module
-        && !module.unused_grants().is_empty()
-    {
-        let unused = module.unused_grants().join(", ");
+    if !unused_grants.is_empty() {
+        let unused = unused_grants.join(", ");
         writeln!(out, "\nGrants that it does not use: {unused}")?;
     }
     writeln!(out, "\nExports:")?;
@@ -191,6 +217,47 @@ fn print(
     }
 }
 
+/// The core modules that are printed, the largest ones.
+const CORE_MODULES_SHOWN: usize = 10;
+
+/// Prints what a component was made from, by its own word.
+fn print_makeup(out: &mut impl Write, makeup: &Makeup) -> anyhow::Result<()> {
+    let named = |tools: &[Tool]| {
+        let tools = tools
+            .iter()
+            .map(|Tool { name, version }| format!("{name} {version}").trim().to_owned());
+        tools.collect::<Vec<_>>().join(", ")
+    };
+    for (what, tools) in [("Languages", &makeup.languages), ("Made by", &makeup.tools)] {
+        if !tools.is_empty() {
+            write_line(out, format_args!("{what}: {}", named(tools)))?;
+        }
+    }
+    let mut modules: Vec<&CoreModule> = makeup.core_modules.iter().collect();
+    modules.sort_by_key(|module| std::cmp::Reverse(module.bytes));
+    if !modules.is_empty() {
+        writeln!(out, "\nCore modules:")?;
+    }
+    let (shown, others) = modules.split_at(modules.len().min(CORE_MODULES_SHOWN));
+    for module in shown {
+        let name = module.name.as_deref().unwrap_or("(no name)");
+        let functions = counted(module.functions, "function");
+        write_line(
+            out,
+            format_args!("  {name}: {} bytes, {functions}", module.bytes),
+        )?;
+    }
+    if !others.is_empty() {
+        let bytes: u64 = others.iter().map(|module| module.bytes).sum();
+        writeln!(
+            out,
+            "  and {} of {bytes} bytes together",
+            counted(others.len(), "other")
+        )?;
+    }
+    Ok(())
+}
+
 /// Prints what a module serves callers and other modules.
 fn print_served(out: &mut impl Write, module: &Version) -> anyhow::Result<()> {
     let entities = module.entities().iter().map(|entity| entity.name.clone());
@@ -198,11 +265,13 @@ fn print_served(out: &mut impl Write, module: &Version) -> anyhow::Result<()> {
         let filterable = if field.filterable { ", filterable" } else { "" };
         format!("{} of {}{filterable}", field.name, field.entity)
     });
+    let filled = module.points_filled();
     let routes = module.routes().iter().map(|route| {
         let (method, access) = (method_name(route.method), route.access.name());
         format!("{method:<6} {} ({access})", route.path)
     });
     for (title, lines) in [
+        ("Extension points that it fills", filled),
         (
             "Entities that other components may extend",
             entities.collect::<Vec<_>>(),

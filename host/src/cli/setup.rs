@@ -147,6 +147,31 @@ impl Setup {
         Version::load(engine, source, options, &self.settings.limits.of_call())
     }
 
+    /// Loads one component with the grants of its module, or with all that it wants where the
+    /// operator says nothing of them.
+    pub(super) fn module_to_inspect(
+        &self,
+        engine: &Engine,
+        source: &Source,
+    ) -> Result<Version, VersionError> {
+        let options = |name: &str| {
+            let options = self.settings.module(name);
+            match self.has_grants(name) {
+                true => options.with_kept(self.kept_grants(name)),
+                false => ModuleOptions {
+                    grants: Grants::all(),
+                    ..options
+                },
+            }
+        };
+        Version::load(engine, source, options, &self.settings.limits.of_call())
+    }
+
+    /// Whether the operator says what a module is granted.
+    pub(super) fn has_grants(&self, name: &str) -> bool {
+        self.settings.module(name).grants_are_set || !matches!(self.kept_grants(name), Ok(None))
+    }
+
     /// Where the modules' components come from.
     pub(super) fn found(&self) -> anyhow::Result<Found> {
         let data = &self.settings.data;

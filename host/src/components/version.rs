@@ -312,6 +312,16 @@ impl Version {
         &self.loaded.profile.summary
     }
 
+    /// Bytes of the machine code of its component.
+    pub fn machine_code_bytes(&self) -> u64 {
+        self.loaded.contract.component().machine_code_bytes()
+    }
+
+    /// How long its component took to compile; `None` if the machine code was kept.
+    pub(super) fn compiled_in(&self) -> Option<Duration> {
+        self.loaded.contract.component().compiled_in()
+    }
+
     /// The digest of its component.
     pub fn digest(&self) -> Digest {
         self.loaded.contract.component().digest()

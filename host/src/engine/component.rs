@@ -116,23 +116,26 @@ impl Engine {
         let shape = self.inspect(bytes)?;
         check_imports(&shape)?;
         fits(&shape)?;
+        if shape.is_asynchronous {
+            return Err(LoadError::Asynchronous);
+        }
         shape.measures.check(&self.options)?;
         let size = shape.measures.size();
         let engine = self.engines.of(size)?;
-        let code = match self.options.compile {
-            Some(limits) => compiler::compile(bytes, limits, target, functions.as_deref())?,
-            None => compiler::compile_here(bytes, target).map_err(LoadError::Compile)?,
         let target = self.engines.target(size);
         let folder = self.options.artifacts.as_deref();
         let functions = folder
             .filter(|_| target.developing)
             .map(|folder| folder.join(FUNCTIONS_FILE));
         let begun = Instant::now();
+        let code = match self.options.compile {
+            Some(limits) => compiler::compile(bytes, limits, target, functions.as_deref())?,
+            None => compiler::compile_here(bytes, target).map_err(LoadError::Compile)?,
         };
+        let compiled_in = begun.elapsed();
         drop(turn);
         if let Some(folder) = folder {
             artifact::write(engine, folder, (digest, target), &code);
-        let compiled_in = begun.elapsed();
         }
         let component = artifact::load(engine, &code)
             .map_err(|error| LoadError::Compile(super::root(&error)))?;
@@ -145,10 +148,10 @@ impl Engine {
             return Ok(None);
         };
         for size in Size::ALL {
+            let target = self.engines.target(size);
             // No engine is made where there is nothing for it.
             if artifact::is_kept(folder, (digest, target)) {
                 let component = artifact::read(self.engines.of(size)?, folder, (digest, target));
-            let target = self.engines.target(size);
                 if component.is_some() {
                     return Ok(component);
                 }
@@ -189,6 +192,17 @@ impl Component {
     /// The digest of the component's bytes.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// Bytes of its machine code, with what the engine needs of it.
+    pub fn machine_code_bytes(&self) -> u64 {
+        let image = self.pre.component().image_range();
+        (image.end as usize - image.start as usize) as u64
+    }
+
+    /// How long it took to compile; `None` if its machine code was kept.
+    pub fn compiled_in(&self) -> Option<Duration> {
+        self.compiled_in
     }
 
     /// The grants that its imports need, and the extension points that it fills.

@@ -61,15 +61,24 @@ pub enum LoadError {
     #[error("{0} components are loaded or verified already")]
     AsideBusy(usize),
     /// It imports what this host does not provide.
-    #[error("it imports {}, which this host does not provide{}", imports.join(", "), instead(provided))]
+    #[error("it imports {}, which this host does not provide{}", imports.join(", "), instead(imports, provided))]
     UnknownImports {
         /// The imports.
         imports: Vec<String>,
         /// The versions of them that the host has, which do not fit.
         provided: Vec<&'static str>,
     },
+    /// It has functions of the asynchronous ABI.
+    #[error(
+        "it is asynchronous, and this host calls synchronous functions alone: build it without `async`; \
+         componentize-qjs does with --sync"
+    )]
+    Asynchronous,
     /// It imports a capability that the host has, but not as it has it.
-    #[error("it imports {import}, and this host provides {provided}, which does not fit: {reason}")]
+    #[error(
+        "it imports {import}, and this host provides {provided}, which does not fit: {reason}: build it against \
+         the contracts of this host, which `wares new` writes"
+    )]
     WrongImport {
         /// The import.
         import: String,
@@ -108,11 +117,19 @@ pub enum LoadError {
     },
 }
 
-fn instead(provided: &[&str]) -> String {
-    if provided.is_empty() {
-        String::new()
-    } else {
-        format!("; it provides {}", provided.join(", "))
+/// What there is instead, and what helps.
+fn instead(imports: &[String], provided: &[&str]) -> String {
+    if !provided.is_empty() {
+        let provided = provided.join(", ");
+        return format!(
+            "; it provides {provided}: build it against the contracts of this host, which `wares new` writes"
+        );
+    }
+    match imports.iter().any(|import| import.starts_with("wasi:http/")) {
+        true => "; a component makes no HTTP requests by WASI: leave it out of the world, and build with \
+                 `--disable http --disable fetch-event` if componentize-js adds it"
+            .to_owned(),
+        false => String::new(),
     }
 }
 
@@ -193,23 +210,6 @@ impl fmt::Display for Troubles {
 }
 
 impl CallError {
-    /// `call` is the state of the call at its end.
-    pub(super) fn new(error: &wasmtime::Error, limits: &Limits, call: &CallState) -> Self {
-        let troubles = Troubles(call.troubles().1);
-        if error.is::<DeadlineReached>() || error.is::<SleepsTooLong>() {
-            return Self::Deadline {
-                deadline_ms: limits.deadline_ms,
-                troubles,
-            };
-        }
-        if error.is::<CallTimeReached>() {
-            return Self::CallTime {
-                call_ms: limits.call_ms,
-                troubles,
-            };
-        }
-        if error.is::<Retired>() {
-            return Self::Retired;
     /// The functions of the guest that were on its stack when it trapped, innermost first, in
     /// one line; empty where none is known.
     pub(crate) fn backtrace(&self) -> String {
@@ -230,6 +230,23 @@ impl CallError {
         }
     }
 
+    /// `call` is the state of the call at its end.
+    pub(super) fn new(error: &wasmtime::Error, limits: &Limits, call: &CallState) -> Self {
+        let troubles = Troubles(call.troubles().1);
+        if error.is::<DeadlineReached>() || error.is::<SleepsTooLong>() {
+            return Self::Deadline {
+                deadline_ms: limits.deadline_ms,
+                troubles,
+            };
+        }
+        if error.is::<CallTimeReached>() {
+            return Self::CallTime {
+                call_ms: limits.call_ms,
+                troubles,
+            };
+        }
+        if error.is::<Retired>() {
+            return Self::Retired;
         }
         if let Some(no_answer) = error.downcast_ref::<NoAnswer>() {
             return Self::NoAnswer(no_answer.clone());

@@ -129,6 +129,13 @@ fn turn(hook: &NestedCall<'_>, ty: &ComponentFunc, results: Vec<Val>) -> Result<
         }
         Some(Val::Result(Err(Some(rejection)))) => match imported.err() {
             Some(to) => lens::adapt(bounded(*rejection), &to).map(Turn::Rejected),
+            None => Ok(Turn::Rejected(bounded(*rejection))),
+        },
+        _ => return Err("it returned no result with a value".to_owned()),
+    };
+    turn.map_err(|at| at.to_string())
+}
+
 /// A rejection whose texts are cut: the module puts them into its answer.
 fn bounded(rejection: Val) -> Val {
     match rejection {
@@ -143,13 +150,6 @@ fn bounded(rejection: Val) -> Val {
         }
         other => other,
     }
-}
-
-            None => Ok(Turn::Rejected(bounded(*rejection))),
-        },
-        _ => return Err("it returned no result with a value".to_owned()),
-    };
-    turn.map_err(|at| at.to_string())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod function_cache;
 mod hook;
 mod lens;
 mod linker;
+mod makeup;
 mod operation;
 mod settings;
 mod shape;
@@ -37,8 +38,9 @@ pub(crate) use component::Guest;
 pub(crate) use engines::stack_bytes_of_calls;
 pub use error::{CallError, LoadError, Troubles};
 pub(crate) use hook::{Turn, needed_to_fill};
-pub use linker::ImportKind;
 pub(crate) use lens::{Difference, differences};
+pub use linker::ImportKind;
+pub use makeup::{CoreModule, Makeup, Tool};
 pub use settings::CompileSettings;
 pub(crate) use settings::read_stack_bytes;
 pub use shape::{Export, Import, Shape};
@@ -55,9 +57,9 @@ pub use crate::capabilities::{
 };
 
 use engines::Engines;
+pub use engines::Target;
 use turns::Turns;
 
-pub use engines::Target;
 /// What limits cost is measured against a host that is built without them; see
 /// `tests/bench_pair.sh`. No other is.
 const UNLIMITED: bool = cfg!(wares_unlimited);
@@ -90,11 +92,11 @@ pub struct EngineOptions {
     /// succeeded, after its name, for commands without a log. An error has those of
     /// its own call.
     pub hear: Option<fn(&str, &str)>,
-}
-
     /// Whether components are being developed: all processors compile them, functions that were
     /// compiled before are not compiled again, and a trap names the lines of their sources.
     pub developing: bool,
+}
+
 /// Compiles components and owns what running them shares: the pools of
 /// instances, and the clock that their deadlines are measured by.
 pub struct Engine {

@@ -6,9 +6,12 @@ use wasmparser::component_types::{
     ComponentDefinedType, ComponentEntityType, ComponentFuncType, ComponentItem, ComponentValType,
 };
 use wasmparser::types::{Types, TypesRef};
-use wasmparser::{Parser, Payload, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{
+    CanonicalFunction, CanonicalOption, Parser, Payload, ValidPayload, Validator, WasmFeatures,
+};
 
 use super::linker::{self, Form, ImportKind};
+use super::makeup::Makeup;
 use super::size::Measures;
 
 /// The most that names in a shape take together, in bytes.
@@ -23,6 +26,10 @@ pub struct Shape {
     pub exports: Vec<Export>,
     /// What it consists of.
     pub measures: Measures,
+    /// What made it.
+    pub makeup: Makeup,
+    /// Whether it has functions that the host would have to wait for.
+    pub is_asynchronous: bool,
 }
 
 /// One import of a component.
@@ -93,6 +100,8 @@ impl Shape {
             imports: imports.collect(),
             exports: exports.collect(),
             measures: names.measures,
+            makeup: names.makeup,
+            is_asynchronous: names.is_asynchronous,
         })
     }
 }
@@ -103,6 +112,8 @@ struct Names<'a> {
     exports: Vec<&'a str>,
     types: Option<Types>,
     measures: Measures,
+    makeup: Makeup,
+    is_asynchronous: bool,
 }
 
 impl<'a> Names<'a> {
@@ -114,11 +125,14 @@ impl<'a> Names<'a> {
             exports: Vec::new(),
             types: None,
             measures: Measures::default(),
+            makeup: Makeup::default(),
+            is_asynchronous: false,
         };
         let mut depth = 0_usize;
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload?;
             names.measures.count(&payload)?;
+            names.makeup.note(&payload)?;
             match &payload {
                 Payload::ComponentImportSection(imports) if depth == 0 => {
                     for import in imports.clone() {
@@ -128,6 +142,11 @@ impl<'a> Names<'a> {
                 Payload::ComponentExportSection(exports) if depth == 0 => {
                     for export in exports.clone() {
                         names.exports.push(export?.name.name);
+                    }
+                }
+                Payload::ComponentCanonicalSection(functions) => {
+                    for function in functions.clone() {
+                        names.is_asynchronous |= is_asynchronous(&function?);
                     }
                 }
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
@@ -140,6 +159,20 @@ impl<'a> Names<'a> {
             }
         }
         Ok(names)
+    }
+}
+
+/// Whether a function of the canonical ABI needs its asynchronous part.
+fn is_asynchronous(function: &CanonicalFunction) -> bool {
+    match function {
+        CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
+            options.contains(&CanonicalOption::Async)
+        }
+        CanonicalFunction::TaskReturn { .. }
+        | CanonicalFunction::TaskCancel
+        | CanonicalFunction::SubtaskDrop
+        | CanonicalFunction::WaitableSetNew => true,
+        _ => false,
     }
 }
 

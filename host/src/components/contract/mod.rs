@@ -315,7 +315,11 @@ fn lacks_lifecycle(exports: &[&str]) -> LoadError {
     let called: Vec<&str> = MAJORS.iter().map(|major| major.interfaces[0]).collect();
     no_module(&match another_version(exports, called[0]) {
         Some(other) => calls_another(other, &called.join(" or ")),
-        None => format!("it exports no {}", split(called[0]).0),
+        None => format!(
+            "it exports no {}: every component does, by `export {};` in its world",
+            split(called[0]).0,
+            called[0]
+        ),
     })
 }
 
@@ -330,7 +334,8 @@ fn another_version<'a>(exports: &[&'a str], interface: &str) -> Option<&'a str> 
 
 fn calls_another(exported: &str, called: &str) -> String {
     format!(
-        "it exports {exported}, and this host calls {called}, or another version compatible with that"
+        "it exports {exported}, and this host calls {called}, or another version compatible with that: \
+         build it against the contracts of this host, which `wares new` writes"
     )
 }
 
@@ -375,12 +380,12 @@ mod tests {
             compile: None,
             artifacts: None,
             hear: None,
+            developing: false,
         })
         .unwrap()
     }
 
     /// A component without imports and exports.
-            developing: false,
     const EMPTY: &[u8] = b"\0asm\x0d\x00\x01\x00";
 
     #[test]
@@ -393,7 +398,8 @@ mod tests {
             .unwrap();
         assert_eq!(
             refused.to_string(),
-            "it is no module: it exports no wares:module/lifecycle"
+            "it is no module: it exports no wares:module/lifecycle: every component does, by \
+             `export wares:module/lifecycle@2.1.0;` in its world"
         );
     }
 
@@ -412,20 +418,26 @@ mod tests {
             said(&[later, "wares:module/http@1.1.0"]),
             Err(
                 "it is no module: it exports wares:module/http@1.1.0, and this host calls \
-                 wares:module/http@2.1.0, or another version compatible with that"
+                 wares:module/http@2.1.0, or another version compatible with that: build it against the \
+                 contracts of this host, which `wares new` writes"
                     .to_owned()
             )
         );
         assert_eq!(said(&["shop:things/list@3.0.0", lifecycle]), Ok(lifecycle));
         assert_eq!(
             said(&["wares:module/http@1.1.0"]),
-            Err("it is no module: it exports no wares:module/lifecycle".to_owned())
+            Err(
+                "it is no module: it exports no wares:module/lifecycle: every component does, by \
+                 `export wares:module/lifecycle@2.1.0;` in its world"
+                    .to_owned()
+            )
         );
         assert_eq!(
             said(&[older, "wares:module/http@9.0.0"]),
             Err(
                 "it is no module: it exports wares:module/http@9.0.0, and this host calls \
-                 wares:module/http@1.1.0, or another version compatible with that"
+                 wares:module/http@1.1.0, or another version compatible with that: build it against the \
+                 contracts of this host, which `wares new` writes"
                     .to_owned()
             )
         );
