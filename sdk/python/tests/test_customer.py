@@ -21,6 +21,9 @@ class Hooks(CustomerHooks):
     def before_delete_customer(self, context, value):
         raise ValueError("x")
 
+    def before_delete_group(self, context, value):
+        raise host.Err("of another function")
+
 
 class CustomerHooksAndFields(TestCase):
     def test_hooks_that_are_left_out_change_nothing(self):
@@ -35,6 +38,8 @@ class CustomerHooksAndFields(TestCase):
         self.assertEqual((rejection.message, rejection.field, rejection.code), ("No", "email", None))
         with self.assertRaises(Failed):
             Hooks().before_delete_customer(None, "cus_1")
+        with self.assertRaisesRegex(Failed, "of another function"):
+            Hooks().before_delete_group(None, "cusgroup_1")
 
     def test_a_hook_that_does_not_exist_is_named(self):
         with self.assertRaisesRegex(TypeError, "^there is no hook before_create_customr$"):

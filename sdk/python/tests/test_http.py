@@ -90,7 +90,9 @@ class Http(TestCase):
         self.assertEqual(host.lines, [])
         with self.assertRaisesRegex(Failed, "^ValueError: x$"):
             call(raising(ValueError("x")))
-        self.assertEqual(len(host.lines), 1)
+        with self.assertRaisesRegex(Failed, "of another function"):
+            call(raising(host.Err("of another function")))
+        self.assertEqual(len(host.lines), 2)
 
     def test_a_body_that_is_of_no_use_is_refused_with_its_reason(self):
         def answer(body: str) -> tuple[int, Any]:

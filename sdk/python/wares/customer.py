@@ -34,7 +34,7 @@ class CustomerHooks:
                 continue
             if not hasattr(CustomerHooks, name):
                 raise TypeError(f"there is no hook {name}")
-            setattr(cls, name, guard(_rejecting(function)))
+            setattr(cls, name, guard(_rejecting(function), Rejection))
 
     def before_create_customer(self, context: Context, value: NewCustomer) -> NewCustomer:
         return value

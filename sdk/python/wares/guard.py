@@ -34,16 +34,17 @@ def guarded(exported: type[T]) -> type[T]:
     return exported
 
 
-def guard(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns a function that logs what it raises and nobody expects."""
+def guard(function: Callable[..., Any], own: type = object) -> Callable[..., Any]:
+    """Returns a function that logs what it raises and nobody expects. An `Err` of another type
+    than its `own` is one of the host's that nobody caught."""
 
     @functools.wraps(function)
     def guarded(*values: Any) -> Any:
         try:
             return function(*values)
-        except (Err, Failed):
-            raise
         except Exception as raised:
+            if isinstance(raised, Failed) or (isinstance(raised, Err) and isinstance(raised.value, own)):
+                raise
             logging.getLogger(function.__module__).error(described(raised))
             # Without the traceback that the runtime would print again.
             raise Failed(_cut(f"{type(raised).__name__}: {raised}", _REPEATED_LETTERS_MAX)) from None

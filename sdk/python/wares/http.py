@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from wit_world.exports import http as exported
 
 from .errors import Problem, Rejected
-from .guard import guarded
+from .guard import guard
 
 # How deep a body is nested at most, as in the customers module.
 _NESTING_MAX = 128
@@ -151,7 +151,6 @@ class Routes:
         """Returns the class `Http` of the component."""
         table, schemas = self._routes, self._schemas
 
-        @guarded
         class Http:
             def routes(self) -> list[exported.Route]:
                 return [route for route, _, _ in table]
@@ -163,6 +162,9 @@ class Routes:
                 _, names, handler = table[sent.route]
                 return _response(_answer(handler, sent, names))
 
+        # None of its functions has an error.
+        for name in ("routes", "schemas", "handle"):
+            setattr(Http, name, guard(getattr(Http, name), type(None)))
         return Http
 
 
