@@ -64,8 +64,8 @@ component: setup
 test: setup js python go
     cargo test --workspace --locked
     for package in extensions/*/Cargo.toml; do cargo test --manifest-path $package --target-dir target --locked; done
-    cd sdk/js && node --test
-    cd sdk/python && PYTHONDONTWRITEBYTECODE=1 python3 -m unittest
+    for folder in sdk/js $(dirname extensions/*/package.json); do (cd $folder && node --test); done
+    for folder in sdk/python $(dirname extensions/*/pyproject.toml); do (cd $folder && PYTHONDONTWRITEBYTECODE=1 python3 -m unittest); done
 
 # Send the recorded requests of a Medusa, and compare the answers: just replay FOLDER
 [group('check')]

@@ -245,7 +245,7 @@ fn has_the_contracts_of_the_host(project: &Path, files: &BTreeMap<String, String
 }
 
 /// Runs a tool in a project, where it has to succeed.
-fn tool(project: &Path, program: &str, arguments: &[&str]) -> String {
+pub fn tool(project: &Path, program: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(program);
     for name in [
         "RUSTFLAGS",
