@@ -57,7 +57,8 @@ fn shop(language: &Language) -> Shop {
         "js" => built_by_npm(&project, "probe.wasm"),
         _ => built_by_componentize_py(&project, "probe.wasm"),
     };
-    let shop = Shop::open();
+    // However busy the machine is: long bodies are part of it.
+    let shop = Shop::with_setting("modules.probe.limits.deadline_ms=20000");
     install(&shop, &component, &["--grant", "sql", "--grant", "events"]);
     shop
 }

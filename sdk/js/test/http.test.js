@@ -9,7 +9,7 @@ const { Answer, Query, parse, routes } = await import('../wares/http.js')
 /** Calls the one route of a table with a request; returns status, headers and body. */
 function call(handler, request = {}, path = '/store/things/{kind}/{id}') {
   const { handle } = routes([{ method: 'POST', path, access: 'anyone', handler }])
-  const sent = { route: 0, pathParameters: ['mugs', 'ä b'], query: '', headers: [], body: [], requestId: '01', ...request }
+  const sent = { route: 0, pathParameters: ['mugs', 'ä b'], query: '', headers: [], body: new Uint8Array(), requestId: '01', ...request }
   const { status, headers, body } = handle(sent)
   return [status, headers, new TextDecoder().decode(body)]
 }

@@ -117,9 +117,11 @@ export class Request {
     return Object.fromEntries(this.#sent.headers.map(({ name, value }) => [name, value]).reverse())
   }
 
-  /** The body's bytes; none where no body was sent. */
+  /** The body's bytes; none where no body was sent.
+   * @returns {Uint8Array}
+   */
   get body() {
-    return Uint8Array.from(this.#sent.body)
+    return this.#sent.body
   }
 
   /** Returns the body's value, an object or an array; throws a Problem where none was sent. */
