@@ -1,4 +1,4 @@
-//! The SDKs of JavaScript and Python in components of theirs: rows, events, errors, randomness,
+//! The SDKs of Rust, JavaScript and Python in components of theirs: rows, events, errors, randomness,
 //! clocks, and what a failed call leaves in the log.
 
 use std::fs;
@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::harness::{JSON, Shop, root, text};
-use crate::new_projects::{built_by_componentize_py, built_by_npm, install, new};
+use crate::new_projects::{built_by_cargo, built_by_componentize_py, built_by_npm, install, new};
 
 /// A language, and how an exception and its place look there.
 struct Language {
@@ -16,7 +16,23 @@ struct Language {
     target: &'static str,
     exception: &'static str,
     place: &'static str,
+    /// What is said of a body with half a surrogate pair, and of one that is nested too deep.
+    half: &'static str,
+    deep: &'static str,
+    /// How deep one may be.
+    depth_max: usize,
 }
+
+const RUST: Language = Language {
+    name: "rust",
+    source: "component.rs",
+    target: "src/component.rs",
+    exception: "panic",
+    place: ", at src/component.rs:",
+    half: "unexpected end of hex escape at line 1 column 13",
+    deep: "recursion limit exceeded at line 1 column 128",
+    depth_max: 127,
+};
 
 const JAVASCRIPT: Language = Language {
     name: "js",
@@ -24,6 +40,9 @@ const JAVASCRIPT: Language = Language {
     target: "src/component.js",
     exception: "RangeError",
     place: "at fail (/src/component.js:",
+    half: "the body has half a surrogate pair",
+    deep: "the body is nested deeper than 128",
+    depth_max: 128,
 };
 
 const PYTHON: Language = Language {
@@ -32,6 +51,9 @@ const PYTHON: Language = Language {
     target: "app.py",
     exception: "ValueError",
     place: "File \"/0/app.py\", line ",
+    half: "the body has half a surrogate pair",
+    deep: "the body is nested deeper than 128",
+    depth_max: 128,
 };
 
 /// A shop with the module `probe`, which is a new project with another source.
@@ -45,15 +67,18 @@ fn shop(language: &Language) -> Shop {
     let project = folder.path().join("probe");
     let source = root().join("tests/guests/probe");
     fs::copy(source.join(language.source), project.join(language.target)).unwrap();
-    // What its README says of one more capability.
     let world = project.join("wit/world.wit");
-    let lines = "world component {
-        import wares:platform/sql@1.2.0;
-        import wares:platform/events@1.2.0;
-        export wares:module/migrations@2.1.0;";
-    let text = fs::read_to_string(&world).unwrap();
-    fs::write(&world, text.replacen("world component {", lines, 1)).unwrap();
+    if world.exists() {
+        // What its README says of one more capability.
+        let lines = "world component {
+            import wares:platform/sql@1.2.0;
+            import wares:platform/events@1.2.0;
+            export wares:module/migrations@2.1.0;";
+        let text = fs::read_to_string(&world).unwrap();
+        fs::write(&world, text.replacen("world component {", lines, 1)).unwrap();
+    }
     let component = match language.name {
+        "rust" => built_by_cargo(&project, "probe.wasm"),
         "js" => built_by_npm(&project, "probe.wasm"),
         _ => built_by_componentize_py(&project, "probe.wasm"),
     };
@@ -106,16 +131,17 @@ fn keeps_notes(shop: &Shop) {
 }
 
 /// Bodies that would end a call, and those that look like them.
-fn refuses_bodies_of_no_use(shop: &Shop) {
+fn refuses_bodies_of_no_use(shop: &Shop, language: &Language) {
     let echo = |body: &str| shop.send("POST", "/store/probe/echo", &[JSON], body.as_bytes());
     let refused =
         |why: &str| json!({"type": "invalid_data", "message": format!("Invalid request: {why}")});
     echo("").is(400, refused("a body is missing"));
-    echo(r#"{"a":"\ud83d"}"#).is(400, refused("the body has half a surrogate pair"));
+    echo(r#"{"a":"\ud83d"}"#).is(400, refused(language.half));
     echo(r#"{"a":"\ud83d\ude00"}"#).is(200, json!({"a": "😀"}));
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-    echo(&nested(50_000)).is(400, refused("the body is nested deeper than 128"));
-    assert_eq!(echo(&nested(128)).body, nested(128));
+    echo(&nested(50_000)).is(400, refused(language.deep));
+    let deepest = nested(language.depth_max);
+    assert_eq!(echo(&deepest).body, deepest);
 }
 
 /// Nothing that the build drew or read is repeated.
@@ -162,9 +188,14 @@ fn logs_what_it_threw(shop: &Shop, language: &Language) {
 fn does_what_the_sdk_says(language: &Language) {
     let shop = shop(language);
     keeps_notes(&shop);
-    refuses_bodies_of_no_use(&shop);
+    refuses_bodies_of_no_use(&shop, language);
     draws_and_tells_the_time_anew(&shop);
     logs_what_it_threw(&shop, language);
+}
+
+#[test]
+fn the_sdk_of_rust_does_what_it_says() {
+    does_what_the_sdk_says(&RUST);
 }
 
 #[test]

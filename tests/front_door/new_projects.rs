@@ -275,7 +275,7 @@ pub fn tool(project: &Path, program: &str, arguments: &[&str]) -> String {
 
 /// Tests a project in Rust and builds its component, in the folder where the tests'
 /// components are: what they share is built already.
-fn built_by_cargo(project: &Path, name: &str) -> PathBuf {
+pub fn built_by_cargo(project: &Path, name: &str) -> PathBuf {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let cargo = |arguments: &[&str]| tool(project, &cargo, arguments);
     cargo(&["fmt", "--check"]);

@@ -12,7 +12,7 @@
 //!
 //!         interface points {
 //!             use wares:platform/hooks@1.2.0.{rejection};
-//!             add: func(customer-id: string, points: s64) -> result<s64, rejection>;
+//!             spend: func(customer-id: string, points: u32) -> result<s64, rejection>;
 //!         }
 //!
 //!         world component {

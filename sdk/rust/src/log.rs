@@ -3,8 +3,10 @@
 
 use crate::bindings::wasi::logging::logging;
 
+pub(crate) use logging::Level;
+
 /// Adds a line to the host's log. The macros call it.
-pub fn write(level: logging::Level, context: &str, message: &str) {
+pub fn write(level: Level, context: &str, message: &str) {
     logging::log(level, context, message);
 }
 

@@ -1,14 +1,14 @@
 //! Panics: their text and place reach the host's log, whatever the text's length.
 
-use std::fmt::{self, Write};
-use std::io;
-use std::panic::PanicHookInfo;
+use std::panic::{Location, PanicHookInfo};
 
-/// How much of a panic is written. The host keeps the last 2 KiB of what a call wrote to its
-/// standard error, so that the place, which comes first, is among them.
-const BYTES_MAX: usize = 1_800;
+use crate::log;
 
-/// Has a panic of this call written to the host's log with its place, and the beginning of its text.
+/// How much of the text of a panic is logged. The error of a failed call has the last 2 KiB of what
+/// the call logged as a warning or an error, so that the place, which comes last, is among them.
+const TEXT_BYTES_MAX: usize = 1_800;
+
+/// Has a panic of this call logged, as an error with its place and the beginning of its text.
 /// All calls of this crate's traits begin with it; one of a trait `Guest` of
 /// [`bindings`](crate::bindings) does so itself. An instance serves one call.
 ///
@@ -16,58 +16,44 @@ const BYTES_MAX: usize = 1_800;
 /// wares_module::panics::report();
 /// ```
 pub fn report() {
-    #[cfg(target_family = "wasm")]
-    std::panic::set_hook(Box::new(|panic| write(panic, &mut io::stderr())));
+    if cfg!(target_family = "wasm") {
+        std::panic::set_hook(Box::new(write));
+    }
 }
 
-/// Writes where and why, in as much as there is room for.
-#[cfg_attr(
-    not(target_family = "wasm"),
-    allow(dead_code, reason = "for its tests")
-)]
-fn write(panic: &PanicHookInfo<'_>, to: &mut dyn io::Write) {
-    let mut text = Bounded(String::new());
-    if write!(text, "{panic}").is_err() {
-        text.0.push_str(" … (cut)");
-    }
-    // Nothing is left to be told if it cannot be written.
-    let _ = writeln!(to, "{}", text.0);
+fn write(panic: &PanicHookInfo<'_>) {
+    let message = message(panic.payload_as_str(), panic.location());
+    log::write(log::Level::Error, "panic", &message);
 }
 
-/// A text that takes no more than it may hold.
-struct Bounded(String);
-
-impl Write for Bounded {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = BYTES_MAX.saturating_sub(self.0.len());
-        self.0.push_str(&text[..text.floor_char_boundary(room)]);
-        if text.len() > room {
-            return Err(fmt::Error);
-        }
-        Ok(())
+/// One line with as much of a text as there is room for, and the place.
+fn message(text: Option<&str>, place: Option<&Location<'_>>) -> String {
+    let text = text.unwrap_or("a value that is no text");
+    let shown = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
+    let mut message = format!("panic: {shown}");
+    if shown.len() < text.len() {
+        message += &format!("… (of {} bytes)", text.len());
     }
+    if let Some(place) = place {
+        message += &format!(", at {place}");
+    }
+    message
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Arc, Mutex};
 
     #[test]
-    fn a_panic_of_any_length_is_written_with_its_place_and_the_beginning_of_its_text() {
-        let written = Arc::new(Mutex::new(Vec::new()));
-        let into = written.clone();
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            write(panic, &mut *into.lock().unwrap());
-        }));
-        let caught = std::panic::catch_unwind(|| panic!("{}", "Ärger ".repeat(1_000)));
-        std::panic::set_hook(before);
-        assert!(caught.is_err());
-        let said = String::from_utf8(written.lock().unwrap().clone()).unwrap();
-        let place = format!("panicked at {}:", file!());
-        assert!(said.starts_with(&place), "{said}");
-        assert!(said.contains(":\nÄrger Ärger "), "{said}");
-        assert!(said.ends_with(" … (cut)\n") && said.len() < 2_048, "{said}");
+    fn a_panic_is_told_with_its_place_and_the_beginning_of_its_text() {
+        let place = Location::caller();
+        let at = format!(", at {}:{}:{}", file!(), place.line(), place.column());
+        let said = message(Some("beyond reason"), Some(place));
+        assert_eq!(said, format!("panic: beyond reason{at}"));
+        let said = message(Some(&format!("x{}", "é".repeat(1_000_000))), Some(place));
+        let shown = "é".repeat(899);
+        assert_eq!(said, format!("panic: x{shown}… (of 2000001 bytes){at}"));
+        let said = message(None, None);
+        assert_eq!(said, "panic: a value that is no text");
     }
 }
