@@ -1,7 +1,9 @@
 //! Components that are broken or hostile before their first call. Each is refused with one
 //! line; a host that runs beside serves on.
 
-use crate::harness::{Shop, bare_guest, hostile_guest, marked, run, text};
+use serde_json::json;
+
+use crate::harness::{Shop, bare_guest, data, hostile_guest, marked, meddler_version, run, text};
 
 /// Tries to serve a component, with these settings; returns why it is not served.
 pub fn refused(component: &[u8], settings: &[&str]) -> String {
@@ -93,7 +95,10 @@ fn an_extension_point_takes_no_flags() {
 /// The hostile guest as it were if it had been built against other versions of
 /// what it imports and exports: its file with other names of the same length.
 fn renamed(names: &[(&str, &str)]) -> Vec<u8> {
-    let mut bytes = std::fs::read(hostile_guest()).unwrap();
+    renamed_in(std::fs::read(hostile_guest()).unwrap(), names)
+}
+
+fn renamed_in(mut bytes: Vec<u8>, names: &[(&str, &str)]) -> Vec<u8> {
     for (from, to) in names {
         assert_eq!(from.len(), to.len());
         let mut found = 0;
@@ -183,6 +188,36 @@ fn a_later_version_serves_if_it_has_all_that_is_needed() {
         (things.status, things.body.as_str()),
         (200, "{\"things\":0}")
     );
+}
+
+#[test]
+fn hooks_of_a_later_version_are_called_if_it_is_compatible_and_reported_if_not() {
+    for (version, company, warns) in [
+        ("2.9.0", json!("alpha;"), false),
+        ("3.0.0", json!(null), true),
+    ] {
+        let later = format!("wares:customer/hooks@{version}");
+        let names = [("wares:customer/hooks@2.0.0", &*later)];
+        let extension = renamed_in(meddler_version("alpha", "does=signs"), &names);
+        let data = data();
+        std::fs::write(data.path().join("modules/alpha.wasm"), extension).unwrap();
+        let shop = Shop::open_on(data, |command| {
+            command.args(["--set", "modules.alpha.grants=hooks,operations"]);
+        });
+        let made = shop.post("/admin/customers", json!({"email": "ann@shop.example"}));
+        assert_eq!(
+            made.value()["customer"]["company_name"],
+            company,
+            "{}",
+            made.body
+        );
+        let log = shop.server.stop_for_log();
+        let warning = format!(
+            "it fills {later}, which is never called: customer calls wares:customer/hooks@2.1.0, or another version \
+             compatible with that. Build it against the contracts of this host, which `wares new` writes module=\"alpha\""
+        );
+        assert_eq!(log.matches(&warning).count(), usize::from(warns), "{log}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::paths::PathTree;
 use super::pattern::Pattern;
 use super::routes::method_name;
+use crate::components::remarks::Remark;
 use crate::components::{HOST_SCHEMA, Version};
 
 /// Which component owns which paths. A path is owned by the component one of whose
@@ -157,6 +158,7 @@ fn check_neighbours(versions: &[&Version]) -> Result<(), RouteError> {
             .iter()
             .filter(|other| other.name() != extension.name());
         others.try_for_each(|other| {
+            warn_of_missed_point(extension, other);
             let checked = extension.check_points_of(other);
             checked.map_err(|error| RouteError::Point {
                 module: extension.name().to_owned(),
@@ -166,6 +168,22 @@ fn check_neighbours(versions: &[&Version]) -> Result<(), RouteError> {
         })?;
     }
     Ok(())
+}
+
+/// Warns, once for a version, of hooks that another component has in other versions.
+fn warn_of_missed_point(extension: &Version, other: &Version) {
+    let Some((export, point)) = extension.misses_point_of(other) else {
+        return;
+    };
+    if extension.remarks().on(&format!("{export} {point}")) != Remark::Said {
+        tracing::warn!(
+            module = extension.name(),
+            version = %extension.version(),
+            "it fills {export}, which is never called: {} calls {point}, or another version compatible with that. \
+             Build it against the contracts of this host, which `wares new` writes",
+            other.name()
+        );
+    }
 }
 
 fn check_owners(versions: &[&Version]) -> Result<(), RouteError> {

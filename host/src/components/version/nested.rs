@@ -10,7 +10,7 @@ use crate::components::chain::FailurePolicy;
 use crate::components::contract::{Asking, Selected};
 use crate::engine::{
     CallContext, CallError, ImportKind, LoadError, NestedCall, Nesting, Question, Selecting, Turn,
-    Val,
+    Val, split,
 };
 use crate::telemetry::HOOKS;
 
@@ -137,6 +137,20 @@ impl Version {
             nesting: nesting.clone(),
             ..self.context(self.database.get())
         }
+    }
+
+    /// What it fills of an extension point in versions that another component, which has the point
+    /// in others, does not call: its export, and the point.
+    pub(in crate::components) fn misses_point_of(&self, other: &Self) -> Option<(String, String)> {
+        let component = self.loaded.contract.component();
+        let points = other.extension_points();
+        let of = |name: &str| split(name).0.to_owned();
+        self.points_filled().into_iter().find_map(|export| {
+            let mut same = points.iter().filter(|point| of(point) == of(&export));
+            let point = same.clone().next()?;
+            let is_called = same.any(|point| component.has_export(point));
+            (!is_called).then(|| (export, point.clone()))
+        })
     }
 
     /// Checks that it fits the extension points of another component that it fills, and the
