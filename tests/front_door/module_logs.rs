@@ -300,6 +300,37 @@ fn follow(
 }
 
 #[test]
+fn a_command_follows_what_traps_and_rejects_at_a_hook() {
+    let extensions = [("alpha", "traps"), ("omega", "rejects")];
+    let (shop, _files) = shop(&extensions, &["modules.alpha.on_failure=skip"]);
+    let followed = ["alpha", "omega"].map(|name| follow(&shop, name));
+    let answer = create(&shop, "ann@shop.example");
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    let id = answer.header("x-request-id");
+    let told = [
+        [
+            "ERROR host: an extension did not answer, and is left out version=1.2.3 hook=\"before-create-customer\"",
+            "panicked at ",
+            "| it meddles no more",
+        ],
+        [
+            " INFO host: an extension rejected a value version=1.2.3 hook=\"before-create-customer\"",
+            "field=\"email\" code=\"no\"",
+            "reason=\"omega says no\"",
+        ],
+    ];
+    for ((mut child, mut line, _error), [beginning, parts @ ..]) in followed.into_iter().zip(told) {
+        let mut next = || Some(line());
+        let line = std::iter::from_fn(&mut next).find(|line| line.starts_with(beginning));
+        let line = line.unwrap();
+        assert!(parts.iter().all(|part| line.contains(part)), "{line}");
+        assert!(line.ends_with(&format!("request_id={id}")), "{line}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+#[test]
 fn a_command_follows_a_module_also_over_a_restart_of_the_host() {
     let data = data();
     let file = data.path().join("modules/marked.wasm");

@@ -135,7 +135,8 @@ impl Engine {
     }
 
     /// Does work that calls components, or compiles them, while others are served:
-    /// on a thread of its own, which has the stack for it and is deprioritised.
+    /// on a thread of its own, which has the stack for it and is deprioritised unless
+    /// components are being developed.
     ///
     /// # Errors
     /// At once, when as much is done aside as the pool has instances for beside the calls:
@@ -149,7 +150,10 @@ impl Engine {
                     stack_bytes_of_calls(self.options.stack_bytes_max) + STACK_BYTES_OF_HOST,
                 )
                 .spawn_scoped(scope, || {
-                    processors::enter_background();
+                    // An author waits for it, and no one else for anything.
+                    if !self.options.developing {
+                        processors::enter_background();
+                    }
                     work()
                 })
                 .map_err(|error| LoadError::Engine(error.into()))?;
