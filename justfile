@@ -127,7 +127,7 @@ bench-swap ROUNDS='15': build component
 lint: setup
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    cargo clippy --package wares-module --package customer-component --package hostile-guest --package marked-guest --package bare-guest --package meddler-guest --package provider-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
+    cargo clippy --package wares-module --package customer-component --package hostile-guest --package marked-guest --package bare-guest --package chancy-guest --package meddler-guest --package provider-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
     for package in extensions/*/Cargo.toml; do cargo fmt --manifest-path $package --check; done
     for package in extensions/*/Cargo.toml; do cargo clippy --manifest-path $package --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings; done
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked

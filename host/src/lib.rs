@@ -20,3 +20,4 @@ mod server;
 pub mod storage;
 mod telemetry;
 mod threads;
+mod trial;

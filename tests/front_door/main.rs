@@ -12,6 +12,7 @@ mod author_sdks;
 mod bodies;
 mod broken;
 mod browser;
+mod cases;
 mod chain;
 mod changes;
 mod commands;

@@ -11,6 +11,7 @@ use super::logging::Log;
 use super::{Limits, Nesting, Points, PointsOfHost, Settings, States, TimeLeft, Usage};
 use crate::storage::Session;
 use crate::telemetry::LogBudget;
+use crate::trial::Trial;
 
 /// Who calls, with what.
 pub struct CallContext {
@@ -29,6 +30,8 @@ pub struct CallContext {
     pub retired: Arc<AtomicBool>,
     /// The calls that it is nested in.
     pub nesting: Nesting,
+    /// Where its time and its chance come from while the component is tested.
+    pub trial: Option<Arc<Trial>>,
 }
 
 /// The state of one call, as wasmtime's store holds it.

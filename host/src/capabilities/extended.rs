@@ -5,7 +5,7 @@ use wasmtime::component::{HasData, Linker};
 
 use super::bindings::wares::platform::extended::{self as wit, Host};
 pub use super::bindings::wares::platform::extended::{Condition, Member, Selection};
-pub use super::bindings::wares::platform::hooks::Context;
+pub use super::bindings::wares::platform::hooks::{Actor, Context};
 use super::{CallState, Capability, NoAnswer};
 
 pub(crate) const CAPABILITY: Capability = Capability {

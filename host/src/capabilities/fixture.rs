@@ -11,6 +11,7 @@ use super::sql::{self, SqlView, Transaction};
 use super::{CallContext, CallState, Limits, Nesting, Settings};
 use crate::storage::{Database, DatabaseOptions, Migration, Schema, Session};
 use crate::telemetry::LogBudget;
+use crate::trial::Trial;
 
 const THINGS: &str = "
     create table shelf (id text primary key) strict;
@@ -56,7 +57,7 @@ impl Fixture {
         let mut limits = Limits::default();
         change(&mut limits);
         let session = self.database.session(&limits.capabilities.sql);
-        call(Some(session), limits)
+        call(Some(session), limits, None)
     }
 }
 
@@ -64,10 +65,15 @@ impl Fixture {
 pub(super) fn asking(change: impl FnOnce(&mut Limits)) -> CallState {
     let mut limits = Limits::default();
     change(&mut limits);
-    call(None, limits)
+    call(None, limits, None)
 }
 
-fn call(session: Option<Session>, limits: Limits) -> CallState {
+/// A call of a component that is tested.
+pub(super) fn tried(trial: Arc<Trial>) -> CallState {
+    call(None, Limits::default(), Some(trial))
+}
+
+fn call(session: Option<Session>, limits: Limits, trial: Option<Arc<Trial>>) -> CallState {
     let context = CallContext {
         component: "tested".into(),
         log: LogBudget::of("tested", limits.capabilities.logging.per_second, None),
@@ -76,6 +82,7 @@ fn call(session: Option<Session>, limits: Limits) -> CallState {
         limits: Arc::new(limits),
         retired: Arc::default(),
         nesting: Nesting::default(),
+        trial,
     };
     CallState::new(context, Arc::default())
 }

@@ -2,6 +2,8 @@
 //! environment, and standard output and error into the log. No processes and no
 //! arguments; of files and sockets `inert.rs` has the names alone.
 
+mod seeded;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiVie
 use super::logging::Log;
 use super::{CallContext, CallState, Capability, PerCall};
 use crate::clock as system_clock;
+use crate::trial::Trial;
 
 pub(crate) const CAPABILITY: Capability = Capability {
     interfaces: &[
@@ -53,20 +56,27 @@ pub(crate) struct State {
     wasi: WasiCtx,
     /// How long the guest may still wait for the clock.
     sleep_left: Duration,
+    trial: Option<Arc<Trial>>,
 }
 
 impl PerCall for State {
     fn begin(context: &mut CallContext, log: &Log) -> Self {
+        let mut builder = WasiCtxBuilder::new();
+        builder
+            .wall_clock(WallClock)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .stdout(Output::new(log, tracing::Level::INFO, "stdout"))
+            .stderr(Output::new(log, tracing::Level::WARN, "stderr"));
+        let trial = context.trial.take();
+        if let Some(trial) = &trial {
+            seeded::set(&mut builder, trial);
+        }
         Self {
-            wasi: WasiCtxBuilder::new()
-                .wall_clock(WallClock)
-                .allow_tcp(false)
-                .allow_udp(false)
-                .allow_ip_name_lookup(false)
-                .stdout(Output::new(log, tracing::Level::INFO, "stdout"))
-                .stderr(Output::new(log, tracing::Level::WARN, "stderr"))
-                .build(),
+            wasi: builder.build(),
             sleep_left: Duration::from_millis(context.limits.deadline_ms),
+            trial,
         }
     }
 }
@@ -100,6 +110,7 @@ struct Clock<'a> {
     clocks: WasiClocksCtxView<'a>,
     /// How long the guest may still wait in this call.
     left: &'a mut Duration,
+    trial: Option<&'a Trial>,
 }
 
 fn clock(call: &mut CallState) -> Clock<'_> {
@@ -109,6 +120,7 @@ fn clock(call: &mut CallState) -> Clock<'_> {
             table: &mut call.table,
         },
         left: &mut call.states.wasi.sleep_left,
+        trial: call.states.wasi.trial.as_deref(),
     }
 }
 
@@ -128,6 +140,19 @@ impl Clock<'_> {
             None => Err(wasmtime::Error::new(SleepsTooLong)),
         }
     }
+
+    /// What is over after so long. A trial's clock moves on by it at once.
+    fn after(&mut self, nanos: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        self.spend(nanos)?;
+        let left = match self.trial {
+            Some(trial) => {
+                trial.wait(Duration::from_nanos(nanos));
+                0
+            }
+            None => nanos,
+        };
+        monotonic_clock::Host::subscribe_duration(&mut self.clocks, left)
+    }
 }
 
 impl monotonic_clock::Host for Clock<'_> {
@@ -141,13 +166,11 @@ impl monotonic_clock::Host for Clock<'_> {
 
     fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
         let now = self.clocks.now()?;
-        self.spend(when.saturating_sub(now))?;
-        self.clocks.subscribe_instant(when)
+        self.after(when.saturating_sub(now))
     }
 
     fn subscribe_duration(&mut self, nanos: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        self.spend(nanos)?;
-        self.clocks.subscribe_duration(nanos)
+        self.after(nanos)
     }
 }
 

@@ -16,6 +16,7 @@ mod seed;
 mod serve;
 mod settings;
 mod setup;
+mod test;
 mod user;
 
 pub use settings::Settings;
@@ -67,6 +68,8 @@ enum Command {
     Go(go::Arguments),
     /// Show what a component imports, exports, may use and serves.
     Inspect(inspect::Arguments),
+    /// Play the cases of a file against a component, in a host of its own.
+    Test(test::Arguments),
     /// Call a typed operation of a module.
     Call(call::Arguments),
     /// List the events of a module, oldest first.
@@ -138,6 +141,7 @@ pub fn run() -> ExitCode {
         Command::New(arguments) => new::run(&arguments),
         Command::Go(arguments) => go::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Call(arguments) => call::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),
         Command::Seed(arguments) => seed::run(&arguments, matches.subcommand_matches("seed")),
@@ -193,17 +197,18 @@ fn compile(memory_bytes_max: u64, task: Task<'_>) -> ExitCode {
 
 /// The exit code of a command that fails.
 const FAILED: u8 = 1;
-/// That of one whose settings are wrong; of a wrong command line, clap has the same.
+/// That of one whose settings or cases are wrong; of a wrong command line, clap has the same.
 const WRONG_SETTINGS: u8 = 2;
 
-/// An error whose reason is in the log already, with the exit code.
+/// An error whose reason is said already, in the log or on standard output, with the exit code.
 #[derive(Debug, thiserror::Error)]
-#[error("the reason is in the log")]
+#[error("the reason is said already")]
 struct Logged(u8);
 
 /// The exit code for an error.
 fn exit_code(error: &anyhow::Error) -> u8 {
     let is_wrong = error.is::<ConfigError>()
+        || error.is::<test::Wrong>()
         || matches!(
             error.downcast_ref(),
             Some(LogError::Level(_) | LogError::Target(_))

@@ -93,6 +93,11 @@ impl Settings {
         })
     }
 
+    /// All settings as they are where nothing sets them.
+    pub(super) fn defaults() -> Self {
+        Self::read(&mut Reader::empty())
+    }
+
     /// Every setting with its default and its meaning, as the code itself declares them.
     pub fn reference() -> Vec<Declaration> {
         let mut reader = Reader::empty();

@@ -96,22 +96,27 @@ impl Setup {
 
     /// An engine for as many calls at once as the modules that may be served have threads.
     pub(super) fn engine_to_serve(&self, places: &Places) -> anyhow::Result<Engine> {
-        self.engine_with(places.calls_of_each.saturating_mul(places.modules), None)
+        let calls = places.calls_of_each.saturating_mul(places.modules);
+        Ok(Engine::new(self.engine_options(calls))?)
     }
 
     /// An engine for so many calls at once, of which what components write to their
     /// standard error is printed.
     pub(super) fn engine(&self, calls: usize) -> anyhow::Result<Engine> {
-        self.engine_with(calls, Some(hear))
+        Ok(Engine::new(EngineOptions {
+            hear: Some(hear),
+            ..self.engine_options(calls)
+        })?)
     }
 
-    fn engine_with(&self, calls: usize, hear: Option<fn(&str, &str)>) -> anyhow::Result<Engine> {
+    /// The options of an engine for so many calls at once.
+    pub(super) fn engine_options(&self, calls: usize) -> EngineOptions {
         let settings = &self.settings;
         let calls_of = || settings.all_limits().map(|limits| &limits.call);
         let memory_bytes = calls_of().map(|call| call.memory_bytes_max);
         let table_elements = calls_of().map(|call| call.table_elements_max);
         let artifacts = settings.data.folder().compiled();
-        Ok(Engine::new(EngineOptions {
+        EngineOptions {
             calls_max: calls.try_into().unwrap_or(u32::MAX),
             memory_bytes_max: memory_bytes.max().unwrap_or_default(),
             table_elements_max: table_elements.max().unwrap_or_default(),
@@ -119,9 +124,10 @@ impl Setup {
             component_bytes_max: settings.compile.component_bytes_max,
             compile: Some(settings.compile.limits),
             artifacts: artifacts.is_dir().then_some(artifacts),
-            hear,
+            hear: None,
             developing: self.developing,
-        })?)
+            trial: None,
+        }
     }
 
     /// Loads one component as a module; its database stays closed.

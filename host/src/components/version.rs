@@ -1,5 +1,6 @@
 //! One module that is ready to serve.
 
+pub(super) mod asked;
 mod nested;
 
 use std::borrow::Cow;
@@ -11,7 +12,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::digest::Digest;
-use crate::engine::{CallContext, CallError, Engine, Limits, LoadError, Nesting, Settings};
+use crate::engine::{
+    CallContext, CallError, Engine, Limits, LoadError, Nesting, NotGranted, Settings,
+};
 use crate::printable::cut;
 use crate::storage::{
     DataFolder, Database, DatabaseOptions, MigrationError, Schema, Session, StorageError,
@@ -104,8 +107,19 @@ impl VersionError {
         }
     }
 
+    /// What the component wants and is not granted.
+    pub(crate) fn not_granted(&self) -> Option<&NotGranted> {
+        match self {
+            Self::Load {
+                source: LoadError::NotGranted { refused, .. },
+                ..
+            } => Some(refused),
+            _ => None,
+        }
+    }
+
     /// The faults that the component finds in the module's settings, each with its key.
-    pub(super) fn of_settings(&self) -> &[String] {
+    pub(crate) fn of_settings(&self) -> &[String] {
         match self {
             Self::Load {
                 source: LoadError::Settings { faults, .. },
@@ -191,7 +205,7 @@ impl Version {
 
     /// The same version, to be put in service once more: it has counted nothing yet, and its
     /// database is not open. It shares the component that is loaded.
-    pub(super) fn again(&self) -> Self {
+    pub(crate) fn again(&self) -> Self {
         Self {
             loaded: self.loaded.clone(),
             statistics: Arc::default(),
@@ -220,10 +234,7 @@ impl Version {
     /// # Errors
     /// When the database does not open or its schema does not fit.
     pub fn open(&self, data: &DataFolder, migrate: bool) -> Result<(), VersionError> {
-        let storage = |source| VersionError::Storage {
-            name: self.loaded.name.clone(),
-            source,
-        };
+        let storage = |source| self.storage_error(source);
         let migration = |source| VersionError::Migration {
             name: self.loaded.name.clone(),
             source,
@@ -249,6 +260,13 @@ impl Version {
         Ok(())
     }
 
+    pub(super) fn storage_error(&self, source: StorageError) -> VersionError {
+        VersionError::Storage {
+            name: self.loaded.name.clone(),
+            source,
+        }
+    }
+
     /// A database with this module's limits.
     pub(super) fn database_at(&self, file: &Path) -> Result<Database, StorageError> {
         let limits = &self.loaded.module_limits;
@@ -256,6 +274,7 @@ impl Version {
             bytes_max: limits.database_bytes_max as u64,
             within_disk: limits.database_within_disk,
             migration_ms: limits.migration_ms,
+            trial: self.loaded.contract.component().trial(),
             ..DatabaseOptions::default()
         };
         Database::open(file, &options)
@@ -477,6 +496,7 @@ impl Version {
             limits: self.loaded.limits.clone(),
             retired: self.retired.clone(),
             nesting: Nesting::default(),
+            trial: self.loaded.contract.component().trial(),
         }
     }
 }

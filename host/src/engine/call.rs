@@ -12,6 +12,9 @@ use super::CallError;
 use super::component::{Component, Guest};
 use crate::capabilities::{CallContext, CallState};
 
+/// What a function returned: its value, or the `err` of its result.
+pub(super) type Returned = Result<Option<Val>, Option<Val>>;
+
 impl Component {
     /// Calls `interface.function(arguments…)` and returns the result as WAVE.
     ///
@@ -27,6 +30,21 @@ impl Component {
         context: CallContext,
         call: &str,
     ) -> Result<Result<String, String>, CallError> {
+        match self.call_for_value(context, call)? {
+            Ok(value) => text(value).map(Ok),
+            Err(value) => text(value).map(Err),
+        }
+    }
+
+    /// The same, and returns the values themselves, `None` where the function has none.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn call_for_value(
+        &self,
+        context: CallContext,
+        call: &str,
+    ) -> Result<Returned, CallError> {
         let (index, values) = self.read_call(call)?;
         self.invoke(context, &index, &values)
     }
@@ -84,12 +102,12 @@ impl Component {
         Ok((index, values))
     }
 
-    fn invoke(
+    pub(super) fn invoke(
         &self,
         context: CallContext,
         index: &ComponentExportIndex,
         values: &[Val],
-    ) -> Result<Result<String, String>, CallError> {
+    ) -> Result<Returned, CallError> {
         let results = self.call(context, |guest| {
             let Guest { store, instance } = guest;
             let function = instance
@@ -99,19 +117,14 @@ impl Component {
             function.call(&mut *store, values, &mut results)?;
             Ok(results)
         })?;
-        match results.into_iter().next() {
-            None => Ok(Ok(String::new())),
-            Some(Val::Result(Ok(value))) => {
-                value.map_or(Ok(Ok(String::new())), |value| text(&value).map(Ok))
-            }
-            Some(Val::Result(Err(value))) => {
-                value.map_or(Ok(Err(String::new())), |value| text(&value).map(Err))
-            }
-            Some(value) => text(&value).map(Ok),
-        }
+        Ok(match results.into_iter().next() {
+            Some(Val::Result(Ok(value))) => Ok(value.map(|value| *value)),
+            Some(Val::Result(Err(value))) => Err(value.map(|value| *value)),
+            value => Ok(value),
+        })
     }
 
-    fn find(
+    pub(super) fn find(
         &self,
         interface: &str,
         function: &str,
@@ -194,7 +207,10 @@ fn result_count(store: &Store<CallState>, function: &Func) -> usize {
     function.ty(store).results().len()
 }
 
-fn text(value: &Val) -> Result<String, CallError> {
-    wasm_wave::to_string(value)
+fn text(value: Option<Val>) -> Result<String, CallError> {
+    let Some(value) = value else {
+        return Ok(String::new());
+    };
+    wasm_wave::to_string(&value)
         .map_err(|error| CallError::BadAnswer(format!("the result cannot be shown: {error}")))
 }

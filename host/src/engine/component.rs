@@ -14,6 +14,7 @@ use super::versions;
 use super::{CallError, Clock, Engine, LoadError, artifact, compiler, hook, store, turns};
 use crate::capabilities::{CallContext, CallState, Need, OPERATIONS, PointsOfHost};
 use crate::digest::Digest;
+use crate::trial::Trial;
 
 /// A compiled component. Cheap to share; each call makes an instance of its own.
 pub struct Component {
@@ -24,6 +25,7 @@ pub struct Component {
     compiled_in: Option<Duration>,
     hear: Option<fn(&str, &str)>,
     points: PointsOfHost,
+    trial: Option<Arc<Trial>>,
     pub(super) filled: Vec<String>,
 }
 
@@ -80,6 +82,7 @@ impl Engine {
             compiled_in,
             hear: self.options.hear,
             points: self.points.clone(),
+            trial: self.options.trial.clone(),
         })
     }
 
@@ -228,6 +231,11 @@ impl Component {
             })
             .map(|(name, _)| hook::needed_to_fill(name));
         imported.chain(points).collect()
+    }
+
+    /// Where the time and the chance of its calls come from while it is tested.
+    pub(crate) fn trial(&self) -> Option<Arc<Trial>> {
+        self.trial.clone()
     }
 
     /// The names of all that it exports.

@@ -172,6 +172,7 @@ mod tests {
             artifacts: Some(artifacts.to_owned()),
             hear: None,
             developing: false,
+            trial: None,
         })
         .unwrap()
     }

@@ -351,6 +351,7 @@ mod tests {
             }),
             retired: Arc::default(),
             nesting: Nesting::default(),
+            trial: None,
         }
     }
 
@@ -366,6 +367,7 @@ mod tests {
             artifacts: None,
             hear: None,
             developing: false,
+            trial: None,
         });
         let engine = engine.unwrap().engines.of(Size::Small).unwrap().clone();
         let component = Component::new(&engine, wat::parse_str(COUNTS).unwrap()).unwrap();

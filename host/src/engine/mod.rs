@@ -11,6 +11,7 @@ mod engines;
 mod error;
 mod function_cache;
 mod hook;
+mod json;
 mod lens;
 mod linker;
 mod makeup;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use crate::digest::Digest;
 use crate::threads::STACK_BYTES_OF_HOST;
 use crate::threads::processors::{self, Isolation, ThreadNumber};
+use crate::trial::Trial;
 
 pub use compiler::CompileLimits;
 pub use component::Component;
@@ -38,6 +40,7 @@ pub(crate) use component::Guest;
 pub(crate) use engines::stack_bytes_of_calls;
 pub use error::{CallError, LoadError, Troubles};
 pub(crate) use hook::{Turn, needed_to_fill};
+pub(crate) use json::{HookCall, JsonReturned, nearest};
 pub(crate) use lens::{Difference, differences};
 pub use linker::ImportKind;
 pub use makeup::{CoreModule, Makeup, Tool};
@@ -95,6 +98,9 @@ pub struct EngineOptions {
     /// Whether components are being developed: all processors compile them, functions that were
     /// compiled before are not compiled again, and a trap names the lines of their sources.
     pub developing: bool,
+    /// Where the time and the chance of components come from while they are tested; `None`
+    /// is the machine.
+    pub trial: Option<Arc<Trial>>,
 }
 
 /// Compiles components and owns what running them shares: the pools of

@@ -80,6 +80,15 @@ impl Answer {
         )
     }
 
+    /// The path cannot be decoded.
+    pub fn bad_encoding() -> Self {
+        Self::error(
+            StatusCode::BAD_REQUEST,
+            "invalid_data",
+            "The path is not valid percent-encoding",
+        )
+    }
+
     /// The path has routes, but not for this method.
     pub fn method_not_allowed(method: &Method, path: &str, allowed: &str) -> Self {
         let message = format!("{path} takes {allowed}, not {method}");

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::Version;
 use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{EXPECT, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
+use hyper::{HeaderMap, Version};
 
 use super::answer::Refusal;
 use super::room::{Hold, Room};
@@ -85,6 +85,21 @@ pub(super) async fn read(
         return Err(no_room());
     }
     Ok(Received { bytes, hold })
+}
+
+/// Checks a whole body.
+///
+/// # Errors
+/// The answer to return instead: 400, 413 or 415.
+pub(super) fn checked(
+    headers: &HeaderMap,
+    bytes: Bytes,
+    bytes_max: usize,
+) -> Result<Bytes, Refusal> {
+    match bytes.len() > bytes_max {
+        true => Err(too_large()),
+        false => decode(headers, bytes, bytes_max),
+    }
 }
 
 /// Reads a body of any kind as it is.

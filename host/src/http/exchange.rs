@@ -187,11 +187,7 @@ impl Exchange<'_> {
         let parts = self.arrival.parts;
         Box::new(match &self.found {
             FoundEndpoint::OtherMethods(allowed) => not_allowed(parts, allowed),
-            FoundEndpoint::BadEncoding => Answer::error(
-                StatusCode::BAD_REQUEST,
-                "invalid_data",
-                "The path is not valid percent-encoding",
-            ),
+            FoundEndpoint::BadEncoding => Answer::bad_encoding(),
             _ => Answer::no_route(&parts.method, parts.uri.path()),
         })
     }

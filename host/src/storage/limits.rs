@@ -1,5 +1,9 @@
 //! The limits of a database, and of one call on it.
 
+use std::sync::Arc;
+
+use crate::trial::Trial;
+
 /// How a database is opened.
 #[derive(Clone, Debug)]
 pub struct DatabaseOptions {
@@ -19,6 +23,9 @@ pub struct DatabaseOptions {
     pub log_bytes_max: u64,
     /// Temporary files of this process during migrations, in bytes.
     pub temporary_bytes_max: u64,
+    /// Where the time and the chance of statements come from while components are tested, and
+    /// what keeps them.
+    pub trial: Option<Arc<Trial>>,
 }
 
 impl Default for DatabaseOptions {
@@ -31,6 +38,7 @@ impl Default for DatabaseOptions {
             events_max: 100_000,
             log_bytes_max: 64 * 1024 * 1024,
             temporary_bytes_max: 1024 * 1024 * 1024,
+            trial: None,
         }
     }
 }

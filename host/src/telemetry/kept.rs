@@ -140,6 +140,11 @@ impl KeptLog {
         KeptLines { lost: 0, ..kept }
     }
 
+    /// The lines after the one with this number, of any level.
+    pub fn since(&self, number: u64) -> KeptLines {
+        self.lock().after(number, Level::TRACE)
+    }
+
     /// The lines after the one with this number, of this level and those above. Where there
     /// are none, waits for one.
     pub async fn after(&self, number: u64, level: Level, wait: Duration) -> KeptLines {

@@ -14,7 +14,7 @@ use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 use std::time::{Duration, Instant};
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -112,6 +112,19 @@ pub(crate) fn start(
             }
         })?;
     Ok(())
+}
+
+/// Starts a log whose lines are in memory alone, each of them: those of components at any
+/// level, and the host's from `info` on. A second call changes nothing.
+pub(crate) fn start_kept() {
+    let filter = Targets::new()
+        .with_target(COMPONENT, LevelFilter::TRACE)
+        .with_default(LevelFilter::INFO);
+    // A subscriber that is already set stays.
+    let _ = tracing_subscriber::registry()
+        .with(filter)
+        .with(kept::Keep)
+        .try_init();
 }
 
 /// Logs a panic as a line like any other: its text may be foreign, and one caller may cause

@@ -301,6 +301,11 @@ pub fn bare_guest() -> &'static Path {
     Path::new(env!("BARE_GUEST"))
 }
 
+/// A module whose answers depend on time and chance.
+pub fn chancy_guest() -> &'static Path {
+    Path::new(env!("CHANCY_GUEST"))
+}
+
 /// A module that was built against version 1.0.0 of the contracts.
 pub fn fixture_module_1_0_0() -> &'static Path {
     Path::new(env!("FIXTURE_MODULE_1_0_0"))

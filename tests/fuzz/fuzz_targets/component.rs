@@ -22,6 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
             artifacts: None,
             hear: None,
             developing: false,
+            trial: None,
         };
         Engine::new(options).expect("an engine")
     });

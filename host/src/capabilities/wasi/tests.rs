@@ -2,7 +2,7 @@
 
 use wasmtime_wasi::cli::WasiCliCtxView;
 
-use super::super::fixture::asking;
+use super::super::fixture::{asking, tried};
 use super::*;
 
 #[test]
@@ -41,6 +41,61 @@ fn a_guest_waits_until_an_instant_that_is_near_or_past() {
         // Waiting for the past takes nothing.
         assert_eq!(*clock.left, Duration::from_secs(1));
     }
+}
+
+/// All that a guest sees of time and chance: bytes and a number of each source, the seed, and
+/// both clocks.
+type Seen = (Vec<u8>, Vec<u8>, u64, (u64, u64), u64, u64, u32);
+
+fn seen(call: &mut CallState) -> Seen {
+    use random::insecure::Host as _;
+    use random::insecure_seed::Host as _;
+    use random::random::Host as _;
+    use wasmtime_wasi::p2::bindings::clocks::wall_clock::Host as _;
+    let random = randomness(call);
+    let bytes = random.get_random_bytes(9).unwrap();
+    let insecure = random.get_insecure_random_bytes(9).unwrap();
+    let number = random.get_random_u64().unwrap();
+    let seed = random.insecure_seed().unwrap();
+    let mut clock = clock(call);
+    let now = monotonic_clock::Host::now(&mut clock).unwrap();
+    let time = clock.clocks.now().unwrap();
+    let nanos = time.nanoseconds;
+    (bytes, insecure, number, seed, now, time.seconds, nanos)
+}
+
+#[test]
+fn a_seed_makes_all_that_a_guest_sees_of_time_and_chance() {
+    let with = |seed| seen(&mut tried(Arc::new(Trial::new(seed))));
+    assert_eq!(with(1), with(1));
+    let (one, other) = (with(1), with(2));
+    assert!(one.0 != other.0 && one.1 != other.1 && one.2 != other.2 && one.3 != other.3);
+    assert!(one.4 != other.4 && one.5 != other.5 && one.6 != other.6);
+    // The calls of one trial go on where the one before ended.
+    let trial = Arc::new(Trial::new(1));
+    let (first, next) = (seen(&mut tried(trial.clone())), seen(&mut tried(trial)));
+    assert!(first.0 != next.0 && first.4 < next.4);
+    // Without a trial, chance and time are the machine's.
+    let own = || seen(&mut asking(|_| ()));
+    assert_ne!(own().0, own().0);
+}
+
+#[test]
+fn waiting_in_a_trial_takes_no_time_and_moves_the_clocks_on() {
+    const MINUTE: u64 = 60_000_000_000;
+    let mut call = tried(Arc::new(Trial::new(1)));
+    let mut clock = clock(&mut call);
+    *clock.left = Duration::from_secs(120);
+    let began = std::time::Instant::now();
+    let before = monotonic_clock::Host::now(&mut clock).unwrap();
+    monotonic_clock::Host::subscribe_duration(&mut clock, MINUTE).unwrap();
+    let after = monotonic_clock::Host::now(&mut clock).unwrap();
+    assert!((MINUTE..MINUTE + 10_000_000).contains(&(after - before)));
+    monotonic_clock::Host::subscribe_instant(&mut clock, after + MINUTE / 2).unwrap();
+    assert!(began.elapsed() < Duration::from_secs(30));
+    // It counts as waiting all the same.
+    let refused = monotonic_clock::Host::subscribe_duration(&mut clock, MINUTE);
+    assert!(refused.is_err_and(|error| error.is::<SleepsTooLong>()));
 }
 
 #[test]

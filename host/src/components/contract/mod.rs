@@ -381,6 +381,7 @@ mod tests {
             artifacts: None,
             hear: None,
             developing: false,
+            trial: None,
         })
         .unwrap()
     }

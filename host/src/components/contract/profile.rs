@@ -142,6 +142,7 @@ impl Interview<'_> {
             limits: self.limits.clone(),
             retired: Arc::default(),
             nesting: Nesting::default(),
+            trial: self.contract.component().trial(),
         }
     }
 

@@ -132,7 +132,7 @@ impl Version {
         component.call_operation(context, call)
     }
 
-    fn nested(&self, nesting: &Nesting) -> CallContext {
+    pub(super) fn nested(&self, nesting: &Nesting) -> CallContext {
         CallContext {
             nesting: nesting.clone(),
             ..self.context(self.database.get())

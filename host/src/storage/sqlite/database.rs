@@ -24,6 +24,7 @@ use super::{
 };
 use crate::digest::Digest;
 use crate::threads::processors;
+use crate::trial::Trial;
 
 /// The shortest that the log beside it has to be before it is emptied, in bytes.
 const LOG_BYTES_MIN: u64 = 256 * 1024;
@@ -37,6 +38,7 @@ pub struct Database(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
+    trial: Option<Arc<Trial>>,
     condition: Arc<Condition>,
     writer: Arc<Writer>,
     readers: Readers,
@@ -65,6 +67,7 @@ impl Database {
         condition.remember();
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
+            trial: options.trial.clone(),
             condition: condition.clone(),
             writer: Arc::new(Writer::new(connection)),
             readers: Readers::new(path.to_owned(), options.clone(), condition),
@@ -225,6 +228,20 @@ impl Database {
         });
         if let Err(error) = done.and_then(|done| Ok(done?)) {
             tracing::warn!(%error, "the log of a database stays beside it");
+        }
+    }
+
+    /// Keeps a statement of a component that is tested.
+    pub(in crate::storage) fn note(&self, sql: &str) {
+        if let Some(trial) = &self.0.trial {
+            trial.note(&self.0.path, sql);
+        }
+    }
+
+    /// Keeps that a component that is tested begins a transaction.
+    pub(in crate::storage) fn note_write(&self) {
+        if let Some(trial) = &self.0.trial {
+            trial.note_write();
         }
     }
 

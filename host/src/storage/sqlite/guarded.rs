@@ -15,7 +15,7 @@ use super::clock::Clock;
 use super::condition::{Condition, beside};
 use super::disk::Disk;
 use super::value::VALUE_BYTES_MAX;
-use super::{DatabaseOptions, SqlError, authorizer, full_text, functions, memory};
+use super::{DatabaseOptions, SqlError, authorizer, full_text, functions, memory, seeded};
 use crate::threads::permits::Waiting;
 use crate::threads::processors;
 
@@ -114,6 +114,9 @@ impl Guarded {
         restrict(&connection)?;
         let clock = Clock::new();
         functions::add_to(&connection, &clock)?;
+        if let Some(trial) = &options.trial {
+            seeded::add_to(&connection, trial)?;
+        }
         full_text::bound(&connection, &clock)?;
         if !reading {
             clock.watch_disk(Disk::of(path));
@@ -245,7 +248,13 @@ fn configure(
 ) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_millis(options.other_process_wait_ms))?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "full")?;
+    // Of a trial nothing is kept.
+    let synchronous = if options.trial.is_some() {
+        "off"
+    } else {
+        "full"
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(

@@ -18,6 +18,7 @@ mod migrations;
 mod patterns;
 mod probe;
 mod readers;
+mod seeded;
 mod session;
 mod statement;
 mod value;

@@ -74,6 +74,7 @@ impl Session {
     /// When the statement is wrong, not allowed, or beyond a limit.
     pub fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Rows, SqlError> {
         self.count(parameters)?;
+        self.database.note(sql);
         if self.reader.is_none() {
             self.reader = Some(self.database.readers().take()?);
         }
@@ -110,6 +111,7 @@ impl Session {
             ));
         }
         self.count(&[])?;
+        self.database.note_write();
         // A read after a write must not see a snapshot before it.
         self.end_snapshot();
         self.database.condition().require_unmoved()?;
@@ -127,6 +129,7 @@ impl Session {
     /// When none is open, or the statement is wrong, not allowed, or beyond a limit.
     pub fn transaction_query(&mut self, sql: &str, parameters: &[Value]) -> Result<Rows, SqlError> {
         self.count(parameters)?;
+        self.database.note(sql);
         let limits = self.limits.clone();
         self.in_transaction(|connection| connection.query(sql, parameters, &limits, true))
     }
@@ -141,6 +144,7 @@ impl Session {
         parameters: &[Value],
     ) -> Result<u64, SqlError> {
         self.count(parameters)?;
+        self.database.note(sql);
         let limits = self.limits.clone();
         self.in_transaction(|connection| connection.execute(sql, parameters, &limits))
     }
