@@ -15,13 +15,14 @@ const BESIDE: [(&str, &str, &str); 4] = [
 ];
 
 /// The packages, and the variables in which the tests find their components.
-const PACKAGES: [(&str, &str); 7] = [
+const PACKAGES: [(&str, &str); 8] = [
     ("hostile-guest", "HOSTILE_GUEST"),
     ("marked-guest", "MARKED_GUEST"),
     ("bare-guest", "BARE_GUEST"),
     ("chancy-guest", "CHANCY_GUEST"),
     ("meddler-guest", "MEDDLER_GUEST"),
     ("provider-guest", "PROVIDER_GUEST"),
+    ("later-guest", "LATER_GUEST"),
     ("fixture-module-1-0-0", "FIXTURE_MODULE_1_0_0"),
 ];
 

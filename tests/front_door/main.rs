@@ -40,6 +40,7 @@ mod groups;
 mod heads;
 mod hostile;
 mod identity;
+mod kept_authors;
 mod keys;
 mod listening;
 mod lists;

@@ -21,7 +21,7 @@ type Promises = BTreeMap<String, String>;
 fn packages(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap();
     let mut folders: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    folders.retain(|path| path.file_name().is_some_and(|name| name != "deps"));
+    folders.retain(|path| path.is_dir() && path.file_name().is_some_and(|name| name != "deps"));
     folders.sort();
     folders
 }

@@ -276,6 +276,11 @@ pub fn componentize_py() -> PathBuf {
     fs::canonicalize(tool).unwrap()
 }
 
+/// The module whose extension point is of a later minor version than any extension knows.
+pub fn later_guest() -> &'static Path {
+    Path::new(env!("LATER_GUEST"))
+}
+
 /// The component that does what no module should.
 pub fn hostile_guest() -> &'static Path {
     Path::new(env!("HOSTILE_GUEST"))
