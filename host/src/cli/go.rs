@@ -3,6 +3,7 @@
 
 pub(super) mod bindings;
 mod component;
+mod segments;
 
 use std::path::{Path, PathBuf};
 

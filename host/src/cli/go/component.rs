@@ -10,6 +10,8 @@ use wasi_preview1_component_adapter_provider::{
 };
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
+use super::segments;
+
 /// Writes the component, and returns its size in bytes.
 pub(super) fn write(module: &Path, wit: &Path, output: &Path) -> anyhow::Result<usize> {
     let bytes = fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
@@ -19,8 +21,9 @@ pub(super) fn write(module: &Path, wit: &Path, output: &Path) -> anyhow::Result<
     Ok(component.len())
 }
 
-fn encode(mut module: Vec<u8>, wit: &Path) -> anyhow::Result<Vec<u8>> {
+fn encode(module: Vec<u8>, wit: &Path) -> anyhow::Result<Vec<u8>> {
     let (resolve, world) = super::world(wit)?;
+    let mut module = segments::joined(&module)?;
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
     ComponentEncoder::default()
         .validate(true)
