@@ -103,14 +103,15 @@ bench-limits ROUNDS='15': build
     CPUS=0,1 WARES=target/release/wares tests/with_host.sh --set log.level=error -- \
         tests/bench_pair.sh target/unlimited/release/wares {{ROUNDS}}
 
-# Time that one extension and ten add to a create, and a field to a page; needs wrk
+# Time that one extension and ten add to a create, a field to a page, and an extension in each language; needs wrk
 [group('check')]
-bench-extensions ROUNDS='9': build
+bench-extensions ROUNDS='9': build js python go
     cargo build --package meddler-guest --package provider-guest --package later-guest --target wasm32-wasip2 --profile component \
         --target-dir target/component --locked
     WARES=target/release/wares tests/with_host.sh --set log.level=error -- tests/bench_extensions.sh \
         target/component/wasm32-wasip2/component/meddler_guest.wasm \
         target/component/wasm32-wasip2/component/provider_guest.wasm {{ROUNDS}}
+    tests/bench_languages.sh {{ROUNDS}}
 
 # Processor time of requests, against another release binary; needs wrk
 [group('check')]
