@@ -3,11 +3,14 @@
 
 mod cache;
 mod cases;
+mod comparing;
 mod document;
+mod expected;
 mod formats;
 mod house;
 mod pattern;
 mod play;
+mod reading;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -105,7 +108,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Whether all cases pass.
 fn test(arguments: &Arguments, settings: super::Settings) -> anyhow::Result<bool> {
-    let file = cases::read(&arguments.cases).map_err(Wrong::from)?;
+    let file = reading::read(&arguments.cases).map_err(Wrong::from)?;
     let filter = arguments.filter.as_deref().unwrap_or_default();
     let is_wanted = |case: &&Case| case.name.contains(filter);
     if !file.cases.iter().any(|case| is_wanted(&case)) {

@@ -4,8 +4,9 @@ use std::io::{StdoutLock, Write};
 use std::time::Duration;
 
 use super::cases::Case;
+use super::comparing::Finding;
 use super::house::House;
-use super::play::{Finding, Play};
+use super::play::Play;
 use super::{Arguments, Format};
 use crate::printable::{Printer, printable_line};
 
