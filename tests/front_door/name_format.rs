@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use crate::harness::{Shop, customer, root};
-use crate::new_projects::{install, tool};
+use crate::new_projects::{install, passes, tool};
 
 /// Its component, built once.
 pub fn component() -> &'static Path {
@@ -30,6 +30,12 @@ fn shop() -> Shop {
     let shop = Shop::with_setting("modules.name-format.config.country=de");
     install(&shop, component(), &["--grant", "hooks=customer"]);
     shop
+}
+
+#[test]
+fn its_cases_pass() {
+    let cases = root().join("extensions/name-format/cases.toml");
+    passes(component(), &cases, 6);
 }
 
 #[test]

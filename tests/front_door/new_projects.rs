@@ -184,6 +184,7 @@ fn project(arguments: &[&str], sources: &[&str], contracts: &[&[&str]]) -> (Temp
     let made = new(folder.path(), arguments);
     let mut wanted: Vec<&str> = sources.to_vec();
     wanted.extend(contracts.concat());
+    wanted.push("cases.toml");
     wanted.sort_unstable();
     let name = arguments[0];
     let said = format!(
@@ -348,6 +349,21 @@ pub fn built_by_componentize_py(project: &Path, name: &str) -> PathBuf {
     project.join(name)
 }
 
+/// Plays the cases of a file against a component: all pass, so many.
+pub fn passes(component: &Path, cases: &Path, count: usize) {
+    let mut command = wares();
+    command.arg("test").args([component, cases]);
+    // Components in a language have most of their machine code in common.
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    let played = command.env("XDG_CACHE_HOME", cache).output().unwrap();
+    let said = text(&played.stdout);
+    assert!(played.status.success(), "{said}{}", text(&played.stderr));
+    assert!(
+        said.ends_with(&format!("{count} passed, 0 failed\n")),
+        "{said}"
+    );
+}
+
 /// Installs a component as a README says.
 pub fn install(shop: &Shop, component: &Path, grants: &[&str]) {
     let mut arguments = vec![
@@ -363,6 +379,7 @@ pub fn install(shop: &Shop, component: &Path, grants: &[&str]) {
 
 /// That an extension does what its README says.
 fn extends_the_customers(component: &Path, name: &str) {
+    passes(component, &component.with_file_name("cases.toml"), 5);
     let shop = Shop::open();
     let create = |shop: &Shop, email: &str, given: &str| {
         let body = json!({"email": email, "first_name": given});
@@ -407,6 +424,7 @@ fn extends_the_customers(component: &Path, name: &str) {
 
 /// That a module does what its README says.
 fn greets(component: &Path, name: &str) {
+    passes(component, &component.with_file_name("cases.toml"), 4);
     let shop = Shop::open();
     install(&shop, component, &[]);
     let path = format!("/admin/{name}/%20Zo%C3%AB%20%F0%9F%98%80");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{Answer, Shop, componentize_py, copy, root};
-use crate::new_projects::{install, tool};
+use crate::new_projects::{install, passes, tool};
 use crate::openapi::{conforms, document};
 
 /// A data folder of a test's own in which it is installed: the host compiles it once, for ten seconds.
@@ -78,6 +78,12 @@ fn has(shop: &Shop, id: &str, number: Option<&str>) {
             json!({"type": "not_found", "message": format!("Customer with id: {id} has no tax id")}),
         ),
     }
+}
+
+#[test]
+fn its_cases_pass() {
+    let cases = root().join("extensions/tax-id/cases.toml");
+    passes(&installed().path().join("tax-id.wasm"), &cases, 7);
 }
 
 #[test]

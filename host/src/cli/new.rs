@@ -29,6 +29,9 @@ const GO: &str = "go";
 /// The language whose SDK has the contracts.
 const RUST: &str = "rust";
 
+/// The cases for `wares test`, which are the same in all languages.
+const CASES: &str = "cases.toml";
+
 /// The name of the project in the templates, and as an identifier.
 const PLACEHOLDERS: [&str; 2] = ["wares-template", "wares_template"];
 
@@ -177,9 +180,13 @@ impl Project<'_> {
         let [dashed, underscored] = PLACEHOLDERS;
         let identifier = self.name.replace('-', "_");
         let sources = FILES.iter().filter_map(|(path, text)| {
+            let cases = path
+                .strip_prefix(*kind)
+                .and_then(|path| path.strip_prefix('/'));
             let path = folders
                 .iter()
-                .find_map(|folder| path.strip_prefix(&**folder))?;
+                .find_map(|folder| path.strip_prefix(&**folder))
+                .or(cases.filter(|path| *path == CASES))?;
             // What the project has a use for is written with its bindings.
             if self.language == GO && path.starts_with(go::bindings::FOLDER) {
                 return None;
