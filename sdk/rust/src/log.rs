@@ -10,7 +10,7 @@ pub fn write(level: Level, context: &str, message: &str) {
     logging::log(level, context, message);
 }
 
-/// Adds a line to the host's log at this [`Level`](crate::Level), as `format!` writes it, with the
+/// Adds a line to the host's log at this [`Level`], as `format!` writes it, with the
 /// name of the Rust module that it stands in. `wares module logs NAME` prints it.
 ///
 /// ```no_run

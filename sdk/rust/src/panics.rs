@@ -4,8 +4,8 @@ use std::panic::{Location, PanicHookInfo};
 
 use crate::log;
 
-/// How much of the text of a panic is logged. The error of a failed call has the last 2 KiB of what
-/// the call logged as a warning or an error, so that the place, which comes last, is among them.
+/// How much of the text of a panic is logged. The error of a failed call has the beginning and the
+/// end of what the call logged as a warning or an error: the place, which comes last, is among it.
 const TEXT_BYTES_MAX: usize = 1_800;
 
 /// Has a panic of this call logged, as an error with its place and the beginning of its text.
