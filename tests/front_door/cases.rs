@@ -9,8 +9,8 @@ use std::process::{Output, Stdio};
 use tempfile::TempDir;
 
 use crate::harness::{
-    bare_guest, chancy_guest, email_policy, hostile_guest, loyalty, meddler_version, provider,
-    text, wares,
+    bare_guest, chancy_guest, email_policy, hostile_guest, loyalty, meddler_version, orders,
+    provider, text, wares,
 };
 
 /// Plays cases against a component, and returns the exit code, the output and the errors.
@@ -211,6 +211,28 @@ call = 'customers.retrieve("cus_nope")'
 rejects = { not-found = "Customer with id: cus_nope not found" }
 "#;
     passes(&built, cases, &["creates", "finds nobody"]);
+}
+
+#[test]
+fn other_modules_have_rows_and_settings_and_more_of_them_are_served_beside() {
+    let cases = |module: &str| {
+        format!(
+            r#"
+modules.{module} = {{ compat = "medusa-2" }}
+beside = ["{}"]
+[[case]]
+name = "it"
+rows = {{ "customer.customer" = [{{ id = "cus_1", email = "ann@shop.example", has_account = true, created_at = "2026-01-01T00:00:00.000Z", updated_at = "2026-01-01T00:00:00.000Z", search_text = "" }}] }}
+request = {{ path = "/admin/customers?fields=email,orders" }}
+response = {{ status = 200, body = {{ customers = [{{ id = "cus_1", email = "ann@shop.example", orders = [] }}], limit = 50, "<others>" = "<number>" }} }}
+"#,
+            orders().display()
+        )
+    };
+    passes(email_policy(), &cases("customer"), &["it"]);
+    let said = "wares: modules.custmer: there is no such module; there is orders, customer\n";
+    let refused = play(email_policy(), &cases("custmer"), &[]);
+    assert_eq!(refused, (Some(2), String::new(), said.to_owned()));
 }
 
 #[test]
