@@ -73,6 +73,7 @@ mod swaps;
 mod tax_id;
 mod transport;
 mod troubles;
+mod tutorial;
 mod users;
 mod versions;
 mod watch;
