@@ -92,8 +92,12 @@ fn list_projects(templates: &Path, workspace: &Path) {
     list_files(templates, "", &mut files);
     for (language, from, to) in SDKS {
         let from = workspace.join(from);
-        println!("cargo:rerun-if-changed={}", from.display());
+        let first = files.len();
         list_files(&from, &format!("shared/{language}/{to}/"), &mut files);
+        // Not the folder, into which Python writes what it compiled.
+        for (_, file) in &files[first..] {
+            println!("cargo:rerun-if-changed={file}");
+        }
     }
     for (kind, packages) in CONTRACTS {
         for package in packages {
