@@ -33,6 +33,27 @@ const [sourcePath, witPath, output] = process.argv.slice(2)
 const options = { sourcePath, witPath, worldName: 'component', disableFeatures: ['http', 'fetch-event'] }
 await writeFile(output, (await componentize(options)).component)
 END
+    # The SDK is for QuickJS: here are the same hooks without it.
+    cat > "$starling/component.js" << 'END'
+import { get } from 'wasi:config/store@0.2.0-rc.1'
+const tidy = (name) => name?.trim().replace(/\s+/g, ' ')
+const same = (context, value) => value
+export const lifecycle = {
+  describe: () => ({ name: 'tidy-starling', version: '0.1.0', summary: 'Tidies the names of customers' }),
+  checkSettings() {},
+}
+export const hooks = {
+  beforeCreateCustomer(context, value) {
+    const domain = get('refused_domain')
+    if (domain && value.email?.endsWith(`@${domain}`)) throw { message: `Email addresses of ${domain} are not accepted` }
+    for (const name of ['firstName', 'lastName', 'companyName']) value[name] = tidy(value[name])
+    return value
+  },
+  beforeUpdateCustomer: same, beforeDeleteCustomer: same, beforeCreateAddress: same, beforeUpdateAddress: same,
+  beforeDeleteAddress: same, beforeCreateGroup: same, beforeUpdateGroup: same, beforeDeleteGroup: same,
+  beforeAddMembers: same, beforeRemoveMembers: same,
+}
+END
     [ -d "$starling/node_modules/@bytecodealliance/componentize-js" ] ||
         npm install --prefix "$starling" --ignore-scripts --loglevel=error --no-audit --no-fund \
             @bytecodealliance/componentize-js@0.23.0 > /dev/null
@@ -49,7 +70,7 @@ build() {
             "$root/tests/js/node_modules/.bin/componentize-qjs" --sync --wit wit --world component \
                 --js src/component.js --module-root . --output component.wasm
             ;;
-        starling) node "$starling/build.mjs" src/component.js wit component.wasm ;;
+        starling) node "$starling/build.mjs" "$starling/component.js" wit component.wasm ;;
         python)
             "$root/target/python/bin/componentize-py" --wit-path wit --world component componentize app \
                 --output component.wasm
