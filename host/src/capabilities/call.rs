@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use wasmtime::component::ResourceTable;
 
 use super::logging::Log;
-use super::{Limits, Nesting, Points, PointsOfHost, Settings, States, TimeLeft, Usage};
+use super::{Limits, Nesting, Outbound, Points, PointsOfHost, Settings, States, TimeLeft, Usage};
 use crate::storage::Session;
 use crate::telemetry::LogBudget;
 use crate::trial::Trial;
@@ -28,6 +28,8 @@ pub struct CallContext {
     /// Whether calls of this version are to end: another one has replaced it, and waited
     /// long enough.
     pub retired: Arc<AtomicBool>,
+    /// Its way to other servers.
+    pub outbound: Arc<Outbound>,
     /// The calls that it is nested in.
     pub nesting: Nesting,
     /// Where its time and its chance come from while the component is tested.

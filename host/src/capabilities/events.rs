@@ -9,7 +9,7 @@ use super::sql::{self, SqlView, Transaction};
 use super::{CallState, Capability};
 
 pub(crate) const CAPABILITY: Capability = Capability {
-    interfaces: &["wares:platform/events@1.2.0"],
+    interfaces: &["wares:platform/events@1.3.0"],
     grant: Some("events"),
     is_inert: false,
     summary: "keeps events in the transactions of its own database",

@@ -9,7 +9,7 @@ pub use super::bindings::wares::platform::hooks::{Actor, Context};
 use super::{CallState, Capability, NoAnswer};
 
 pub(crate) const CAPABILITY: Capability = Capability {
-    interfaces: &["wares:platform/extended@1.2.0"],
+    interfaces: &["wares:platform/extended@1.3.0"],
     // A component is answered about its own entities alone.
     grant: None,
     is_inert: false,

@@ -8,7 +8,7 @@ use wasmtime::component::Resource;
 
 use super::bindings::wares::platform::sql::{Error, HostTransaction};
 use super::sql::{self, SqlView, Transaction};
-use super::{CallContext, CallState, Limits, Nesting, Settings};
+use super::{CallContext, CallState, Limits, Nesting, Outbound, Settings};
 use crate::storage::{Database, DatabaseOptions, Migration, Schema, Session};
 use crate::telemetry::LogBudget;
 use crate::trial::Trial;
@@ -75,16 +75,25 @@ pub(super) fn tried(trial: Arc<Trial>) -> CallState {
 
 fn call(session: Option<Session>, limits: Limits, trial: Option<Arc<Trial>>) -> CallState {
     let context = CallContext {
+        trial,
+        ..context(session, limits)
+    };
+    CallState::new(context, Arc::default())
+}
+
+/// The context of a call with a database or without.
+pub(super) fn context(session: Option<Session>, limits: Limits) -> CallContext {
+    CallContext {
         component: "tested".into(),
         log: LogBudget::of("tested", limits.capabilities.logging.per_second, None),
         settings: Settings::new([]),
         session,
         limits: Arc::new(limits),
         retired: Arc::default(),
+        outbound: Arc::new(Outbound::nowhere()),
         nesting: Nesting::default(),
-        trial,
-    };
-    CallState::new(context, Arc::default())
+        trial: None,
+    }
 }
 
 /// Begins a transaction, and returns the number of the guest's handle.

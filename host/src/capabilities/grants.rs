@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::ALL;
+use super::http::{Destination, GRANT as HTTP};
 
 /// The grant of a component that fills extension points of others.
 pub const HOOKS: &str = "hooks";
@@ -11,6 +12,8 @@ pub const HOOKS: &str = "hooks";
 pub const OPERATIONS: &str = "operations";
 /// The grant of a component that provides fields and relations of others' entities.
 pub const FIELDS: &str = "fields";
+/// The grant to send requests from calls that other components wait for.
+pub const HTTP_IN_HOOKS: &str = "http-in-hooks";
 /// The grants of what a component has to do with others. None has them by default.
 const OF_COMPONENTS: [&str; 3] = [HOOKS, OPERATIONS, FIELDS];
 
@@ -57,7 +60,9 @@ impl Need {
     }
 
     fn is_met_by(&self, granted: &str) -> bool {
-        granted == self.grant || granted == self.name()
+        // Any destination lets a component in; where requests go is checked for each.
+        let is_destination = self.grant == HTTP && base(granted) == HTTP;
+        is_destination || granted == self.grant || granted == self.name()
     }
 }
 
@@ -78,7 +83,10 @@ fn is_grant(text: &str) -> bool {
         None => Grants::names().any(|name| name == text),
         Some((base, of)) => {
             let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-            OF_COMPONENTS.contains(&base) && !of.is_empty() && of.bytes().all(fits)
+            match base {
+                HTTP => Destination::parse(of).is_ok(),
+                _ => OF_COMPONENTS.contains(&base) && !of.is_empty() && of.bytes().all(fits),
+            }
         }
     }
 }
@@ -97,7 +105,7 @@ impl Grants {
     /// components have to do with one another.
     pub fn names() -> impl Iterator<Item = &'static str> {
         let capabilities = ALL.iter().filter_map(|capability| capability.grant);
-        capabilities.chain(OF_COMPONENTS)
+        capabilities.chain([HTTP_IN_HOOKS]).chain(OF_COMPONENTS)
     }
 
     /// The names of the grants of what components have to do with one another, which may say
@@ -106,10 +114,12 @@ impl Grants {
         &OF_COMPONENTS
     }
 
-    /// The grants of a component of which the operator says nothing: all capabilities, and
-    /// nothing of other components.
+    /// The grants of a component of which the operator says nothing: all capabilities of its
+    /// own, and nothing of other components or servers.
     pub fn standard() -> Self {
-        let names = Self::names().filter(|name| !OF_COMPONENTS.contains(name));
+        let asked =
+            |name: &&str| OF_COMPONENTS.contains(name) || [HTTP, HTTP_IN_HOOKS].contains(name);
+        let names = Self::names().filter(|name| !asked(name));
         Self(names.map(str::to_owned).collect())
     }
 
@@ -140,6 +150,21 @@ impl Grants {
         self.0.iter().any(|granted| base(granted) == FIELDS)
     }
 
+    /// Where requests to other servers may go.
+    pub fn destinations(&self) -> Vec<Destination> {
+        let granted = self.0.iter();
+        let destination = |granted: &String| match granted.split_once('=') {
+            Some((HTTP, of)) => Destination::parse(of).ok(),
+            _ => (granted == HTTP).then(Destination::public),
+        };
+        granted.filter_map(destination).collect()
+    }
+
+    /// Whether requests may be sent from calls that other components wait for.
+    pub fn has_http_in_hooks(&self) -> bool {
+        self.0.iter().any(|granted| granted == HTTP_IN_HOOKS)
+    }
+
     /// Whether this opens any hooks.
     pub fn has_hooks(&self) -> bool {
         self.0.iter().any(|granted| base(granted) == HOOKS)
@@ -166,6 +191,8 @@ impl Grants {
             HOOKS => format!("changes and rejects what is about to be written, at hooks {of}"),
             OPERATIONS => format!("calls operations {of}"),
             FIELDS => format!("provides fields and relations of entities {of}"),
+            HTTP_IN_HOOKS => "sends requests while other components wait for it".to_owned(),
+            HTTP if name != grant => format!("sends requests to {}", &grant[HTTP.len() + 1..]),
             name => {
                 let capability = ALL.iter().find(|one| one.grant == Some(name));
                 capability.map_or("", |one| one.summary).to_owned()
@@ -188,7 +215,9 @@ impl Grants {
     pub fn check(&self, needs: Vec<Need>) -> Result<Vec<String>, NotGranted> {
         let is_met = |need: &Need| self.0.iter().any(|granted| need.is_met_by(granted));
         let mut unused = self.0.clone();
+        let sends = needs.iter().any(|need| need.grant == HTTP);
         unused.retain(|granted| !needs.iter().any(|need| need.is_met_by(granted)));
+        unused.retain(|granted| !(sends && granted == HTTP_IN_HOOKS));
         let missing: Vec<Need> = needs.into_iter().filter(|need| !is_met(need)).collect();
         match missing.first() {
             None => Ok(unused),

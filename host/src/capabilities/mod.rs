@@ -12,6 +12,7 @@ pub mod extended;
 #[cfg(test)]
 mod fixture;
 mod grants;
+pub(crate) mod http;
 pub(crate) mod inert;
 pub(crate) mod logging;
 mod nested;
@@ -29,6 +30,7 @@ use crate::config::Reader;
 pub use call::{CallContext, CallState};
 pub use extended::{Extending, NotAnswered, Question, Selecting, Selection};
 pub use grants::{FIELDS, Grants, HOOKS, Need, NotGranted, OPERATIONS};
+pub use http::{Destination, Outbound, OutboundOptions, Roots, Secret};
 pub use nested::{DEPTH_MAX, NestedCall, Nesting, NoAnswer, Points, PointsOfHost, TimeLeft};
 pub use settings::Settings;
 pub use usage::Limits;
@@ -41,9 +43,9 @@ pub mod bindings {
         path: [
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.2.0",
+            "../wit/platform@1.3.0",
         ],
-        world: "wares:platform/capabilities@1.2.0",
+        world: "wares:platform/capabilities@1.3.0",
         imports: {
             default: trappable,
         },
@@ -131,6 +133,7 @@ capabilities! {
     sql,
     events,
     extended,
+    http,
     settings,
     logging,
     wasi,

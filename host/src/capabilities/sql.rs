@@ -11,7 +11,7 @@ use crate::config::{BYTES_MAX, Reader};
 use crate::storage::{self, Session, SessionLimits};
 
 pub(crate) const CAPABILITY: Capability = Capability {
-    interfaces: &["wares:platform/sql@1.2.0"],
+    interfaces: &["wares:platform/sql@1.3.0"],
     grant: Some("sql"),
     is_inert: false,
     summary: "reads and writes its own database",
@@ -92,6 +92,13 @@ impl State {
     /// Whether the call has written what is kept.
     pub(super) fn has_kept(&self) -> bool {
         self.session.as_ref().is_some_and(Session::has_kept)
+    }
+
+    /// Whether a transaction is open.
+    pub(super) fn is_in_transaction(&self) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(Session::is_in_transaction)
     }
 
     /// Emits an event, with who made it.

@@ -17,6 +17,7 @@ mod exposition;
 mod extended;
 mod metrics;
 mod name;
+mod outbound;
 mod rejections;
 mod remarks;
 mod routing;

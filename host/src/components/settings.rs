@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
+use super::outbound::OutboundSettings;
 use super::routing::{DEFAULT_PREFIXES, PathPrefix};
 use super::signature::Trust;
 use super::{BreakerOptions, CanaryOptions, FailurePolicy, Keys};
 use crate::config::{BYTES_MAX, Reader};
-use crate::engine::{Grants, LimitSettings, Limits};
+use crate::engine::{Grants, LimitSettings, Limits, Outbound, OutboundOptions};
 use crate::storage::StorageError;
 
 /// The levels of the log that a module may have for its own lines.
@@ -42,6 +43,8 @@ pub struct ModuleOptions {
     pub config: Vec<(String, String)>,
     /// What the host does if it does not answer as an extension, if the operator says so.
     pub on_failure: Option<FailurePolicy>,
+    /// Its way to other servers.
+    pub outbound: OutboundSettings,
     /// Of its own lines in the log, and of those about its turns at hooks; that of the log if
     /// it is not set.
     pub log_level: Option<LevelFilter>,
@@ -58,6 +61,7 @@ impl ModuleOptions {
             limits,
             config: Vec::new(),
             on_failure: None,
+            outbound: OutboundSettings::default(),
             log_level: None,
         }
     }
@@ -74,6 +78,17 @@ impl ModuleOptions {
             }
         };
         Self { grants, ..self }
+    }
+
+    /// The way to other servers of a component with this name and version.
+    pub(super) fn outbound(&self, name: &str, version: &semver::Version) -> Outbound {
+        Outbound::new(OutboundOptions {
+            destinations: self.grants.destinations(),
+            nested: self.grants.has_http_in_hooks(),
+            secrets: self.outbound.secrets.clone(),
+            roots: self.outbound.roots.clone(),
+            agent: format!("Wares/{} ({name}/{version})", env!("CARGO_PKG_VERSION")),
+        })
     }
 
     /// `base` are the limits of modules without limits of their own.
@@ -103,6 +118,7 @@ impl ModuleOptions {
             limits: ModuleLimits::read(&format!("{section}.limits"), base, reader),
             config: reader.table(&format!("{section}.config"), "the module's own settings"),
             on_failure: read_on_failure(&format!("{section}.on_failure"), reader),
+            outbound: OutboundSettings::read(&section, reader),
             log_level: read_log_level(&format!("{section}.log_level"), reader),
         }
     }

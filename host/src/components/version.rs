@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::engine::{
-    CallContext, CallError, Engine, Limits, LoadError, Nesting, NotGranted, Settings,
+    CallContext, CallError, Engine, Limits, LoadError, Nesting, NotGranted, Outbound, Settings,
 };
 use crate::printable::cut;
 use crate::storage::{
@@ -54,6 +54,7 @@ struct Loaded {
     settings: Settings,
     limits: Arc<Limits>,
     log: Arc<LogBudget>,
+    outbound: Arc<Outbound>,
     remarks: Remarks,
     on_failure: Option<FailurePolicy>,
 }
@@ -178,6 +179,7 @@ impl Version {
                 limits.capabilities.logging.per_second,
                 options.log_level,
             ),
+            outbound: Arc::new(options.outbound(&profile.name, &profile.version)),
             name: profile.name.as_str().into(),
             settings: serving(&options.config, &limits),
             contract,
@@ -495,6 +497,7 @@ impl Version {
             session,
             limits: self.loaded.limits.clone(),
             retired: self.retired.clone(),
+            outbound: self.loaded.outbound.clone(),
             nesting: Nesting::default(),
             trial: self.loaded.contract.component().trial(),
         }

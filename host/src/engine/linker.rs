@@ -319,7 +319,7 @@ mod tests {
 
     use super::super::{Engine, EngineOptions, Shape, Size, store};
     use super::*;
-    use crate::capabilities::{CallContext, CapabilityLimits, Limits, Nesting, Settings};
+    use crate::capabilities::{CallContext, CapabilityLimits, Limits, Nesting, Outbound, Settings};
     use crate::telemetry::LogBudget;
 
     /// A component that counts to two by the capability of `capabilities/toy.rs`.
@@ -350,6 +350,7 @@ mod tests {
                 capabilities,
             }),
             retired: Arc::default(),
+            outbound: Arc::new(Outbound::nowhere()),
             nesting: Nesting::default(),
             trial: None,
         }

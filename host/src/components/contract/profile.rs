@@ -9,7 +9,9 @@ use crate::components::ModuleOptions;
 use crate::components::name::is_module_name;
 use crate::components::routing::RouteTree;
 use crate::components::source::Source;
-use crate::engine::{CallContext, FIELDS, Grants, Limits, LoadError, Need, Nesting, Settings};
+use crate::engine::{
+    CallContext, FIELDS, Grants, Limits, LoadError, Need, Nesting, Outbound, Settings,
+};
 use crate::headers;
 use crate::printable::cut;
 use crate::storage::{Migration, Schema};
@@ -75,6 +77,7 @@ impl Profile {
             log: LogBudget::of_loading(asking.capabilities.logging.per_second),
             settings: Settings::new([]),
             limits: Arc::new(asking.clone()),
+            outbound: Arc::new(Outbound::nowhere()),
             said_bytes: 0,
         };
         let identity = interview.identity(source.name.as_deref())?;
@@ -128,6 +131,7 @@ struct Interview<'a> {
     log: Arc<LogBudget>,
     settings: Settings,
     limits: Arc<Limits>,
+    outbound: Arc<Outbound>,
     /// The bytes of its answers, all of which are kept.
     said_bytes: usize,
 }
@@ -141,6 +145,7 @@ impl Interview<'_> {
             session: None,
             limits: self.limits.clone(),
             retired: Arc::default(),
+            outbound: self.outbound.clone(),
             nesting: Nesting::default(),
             trial: self.contract.component().trial(),
         }

@@ -100,6 +100,11 @@ impl Session {
         }
     }
 
+    /// Whether a transaction is open.
+    pub fn is_in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
     /// Waits for the writer and begins a transaction.
     ///
     /// # Errors
