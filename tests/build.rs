@@ -15,7 +15,7 @@ const BESIDE: [(&str, &str, &str); 4] = [
 ];
 
 /// The packages, and the variables in which the tests find their components.
-const PACKAGES: [(&str, &str); 8] = [
+const PACKAGES: [(&str, &str); 9] = [
     ("hostile-guest", "HOSTILE_GUEST"),
     ("marked-guest", "MARKED_GUEST"),
     ("bare-guest", "BARE_GUEST"),
@@ -23,6 +23,7 @@ const PACKAGES: [(&str, &str); 8] = [
     ("meddler-guest", "MEDDLER_GUEST"),
     ("provider-guest", "PROVIDER_GUEST"),
     ("later-guest", "LATER_GUEST"),
+    ("listener-guest", "LISTENER_GUEST"),
     ("fixture-module-1-0-0", "FIXTURE_MODULE_1_0_0"),
 ];
 

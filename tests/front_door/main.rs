@@ -69,6 +69,7 @@ mod signatures;
 mod signin;
 mod sizes;
 mod starts;
+mod subscribers;
 mod swaps;
 mod tax_id;
 mod transport;

@@ -75,6 +75,7 @@ impl CallState {
         let nesting = Nesting {
             caller: self.nesting.caller.clone(),
             actor: self.nesting.actor,
+            event: self.nesting.event.clone(),
             components,
             reaches_others: true,
             left: Some(TimeLeft {

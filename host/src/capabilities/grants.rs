@@ -12,10 +12,12 @@ pub const HOOKS: &str = "hooks";
 pub const OPERATIONS: &str = "operations";
 /// The grant of a component that provides fields and relations of others' entities.
 pub const FIELDS: &str = "fields";
+/// The grant of a component that takes events of others.
+pub const SUBSCRIPTIONS: &str = "subscriptions";
 /// The grant to send requests from calls that other components wait for.
 pub const HTTP_IN_HOOKS: &str = "http-in-hooks";
 /// The grants of what a component has to do with others. None has them by default.
-const OF_COMPONENTS: [&str; 3] = [HOOKS, OPERATIONS, FIELDS];
+const OF_COMPONENTS: [&str; 4] = [HOOKS, OPERATIONS, FIELDS, SUBSCRIPTIONS];
 
 /// What a component may use: the names of grants. One of what a component has to do with
 /// others may say with which: `hooks=notes`.
@@ -60,9 +62,10 @@ impl Need {
     }
 
     fn is_met_by(&self, granted: &str) -> bool {
-        // Any destination lets a component in; where requests go is checked for each.
-        let is_destination = self.grant == HTTP && base(granted) == HTTP;
-        is_destination || granted == self.grant || granted == self.name()
+        // Any part lets a component in; which request and which event are of it is checked for
+        // each.
+        let is_part = [HTTP, SUBSCRIPTIONS].contains(&self.grant) && base(granted) == self.grant;
+        is_part || granted == self.grant || granted == self.name()
     }
 }
 
@@ -160,6 +163,14 @@ impl Grants {
         granted.filter_map(destination).collect()
     }
 
+    /// Whether events of a component may be taken.
+    pub fn has_events_of(&self, component: &str) -> bool {
+        self.0.iter().any(|granted| match granted.split_once('=') {
+            Some((SUBSCRIPTIONS, of)) => of == component,
+            _ => granted == SUBSCRIPTIONS,
+        })
+    }
+
     /// Whether requests may be sent from calls that other components wait for.
     pub fn has_http_in_hooks(&self) -> bool {
         self.0.iter().any(|granted| granted == HTTP_IN_HOOKS)
@@ -191,6 +202,7 @@ impl Grants {
             HOOKS => format!("changes and rejects what is about to be written, at hooks {of}"),
             OPERATIONS => format!("calls operations {of}"),
             FIELDS => format!("provides fields and relations of entities {of}"),
+            SUBSCRIPTIONS => format!("takes events {of}"),
             HTTP_IN_HOOKS => "sends requests while other components wait for it".to_owned(),
             HTTP if name != grant => format!("sends requests to {}", &grant[HTTP.len() + 1..]),
             name => {

@@ -29,9 +29,11 @@ use crate::config::Reader;
 
 pub use call::{CallContext, CallState};
 pub use extended::{Extending, NotAnswered, Question, Selecting, Selection};
-pub use grants::{FIELDS, Grants, HOOKS, Need, NotGranted, OPERATIONS};
+pub use grants::{FIELDS, Grants, HOOKS, Need, NotGranted, OPERATIONS, SUBSCRIPTIONS};
 pub use http::{Destination, Outbound, OutboundOptions, Roots, Secret};
-pub use nested::{DEPTH_MAX, NestedCall, Nesting, NoAnswer, Points, PointsOfHost, TimeLeft};
+pub use nested::{
+    CausedBy, DEPTH_MAX, NestedCall, Nesting, NoAnswer, Points, PointsOfHost, TimeLeft,
+};
 pub use settings::Settings;
 pub use usage::Limits;
 pub(crate) use usage::{CallTimeReached, DeadlineReached, HostCallsReached, Retired, Usage};

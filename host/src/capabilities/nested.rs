@@ -27,6 +27,8 @@ pub struct Nesting {
     /// Whether it may call other components, and has its extension points filled: not while a
     /// component is asked about itself, or is verified.
     pub reaches_others: bool,
+    /// The event that is handled.
+    pub event: Option<CausedBy>,
     /// The time that remains to the call around this one, as a bound of this one's; `None`
     /// of an outermost one.
     pub left: Option<TimeLeft>,
@@ -50,10 +52,23 @@ impl Nesting {
     pub(super) fn cause(&self) -> Option<String> {
         let actor = self.actor;
         let actor = actor.map(|kind| json!({"kind": kind, "id": &*self.caller}));
-        let is_known = actor.is_some() || !self.components.is_empty();
+        let is_known = actor.is_some() || !self.components.is_empty() || self.event.is_some();
         let components: Vec<&str> = self.components.iter().map(|one| &**one).collect();
-        is_known.then(|| json!({"actor": actor, "components": components}).to_string())
+        let mut cause = json!({"actor": actor, "components": components});
+        if let Some(event) = &self.event {
+            cause["event"] = json!({"id": &*event.id, "depth": event.depth});
+        }
+        is_known.then(|| cause.to_string())
     }
+}
+
+/// The event in whose handling a call is made.
+#[derive(Clone, Debug)]
+pub struct CausedBy {
+    /// The id of the event.
+    pub id: Arc<str>,
+    /// How many events caused one another up to those that the call emits.
+    pub depth: u32,
 }
 
 /// The time that remains to a call.

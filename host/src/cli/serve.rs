@@ -15,6 +15,7 @@ use clap::{ArgAction, Args};
 use super::ending::Ending;
 use super::setup::{FIRST_ADMIN, Setup};
 use super::{Common, Logged, Settings, exit_code, one_line};
+use crate::components::Deliveries;
 use crate::server::{self, Bound, ServerLimits};
 use crate::telemetry;
 use crate::threads::processors;
@@ -126,6 +127,7 @@ fn serve(arguments: &Arguments, setup: &mut Setup) -> anyhow::Result<()> {
     } else {
         greeting.as_text()?;
     }
+    let deliveries = Deliveries::start(&host.manager, settings.deliveries.clone())?;
     // This thread accepts connections.
     processors::enlist();
     let unfinished = runtime.block_on(server::run(
@@ -144,6 +146,7 @@ fn serve(arguments: &Arguments, setup: &mut Setup) -> anyhow::Result<()> {
         tracing::warn!(connections = unfinished, "stopped before these had ended");
     }
     drop(runtime);
+    drop(deliveries);
     host.close();
     telemetry::end();
     drop(ending);

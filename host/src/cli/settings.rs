@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::components::{
-    BreakerOptions, CanaryOptions, ModuleLimits, ModuleOptions, VersionSettings,
+    BreakerOptions, CanaryOptions, DeliveryOptions, ModuleLimits, ModuleOptions, VersionSettings,
     read_extension_order,
 };
 use crate::config::{self, ConfigError, Declaration, Reader, Sources};
@@ -30,6 +30,7 @@ pub struct Settings {
     pub(super) compile: CompileSettings,
     pub(super) versions: VersionSettings,
     pub(super) canary: CanaryOptions,
+    pub(super) deliveries: DeliveryOptions,
     /// Of modules without limits of their own.
     pub(super) limits: ModuleLimits,
     /// The stack of a call, in bytes; the same for all modules.
@@ -132,6 +133,7 @@ impl Settings {
             compile,
             versions: VersionSettings::read(reader),
             canary: CanaryOptions::read(reader),
+            deliveries: DeliveryOptions::read(reader),
             limits,
             stack_bytes_max: engine::read_stack_bytes(reader),
             ignored_variables: Vec::new(),

@@ -1,6 +1,7 @@
 //! A module in service: its current version and its canary, its threads and queues, apart
 //! from those of every other module, and its circuit breaker.
 
+mod events;
 mod nested;
 
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::engine::{
-    CallContext, CallError, Engine, Limits, LoadError, Nesting, NotGranted, Outbound, Settings,
+    CallContext, CallError, Engine, Grants, Limits, LoadError, Nesting, NotGranted, Outbound,
+    Settings,
 };
 use crate::printable::cut;
 use crate::storage::{
@@ -24,7 +25,7 @@ use crate::telemetry::{KeptLog, LogBudget};
 use super::candidates::REASON_BYTES_MAX;
 use super::chain::FailurePolicy;
 use super::contract::{
-    Contract, Entity, Field, Method, Profile, Request, Response, Route, SeedKind,
+    Contract, Entity, Field, Method, Profile, Request, Response, Route, SeedKind, Subscription,
 };
 use super::remarks::Remarks;
 use super::routing::{FoundRoute, Pattern};
@@ -55,6 +56,7 @@ struct Loaded {
     limits: Arc<Limits>,
     log: Arc<LogBudget>,
     outbound: Arc<Outbound>,
+    grants: Grants,
     remarks: Remarks,
     on_failure: Option<FailurePolicy>,
 }
@@ -182,6 +184,7 @@ impl Version {
             outbound: Arc::new(options.outbound(&profile.name, &profile.version)),
             name: profile.name.as_str().into(),
             settings: serving(&options.config, &limits),
+            grants: options.grants,
             contract,
             profile,
             module_limits: options.limits,
@@ -386,6 +389,21 @@ impl Version {
     /// The fields and relations that it provides for entities of others.
     pub fn fields(&self) -> &[Field] {
         &self.loaded.profile.fields
+    }
+
+    /// The events that it takes.
+    pub fn subscriptions(&self) -> &[Subscription] {
+        &self.loaded.profile.subscriptions
+    }
+
+    /// Whether it takes events of this name.
+    pub(super) fn subscribes_to(&self, name: &str) -> bool {
+        self.subscriptions().iter().any(|one| one.has(name))
+    }
+
+    /// Whether it is granted the events of a component.
+    pub(super) fn may_have_events_of(&self, component: &str) -> bool {
+        self.loaded.grants.has_events_of(component)
     }
 
     /// Returns the names of the grants that it needs.

@@ -54,10 +54,10 @@ pub(crate) use wasmtime::component::Val;
 pub(crate) use crate::capabilities::LimitSettings;
 pub use crate::capabilities::bindings::wares::platform;
 pub use crate::capabilities::{
-    CallContext, CallState, CapabilityLimits, DEPTH_MAX, Destination, Extending, FIELDS, Grants,
-    HOOKS, Limits, Need, NestedCall, Nesting, NoAnswer, NotAnswered, NotGranted, Outbound,
-    OutboundOptions, Points, PointsOfHost, Question, Roots, Secret, Selecting, Selection, Settings,
-    TimeLeft, extended,
+    CallContext, CallState, CapabilityLimits, CausedBy, DEPTH_MAX, Destination, Extending, FIELDS,
+    Grants, HOOKS, Limits, Need, NestedCall, Nesting, NoAnswer, NotAnswered, NotGranted, Outbound,
+    OutboundOptions, Points, PointsOfHost, Question, Roots, SUBSCRIPTIONS, Secret, Selecting,
+    Selection, Settings, TimeLeft, extended,
 };
 
 use engines::Engines;

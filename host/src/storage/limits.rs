@@ -15,8 +15,6 @@ pub struct DatabaseOptions {
     pub within_disk: bool,
     /// The time of all migrations, in milliseconds; 0 for no limit.
     pub migration_ms: u64,
-    /// How many events are kept.
-    pub events_max: u32,
     /// How long the log beside the file may become before commits wait a moment for
     /// readers, to bring it into the file, in bytes; sixteen times that, and they
     /// wait longer.
@@ -35,7 +33,6 @@ impl Default for DatabaseOptions {
             bytes_max: 0,
             within_disk: false,
             migration_ms: 0,
-            events_max: 100_000,
             log_bytes_max: 64 * 1024 * 1024,
             temporary_bytes_max: 1024 * 1024 * 1024,
             trial: None,

@@ -3,6 +3,7 @@
 //! do, `host/` the host's own tables. Knows nothing of components and nothing of HTTP.
 
 mod data_folder;
+mod delivery;
 mod error;
 mod event;
 mod host;
@@ -14,13 +15,16 @@ mod trouble;
 mod value;
 
 pub use data_folder::DataFolder;
+pub use delivery::{Backlog, Delivery, Progress};
 pub use error::{ConstraintKind, Fault, MigrationError, SqlError, StorageError};
 pub use event::Event;
 pub use host::{ApiKey, AuditEntry, Deletion, HostDatabase, Installed, Outcome, Profile, User};
 pub use limits::{DatabaseOptions, SessionLimits};
 pub use rows::Rows;
 pub use schema::{Activated, History, Migration, Schema};
-pub use sqlite::{Database, Session, ailing, befallen, make_room, prepare_disk};
+pub use sqlite::{
+    Database, Session, ailing, announce_events, befallen, make_room, prepare_disk, wait_for_events,
+};
 pub use trouble::{Ailing, Befallen, Trouble};
 pub use value::Value;
 

@@ -143,6 +143,21 @@ impl Executor {
     }
 }
 
+impl Executor {
+    /// Queues a job of this caller that bounds its own number, and whose result nobody waits
+    /// for.
+    pub fn start(&self, lane: Lane, caller: Arc<str>, job: impl FnOnce() + Send + 'static) {
+        let mut queues = lock(&self.pool.queues);
+        queues.push((lane, caller), usize::MAX, Box::new(job));
+        let idle = queues.wakes(self.pool.options.bounds());
+        drop(queues);
+        if let Some(idle) = idle {
+            idle.unpark();
+        }
+        self.pool.fairness.wake();
+    }
+}
+
 impl ExecutorOptions {
     fn bounds(&self) -> Bounds {
         Bounds {

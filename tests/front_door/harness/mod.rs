@@ -341,6 +341,11 @@ pub fn provider(name: &str) -> Vec<u8> {
     with_mark(env!("PROVIDER_GUEST"), &format!("name={name}"))
 }
 
+/// The component `listener` under another name.
+pub fn listener(name: &str) -> Vec<u8> {
+    with_mark(env!("LISTENER_GUEST"), &format!("name={name}"))
+}
+
 /// A component with another mark in its bytes.
 fn with_mark(component: &str, mark: &str) -> Vec<u8> {
     const BEGINNING: &[u8] = b"wares-mark:";

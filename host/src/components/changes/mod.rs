@@ -36,6 +36,7 @@ use crate::components::audit::{self, Action};
 use crate::components::canary::CanaryOptions;
 use crate::components::candidates::Failure;
 use crate::components::chain::Chain;
+use crate::components::delivery::Statuses;
 use crate::components::routing::CurrentRoutes;
 use crate::components::settings::ModuleOptions;
 use crate::components::signature::Trust;
@@ -89,6 +90,8 @@ pub struct Manager {
     host_database: HostDatabase,
     versions: ComponentStore,
     served: ServedModules,
+    /// What is known of those that take events.
+    subscribers: Statuses,
     changes: Arc<AllChanges>,
     /// The components that failed when the host started, and have not been replaced since.
     failures: Mutex<Vec<Failure>>,
@@ -127,6 +130,7 @@ impl Manager {
             versions: ComponentStore::of(&options.data),
             served: ServedModules::new(slots, &options.disabled, options.modules_max),
             changes: Arc::default(),
+            subscribers: Arc::default(),
             engine,
             options,
             modules,
@@ -201,6 +205,16 @@ impl Manager {
     /// The served modules, by name.
     pub fn slots(&self) -> Vec<Arc<Slot>> {
         self.served.slots()
+    }
+
+    /// The modules that are served and not disabled, by name.
+    pub(in crate::components) fn enabled_slots(&self) -> Vec<Arc<Slot>> {
+        self.served.enabled()
+    }
+
+    /// What is known of those that take events.
+    pub(in crate::components) fn subscribers(&self) -> &Statuses {
+        &self.subscribers
     }
 
     /// The names of modules that have installed versions, and are not in service.

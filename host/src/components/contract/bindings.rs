@@ -34,18 +34,19 @@ pub mod v2 {
         path: [
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.2.0",
-            "../wit/module@2.1.0",
+            "../wit/platform@1.3.0",
+            "../wit/module@2.2.0",
         ],
         inline: "
             package wares:host;
 
             world module-v2 {
-                export wares:module/lifecycle@2.1.0;
-                export wares:module/http@2.1.0;
-                export wares:module/seed@2.1.0;
-                export wares:module/migrations@2.1.0;
-                export wares:module/entities@2.1.0;
+                export wares:module/lifecycle@2.2.0;
+                export wares:module/http@2.2.0;
+                export wares:module/seed@2.2.0;
+                export wares:module/migrations@2.2.0;
+                export wares:module/entities@2.2.0;
+                export wares:module/subscriber@2.2.0;
             }
         ",
         world: "wares:host/module-v2",
@@ -59,14 +60,14 @@ pub mod provider {
         path: [
             "../wit/deps/wasi-config@0.2.0-rc.1",
             "../wit/deps/wasi-logging@0.1.0-draft",
-            "../wit/platform@1.2.0",
-            "../wit/module@2.1.0",
+            "../wit/platform@1.3.0",
+            "../wit/module@2.2.0",
         ],
         inline: "
             package wares:host;
 
             world module-provider {
-                export wares:module/provider@2.1.0;
+                export wares:module/provider@2.2.0;
             }
         ",
         world: "wares:host/module-provider",

@@ -7,6 +7,7 @@ mod description;
 mod fields;
 mod kinds;
 mod profile;
+mod subscription;
 mod types;
 mod v1;
 mod v2;
@@ -22,9 +23,10 @@ pub use fields::Field;
 pub(super) use fields::{Asking, is_name, key_of, members, named};
 pub(super) use profile::Profile;
 use profile::shown;
+pub use subscription::Subscription;
 pub use types::{
     Access, Actor, ActorKind, DeclaredField, Description, Entity, Header, Method, Migration,
-    Request, Response, Route, SeedKind, Selected,
+    Request, Response, Route, SeedKind, Selected, SubscribedEvent,
 };
 
 /// The exports of a module, by one major version of the contract. What an optional
@@ -61,6 +63,16 @@ trait Exports: Send + Sync {
         _limit: u32,
     ) -> wasmtime::Result<Result<Selected, String>> {
         Err(exports_no(v2::PROVIDER))
+    }
+    fn subscriptions(&self, _: Guest<'_>) -> wasmtime::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+    fn take_event(
+        &self,
+        _: Guest<'_>,
+        _: &SubscribedEvent,
+    ) -> wasmtime::Result<Result<(), String>> {
+        Err(exports_no(v2::SUBSCRIBER))
     }
     fn seed_kinds(&self, guest: Guest<'_>) -> wasmtime::Result<Vec<SeedKind>>;
     fn seed(&self, guest: Guest<'_>, kind: u32, count: u32)
@@ -178,6 +190,36 @@ impl Contract {
     pub fn provider(&self) -> Option<String> {
         let mut exports = self.component.exports().into_iter();
         exports.find(|name| is_provider(name))
+    }
+
+    /// The export by which the component takes events, if it does.
+    pub fn subscriber(&self) -> Option<String> {
+        let mut exports = self.component.exports().into_iter();
+        exports.find(|name| split(name).0 == split(v2::SUBSCRIBER).0)
+    }
+
+    /// Asks the component for the names of the events that it takes.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub fn subscriptions(&self, context: CallContext) -> Result<Vec<String>, CallError> {
+        let exports = &self.exports;
+        self.component
+            .call(context, |guest| exports.subscriptions(guest))
+    }
+
+    /// Has the component handle an event. The inner error says why it does not.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub fn take_event(
+        &self,
+        context: CallContext,
+        event: &SubscribedEvent,
+    ) -> Result<Result<(), String>, CallError> {
+        let exports = &self.exports;
+        self.component
+            .call(context, |guest| exports.take_event(guest, event))
     }
 
     /// Asks the module for its entities that others may extend.
@@ -419,7 +461,7 @@ mod tests {
             said(&[later, "wares:module/http@1.1.0"]),
             Err(
                 "it is no module: it exports wares:module/http@1.1.0, and this host calls \
-                 wares:module/http@2.1.0, or another version compatible with that: build it against the \
+                 wares:module/http@2.2.0, or another version compatible with that: build it against the \
                  contracts of this host, which `wares new` writes"
                     .to_owned()
             )

@@ -10,7 +10,8 @@ use crate::components::name::is_module_name;
 use crate::components::routing::RouteTree;
 use crate::components::source::Source;
 use crate::engine::{
-    CallContext, FIELDS, Grants, Limits, LoadError, Need, Nesting, Outbound, Settings,
+    CallContext, FIELDS, Grants, Limits, LoadError, Need, Nesting, Outbound, SUBSCRIPTIONS,
+    Settings,
 };
 use crate::headers;
 use crate::printable::cut;
@@ -18,7 +19,7 @@ use crate::storage::{Migration, Schema};
 use crate::telemetry::LogBudget;
 
 use super::fields::check_entities;
-use super::{Contract, Entity, Field, Route, description};
+use super::{Contract, Entity, Field, Route, Subscription, description};
 
 /// All that a module says of itself together, in bytes.
 const SAID_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -53,6 +54,8 @@ pub(in crate::components) struct Profile {
     pub entities: Vec<Entity>,
     /// The fields and relations that it provides for others.
     pub fields: Vec<Field>,
+    /// The events that it takes.
+    pub subscriptions: Vec<Subscription>,
     /// The grants that it needs, and nothing more.
     pub wants: Vec<String>,
     /// The grants that it has and does not need.
@@ -98,6 +101,7 @@ impl Profile {
             description::take(&paths, operations, schemas).map_err(LoadError::Contract)?;
         let entities = interview.entities(&schemas, routes.len())?;
         let fields = interview.fields(&schemas)?;
+        let subscriptions = interview.subscriptions()?;
         let profile = Self {
             name: identity.name,
             version: identity.version,
@@ -109,6 +113,7 @@ impl Profile {
             schema,
             entities,
             fields,
+            subscriptions,
             wants,
             unused_grants,
         };
@@ -190,6 +195,14 @@ impl Interview<'_> {
     /// Which grants does it need?
     fn needs(&self) -> Vec<Need> {
         let mut needs = self.contract.component().grants_needed();
+        if let Some(interface) = self.contract.subscriber() {
+            needs.push(Need {
+                interface,
+                uses: "exports",
+                grant: SUBSCRIPTIONS,
+                of: None,
+            });
+        }
         let Some(interface) = self.contract.provider() else {
             return needs;
         };
@@ -322,6 +335,22 @@ impl Interview<'_> {
             fields.push(field);
         }
         Ok(fields)
+    }
+
+    /// Which events does it take?
+    fn subscriptions(&mut self) -> Result<Vec<Subscription>, LoadError> {
+        let names = self.contract.subscriptions(self.context())?;
+        has("names of events", names.len())?;
+        let subscription = |name: &String| {
+            self.says("names of events", name.len())?;
+            Subscription::parse(name).ok_or_else(|| {
+                LoadError::Contract(format!(
+                    "it subscribes to '{}', which is no name of events: one is like customer.created or customer.*",
+                    shown(name)
+                ))
+            })
+        };
+        names.iter().map(subscription).collect()
     }
 
     /// Counts what it says.

@@ -153,3 +153,21 @@ impl Selected {
         }
     }
 }
+
+/// An event of a component, as one that subscribes to it sees it.
+#[derive(Clone, Debug)]
+pub struct SubscribedEvent {
+    /// Its number among those of its component.
+    pub number: i64,
+    pub id: String,
+    pub name: String,
+    pub component: String,
+    pub entity: String,
+    pub key: String,
+    /// One JSON value.
+    pub data: String,
+    /// RFC 3339 in UTC.
+    pub time: String,
+    /// 1 the first time.
+    pub attempt: u32,
+}

@@ -6,21 +6,26 @@ use crate::engine::{CallState, Component, Guest, Question, Selecting};
 use crate::storage;
 
 use super::bindings::provider::exports::wares::module::provider;
-use super::bindings::v2::exports::wares::module::{entities, http, lifecycle, migrations, seed};
+use super::bindings::v2::exports::wares::module::{
+    entities, http, lifecycle, migrations, seed, subscriber,
+};
 use super::{
     Access, ActorKind, Asking, DeclaredField, Description, Entity, Exports, Header, Major, Method,
-    Migration, Request, Response, Route, SeedKind, Selected, exports_no, shown,
+    Migration, Request, Response, Route, SeedKind, Selected, SubscribedEvent, exports_no, shown,
 };
 
-const LIFECYCLE: &str = "wares:module/lifecycle@2.1.0";
-const HTTP: &str = "wares:module/http@2.1.0";
-const SEED: &str = "wares:module/seed@2.1.0";
-const MIGRATIONS: &str = "wares:module/migrations@2.1.0";
-const ENTITIES: &str = "wares:module/entities@2.1.0";
-pub(super) const PROVIDER: &str = "wares:module/provider@2.1.0";
+const LIFECYCLE: &str = "wares:module/lifecycle@2.2.0";
+const HTTP: &str = "wares:module/http@2.2.0";
+const SEED: &str = "wares:module/seed@2.2.0";
+const MIGRATIONS: &str = "wares:module/migrations@2.2.0";
+const ENTITIES: &str = "wares:module/entities@2.2.0";
+pub(super) const PROVIDER: &str = "wares:module/provider@2.2.0";
+pub(super) const SUBSCRIBER: &str = "wares:module/subscriber@2.2.0";
 
 pub(super) const MAJOR: Major = Major {
-    interfaces: &[LIFECYCLE, HTTP, SEED, MIGRATIONS, ENTITIES, PROVIDER],
+    interfaces: &[
+        LIFECYCLE, HTTP, SEED, MIGRATIONS, ENTITIES, PROVIDER, SUBSCRIBER,
+    ],
     find: |component| Ok(Box::new(V2::find(component)?)),
 };
 
@@ -45,6 +50,7 @@ struct V2 {
     migrations: Option<migrations::GuestIndices>,
     entities: Option<entities::GuestIndices>,
     provider: Option<provider::GuestIndices>,
+    subscriber: Option<subscriber::GuestIndices>,
 }
 
 impl V2 {
@@ -60,6 +66,9 @@ impl V2 {
                 .transpose()?,
             entities: has(ENTITIES).map(entities::GuestIndices::new).transpose()?,
             provider: has(PROVIDER).map(provider::GuestIndices::new).transpose()?,
+            subscriber: has(SUBSCRIBER)
+                .map(subscriber::GuestIndices::new)
+                .transpose()?,
         })
     }
 }
@@ -82,6 +91,9 @@ impl Exports for V2 {
         }
         if let Some(provider) = &self.provider {
             provider.load(&mut *store, instance)?;
+        }
+        if let Some(subscriber) = &self.subscriber {
+            subscriber.load(&mut *store, instance)?;
         }
         Ok(())
     }
@@ -206,6 +218,35 @@ impl Exports for V2 {
             request_id: &request.request_id,
         };
         Ok(http.call_handle(guest.store, request)?.into())
+    }
+
+    fn subscriptions(&self, guest: Guest<'_>) -> wasmtime::Result<Vec<String>> {
+        let Some(subscriber) = &self.subscriber else {
+            return Ok(Vec::new());
+        };
+        let subscriber = subscriber.load(&mut *guest.store, guest.instance)?;
+        subscriber.call_names(guest.store)
+    }
+
+    fn take_event(
+        &self,
+        guest: Guest<'_>,
+        event: &SubscribedEvent,
+    ) -> wasmtime::Result<Result<(), String>> {
+        let subscriber = self.subscriber.as_ref();
+        let subscriber = subscriber.ok_or_else(|| exports_no(SUBSCRIBER))?;
+        let subscriber = subscriber.load(&mut *guest.store, guest.instance)?;
+        let event = subscriber::Event {
+            id: &event.id,
+            name: &event.name,
+            component: &event.component,
+            entity: &event.entity,
+            key: &event.key,
+            data: &event.data,
+            time: &event.time,
+            attempt: event.attempt,
+        };
+        subscriber.call_handle(guest.store, event)
     }
 
     fn seed_kinds(&self, guest: Guest<'_>) -> wasmtime::Result<Vec<SeedKind>> {

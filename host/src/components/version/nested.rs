@@ -7,10 +7,10 @@ use tracing::Level;
 
 use super::Version;
 use crate::components::chain::FailurePolicy;
-use crate::components::contract::{Asking, Selected};
+use crate::components::contract::{Asking, Selected, SubscribedEvent};
 use crate::engine::{
-    CallContext, CallError, ImportKind, LoadError, NestedCall, Nesting, Question, Selecting, Turn,
-    Val, split,
+    CallContext, CallError, CausedBy, ImportKind, LoadError, NestedCall, Nesting, Question,
+    Selecting, Turn, Val, split,
 };
 use crate::telemetry::HOOKS;
 
@@ -130,6 +130,31 @@ impl Version {
         let context = self.nested(nesting);
         let component = self.loaded.contract.component();
         component.call_operation(context, call)
+    }
+
+    /// Handles an event; `depth` is that of the events that it causes. The inner error says why
+    /// it does not.
+    ///
+    /// # Errors
+    /// When the call returns nothing.
+    pub(in crate::components) fn take_event(
+        &self,
+        event: &SubscribedEvent,
+        depth: u32,
+    ) -> Result<Result<(), String>, CallError> {
+        let nesting = Nesting {
+            reaches_others: true,
+            event: Some(CausedBy {
+                id: event.id.as_str().into(),
+                depth,
+            }),
+            ..Nesting::default()
+        };
+        let mut context = self.nested(&nesting);
+        if let Some(session) = &mut context.session {
+            session.handles(&event.component, event.number);
+        }
+        self.loaded.contract.take_event(context, event)
     }
 
     pub(super) fn nested(&self, nesting: &Nesting) -> CallContext {

@@ -20,7 +20,7 @@ use super::readers::Readers;
 use super::writer::Writer;
 use super::{
     Activated, DatabaseOptions, Event, History, MigrationError, Schema, SqlError, StorageError,
-    events, migrations,
+    deliveries, events, migrations,
 };
 use crate::digest::Digest;
 use crate::threads::processors;
@@ -62,7 +62,11 @@ impl Database {
             .host()
             .execute_batch(migrations::TABLES)
             .map_err(sqlite)?;
-        events::prepare(connection.host(), options.events_max).map_err(sqlite)?;
+        connection
+            .host()
+            .execute_batch(deliveries::TABLES)
+            .map_err(sqlite)?;
+        events::prepare(connection.host()).map_err(sqlite)?;
         connection.wait_for_nobody().map_err(sqlite)?;
         condition.remember();
         Ok(Self(Arc::new(Inner {
@@ -80,7 +84,7 @@ impl Database {
     }
 
     /// Runs work of the host that only reads, and waits for no writer.
-    fn reading<T>(&self, work: impl FnOnce(&Guarded) -> T) -> Result<T, SqlError> {
+    pub(super) fn reading<T>(&self, work: impl FnOnce(&Guarded) -> T) -> Result<T, SqlError> {
         let reader = self.0.readers.take()?;
         let done = work(&reader);
         self.0.readers.give_back(reader);
@@ -88,7 +92,7 @@ impl Database {
     }
 
     /// Runs work of the host on the connection that writes.
-    fn exclusively<T>(&self, work: impl FnOnce(&Guarded) -> T) -> Result<T, SqlError> {
+    pub(super) fn exclusively<T>(&self, work: impl FnOnce(&Guarded) -> T) -> Result<T, SqlError> {
         let Inner {
             writer, condition, ..
         } = &*self.0;
@@ -210,6 +214,22 @@ impl Database {
     /// When the database cannot be read.
     pub fn events(&self, after: i64, limit: u32) -> Result<Vec<Event>, SqlError> {
         self.reading(|connection| events::list(connection.host(), after, limit))?
+    }
+
+    /// The number of the newest event; 0 before the first one.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn last_event(&self) -> Result<i64, SqlError> {
+        self.reading(|connection| events::last(connection.host()))?
+    }
+
+    /// Removes the events up to this number.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn trim_events(&self, up_to: i64) -> Result<(), SqlError> {
+        self.exclusively(|connection| events::trim(connection.host(), up_to))?
     }
 
     /// Moves the log into the file, and closes the readers. The

@@ -1,7 +1,10 @@
 //! Events of components: rows beside their own, written in the same
 //! transaction, and so kept if and only if it commits.
 
-use rusqlite::Connection;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
 use serde::de::IgnoredAny;
 
 use super::{Event, SqlError, now};
@@ -21,26 +24,16 @@ const TABLE: &str = "
 const HAS_CAUSE: &str =
     "select exists (select 1 from pragma_table_info('_wares_events') where name = 'cause')";
 const ADD_CAUSE: &str = "alter table _wares_events add column cause text";
-/// Old events go when the database is opened: often enough to bound the file,
-/// and never in the way of a request.
-const TRIM: &str = "delete from _wares_events where id <= (select max(id) from _wares_events) - ?1";
-const IS_LONG: &str = "select max(id) - min(id) >= ?1 from _wares_events";
+const LAST: &str = "select seq from sqlite_sequence where name = '_wares_events'";
+const TRIM_TO: &str = "delete from _wares_events where id <= ?1";
 const INSERT: &str =
     "insert into _wares_events (name, data, created_at, cause) values (?1, ?2, ?3, ?4)";
 const LIST: &str = "select id, name, data, created_at, cause from _wares_events where id > ?1 order by id limit ?2";
 
-pub(in crate::storage) fn prepare(
-    connection: &Connection,
-    events_max: u32,
-) -> rusqlite::Result<()> {
+pub(in crate::storage) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(TABLE)?;
     if !connection.query_row(HAS_CAUSE, [], |row| row.get::<_, bool>(0))? {
         connection.execute_batch(ADD_CAUSE)?;
-    }
-    // Without events to trim, no writer is waited for.
-    let is_long: Option<bool> = connection.query_row(IS_LONG, [events_max], |row| row.get(0))?;
-    if is_long == Some(true) {
-        connection.execute(TRIM, [events_max])?;
     }
     Ok(())
 }
@@ -72,6 +65,37 @@ pub(in crate::storage) fn insert(
     }
     // Not from the cache of prepared statements, which guests share.
     connection.execute(INSERT, (name, data, now(), cause))?;
+    Ok(())
+}
+
+/// Counts the commits with events of all databases of the process.
+static COMMITS: Mutex<u64> = Mutex::new(0);
+static COMMITTED: Condvar = Condvar::new();
+
+/// Wakes who waits for events: some were committed.
+pub fn announce() {
+    *COMMITS.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+    COMMITTED.notify_all();
+}
+
+/// Waits until events were committed since the count was `seen`, for a time at most. Returns
+/// the count.
+pub fn wait_for_events(seen: u64, time: Duration) -> u64 {
+    let commits = COMMITS.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = COMMITTED.wait_timeout_while(commits, time, |count| *count == seen);
+    *waited.unwrap_or_else(PoisonError::into_inner).0
+}
+
+/// The number of the newest event that there ever was.
+pub(in crate::storage) fn last(connection: &Connection) -> Result<i64, SqlError> {
+    let last = connection
+        .query_row(LAST, [], |row| row.get(0))
+        .optional()?;
+    Ok(last.unwrap_or_default())
+}
+
+pub(in crate::storage) fn trim(connection: &Connection, up_to: i64) -> Result<(), SqlError> {
+    connection.execute(TRIM_TO, [up_to])?;
     Ok(())
 }
 

@@ -54,12 +54,17 @@ const RECORD: &str = "insert into _wares_migrations (name, digest, applied_at) v
 /// All objects of a schema, and their tables.
 const NAMES: &str = "select type, name, tbl_name, sql is null from main.sqlite_schema";
 /// The host's own tables.
-const OWN_TABLES: [&str; 4] = [
+const OWN_TABLES: [&str; 7] = [
     "_wares_migrations",
     "_wares_steps_needed",
     "_wares_activations",
     "_wares_events",
+    "_wares_subscriptions",
+    "_wares_handled",
+    "_wares_deliveries",
 ];
+/// The indexes of them that SQLite does not make by itself.
+const OWN_INDEXES: [&str; 2] = ["_wares_deliveries_due", "_wares_deliveries_key"];
 /// The tables of full-text search, their names quoted.
 const FULL_TEXT_TABLES: &str = "
     select name, '\"' || replace(name, '\"', '\"\"') || '\"' from main.sqlite_schema
@@ -283,8 +288,9 @@ fn names(connection: &Connection) -> rusqlite::Result<Vec<Name>> {
 impl Name {
     /// Why a component must not have this in its schema, if it must not.
     fn meddles(&self) -> Option<String> {
-        let is_own =
-            OWN_TABLES.contains(&&*self.table) && (self.kind == "table" || self.is_implied);
+        let is_known =
+            self.kind == "table" || self.is_implied || OWN_INDEXES.contains(&&*self.name);
+        let is_own = OWN_TABLES.contains(&&*self.table) && is_known;
         // SQLite itself reserves such names.
         let is_sqlites = authorizer::is_schema(&self.name);
         if is_own || is_sqlites && !authorizer::is_own(&self.table) {

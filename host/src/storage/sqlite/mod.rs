@@ -5,6 +5,7 @@ mod batch;
 mod clock;
 pub(super) mod condition;
 pub(super) mod database;
+mod deliveries;
 mod digest;
 pub(super) mod disk;
 mod error;
@@ -31,6 +32,7 @@ mod tests;
 pub use condition::{ailing, befallen};
 pub use database::Database;
 pub use disk::{make_room, prepare as prepare_disk};
+pub use events::{announce as announce_events, wait_for_events};
 pub use session::Session;
 
 use super::{

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::database::Database;
-use super::events;
 use super::guarded::Guarded;
 use super::writer::Lease;
 use super::{Rows, SessionLimits, SqlError, Value};
+use super::{deliveries, events};
 
 /// Parameters of one statement together, in bytes.
 const PARAMETERS_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -24,6 +24,10 @@ pub struct Session {
     reader: Option<Guarded>,
     transaction: Option<Lease>,
     has_kept: bool,
+    /// Whether the open transaction has events.
+    emits: bool,
+    /// The event of another component that the call handles, until that is kept.
+    handles: Option<(String, i64)>,
 }
 
 /// The fate of a session's transactions.
@@ -58,6 +62,8 @@ impl Session {
             reader: None,
             transaction: None,
             has_kept: false,
+            emits: false,
+            handles: None,
         }
     }
 
@@ -98,6 +104,12 @@ impl Session {
                 Err(error)
             }
         }
+    }
+
+    /// The call handles this event of another component: that it did is kept with the first
+    /// transaction that it commits.
+    pub fn handles(&mut self, source: &str, event: i64) {
+        self.handles = Some((source.to_owned(), event));
     }
 
     /// Whether a transaction is open.
@@ -160,7 +172,9 @@ impl Session {
     /// When none is open, or the name or the data are not of their form.
     pub fn emit(&mut self, name: &str, data: &str, cause: Option<&str>) -> Result<(), SqlError> {
         self.count(&[])?;
-        self.in_transaction(|connection| events::insert(connection.host(), name, data, cause))
+        self.in_transaction(|connection| events::insert(connection.host(), name, data, cause))?;
+        self.emits = true;
+        Ok(())
     }
 
     /// Makes the open transaction durable.
@@ -168,12 +182,21 @@ impl Session {
     /// # Errors
     /// When none is open, or it could not be kept; then nothing of it was.
     pub fn commit(&mut self) -> Result<(), SqlError> {
-        self.in_transaction(|_| Ok(()))?;
+        let handled = self.handles.clone();
+        self.in_transaction(|connection| match &handled {
+            Some((source, event)) => deliveries::handle(connection.host(), source, *event),
+            None => Ok(()),
+        })?;
+        let emits = std::mem::take(&mut self.emits);
         match self.transaction.take() {
             Some(_) if self.keeps == Keeps::Nothing => Ok(()),
             Some(transaction) => {
                 transaction.commit()?;
                 self.has_kept = true;
+                self.handles = None;
+                if emits {
+                    events::announce();
+                }
                 Ok(())
             }
             None => Err(no_transaction()),
@@ -187,6 +210,7 @@ impl Session {
 
     /// Rolls back the open transaction, if one is open.
     pub fn rollback(&mut self) {
+        self.emits = false;
         self.transaction = None;
     }
 
