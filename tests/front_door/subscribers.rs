@@ -4,7 +4,7 @@
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::harness::{Shop, listener, wait_until};
+use crate::harness::{Shop, listener, text, wait_until};
 
 /// Settings under which a subscriber is served that does this.
 fn settings(folder: &TempDir, name: &str, own: &[&str]) -> Vec<String> {
@@ -156,4 +156,239 @@ fn events_arrive_that_happened_while_the_subscriber_was_disabled_or_the_host_was
     wait_until("the last one has arrived", || {
         got(&second, "ears").len() == 3
     });
+}
+
+#[test]
+fn operators_see_what_failed_and_try_it_again_or_give_it_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let own: &[&str] = &[
+        "config.does=fails",
+        "config.names=customer.created",
+        "config.of=cus_",
+    ];
+    let first = shop(&folder, &[("ears", own)]);
+    let ann = create(&first, "ann");
+    first.server.wait_for_log("is a dead letter");
+    create(&first, "bob");
+    first.server.wait_for_log("is a dead letter");
+    let run = |shop: &Shop, arguments: &[&str]| {
+        let output = shop.run(&[&["events"], arguments].concat());
+        (
+            output.status.code(),
+            text(&output.stdout) + &text(&output.stderr),
+        )
+    };
+    let (code, failed) = run(&first, &["failed", "ears", "--dead", "--limit", "1"]);
+    assert_eq!(code, Some(0), "{failed}");
+    let lines: Vec<&str> = failed.lines().collect();
+    assert!(
+        lines[0].starts_with("customer-1 ")
+            && lines[0].ends_with(&format!("customer.created {{\"id\":\"{ann}\"}}")),
+        "{failed}"
+    );
+    assert_eq!(
+        lines[1],
+        "  a dead letter, tried 3 times: it does not like customer.created"
+    );
+    assert_eq!(lines[2], "there are more: --after customer-1");
+    let (_, lag) = run(&first, &["lag"]);
+    let said = "ears takes customer.created; fails: it does not like customer.created\n  customer: 0 behind 2; 0 waiting, 2 dead\n  ears: 0 behind 0; 0 waiting, 0 dead\n";
+    assert_eq!(lag, said);
+    let listed = first.get("/_wares/subscribers/ears/deliveries?limit=1&state=dead");
+    assert_eq!(listed.at("/deliveries/0/event/id"), "customer-1");
+    assert_eq!(
+        (listed.at("/deliveries/0/state"), listed.at("/next")),
+        ("dead".to_owned(), "customer-1".to_owned())
+    );
+    let metrics = first.get("/metrics").body;
+    assert!(
+        metrics
+            .contains("wares_subscriber_dead_letters{subscriber=\"ears\",module=\"customer\"} 2"),
+        "{metrics}"
+    );
+    // It fails again.
+    assert_eq!(
+        run(&first, &["retry", "ears", "customer-1"]),
+        (Some(0), "1 events of ears are tried again\n".to_owned())
+    );
+    first.server.wait_for_log("is a dead letter");
+    assert_eq!(
+        run(&first, &["discard", "ears", "customer-1"]),
+        (Some(0), "1 events of ears are given up\n".to_owned())
+    );
+    for (arguments, said) in [
+        (
+            &["retry", "ears", "customer-1"][..],
+            "wares: ears has handled the event customer-1, or never got it\n",
+        ),
+        (
+            &["retry", "ears", "x"],
+            "wares: 'x' is no id of an event: one is like customer-12\n",
+        ),
+        (
+            &["retry", "customer", "customer-1"],
+            "wares: the module customer takes no events: it exports no wares:module/subscriber\n",
+        ),
+        (
+            &["discard", "nobody", "--all-dead"],
+            "wares: there is no module nobody\n",
+        ),
+        (
+            &["show", "customer-99"],
+            "wares: no event has the id customer-99, or it is removed\n",
+        ),
+        (
+            &["replay", "ears", "nobody", "--from", "beginning"],
+            "wares: there is no module nobody\n",
+        ),
+    ] {
+        assert_eq!(
+            run(&first, arguments),
+            (Some(1), said.to_owned()),
+            "{arguments:?}"
+        );
+    }
+    // A version that works.
+    let Shop {
+        mut server, data, ..
+    } = first;
+    assert!(server.stop().success());
+    let second = Shop::open_on(data, |command| {
+        for setting in settings(&folder, "ears", &["config.names=customer.created"]) {
+            command.args(["--set", &setting]);
+        }
+    });
+    assert!(got(&second, "ears").is_empty());
+    assert_eq!(
+        run(&second, &["retry", "ears", "--all-dead"]),
+        (Some(0), "1 events of ears are tried again\n".to_owned())
+    );
+    wait_until("it is handled", || got(&second, "ears").len() == 1);
+    let (_, shown) = run(&second, &["show", "customer-1"]);
+    assert!(shown.ends_with("\n  ears: handled\n"), "{shown}");
+    let replayed = run(
+        &second,
+        &["replay", "ears", "customer", "--from", "beginning"],
+    );
+    assert_eq!(
+        replayed,
+        (
+            Some(0),
+            "2 events are handled by ears once more\n".to_owned()
+        )
+    );
+    wait_until("both are handled", || got(&second, "ears").len() == 3);
+    let acts = second.audit_entries("").into_iter();
+    let acts: Vec<String> = acts
+        .map(|entry| {
+            format!(
+                "{} {} {}",
+                entry[1].as_str().unwrap(),
+                entry[3].as_str().unwrap(),
+                entry[4].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        acts[0],
+        "replay done customer from the oldest to the newest: 2 events"
+    );
+    assert_eq!(acts[1], "retry done all dead letters: 1 events");
+    let events = second.get("/_wares/events?component=customer&name=customer.*&limit=1");
+    assert_eq!(
+        (
+            events.at("/events/0/id"),
+            events.at("/events/0/entity"),
+            events.at("/next")
+        ),
+        (
+            "customer-1".to_owned(),
+            "customer".to_owned(),
+            "customer-1".to_owned()
+        )
+    );
+    let events = second.get("/_wares/events?after=customer-1");
+    assert_eq!(events.at("/events/0/id"), "customer-2");
+    assert_eq!(events.value()["next"], json!(null));
+    for (path, status) in [
+        ("/_wares/events?name=X", 404),
+        ("/_wares/events/nothing", 404),
+        ("/_wares/subscribers/ears/deliveries?state=x", 400),
+        ("/_wares/events?limit=1001", 400),
+    ] {
+        assert_eq!(second.get(path).status, status, "{path}");
+    }
+    let body = json!({});
+    assert_eq!(
+        second.post("/_wares/subscribers/ears/retry", body).status,
+        400
+    );
+}
+
+#[test]
+fn events_of_components_that_are_not_granted_do_not_arrive() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = Shop::open_with(|command| {
+        let file = folder.path().join("ears.wasm");
+        std::fs::write(&file, listener("ears")).unwrap();
+        for setting in [
+            format!("component={}", file.display()),
+            "grants=sql,events,http,subscriptions=orders".to_owned(),
+        ] {
+            command.args(["--set", &format!("modules.ears.{setting}")]);
+        }
+    });
+    create(&refused, "ann");
+    let views = refused.get("/_wares/subscribers").value();
+    assert_eq!(views["subscribers"][0]["sources"], json!([]));
+    assert!(got(&refused, "ears").is_empty());
+}
+
+/// The host is killed again and again while it writes, with a subscriber that fails at first
+/// for every event.
+#[test]
+fn no_event_is_lost_or_kept_twice_whenever_the_host_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let set_up = |command: &mut std::process::Command| {
+        let subscribers: [(&str, &[&str]); 2] = [
+            ("ears", &[]),
+            ("slow", &["config.does=fails the first time"]),
+        ];
+        for (name, own) in subscribers {
+            for setting in settings(&folder, name, own) {
+                command.args(["--set", &setting]);
+            }
+        }
+    };
+    let mut shop = Shop::open_with(set_up);
+    let mut made = 0;
+    for round in 0..6 {
+        for number in 0..20 {
+            create(&shop, &format!("c{round}-{number}"));
+            made += 1;
+        }
+        let Shop {
+            mut server, data, ..
+        } = shop;
+        server.signal("-KILL");
+        server.child.wait().unwrap();
+        shop = Shop::open_on(data, set_up);
+    }
+    for name in ["ears", "slow"] {
+        wait_until("all have arrived", || {
+            let created = got(&shop, name).into_iter();
+            created
+                .filter(|line| line.contains(" customer.created "))
+                .count()
+                >= made
+        });
+        let mut ids: Vec<String> = got(&shop, name);
+        let all = ids.len();
+        ids.iter_mut()
+            .for_each(|line| line.truncate(line.find(' ').unwrap()));
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all, "{name} has kept an event twice");
+        assert_eq!(all, made);
+    }
 }

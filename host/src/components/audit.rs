@@ -42,6 +42,12 @@ pub enum Action {
     Fallback,
     /// An extension rejects what a request is about to write.
     Reject,
+    /// Events that were not handled are handled again.
+    Retry,
+    /// Events that were not handled are given up.
+    Discard,
+    /// Events are handled once more.
+    Replay,
 }
 
 impl Action {
@@ -61,6 +67,9 @@ impl Action {
             Self::Reload => "reload",
             Self::Fallback => "fallback",
             Self::Reject => "reject",
+            Self::Retry => "retry",
+            Self::Discard => "discard",
+            Self::Replay => "replay",
         }
     }
 }

@@ -1,9 +1,9 @@
 //! `/metrics`: what is counted of modules, their versions and databases, for Prometheus. It
 //! counts nothing itself: a scrape reads the counts where they are kept.
 
-use std::fmt::Error;
+use std::fmt::{Debug, Error, Formatter};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -11,6 +11,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabel, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::delivery::{SourceView, SubscriberView};
 use super::exposition::classic;
 use super::statistics::{ModuleStatistics, Ranges, Sample, TIMES_US};
 use crate::storage::befallen;
@@ -21,6 +22,16 @@ use crate::telemetry::dropped_lines;
 pub struct Metrics {
     modules: Mutex<Vec<Arc<ModuleStatistics>>>,
     left_out: AtomicUsize,
+    subscribers: OnceLock<Subscribers>,
+}
+
+/// Returns how far those have got that take events.
+struct Subscribers(Box<dyn Fn() -> Vec<SubscriberView> + Send + Sync>);
+
+impl Debug for Subscribers {
+    fn fmt(&self, out: &mut Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Subscribers")
+    }
 }
 
 /// Reads all counts, once a scrape.
@@ -39,6 +50,11 @@ impl Metrics {
     pub(super) fn remove(&self, module: &str) {
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
         modules.retain(|other| other.module != module);
+    }
+
+    /// Reads how far the subscribers have got as well.
+    pub fn read_subscribers(&self, read: impl Fn() -> Vec<SubscriberView> + Send + Sync + 'static) {
+        let _ = self.subscribers.set(Subscribers(Box::new(read)));
     }
 
     /// Sets how many components failed when the host started.
@@ -76,6 +92,9 @@ impl Collector for Scrape {
             .unwrap_or_else(PoisonError::into_inner);
         calls(&mut encoder, &modules)?;
         of_modules(&mut encoder, &modules)?;
+        drop(modules);
+        let read = self.0.subscribers.get();
+        of_subscribers(&mut encoder, &read.map_or_else(Vec::new, |read| read.0()))?;
         let dropped = dropped_lines().into_iter();
         counters(
             &mut encoder,
@@ -185,6 +204,66 @@ fn of_modules(
         "module_circuit_open",
         "Whether the circuit breaker of a module refuses calls, since it keeps failing",
         of(|module| module.circuit_open.load(Ordering::Relaxed).into()),
+    )
+}
+
+/// How far every subscriber has got.
+fn of_subscribers(
+    encoder: &mut DescriptorEncoder<'_>,
+    subscribers: &[SubscriberView],
+) -> Result<(), Error> {
+    let all = |read: fn(&SourceView) -> i64| {
+        subscribers.iter().flat_map(move |subscriber| {
+            let sources = subscriber.sources.iter();
+            sources.map(move |source| {
+                let own = ("subscriber", subscriber.name.clone());
+                ([own, ("module", source.component.clone())], read(source))
+            })
+        })
+    };
+    gauges(
+        encoder,
+        "subscriber_events_behind",
+        "Events of a module that a subscriber has not got to",
+        all(|source| source.lag),
+    )?;
+    gauges(
+        encoder,
+        "subscriber_oldest_event_seconds",
+        "The age of the oldest event of a module that a subscriber has not got to",
+        all(|source| {
+            source
+                .oldest_s
+                .map_or(0, |age| i64::try_from(age).unwrap_or(i64::MAX))
+        }),
+    )?;
+    gauges(
+        encoder,
+        "subscriber_events_waiting",
+        "Events of a module that a subscriber did not handle, and tries again",
+        all(|source| source.waiting),
+    )?;
+    gauges(
+        encoder,
+        "subscriber_dead_letters",
+        "Events of a module that a subscriber did not handle, and does not try again",
+        all(|source| source.dead),
+    )?;
+    let counts = |read: fn(&SubscriberView) -> u64| {
+        let subscribers = subscribers.iter();
+        subscribers.map(move |one| ([("subscriber", one.name.clone())], read(one)))
+    };
+    counters(
+        encoder,
+        "subscriber_events_handled",
+        "Events that a subscriber handled",
+        counts(|one| one.handled),
+    )?;
+    counters(
+        encoder,
+        "subscriber_failures",
+        "Times that a subscriber did not handle an event",
+        counts(|one| one.failed),
     )
 }
 

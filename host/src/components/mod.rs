@@ -46,7 +46,7 @@ pub(crate) use candidates::{Candidates, Failure, Fallback, PassedOver};
 pub(crate) use chain::{Chain, ExtensionOrder, FailurePolicy};
 pub(crate) use changes::{ChangeError, Installation, Manager, ManagerOptions, Then, UnderWay};
 pub(crate) use contract::{Access, Actor, ActorKind, Field, HOST_SCHEMA, Method, Request};
-pub(crate) use delivery::{Deliveries, DeliveryOptions};
+pub(crate) use delivery::{Deliveries, DeliveryOptions, EventFilter, Which};
 pub(crate) use metrics::Metrics;
 pub(crate) use name::is_module_name;
 pub(crate) use remarks::Remark;

@@ -100,6 +100,13 @@ impl Host {
         );
         let manager = setup.manager(engine, &slots, database.clone(), ground)?;
         manager.started_without(&failures, absent);
+        let read = Arc::downgrade(&manager);
+        metrics.read_subscribers(move || {
+            let manager = read.upgrade();
+            manager.map_or_else(Vec::new, |manager| {
+                manager.subscriber_views().unwrap_or_default()
+            })
+        });
         let app = App::new(
             manager.clone(),
             metrics,

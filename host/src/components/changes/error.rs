@@ -175,6 +175,12 @@ pub enum ChangeError {
     /// The settings have the order of extensions.
     #[error("extensions.order has the order in which extensions are called: change it there")]
     OrderIsSet,
+    /// The module takes no events.
+    #[error("the module {0} takes no events: it exports no wares:module/subscriber")]
+    NoSubscriber(String),
+    /// There is no such event, or it is not kept as a delivery.
+    #[error("{0}")]
+    NoEvent(String),
     /// The version is in use.
     #[error("{0}")]
     InUse(String),

@@ -291,6 +291,10 @@ impl Manager {
         );
     }
 
+    pub(in crate::components) fn host_database(&self) -> &HostDatabase {
+        &self.host_database
+    }
+
     fn served(&self, name: &str) -> Result<Arc<Served>, ChangeError> {
         self.served.get(name).ok_or_else(|| {
             let failures = lock(&self.failures);

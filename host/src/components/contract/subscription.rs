@@ -13,7 +13,7 @@ pub enum Subscription {
 
 impl Subscription {
     /// Reads `customer.created`, `customer.*` or `*`; `None` if it is none of these.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let is_name = |name: &str| {
             let fits = |byte: u8| {
                 byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte)

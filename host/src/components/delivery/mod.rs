@@ -3,10 +3,12 @@
 
 mod about;
 mod ladder;
+mod operators;
 mod pause;
 mod queue;
 mod subscriber;
 mod trim;
+mod view;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +21,11 @@ use super::slot::Slot;
 use super::version::Version;
 use crate::storage::{announce_events, wait_for_events};
 pub use ladder::DeliveryOptions;
+pub use operators::{EventFilter, Which};
 pub(crate) use subscriber::Status;
 use subscriber::{Source, Subscriber};
+pub(super) use view::SourceView;
+pub use view::SubscriberView;
 
 /// How often subscribers are looked for that began to be served, or are no more.
 const LOOK: Duration = Duration::from_secs(1);

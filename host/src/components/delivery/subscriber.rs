@@ -36,6 +36,8 @@ pub(crate) struct Status {
     pub(crate) handled: AtomicU64,
     /// Times that one was not.
     pub(crate) failed: AtomicU64,
+    /// Whether an operator wants it to be tried at once.
+    pub(crate) is_asked: AtomicBool,
     /// Whether its circuit is open.
     pub(crate) is_open: AtomicBool,
     /// Since when nothing was handled without a failure, and what was said last.
@@ -154,6 +156,9 @@ impl Subscriber {
     fn turn(&mut self, sources: &impl Fn(&Version) -> Vec<Source>) -> Result<Duration, SqlError> {
         while let Ok(ended) = self.ended.1.try_recv() {
             self.end(ended);
+        }
+        if self.status.is_asked.swap(false, Ordering::Relaxed) {
+            self.pause = Pause::default();
         }
         let now = Instant::now();
         let fails = !self.kept.is_empty() || !self.finished.is_empty();

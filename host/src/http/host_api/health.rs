@@ -1,5 +1,7 @@
 //! Health and metrics.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use serde_json::json;
@@ -11,6 +13,9 @@ use super::{HostRequest, Result, accepts};
 use crate::components::{Circuit, Manager};
 use crate::fault::fault;
 use crate::storage;
+
+/// How long every event of a subscriber fails before that is said.
+const FAILING_MIN: Duration = Duration::from_secs(3600);
 
 /// That the host lives, which modules are given a rest, which databases are in trouble, and
 /// what failed at its start. Where a database cannot even be read, that it does not.
@@ -49,7 +54,16 @@ pub(super) fn health(request: &HostRequest<'_>) -> Result {
     } else {
         (StatusCode::OK, "OK")
     };
-    let text = format!("{word}{troubles}{open}{}", left_out(&about.manager));
+    let failing: String = about
+        .manager
+        .failing_subscribers(FAILING_MIN)
+        .into_iter()
+        .map(|name| format!("\nNo event is handled by the module {name} for more than an hour"))
+        .collect();
+    let text = format!(
+        "{word}{troubles}{open}{failing}{}",
+        left_out(&about.manager)
+    );
     let plain = HeaderValue::from_static("text/html; charset=utf-8");
     let answer = Answer::bytes(status, plain, text.into());
     Ok(if is_down {

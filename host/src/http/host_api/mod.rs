@@ -2,6 +2,8 @@
 //! operations beside them are in files by subject.
 
 mod accepts;
+mod event_operations;
+mod events;
 mod extension_points;
 mod health;
 mod key_operations;
@@ -90,7 +92,7 @@ pub(super) struct HostRequest<'a> {
 
 // One row a line.
 #[rustfmt::skip]
-pub(super) static ENDPOINTS: [Endpoint; 37] = [
+pub(super) static ENDPOINTS: [Endpoint; 44] = [
     row(Get, "/", Anyone, Now(root::root), None),
     row(Get, "/health", Anyone, Now(health::health), Some(health::health_operation)),
     row(Get, "/metrics", Admin, Now(health::metrics), Some(health::metrics_operation)),
@@ -128,6 +130,13 @@ pub(super) static ENDPOINTS: [Endpoint; 37] = [
     row(Delete, "/_wares/modules/{name}/versions/{digest}", Admin, Disk(versions::remove), Some(version_operations::remove)),
     row(Get, "/_wares/extension-points", Admin, Disk(extension_points::list), Some(extension_points::list_operation)),
     row(Post, "/_wares/extension-points/order", Admin, Disk(extension_points::order), Some(extension_points::order_operation)),
+    row(Get, "/_wares/events", Admin, Disk(events::list), Some(event_operations::list)),
+    row(Get, "/_wares/events/{id}", Admin, Disk(events::retrieve), Some(event_operations::retrieve)),
+    row(Get, "/_wares/subscribers", Admin, Disk(events::subscribers), Some(event_operations::subscribers)),
+    row(Get, "/_wares/subscribers/{name}/deliveries", Admin, Disk(events::deliveries), Some(event_operations::deliveries)),
+    row(Post, "/_wares/subscribers/{name}/retry", Admin, Disk(events::retry), Some(event_operations::retry)),
+    row(Post, "/_wares/subscribers/{name}/discard", Admin, Disk(events::discard), Some(event_operations::discard)),
+    row(Post, "/_wares/subscribers/{name}/replay", Admin, Disk(events::replay), Some(event_operations::replay)),
     row(Get, "/_wares/audit", Admin, Disk(versions::audit), Some(version_operations::audit)),
     row(Get, docs::DOCUMENT, Anyone, Now(document), Some(document_operation)),
     row(Get, docs::PAGE, Anyone, Now(page), None),

@@ -302,7 +302,9 @@ fn refusal(error: &ChangeError) -> Answer {
         ChangeError::UnknownModule(_)
         | ChangeError::NotServed { .. }
         | ChangeError::UnknownVersion { .. }
-        | ChangeError::UnknownPoint { .. } => (StatusCode::NOT_FOUND, "not_found"),
+        | ChangeError::UnknownPoint { .. }
+        | ChangeError::NoSubscriber(_)
+        | ChangeError::NoEvent(_) => (StatusCode::NOT_FOUND, "not_found"),
         ChangeError::Ambiguous { .. }
         | ChangeError::AmbiguousPoint { .. }
         | ChangeError::NoExtension { .. } => (StatusCode::BAD_REQUEST, "invalid_data"),

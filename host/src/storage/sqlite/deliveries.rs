@@ -195,6 +195,19 @@ impl Database {
         })
     }
 
+    /// Forgets that these events were handled.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn forget_handled(&self, source: &str, events: &[Delivery]) -> Result<(), SqlError> {
+        self.working(|connection| {
+            for delivery in events {
+                connection.execute(FORGET_ONE, (source, delivery.event.id))?;
+            }
+            Ok(())
+        })
+    }
+
     /// Whether a handler of this component has kept what it wrote for an event.
     ///
     /// # Errors
