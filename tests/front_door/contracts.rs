@@ -203,7 +203,10 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("threads", &[]),
     ("storage", &["threads"]),
     ("identity", &["config", "storage"]),
-    ("capabilities", &["config", "storage", "telemetry"]),
+    (
+        "capabilities",
+        &["config", "storage", "telemetry", "threads"],
+    ),
     (
         "engine",
         &["capabilities", "config", "storage", "telemetry", "threads"],

@@ -62,7 +62,7 @@ fn a_new_module_has_what_it_is_granted_and_no_more() {
     shop.get("/_wares/modules/notes")
         .refuses(404, "not_found", "there is no module notes");
     put(&shop, "notes", "?grant=files", &notes()).is_invalid(
-        "Expected: 'sql, events, hooks, operations, fields' for field 'grant', but got: 'files'",
+        "Expected: 'sql, events, http, http-in-hooks, hooks, operations, fields, subscriptions' for field 'grant', but got: 'files'",
     );
     let query = "?grant=events&grant=sql&activate=true";
     let installed = put(&shop, "notes", query, &notes());

@@ -143,7 +143,7 @@ fn another_world_is_no_module() {
             &[],
         ),
         format!(
-            "{NO_MODULE}it exports wares:module/lifecycle@9.0.0, and this host calls wares:module/lifecycle@2.1.0 or wares:module/lifecycle@1.1.0, or another version compatible with that{BUILD_AGAINST}"
+            "{NO_MODULE}it exports wares:module/lifecycle@9.0.0, and this host calls wares:module/lifecycle@2.2.0 or wares:module/lifecycle@1.1.0, or another version compatible with that{BUILD_AGAINST}"
         )
     );
     assert_eq!(
@@ -237,7 +237,7 @@ fn an_interface_that_the_host_has_in_another_version_is_named() {
     assert_eq!(
         refused(&importing("wares:platform/sql@2.0.0"), &[]),
         format!(
-            "it imports wares:platform/sql@2.0.0, which this host does not provide; it provides wares:platform/sql@1.2.0{BUILD_AGAINST}"
+            "it imports wares:platform/sql@2.0.0, which this host does not provide; it provides wares:platform/sql@1.3.0{BUILD_AGAINST}"
         )
     );
     assert_eq!(
@@ -250,7 +250,7 @@ fn an_interface_that_the_host_has_in_another_version_is_named() {
     assert_eq!(
         refused(&importing("wares:platform/sql@1.9.0"), &[]),
         format!(
-            "it imports wares:platform/sql@1.9.0, and this host provides wares:platform/sql@1.2.0, which does not fit: instance export `open` has the wrong type: function implementation is missing{BUILD_AGAINST}"
+            "it imports wares:platform/sql@1.9.0, and this host provides wares:platform/sql@1.3.0, which does not fit: instance export `open` has the wrong type: function implementation is missing{BUILD_AGAINST}"
         )
     );
     // As one that the host has, in another shape.
@@ -262,7 +262,7 @@ fn an_interface_that_the_host_has_in_another_version_is_named() {
             &[]
         ),
         format!(
-            "it imports wares:platform/sql@1.0.0, and this host provides wares:platform/sql@1.2.0, which does not fit: instance export `query` has the wrong type: type mismatch with parameters: expected 2-tuple, found 0-tuple{BUILD_AGAINST}"
+            "it imports wares:platform/sql@1.0.0, and this host provides wares:platform/sql@1.3.0, which does not fit: instance export `query` has the wrong type: type mismatch with parameters: expected 2-tuple, found 0-tuple{BUILD_AGAINST}"
         )
     );
 }
@@ -534,7 +534,7 @@ fn an_interface_that_is_not_granted_is_not_linked() {
         (
             wrong.status.code(),
             text(&wrong.stderr).contains(
-                "modules.hostile.grants must be a list of grants: sql, events, hooks, operations, fields"
+                "modules.hostile.grants must be a list of grants: sql, events, http, http-in-hooks, hooks, operations, fields, subscriptions"
             )
         ),
         (Some(2), true),

@@ -69,7 +69,6 @@ mod signatures;
 mod signin;
 mod sizes;
 mod starts;
-mod subscribers;
 mod swaps;
 mod tax_id;
 mod transport;

@@ -86,6 +86,13 @@ fn every_endpoint_is_described() {
             "delete /_wares/modules/{name}/versions/{digest} admin RemoveModuleVersion",
             "get /_wares/extension-points admin ListExtensionPoints",
             "post /_wares/extension-points/order admin OrderExtensions",
+            "get /_wares/events admin ListEvents",
+            "get /_wares/events/{id} admin RetrieveEvent",
+            "get /_wares/subscribers admin ListSubscribers",
+            "get /_wares/subscribers/{name}/deliveries admin ListDeliveries",
+            "post /_wares/subscribers/{name}/retry admin RetryDeliveries",
+            "post /_wares/subscribers/{name}/discard admin DiscardDeliveries",
+            "post /_wares/subscribers/{name}/replay admin ReplayEvents",
             "get /_wares/audit admin ListAuditEntries",
             "get /openapi.json anyone RetrieveDocument",
         ]

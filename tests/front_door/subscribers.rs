@@ -223,7 +223,7 @@ fn operators_see_what_failed_and_try_it_again_or_give_it_up() {
         ),
         (
             &["retry", "ears", "x"],
-            "wares: 'x' is no id of an event: one is like customer-12\n",
+            "wares: 'x' is no id of an event: one is like orders-12\n",
         ),
         (
             &["retry", "customer", "customer-1"],

@@ -235,9 +235,14 @@ fn a_later_version_has_all_of_an_earlier_one_unchanged() {
             "wares:customer@2.0.0 wares:customer@2.1.0",
             "wares:module@1.0.0 wares:module@1.1.0",
             "wares:module@2.0.0 wares:module@2.1.0",
+            "wares:module@2.0.0 wares:module@2.2.0",
+            "wares:module@2.1.0 wares:module@2.2.0",
             "wares:platform@1.0.0 wares:platform@1.1.0",
             "wares:platform@1.0.0 wares:platform@1.2.0",
-            "wares:platform@1.1.0 wares:platform@1.2.0"
+            "wares:platform@1.0.0 wares:platform@1.3.0",
+            "wares:platform@1.1.0 wares:platform@1.2.0",
+            "wares:platform@1.1.0 wares:platform@1.3.0",
+            "wares:platform@1.2.0 wares:platform@1.3.0"
         ]
     );
 }

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use hyper::header::{HeaderName, HeaderValue};
-use hyper::{Request, Uri};
+use ureq::http::header::{HeaderName, HeaderValue};
+use ureq::http::{Request, Uri};
 use url::Url;
 use wasmtime::component::{HasData, Linker};
 

@@ -54,7 +54,7 @@ enum Command {
 
 #[derive(Args, Debug)]
 struct Show {
-    /// The id of the event, like customer-12.
+    /// The id of the event, like orders-12.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: String,
     /// Print JSON.
@@ -99,7 +99,7 @@ struct Chosen {
     /// The subscriber.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
-    /// The id of the event, like customer-12.
+    /// The id of the event, like orders-12.
     #[arg(value_parser = NonEmptyStringValueParser::new(), required_unless_present = "all_dead")]
     event: Option<String>,
     /// All dead letters.

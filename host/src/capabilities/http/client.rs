@@ -6,9 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
-use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue};
-use hyper::{Request, Response, Uri};
 use ureq::config::{AutoHeaderValue, Config};
+use ureq::http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue,
+};
+use ureq::http::{Request, Response, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};

@@ -12,8 +12,8 @@ use url::Url;
 use super::destination::Destination;
 use super::error::{Code, Failure};
 
-/// What a placeholder begins with. The rest is 32 random hexadecimal digits, which no customer
-/// of a shop can guess.
+/// What a placeholder begins with. The rest is 32 random hexadecimal digits, which nobody
+/// guesses who sends texts to the shop.
 const BEGINNING: &str = "wares-secret-";
 
 /// Secrets shorter than this are not looked for in answers: they are in many by chance.

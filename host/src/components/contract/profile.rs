@@ -345,7 +345,7 @@ impl Interview<'_> {
             self.says("names of events", name.len())?;
             Subscription::parse(name).ok_or_else(|| {
                 LoadError::Contract(format!(
-                    "it subscribes to '{}', which is no name of events: one is like customer.created or customer.*",
+                    "it subscribes to '{}', which is no name of events: one is like order.created or order.*",
                     shown(name)
                 ))
             })

@@ -12,7 +12,7 @@ pub enum Subscription {
 }
 
 impl Subscription {
-    /// Reads `customer.created`, `customer.*` or `*`; `None` if it is none of these.
+    /// Reads `order.created`, `order.*` or `*`; `None` if it is none of these.
     pub fn parse(text: &str) -> Option<Self> {
         let is_name = |name: &str| {
             let fits = |byte: u8| {

@@ -11,7 +11,7 @@ pub(super) const DEPTH_MAX: u32 = 8;
 /// The entity that an event is about.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct About {
-    /// The name of the event without its last part: `customer` of `customer.created`.
+    /// The name of the event without its last part: `order` of `order.created`.
     pub(super) entity: String,
     /// The member `id` of its data; empty without one.
     pub(super) id: String,

@@ -51,7 +51,7 @@ fn parse(id: &str) -> Result<(&str, i64), ChangeError> {
     parsed.ok_or_else(|| {
         let id = id.escape_debug();
         ChangeError::NoEvent(format!(
-            "'{id}' is no id of an event: one is like customer-12"
+            "'{id}' is no id of an event: one is like orders-12"
         ))
     })
 }
@@ -76,7 +76,7 @@ impl Manager {
             Subscription::parse(name).ok_or_else(|| {
                 let name = name.escape_debug();
                 ChangeError::NoEvent(format!(
-                    "'{name}' is no name of events: one is like customer.created or customer.*"
+                    "'{name}' is no name of events: one is like order.created or order.*"
                 ))
             })
         });

@@ -23,7 +23,7 @@ pub(super) fn list() -> Operation {
         query("component", text()),
         query(
             "name",
-            json!({"type": "string", "description": "`customer.created`, or `customer.*`"}),
+            json!({"type": "string", "description": "`order.created`, or `order.*`"}),
         ),
         query(
             "after",
