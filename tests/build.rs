@@ -7,11 +7,12 @@ use std::process::Command;
 
 /// Packages beside the workspace, as those of third parties, with their components and
 /// variables.
-const BESIDE: [(&str, &str, &str); 4] = [
+const BESIDE: [(&str, &str, &str); 5] = [
     ("tests/guests/notes", "notes_guest", "NOTES_GUEST"),
     ("extensions/email-policy", "email_policy", "EMAIL_POLICY"),
     ("extensions/orders", "orders", "ORDERS"),
     ("extensions/loyalty", "loyalty", "LOYALTY"),
+    ("extensions/welcome-mail", "welcome_mail", "WELCOME_MAIL"),
 ];
 
 /// The packages, and the variables in which the tests find their components.

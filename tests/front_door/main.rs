@@ -57,6 +57,7 @@ mod openapi;
 mod operations;
 mod orders;
 mod origins;
+mod outbound;
 mod paths;
 mod printed;
 mod proof;

@@ -4,6 +4,7 @@ mod diff;
 mod install;
 mod logs;
 mod order;
+mod secrets;
 mod status;
 
 use std::io::Write;
@@ -20,6 +21,7 @@ use diff::Diff;
 use install::Install;
 use logs::Logs;
 use order::Order;
+use secrets::Secrets;
 use status::{List, installed, status};
 
 #[derive(Args, Debug)]
@@ -58,6 +60,8 @@ enum Command {
     List(List),
     /// Print the last lines of the log about a module, and with --follow all further ones.
     Logs(Logs),
+    /// List the secrets that the settings give a module, and where each may go.
+    Secrets(Secrets),
     /// Show the state of modules: versions, calls, extensions, canaries.
     Status(List),
 }
@@ -192,6 +196,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             )?)
         }
         Command::Logs(logs) => logs.run(),
+        Command::Secrets(secrets) => secrets.run(&mut out),
         Command::List(list) => list.run(&mut out, installed),
         Command::Status(list) => list.run(&mut out, status),
     }

@@ -37,9 +37,12 @@
 /// Binds one world of `wit/worlds.wit`, with the types of others.
 macro_rules! bind {
     ($module:ident $world:literal { $($with:tt)* }) => {
+        bind!("wit" $module $world { $($with)* });
+    };
+    ($folder:literal $module:ident $world:literal { $($with:tt)* }) => {
         pub mod $module {
             wit_bindgen::generate!({
-                path: "wit",
+                path: $folder,
                 world: $world,
                 with: { $($with)* },
                 generate_all,
@@ -63,6 +66,10 @@ bind!(provider "provider" {
     "wares:platform/hooks@1.2.0": crate::bindings::wares::platform::hooks,
     "wares:platform/extended@1.2.0": crate::bindings::wares::platform::extended,
 });
+// Of later minor versions of the packages in `wit`. In a folder with those, their names would have
+// a number.
+bind!("wit-events" subscriber "subscriber" {});
+bind!("wit-events" outbound "outbound" {});
 bind!(customer_hooks "customer-hooks" {
     "wares:platform/hooks@1.2.0": crate::bindings::wares::platform::hooks,
     "wares:customer/types@2.1.0": crate::bindings::wares::customer::types,

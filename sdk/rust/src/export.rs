@@ -4,7 +4,7 @@
 /// Its name, version and summary are those of its package in `Cargo.toml`.
 ///
 /// The names are [`Http`](crate::Http), [`Migrations`](crate::Migrations), [`Seed`](crate::Seed),
-/// [`Entities`](crate::Entities), [`Provider`](crate::Provider) and
+/// [`Entities`](crate::Entities), [`Provider`](crate::Provider), [`Subscriber`](crate::Subscriber) and
 /// [`CustomerHooks`](crate::CustomerHooks).
 ///
 /// ```no_run
@@ -75,6 +75,9 @@ macro_rules! __export {
     };
     ($component:ident Entities) => {
         $crate::bindings::entities::export!($component with_types_in $crate::bindings::entities);
+    };
+    ($component:ident Subscriber) => {
+        $crate::bindings::subscriber::export!($component with_types_in $crate::bindings::subscriber);
     };
     ($component:ident Provider) => {
         $crate::bindings::provider::export!($component with_types_in $crate::bindings::provider);

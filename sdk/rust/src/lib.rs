@@ -81,6 +81,7 @@ mod export;
 mod http;
 pub mod ids;
 mod log;
+pub mod outbound;
 pub mod panics;
 pub mod provider;
 mod query;
@@ -88,6 +89,7 @@ pub mod records;
 pub mod rows;
 pub mod settings;
 pub mod sql;
+mod subscriber;
 pub mod time;
 
 pub use component::{Component, Entities, Migration, Migrations, Package, Seed, SeedKind};
@@ -99,6 +101,7 @@ pub use log::write as __log;
 pub use provider::Provider;
 pub use query::Query;
 pub use serde_json;
+pub use subscriber::{Event, Subscriber};
 
 pub use bindings::entities::exports::wares::module::entities::Entity;
 pub use bindings::wares::platform::extended;

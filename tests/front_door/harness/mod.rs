@@ -301,6 +301,11 @@ pub fn loyalty() -> &'static Path {
     Path::new(env!("LOYALTY"))
 }
 
+/// The example of an extension that mails new customers.
+pub fn welcome_mail() -> &'static Path {
+    Path::new(env!("WELCOME_MAIL"))
+}
+
 /// A component that exports nothing but its lifecycle.
 pub fn bare_guest() -> &'static Path {
     Path::new(env!("BARE_GUEST"))
