@@ -114,7 +114,7 @@ fn renamed_in(mut bytes: Vec<u8>, names: &[(&str, &str)]) -> Vec<u8> {
 }
 
 const NO_MODULE: &str = "it is no module: ";
-const NO_LIFECYCLE: &str = "it is no module: it exports no wares:module/lifecycle: every component does, by `export wares:module/lifecycle@2.1.0;` in its world";
+const NO_LIFECYCLE: &str = "it is no module: it exports no wares:module/lifecycle: every component does, by `export wares:module/lifecycle@2.2.0;` in its world";
 const BUILD_AGAINST: &str =
     ": build it against the contracts of this host, which `wares new` writes";
 

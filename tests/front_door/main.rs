@@ -70,6 +70,7 @@ mod signatures;
 mod signin;
 mod sizes;
 mod starts;
+mod subscribers;
 mod swaps;
 mod tax_id;
 mod transport;

@@ -215,6 +215,8 @@ pub(crate) struct State {
     is_nested: bool,
     /// Whether the component is only asked about itself.
     is_asked: bool,
+    /// Whether the component is tested: nothing leaves the machine then.
+    is_tested: bool,
     requests_left: u32,
     limits: Limits,
 }
@@ -227,6 +229,7 @@ impl PerCall for State {
             log: log.clone(),
             is_nested: !context.nesting.components.is_empty(),
             is_asked: !context.nesting.reaches_others,
+            is_tested: context.trial.is_some(),
             requests_left: limits.requests_max,
             limits,
         }
@@ -266,7 +269,9 @@ impl State {
 
     /// Whether requests are sent from this call, as it is.
     fn check_place(&self, in_transaction: bool) -> Result<(), Failure> {
-        let why = if self.is_asked {
+        let why = if self.is_tested {
+            "no request is sent where a component is tested"
+        } else if self.is_asked {
             "no request is sent while a component describes itself or is verified"
         } else if in_transaction {
             "no request is sent while a transaction is open: other writers would wait for it"

@@ -9,6 +9,7 @@ use flate2::write::GzEncoder;
 use super::super::fixture::{self, Fixture, begin};
 use super::super::{Nesting, sql};
 use super::*;
+use crate::trial::Trial;
 
 /// A server on this machine, which does the same with every connection.
 struct Server {
@@ -538,6 +539,16 @@ fn no_request_is_sent_where_others_wait_for_it() {
     let asked = |_: &mut super::Limits, nesting: &mut Nesting| nesting.reaches_others = false;
     let (code, _) = refused(&mut call_with(options(true), asked), get(&server.url("/")));
     assert_eq!(code, "not-here");
+    // With a trial.
+    let tested = CallContext {
+        outbound: Arc::new(Outbound::new(options(true))),
+        trial: Some(Arc::new(Trial::new(1))),
+        ..fixture::context(None, super::super::Limits::default())
+    };
+    let mut tested = CallState::new(tested, Arc::default());
+    let (code, message) = refused(&mut tested, get(&server.url("/")));
+    let said = "no request is sent where a component is tested";
+    assert_eq!((&*code, &*message), ("not-here", said));
     // With a transaction.
     let fixture = Fixture::new();
     let limits = super::super::Limits::default();
