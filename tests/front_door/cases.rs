@@ -649,7 +649,7 @@ fn a_component_that_cannot_be_tested_is_said_why() {
         (
             &b"\0asm\x0d\0\x01\0"[..],
             "it is no module: it exports no wares:module/lifecycle: every component does, by \
-             `export wares:module/lifecycle@2.1.0;` in its world",
+             `export wares:module/lifecycle@2.2.0;` in its world",
         ),
         (
             b"\0asm\x01\0\0\0",
@@ -659,7 +659,7 @@ fn a_component_that_cannot_be_tested_is_said_why() {
         (
             &newer,
             "it is no module: it exports wares:module/lifecycle@9.0.0, and this host calls \
-             wares:module/lifecycle@2.1.0 or wares:module/lifecycle@1.1.0, or another version compatible with that: \
+             wares:module/lifecycle@2.2.0 or wares:module/lifecycle@1.1.0, or another version compatible with that: \
              build it against the contracts of this host, which `wares new` writes",
         ),
     ] {

@@ -96,7 +96,7 @@ fn a_new_customer_gets_one_mail_though_the_service_fails_at_first() {
         format!("modules.welcome-mail.config.url={url}/v1/messages"),
         "modules.welcome-mail.secrets.token.value=the token itself".to_owned(),
         format!("modules.welcome-mail.secrets.token.for={url}"),
-        "events.retry_seconds=0,0".to_owned(),
+        "events.retry=0s,0s".to_owned(),
     ];
     let arguments: Vec<&str> = settings
         .iter()
@@ -165,7 +165,7 @@ fn a_request_that_is_not_granted_does_not_leave() {
             ] {
                 command.args(["--set", &format!("modules.ears.{setting}")]);
             }
-            command.args(["--set", "events.retry_seconds=3600"]);
+            command.args(["--set", "events.retry=1h"]);
         });
         create(&shop, "ann@shop.example");
         wait_until("it has failed", || {

@@ -19,7 +19,7 @@ fn settings(folder: &TempDir, name: &str, own: &[&str]) -> Vec<String> {
         .iter()
         .map(|setting| format!("modules.{name}.{setting}"))
         .collect();
-    all.push("events.retry_seconds=0,0".to_owned());
+    all.push("events.retry=0s,0s".to_owned());
     all
 }
 

@@ -52,6 +52,9 @@ fn read_secrets(key: &str, reader: &mut Reader) -> Vec<Secret> {
     for name in names {
         let key = format!("{key}.{name}");
         let written = Written::read(&key, reader);
+        if written.is_nothing() {
+            continue;
+        }
         match written.secret(name) {
             Ok(secret) => secrets.push(secret),
             Err(why) => {
@@ -98,6 +101,12 @@ impl Written {
             ),
             destinations: destinations.unwrap_or_default(),
         }
+    }
+
+    /// Whether nothing of it is set but empty values.
+    fn is_nothing(&self) -> bool {
+        let texts = [&self.value, &self.env, &self.file];
+        texts.iter().all(|text| text.is_empty()) && self.destinations.is_empty()
     }
 
     /// Fetches the secret from where it is. The error says what is wrong, without any of it.

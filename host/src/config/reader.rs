@@ -352,7 +352,7 @@ impl Reader {
         };
         let of_a_module = |name: &str| {
             let (_, part) = name.split_once('.').unwrap_or((name, "limits"));
-            matches!(part, "limits" | "config")
+            matches!(part, "limits" | "config") || part.split('.').next() == Some("secrets")
         };
         key == "modules"
             || key.strip_prefix("modules.").is_some_and(of_a_module)

@@ -442,7 +442,7 @@ mod tests {
         assert_eq!(
             refused.to_string(),
             "it is no module: it exports no wares:module/lifecycle: every component does, by \
-             `export wares:module/lifecycle@2.1.0;` in its world"
+             `export wares:module/lifecycle@2.2.0;` in its world"
         );
     }
 
@@ -471,7 +471,7 @@ mod tests {
             said(&["wares:module/http@1.1.0"]),
             Err(
                 "it is no module: it exports no wares:module/lifecycle: every component does, by \
-                 `export wares:module/lifecycle@2.1.0;` in its world"
+                 `export wares:module/lifecycle@2.2.0;` in its world"
                     .to_owned()
             )
         );

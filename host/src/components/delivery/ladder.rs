@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::config::Reader;
 
+/// The waits where nothing else is set.
+const STANDARD: &str = "5s,30s,2min,10min,1h,4h";
+
 /// The settings of deliveries.
 #[derive(Clone, Debug)]
 pub struct DeliveryOptions {
@@ -31,13 +34,12 @@ impl DeliveryOptions {
     /// Reads them from the section `events`.
     pub(crate) fn read(reader: &mut Reader) -> Self {
         let standard = Self::default();
-        let seconds = standard.retry.iter().map(|wait| wait.as_secs().to_string());
         let retry = reader.list_of(
-            "events.retry_seconds",
-            ("a list of whole numbers", "number of seconds up to a week"),
-            &seconds.collect::<Vec<_>>().join(","),
+            "events.retry",
+            ("a list of times like 5s, 2min, 4h", "time"),
+            STANDARD,
             "how long an event that was not handled waits after each failure; it is a dead letter after the last one",
-            seconds_of,
+            time_of,
         );
         Self {
             retry: retry.unwrap_or(standard.retry),
@@ -69,20 +71,46 @@ impl DeliveryOptions {
     }
 }
 
-fn seconds_of(text: &str) -> Result<Duration, String> {
-    let seconds: u64 = text
-        .trim()
+/// Reads a time as people write it: `5s`, `2min`, `4h`.
+fn time_of(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let seconds = match unit {
+        "s" => 1,
+        "min" => 60,
+        "h" => 3_600,
+        _ => return Err("it has no unit s, min or h".to_owned()),
+    };
+    let number: u64 = number
         .parse()
-        .map_err(|_| "it is no whole number".to_owned())?;
-    match seconds {
-        0..=604_800 => Ok(Duration::from_secs(seconds)),
-        _ => Err("it is more than 604800".to_owned()),
+        .map_err(|_| "it does not begin with a whole number".to_owned())?;
+    match number.checked_mul(seconds) {
+        Some(all @ ..=604_800) => Ok(Duration::from_secs(all)),
+        _ => Err("it is longer than a week".to_owned()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_read_with_their_units() {
+        for (text, read) in [
+            ("0s", Ok(0)),
+            (" 30s", Ok(30)),
+            ("2min", Ok(120)),
+            ("168h", Ok(604_800)),
+            ("169h", Err("it is longer than a week")),
+            ("5", Err("it has no unit s, min or h")),
+            ("s", Err("it does not begin with a whole number")),
+            ("-5s", Err("it has no unit s, min or h")),
+        ] {
+            let read = read.map(Duration::from_secs).map_err(str::to_owned);
+            assert_eq!(time_of(text), read, "{text}");
+        }
+    }
 
     #[test]
     fn an_event_waits_longer_after_each_failure_and_then_no_more() {
