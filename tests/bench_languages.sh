@@ -86,6 +86,8 @@ build() {
 # Starts a host on the data folder of a language.
 start() {
     rm -rf "$work/data-$1"
+    # The host before said there where it served.
+    : > "$work/out-$1"
     WARES_CONFIG=$work/empty.toml "$wares" serve --data "$work/data-$1" --listen 127.0.0.1:0 --set log.level=error \
         > "$work/out-$1" 2> "$work/log-$1" &
     local host=$!
