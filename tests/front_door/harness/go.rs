@@ -40,6 +40,10 @@ pub fn go(project: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Str
 /// The files of a project that `gofmt` would change, except the bindings.
 fn unformatted(project: &Path) -> String {
     let gofmt = root().join(GO).join("gofmt");
+    assert!(
+        gofmt.is_file(),
+        "target/tools has no Go: `just go` installs it"
+    );
     let output = Command::new(gofmt)
         .current_dir(project)
         .args(["-l", "."])
