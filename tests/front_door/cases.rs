@@ -615,7 +615,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
         ),
         (
             format!("grants = [\"sqll\"]\n{named}{hook}value = {{}}\n{unchanged}"),
-            "1:1: grants is a list of sql, events, hooks, operations, fields",
+            "1:1: grants is a list of sql, events, http, http-in-hooks, hooks, operations, fields, subscriptions",
         ),
         (
             format!("grants = [\"sql\"]\n{named}{hook}value = {{}}\n{unchanged}"),

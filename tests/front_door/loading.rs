@@ -152,7 +152,7 @@ fn another_world_is_no_module() {
             &[]
         ),
         format!(
-            "{NO_MODULE}it exports wares:module/http@1.0.0, and this host calls wares:module/http@2.1.0, or another version compatible with that{BUILD_AGAINST}"
+            "{NO_MODULE}it exports wares:module/http@1.0.0, and this host calls wares:module/http@2.2.0, or another version compatible with that{BUILD_AGAINST}"
         )
     );
     // One of the right name, in another shape.
@@ -160,7 +160,7 @@ fn another_world_is_no_module() {
     assert_eq!(
         said,
         format!(
-            "{NO_MODULE}instance export `wares:module/lifecycle@2.1.0` does not have export `check-settings`"
+            "{NO_MODULE}instance export `wares:module/lifecycle@2.2.0` does not have export `check-settings`"
         )
     );
 }

@@ -352,7 +352,9 @@ impl Reader {
         };
         let of_a_module = |name: &str| {
             let (_, part) = name.split_once('.').unwrap_or((name, "limits"));
-            matches!(part, "limits" | "config") || part.split('.').next() == Some("secrets")
+            // The secrets, or one of them.
+            let of_secrets = part.split('.').next() == Some("secrets");
+            matches!(part, "limits" | "config") || of_secrets && part.split('.').count() <= 2
         };
         key == "modules"
             || key.strip_prefix("modules.").is_some_and(of_a_module)

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use super::changes::Manager;
 use super::slot::Slot;
 use super::version::Version;
-use crate::storage::{announce_events, wait_for_events};
+use crate::storage::announce_events;
 pub use ladder::DeliveryOptions;
 pub use operators::{EventFilter, Which};
 pub(crate) use subscriber::Status;
@@ -71,6 +71,7 @@ impl Drop for Deliveries {
         self.ends.store(true, Ordering::Relaxed);
         announce_events();
         if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
             let _ = thread.join();
         }
     }
@@ -87,7 +88,7 @@ struct Work {
 impl Work {
     fn run(self) {
         let mut threads: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
-        let (mut seen, mut trimmed) = (0, None::<Instant>);
+        let mut trimmed = None::<Instant>;
         while !self.ends.load(Ordering::Relaxed) {
             threads.retain(|_, thread| !thread.is_finished());
             if let Some(manager) = self.manager.upgrade() {
@@ -102,7 +103,8 @@ impl Work {
                     }
                 }
             }
-            seen = wait_for_events(seen, LOOK);
+            // Not at each event: those are for the threads of subscribers.
+            thread::park_timeout(LOOK);
         }
         for thread in threads.into_values() {
             let _ = thread.join();
