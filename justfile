@@ -106,7 +106,7 @@ bench-limits ROUNDS='15': build
 # Time that one extension and ten add to a create, a field to a page, and an extension in each language; needs wrk
 [group('check')]
 bench-extensions ROUNDS='9': build js python go
-    cargo build --package meddler-guest --package provider-guest --package later-guest --package listener-guest --target wasm32-wasip2 --profile component \
+    cargo build --package meddler-guest --package provider-guest --package later-guest --target wasm32-wasip2 --profile component \
         --target-dir target/component --locked
     WARES=target/release/wares tests/with_host.sh --set log.level=error -- tests/bench_extensions.sh \
         target/component/wasm32-wasip2/component/meddler_guest.wasm \
@@ -128,7 +128,7 @@ bench-swap ROUNDS='15': build component
 lint: setup
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    cargo clippy --package wares-module --package customer-component --package hostile-guest --package marked-guest --package bare-guest --package chancy-guest --package meddler-guest --package provider-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
+    cargo clippy --package wares-module --package customer-component --package hostile-guest --package marked-guest --package bare-guest --package chancy-guest --package meddler-guest --package provider-guest --package listener-guest --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings
     for package in extensions/*/Cargo.toml; do cargo fmt --manifest-path $package --check; done
     for package in extensions/*/Cargo.toml; do cargo clippy --manifest-path $package --target wasm32-wasip2 --target-dir target/component --locked -- -D warnings; done
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
