@@ -295,7 +295,7 @@ fn a_provider_that_fails_leaves_null_or_refuses_as_the_operator_wants_and_harms_
         ("asks about it itself", "which is none of its own"),
     ] {
         let components = [("bad", "bad.tier", does), ("good", "good.tier", "")];
-        let limits = "modules.bad.limits.deadline_ms=200";
+        let limits = "modules.bad.limits.deadline_ms=1000";
         let (lenient, _files) = shop(&components, &[limits]);
         let id = customer(&lenient, "ann");
         let good = json!({"tier": format!("good.tier of {id}")});
