@@ -22,6 +22,7 @@ use super::{CallContext, CallState, Capability, LimitSettings, PerCall};
 use crate::config::{BYTES_MAX, Reader};
 use crate::threads::permits::Waiting;
 use client::{Bounds, Client};
+use destination::METHODS;
 use error::{Code, Failure};
 use secrets::{Secrets, origin};
 
@@ -39,9 +40,6 @@ pub(crate) const CAPABILITY: Capability = Capability {
 
 /// The grant; one with a destination says where requests may go.
 pub(crate) const GRANT: &str = "http";
-
-/// Methods that a request may have.
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// Headers of a request that the host alone sets, and those of a connection.
 const OF_HOST: [&str; 14] = [
@@ -210,7 +208,6 @@ impl Drop for UnderWay<'_> {
 /// What a call has of the component's way to other servers.
 pub(crate) struct State {
     outbound: Arc<Outbound>,
-    log: Log,
     /// Whether another component waits for the call.
     is_nested: bool,
     /// Whether the component is only asked about itself.
@@ -222,11 +219,10 @@ pub(crate) struct State {
 }
 
 impl PerCall for State {
-    fn begin(context: &mut CallContext, log: &Log) -> Self {
+    fn begin(context: &mut CallContext, _: &Log) -> Self {
         let limits = context.limits.capabilities.http;
         Self {
             outbound: context.outbound.clone(),
-            log: log.clone(),
             is_nested: !context.nesting.components.is_empty(),
             is_asked: !context.nesting.reaches_others,
             is_tested: context.trial.is_some(),
@@ -433,23 +429,22 @@ impl Host for CallState {
     ) -> wasmtime::Result<Result<wit::Response, wit::Error>> {
         let in_transaction = self.states.sql.is_in_transaction();
         let (left, started) = (self.usage.call_time_left(), Instant::now());
-        let state = &mut self.states.http;
         // Without the query and the body, where secrets may be.
         let place = Url::parse(&request.url).map_or_else(|_| String::new(), |url| origin(&url));
         let method = request.method.clone();
-        let sent = state.send(request, in_transaction, left);
+        let sent = self.states.http.send(request, in_transaction, left);
         let took = started.elapsed().as_millis();
         match &sent {
             Ok(answer) => {
                 let line = format!("{method} {place}: {} in {took} ms", answer.status);
-                state.log.lines(tracing::Level::DEBUG, GRANT, &line);
+                self.log.lines(tracing::Level::DEBUG, GRANT, &line);
             }
             Err(failure) => {
                 let line = format!(
                     "{method} {place} is not answered: {failure} ({})",
                     failure.code.name()
                 );
-                state.log.lines(tracing::Level::WARN, GRANT, &line);
+                self.log.lines(tracing::Level::WARN, GRANT, &line);
             }
         }
         Ok(sent.map_err(|failure| wit::Error {

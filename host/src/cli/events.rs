@@ -1,7 +1,7 @@
 //! `wares events`: what modules have told others, and what has become of it at those that take
 //! it.
 
-mod list;
+mod kept;
 
 use std::io::Write;
 
@@ -10,10 +10,10 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::client::ask;
+use super::client::{ask, list, segment, text};
 use super::{Common, json_out, text_out, write_line};
 use crate::server::client::Ask;
-use list::Listed;
+use kept::Listed;
 
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -147,7 +147,7 @@ fn from(text: &str) -> Result<From, String> {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Some(command) => command.run(),
-        None => list::run(&Listed {
+        None => kept::run(&Listed {
             module: arguments.module.as_deref().unwrap_or_default(),
             after: arguments.after,
             limit: arguments.limit,
@@ -179,7 +179,7 @@ impl Show {
         }
         let mut out = text_out();
         event(&mut out, &answer["event"])?;
-        for fate in each(&answer["subscribers"]) {
+        for fate in list(&answer["subscribers"]) {
             let (name, state) = (text(fate, "subscriber"), text(fate, "state"));
             let said = said(fate);
             write_line(&mut out, format_args!("  {name}: {state}{said}"))?;
@@ -195,8 +195,8 @@ impl Lag {
             return Ok(writeln!(json_out(), "{}", answer["subscribers"])?);
         }
         let mut out = text_out();
-        for one in each(&answer["subscribers"]) {
-            let takes: Vec<&str> = each(&one["takes"]).filter_map(Value::as_str).collect();
+        for one in list(&answer["subscribers"]) {
+            let takes: Vec<&str> = list(&one["takes"]).filter_map(Value::as_str).collect();
             let (name, state, takes) = (text(one, "name"), text(one, "state"), takes.join(", "));
             let error = match one["error"].as_str() {
                 Some(error) => format!(": {error}"),
@@ -206,7 +206,7 @@ impl Lag {
                 &mut out,
                 format_args!("{name} takes {takes}; {state}{error}"),
             )?;
-            for source in each(&one["sources"]) {
+            for source in list(&one["sources"]) {
                 let oldest = match source["oldest_s"].as_u64() {
                     Some(seconds) => format!(", the oldest for {seconds} s"),
                     None => String::new(),
@@ -246,7 +246,7 @@ impl Failed {
             return Ok(writeln!(json_out(), "{answer}")?);
         }
         let mut out = text_out();
-        for delivery in each(&answer["deliveries"]) {
+        for delivery in list(&answer["deliveries"]) {
             event(&mut out, &delivery["event"])?;
             let due = match delivery["due"].as_str() {
                 Some(due) => format!("tried again {due}"),
@@ -314,16 +314,4 @@ fn said(delivery: &Value) -> String {
         (Some(attempts), None) => format!(", tried {attempts} times"),
         (Some(attempts), Some(error)) => format!(", tried {attempts} times: {error}"),
     }
-}
-
-fn each(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
-}
-
-fn segment(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

@@ -13,7 +13,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::client::ask;
+use super::client::{ask, segment, text};
 use super::{Common, text_out, write_line};
 use crate::components;
 use crate::server::client::Ask;
@@ -244,15 +244,6 @@ fn version(value: &Value) -> String {
     format!("{} {}", text(value, "version"), text(value, "digest"))
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
-}
-
 fn path(name: &str, rest: &str) -> String {
     format!("/_wares/modules/{}{rest}", segment(name))
-}
-
-/// A text as one segment of a path, or one value of a query.
-fn segment(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

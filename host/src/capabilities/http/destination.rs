@@ -8,8 +8,8 @@ use percent_encoding::percent_decode_str;
 
 use url::{Host, Url};
 
-/// The methods that a destination may name.
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/// The methods that a request may have, and a destination may name.
+pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// One destination of a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -127,7 +127,11 @@ impl Secrets {
             for (_, header) in headers.iter_mut() {
                 *header = header.replace(&placeholder, &value);
             }
-            *body = replaced(body, placeholder.as_bytes(), value.as_bytes());
+            *body = replaced(
+                std::mem::take(body),
+                placeholder.as_bytes(),
+                value.as_bytes(),
+            );
         }
         Ok(())
     }
@@ -139,7 +143,7 @@ impl Secrets {
             if secret.len() < SOUGHT_BYTES_MIN {
                 return bytes;
             }
-            replaced(&bytes, secret, held.placeholder.as_bytes())
+            replaced(bytes, secret, held.placeholder.as_bytes())
         })
     }
 }
@@ -149,10 +153,10 @@ pub(super) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let mut found = memmem::find_iter(bytes, from).peekable();
+fn replaced(bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut found = memmem::find_iter(&bytes, from).peekable();
     if found.peek().is_none() {
-        return bytes.to_vec();
+        return bytes;
     }
     let (mut out, mut end) = (Vec::with_capacity(bytes.len()), 0);
     for start in found {

@@ -9,9 +9,8 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::Value;
 
-use super::status::list;
 use super::{path, segment, text};
-use crate::cli::client::Session;
+use crate::cli::client::{Session, list};
 use crate::cli::setup::Setup;
 use crate::cli::{Common, json_out, text_out, write_line};
 use crate::server::client::{Ask, ClientError};

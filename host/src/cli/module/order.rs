@@ -6,9 +6,9 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
-use super::status::{chain, list, ordered_by};
+use super::status::{chain, ordered_by};
 use super::{segment, text};
-use crate::cli::client::ask;
+use crate::cli::client::{ask, list};
 use crate::cli::{Common, json_out, write_line};
 use crate::server::client::Ask;
 

@@ -7,7 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
 use super::{path, text, version};
-use crate::cli::client::ask;
+use crate::cli::client::{ask, list};
 use crate::cli::{Common, json_out, write_line};
 use crate::server::client::Ask;
 
@@ -184,10 +184,6 @@ pub(super) fn ordered_by(point: &Value) -> &'static str {
         "command" => "in the order of `wares module order`",
         _ => "by name",
     }
-}
-
-pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
 
 fn calls(calls: &Value) -> String {

@@ -3,11 +3,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::about::{About, DEPTH_MAX, depth};
 use super::ladder::DeliveryOptions;
+use super::lock;
 use super::pause::Pause;
 use super::queue::{Key, Next, Queue};
 use crate::clock;
@@ -436,8 +437,4 @@ fn subscribed(delivery: &Delivery) -> SubscribedEvent {
         time: event.created_at.clone(),
         attempt: delivery.attempts + 1,
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
